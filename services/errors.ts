@@ -1,0 +1,150 @@
+/**
+ * The one table of everything that can be reported: code -> HTTP status, HL7v2 acknowledgement code (table 0008),
+ * OperationOutcome severity and issue code (http://hl7.org/fhir/R4/valueset-issue-type.html), message and cure.
+ * `{name}` in a message is filled from the problem's values. Messages carry no patient data: only names, positions, codes.
+ */
+export interface ErrorRow {
+  readonly status: number;
+  readonly ack: 'AA' | 'AE' | 'AR';
+  readonly severity: 'fatal' | 'error' | 'warning' | 'information';
+  readonly issue: IssueType;
+  readonly message: string;
+  readonly cure: string;
+}
+
+export type IssueType =
+  | 'invalid'
+  | 'structure'
+  | 'required'
+  | 'value'
+  | 'invariant'
+  | 'security'
+  | 'login'
+  | 'forbidden'
+  | 'processing'
+  | 'not-supported'
+  | 'duplicate'
+  | 'multiple-matches'
+  | 'not-found'
+  | 'too-long'
+  | 'code-invalid'
+  | 'extension'
+  | 'too-costly'
+  | 'business-rule'
+  | 'conflict'
+  | 'transient'
+  | 'exception'
+  | 'timeout'
+  | 'incomplete'
+  | 'throttled'
+  | 'informational';
+
+const row = (
+  status: number,
+  ack: ErrorRow['ack'],
+  severity: ErrorRow['severity'],
+  issue: IssueType,
+  message: string,
+  cure: string,
+): ErrorRow => ({ status, ack, severity, issue, message, cure });
+
+export const ERRORS = {
+  // --- hl7v2: bytes and messages -------------------------------------------------------------------------------
+  'hl7v2-no-msh': row(
+    400,
+    'AR',
+    'error',
+    'structure',
+    'The input does not start with an MSH segment.',
+    'Send one HL7v2 message that begins with MSH, or a batch that begins with FHS or BHS.',
+  ),
+
+  // --- fhir: JSON, validation, search ---------------------------------------------------------------------------
+  'fhir-not-json': row(
+    400,
+    'AE',
+    'fatal',
+    'structure',
+    'The body is not JSON: {reason}.',
+    'Send one JSON object; the position says where reading stopped.',
+  ),
+
+  // --- mapping: specs and their runs -----------------------------------------------------------------------------
+  'mapping-no-map': row(
+    422,
+    'AE',
+    'error',
+    'not-supported',
+    'No published map takes {message}.',
+    'Add a message map under mappings/v2-to-fhir/messages, or tell the sender not to send this event.',
+  ),
+
+  // --- omop: rules -------------------------------------------------------------------------------------------------
+
+  // --- terminology ---------------------------------------------------------------------------------------------------
+
+  // --- database --------------------------------------------------------------------------------------------------------
+  'database-unreachable': row(
+    503,
+    'AR',
+    'fatal',
+    'transient',
+    'The database cannot be reached.',
+    'Run "npx polyseme doctor"; the sender may send the message again.',
+  ),
+
+  // --- doors, settings, commands -----------------------------------------------------------------------------------------
+  internal: row(
+    500,
+    'AE',
+    'fatal',
+    'exception',
+    'Something failed that should not have: {reason}.',
+    'Nothing was stored. Report it with the log entry of this time.',
+  ),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** One thing to report. `at`: a place the reader can find (PID-3, Patient.name[0], specs/x.yaml:4:7). */
+export interface Problem {
+  readonly code: ErrorCode;
+  readonly text: string;
+  readonly at?: string;
+}
+
+/** Returns the problem for `code` with its message filled from `values`. */
+export function problem(code: ErrorCode, values: Readonly<Record<string, string | number>> = {}, at?: string): Problem {
+  const text = ERRORS[code].message.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return at === undefined ? { code, text } : { code, text, at };
+}
+
+/** A value, or the problems that prevented it. A value may come with warnings. */
+export type Result<T> =
+  | { readonly ok: true; readonly value: T; readonly problems: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+export const success = <T>(value: T, problems: readonly Problem[] = []): Result<T> => ({ ok: true, value, problems });
+export const failure = (...problems: readonly Problem[]): Result<never> => ({ ok: false, problems });
+
+/** Carries problems out of a transaction or up to a door; nowhere else are problems thrown. */
+export class Refusal extends Error {
+  readonly problems: readonly Problem[];
+  constructor(problems: readonly Problem[]) {
+    super(problems.map((each) => `${each.code}: ${each.text}`).join('; '));
+    this.name = 'Refusal';
+    this.problems = problems;
+  }
+}
+
+/** Returns the row of the gravest problem: what HTTP status and acknowledgement code the whole answer gets. */
+export function gravest(problems: readonly Problem[]): ErrorRow | undefined {
+  const order = ['information', 'warning', 'error', 'fatal'];
+  return problems
+    .map((each): ErrorRow => ERRORS[each.code])
+    .sort((a, b) => order.indexOf(b.severity) - order.indexOf(a.severity) || b.status - a.status)[0];
+}
+
+/** True when `problems` holds nothing that prevents storing: only warnings and information. */
+export const harmless = (problems: readonly Problem[]): boolean =>
+  problems.every((each) => ERRORS[each.code].severity === 'warning' || ERRORS[each.code].severity === 'information');

@@ -1,0 +1,47 @@
+import type { Vocabulary } from '../../terminology/vocabulary.ts';
+import type { Problem } from '../errors.ts';
+import type { Resource } from '../fhir/resource.ts';
+import type { Message } from '../hl7v2/message.ts';
+import type { ResourceRows, UnmappedCode } from '../omop/row.ts';
+
+/** One resource that a message asks for. */
+export interface Draft {
+  readonly resource: Resource & { readonly id: string };
+  /** merge: elements that the message does not value keep what is stored; replace: the resource is the whole truth. */
+  readonly update: 'merge' | 'replace';
+  /** Top-level elements that the message deletes with `""`. */
+  readonly deletes: readonly string[];
+  /** id@version#digest of the map that made it. */
+  readonly spec: string;
+}
+
+/** How bad it got: what the acknowledgement derives from. */
+export type Rung = 'none' | 'drop' | 'default' | 'park-resource' | 'park-message' | 'refuse';
+
+export interface Conversion {
+  readonly drafts: readonly Draft[];
+  readonly problems: readonly Problem[];
+  readonly unmapped: readonly UnmappedCode[];
+  readonly rung: Rung;
+  /** id@version#digest of the message map; '' when none takes the message (then `problems` says so and `rung` is park-message). */
+  readonly spec: string;
+}
+
+export interface ConvertContext {
+  /** Namespace of the deterministic ids: the source's name, or MSH-4 (else MSH-3) of the message when undefined. */
+  readonly authority?: string;
+  /** IANA zone for local times without offset when the map's site does not set one. */
+  readonly timezone: string;
+}
+
+export interface RowContext {
+  readonly vocabulary: Vocabulary;
+  /** IANA zone that all CDM datetimes are in (omop-rules 68). */
+  readonly timezone: string;
+}
+
+/** The published maps, compiled. Pure and synchronous. */
+export interface Maps {
+  convert(message: Message, context: ConvertContext): Conversion;
+  rows(resource: Resource, context: RowContext): ResourceRows;
+}

@@ -1,0 +1,59 @@
+/**
+ * Rows on their way into the CDM, before ids are known. Primary keys are never set by a map: the database derives them from the
+ * resource (`resource_key * 1024 + n` for event tables, `resource_key` for person; death is keyed by its person).
+ */
+export interface ResourceRef {
+  /** 'Patient/…', 'Encounter/…': the id column of the row that resource makes. */
+  readonly ref: string;
+}
+
+/** Numbers that must keep their digits are strings; dates 'YYYY-MM-DD'; datetimes 'YYYY-MM-DD HH:MM:SS' in the CDM's zone. */
+export type CdmValue = string | number | null | ResourceRef;
+
+export type EventTable =
+  | 'visit_occurrence'
+  | 'condition_occurrence'
+  | 'drug_exposure'
+  | 'procedure_occurrence'
+  | 'device_exposure'
+  | 'measurement'
+  | 'observation'
+  | 'specimen'
+  | 'note';
+
+export type RowTable = EventTable | 'person' | 'death' | 'location' | 'care_site' | 'provider';
+
+export interface CdmRow {
+  readonly table: RowTable;
+  /** 0..1023, distinct among all rows of one resource whatever their table. */
+  readonly n: number;
+  readonly columns: Readonly<Record<string, CdmValue>>;
+}
+
+/** A resource, or one idea of it, that made no row although it was looked at (omop-rules: every exclusion is counted by rule). */
+export interface Exclusion {
+  readonly rule: number;
+  readonly reason: string;
+  readonly at?: string;
+}
+
+/** A coding that the vocabulary could not resolve, or resolved to no standard concept. */
+export interface UnmappedCode {
+  readonly system: string;
+  readonly code: string;
+  readonly display?: string;
+  /** 'unknown': no such source concept; 'no-standard': known, but without a standard map; 'no-row': a concept map has no row. */
+  readonly why: 'unknown' | 'no-standard' | 'no-row' | 'unknown-system';
+  readonly at: string;
+}
+
+/** What the row maps made of one resource. */
+export interface ResourceRows {
+  readonly rows: readonly CdmRow[];
+  readonly exclusions: readonly Exclusion[];
+  readonly unmapped: readonly UnmappedCode[];
+  /** Cut strings, imputed dates, shifted values: counted by rule, nothing lost silently. */
+  readonly adjustments: readonly Exclusion[];
+  /** id@version#digest of the row map, '' when no map takes this type. */
+  readonly spec: string;
+}
