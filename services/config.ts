@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { failure, type Problem, problem, type Result, success } from './errors.ts';
+
+/**
+ * Settings come from the environment (POLYSEME_*). A setting that names a secret may be given as …_FILE: the file's text is read and
+ * its trailing newline removed. Unknown POLYSEME_ names are refused: a typo must not silently mean the default.
+ */
+const port = z.coerce.number().int().min(0).max(65_535);
+const timezone = z.string().refine(isTimezone, 'is not an IANA time zone such as Europe/Lisbon');
+
+const SETTINGS = z.object({
+  POLYSEME_DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres://').optional(),
+  POLYSEME_DATA_DIR: z.string().min(1).default('.polyseme'),
+  POLYSEME_POSTGRES_BIN: z.string().min(1).optional(),
+  POLYSEME_MAPPINGS_DIR: z.string().min(1).optional(),
+  POLYSEME_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
+  POLYSEME_HTTP_PORT: port.default(8080),
+  POLYSEME_MLLP_HOST: z.string().min(1).default('127.0.0.1'),
+  POLYSEME_MLLP_PORT: port.default(2575),
+  POLYSEME_TLS_CERT: z.string().min(1).optional(),
+  POLYSEME_TLS_KEY: z.string().min(1).optional(),
+  POLYSEME_TLS_CLIENT_CA: z.string().min(1).optional(),
+  POLYSEME_CDM_TIMEZONE: timezone.default('UTC'),
+  POLYSEME_SOURCE_TIMEZONE: timezone.default('UTC'),
+  POLYSEME_PULL_DATE: z.iso.date().optional(),
+  POLYSEME_MAX_MESSAGE_BYTES: z.coerce.number().int().min(1024).default(32 * 1024 * 1024),
+  POLYSEME_MAX_BODY_BYTES: z.coerce.number().int().min(1024).default(64 * 1024 * 1024),
+  POLYSEME_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
+});
+
+export interface Config {
+  readonly databaseUrl: string | undefined;
+  readonly dataDir: string;
+  readonly postgresBin: string | undefined;
+  readonly mappingsDir: string;
+  readonly http: { readonly host: string; readonly port: number };
+  readonly mllp: { readonly host: string; readonly port: number };
+  readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string | undefined } | undefined;
+  /** IANA zone of all CDM datetimes (omop-rules 68), and of local times in messages that carry no offset. */
+  readonly cdmTimezone: string;
+  readonly sourceTimezone: string;
+  /** Date of extraction for open periods (YYYY-MM-DD); today when undefined. */
+  readonly pullDate: string | undefined;
+  readonly maxMessageBytes: number;
+  readonly maxBodyBytes: number;
+  readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent';
+}
+
+/** Every setting's name, for --help, doctor and the README's table. */
+export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS.shape);
+
+/** Reads the settings of `environment`; a wrong or unknown one is a problem that names it, its value's fault and the cure. */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Result<Config> {
+  const { values, problems } = settingValues(environment);
+  const parsed = SETTINGS.safeParse(values);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((each) => problem('setting-invalid', { name: each.path.join('.'), reason: each.message }));
+    return failure(...problems, ...faults);
+  }
+  const of = parsed.data;
+  if ((of.POLYSEME_TLS_CERT === undefined) !== (of.POLYSEME_TLS_KEY === undefined)) {
+    problems.push(problem('setting-invalid', { name: 'POLYSEME_TLS_CERT', reason: 'the certificate and POLYSEME_TLS_KEY go together' }));
+  }
+  if (problems.length > 0) return failure(...problems);
+  const tls =
+    of.POLYSEME_TLS_CERT !== undefined && of.POLYSEME_TLS_KEY !== undefined
+      ? { cert: of.POLYSEME_TLS_CERT, key: of.POLYSEME_TLS_KEY, clientCa: of.POLYSEME_TLS_CLIENT_CA }
+      : undefined;
+  return success({
+    databaseUrl: of.POLYSEME_DATABASE_URL,
+    dataDir: resolve(of.POLYSEME_DATA_DIR),
+    postgresBin: of.POLYSEME_POSTGRES_BIN,
+    mappingsDir: of.POLYSEME_MAPPINGS_DIR ?? join(import.meta.dirname, '..', 'mappings'),
+    http: { host: of.POLYSEME_HTTP_HOST, port: of.POLYSEME_HTTP_PORT },
+    mllp: { host: of.POLYSEME_MLLP_HOST, port: of.POLYSEME_MLLP_PORT },
+    tls,
+    cdmTimezone: of.POLYSEME_CDM_TIMEZONE,
+    sourceTimezone: of.POLYSEME_SOURCE_TIMEZONE,
+    pullDate: of.POLYSEME_PULL_DATE,
+    maxMessageBytes: of.POLYSEME_MAX_MESSAGE_BYTES,
+    maxBodyBytes: of.POLYSEME_MAX_BODY_BYTES,
+    logLevel: of.POLYSEME_LOG_LEVEL,
+  });
+}
+
+/** True for addresses that only this machine can reach. */
+export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+
+function settingValues(environment: Readonly<Record<string, string | undefined>>) {
+  const values: Record<string, string> = {};
+  const problems: Problem[] = [];
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith('POLYSEME_') || name.startsWith('POLYSEME_TEST_') || value === undefined || value === '') continue;
+    const plain = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : name;
+    if (!SETTING_NAMES.includes(plain)) problems.push(problem('setting-unknown', { name }));
+    else if (plain === name) values[plain] = value;
+    else {
+      const text = fileText(value);
+      if (text === undefined) problems.push(problem('setting-invalid', { name, reason: 'the file cannot be read' }));
+      else values[plain] = text.replace(/\r?\n$/, '');
+    }
+  }
+  return { values, problems };
+}
+
+function fileText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function isTimezone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
