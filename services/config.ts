@@ -11,7 +11,10 @@ const port = z.coerce.number().int().min(0).max(65_535);
 const timezone = z.string().refine(isTimezone, 'is not an IANA time zone such as Europe/Lisbon');
 
 const SETTINGS = z.object({
-  POLYSEME_DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres://').optional(),
+  POLYSEME_DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
+    .optional(),
   POLYSEME_DATA_DIR: z.string().min(1).default('.polyseme'),
   POLYSEME_POSTGRES_BIN: z.string().min(1).optional(),
   POLYSEME_MAPPINGS_DIR: z.string().min(1).optional(),
@@ -25,8 +28,16 @@ const SETTINGS = z.object({
   POLYSEME_CDM_TIMEZONE: timezone.default('UTC'),
   POLYSEME_SOURCE_TIMEZONE: timezone.default('UTC'),
   POLYSEME_PULL_DATE: z.iso.date().optional(),
-  POLYSEME_MAX_MESSAGE_BYTES: z.coerce.number().int().min(1024).default(32 * 1024 * 1024),
-  POLYSEME_MAX_BODY_BYTES: z.coerce.number().int().min(1024).default(64 * 1024 * 1024),
+  POLYSEME_MAX_MESSAGE_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(32 * 1024 * 1024),
+  POLYSEME_MAX_BODY_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .default(64 * 1024 * 1024),
   POLYSEME_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
 });
 

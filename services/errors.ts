@@ -39,69 +39,37 @@ export type IssueType =
   | 'throttled'
   | 'informational';
 
-const row = (
-  status: number,
-  ack: ErrorRow['ack'],
-  severity: ErrorRow['severity'],
-  issue: IssueType,
-  message: string,
-  cure: string,
-): ErrorRow => ({ status, ack, severity, issue, message, cure });
+const row = (status: number, ack: ErrorRow['ack'], severity: ErrorRow['severity'], issue: IssueType, message: string, cure: string): ErrorRow => ({ status, ack, severity, issue, message, cure });
 
 export const ERRORS = {
   // --- hl7v2: bytes and messages -------------------------------------------------------------------------------
-  'hl7v2-no-msh': row(
-    400,
-    'AR',
-    'error',
-    'structure',
-    'The input does not start with an MSH segment.',
-    'Send one HL7v2 message that begins with MSH, or a batch that begins with FHS or BHS.',
-  ),
+  'hl7v2-no-msh': row(400, 'AR', 'error', 'structure', 'The input does not start with an MSH segment.', 'Send one HL7v2 message that begins with MSH, or a batch that begins with FHS or BHS.'),
 
   // --- fhir: JSON, validation, search ---------------------------------------------------------------------------
-  'fhir-not-json': row(
-    400,
-    'AE',
-    'fatal',
-    'structure',
-    'The body is not JSON: {reason}.',
-    'Send one JSON object; the position says where reading stopped.',
-  ),
+  'fhir-not-json': row(400, 'AE', 'fatal', 'structure', 'The body is not JSON: {reason}.', 'Send one JSON object; the position says where reading stopped.'),
 
   // --- mapping: specs and their runs -----------------------------------------------------------------------------
-  'mapping-no-map': row(
-    422,
-    'AE',
-    'error',
-    'not-supported',
-    'No published map takes {message}.',
-    'Add a message map under mappings/v2-to-fhir/messages, or tell the sender not to send this event.',
-  ),
+  'mapping-no-map': row(422, 'AE', 'error', 'not-supported', 'No published map takes {message}.', 'Add a message map under mappings/v2-to-fhir/messages, or tell the sender not to send this event.'),
 
   // --- omop: rules -------------------------------------------------------------------------------------------------
 
   // --- terminology ---------------------------------------------------------------------------------------------------
 
   // --- database --------------------------------------------------------------------------------------------------------
-  'database-unreachable': row(
-    503,
-    'AR',
-    'fatal',
-    'transient',
-    'The database cannot be reached.',
-    'Run "npx polyseme doctor"; the sender may send the message again.',
-  ),
+  'database-unreachable': row(503, 'AR', 'fatal', 'transient', 'The database cannot be reached.', 'Run "npx polyseme doctor"; the sender may send the message again.'),
 
   // --- doors, settings, commands -----------------------------------------------------------------------------------------
-  internal: row(
-    500,
-    'AE',
-    'fatal',
-    'exception',
-    'Something failed that should not have: {reason}.',
-    'Nothing was stored. Report it with the log entry of this time.',
-  ),
+  'setting-unknown': row(500, 'AR', 'fatal', 'invalid', '{name} is not a setting of Polyseme.', 'Correct the name; "npx polyseme serve --help" lists the settings.'),
+  'setting-invalid': row(500, 'AR', 'fatal', 'invalid', '{name}: {reason}.', 'Correct the value of this setting.'),
+  'bind-not-closed': row(500, 'AR', 'fatal', 'security', 'Refusing to listen on {host} without TLS: patient data would travel in the clear.', 'Set POLYSEME_TLS_CERT and POLYSEME_TLS_KEY, or say --insecure-bind if something in front does TLS.'),
+  'login-required': row(401, 'AR', 'error', 'login', 'This address answers only with an access token.', 'Send "Authorization: Bearer TOKEN"; the token was printed when the server first started, "npx polyseme token create" makes another.'),
+  'host-not-allowed': row(403, 'AR', 'error', 'security', 'The Host header names another machine.', 'Call the server by 127.0.0.1 or localhost, or bind it to the address you use.'),
+  'too-large': row(413, 'AR', 'error', 'too-long', 'The input is larger than {limit} bytes.', 'Split it, or raise POLYSEME_MAX_BODY_BYTES or POLYSEME_MAX_MESSAGE_BYTES.'),
+  'media-type-not-supported': row(415, 'AR', 'error', 'not-supported', 'The content type {type} is not read here.', 'Send application/fhir+json to /fhir/R4, or x-application/hl7-v2+er7 to /hl7v2.'),
+  'route-not-found': row(404, 'AR', 'error', 'not-found', 'There is nothing at this address.', 'See /fhir/R4/metadata for what the FHIR door answers; HL7v2 goes to POST /hl7v2.'),
+  'input-not-recognised': row(422, 'AR', 'error', 'structure', '{file} is neither HL7v2, nor a FHIR bundle or resource, nor NDJSON.', 'Give HL7v2 text that begins with MSH, FHS or BHS, or FHIR JSON.'),
+  'file-unreadable': row(500, 'AR', 'fatal', 'not-found', '{file} cannot be read: {reason}.', 'Check the path and its permissions.'),
+  internal: row(500, 'AE', 'fatal', 'exception', 'Something failed that should not have: {reason}.', 'Nothing was stored. Report it with the log entry of this time.'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;
@@ -120,9 +88,7 @@ export function problem(code: ErrorCode, values: Readonly<Record<string, string 
 }
 
 /** A value, or the problems that prevented it. A value may come with warnings. */
-export type Result<T> =
-  | { readonly ok: true; readonly value: T; readonly problems: readonly Problem[] }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+export type Result<T> = { readonly ok: true; readonly value: T; readonly problems: readonly Problem[] } | { readonly ok: false; readonly problems: readonly Problem[] };
 
 export const success = <T>(value: T, problems: readonly Problem[] = []): Result<T> => ({ ok: true, value, problems });
 export const failure = (...problems: readonly Problem[]): Result<never> => ({ ok: false, problems });
@@ -140,11 +106,8 @@ export class Refusal extends Error {
 /** Returns the row of the gravest problem: what HTTP status and acknowledgement code the whole answer gets. */
 export function gravest(problems: readonly Problem[]): ErrorRow | undefined {
   const order = ['information', 'warning', 'error', 'fatal'];
-  return problems
-    .map((each): ErrorRow => ERRORS[each.code])
-    .sort((a, b) => order.indexOf(b.severity) - order.indexOf(a.severity) || b.status - a.status)[0];
+  return problems.map((each): ErrorRow => ERRORS[each.code]).sort((a, b) => order.indexOf(b.severity) - order.indexOf(a.severity) || b.status - a.status)[0];
 }
 
 /** True when `problems` holds nothing that prevents storing: only warnings and information. */
-export const harmless = (problems: readonly Problem[]): boolean =>
-  problems.every((each) => ERRORS[each.code].severity === 'warning' || ERRORS[each.code].severity === 'information');
+export const harmless = (problems: readonly Problem[]): boolean => problems.every((each) => ERRORS[each.code].severity === 'warning' || ERRORS[each.code].severity === 'information');
