@@ -1,0 +1,62 @@
+import { Command, CommanderError } from 'commander';
+import { type Problem, problem, Refusal } from '../errors.ts';
+import { checkCommand } from './check.ts';
+import { convertCommand } from './convert.ts';
+import { doctorCommand } from './doctor.ts';
+import { explainCommand } from './explain.ts';
+import { importCommand } from './import.ts';
+import { psqlCommand } from './psql.ts';
+import { serveCommand } from './serve.ts';
+import { problemText, type Terminal } from './terminal.ts';
+import { tokenCommand } from './token.ts';
+import { vocabularyCommand } from './vocabulary.ts';
+
+/** Every command, in the order of --help. A command answers with its exit code. */
+const COMMANDS = [
+  serveCommand,
+  importCommand,
+  convertCommand,
+  checkCommand,
+  vocabularyCommand,
+  explainCommand,
+  doctorCommand,
+  psqlCommand,
+  tokenCommand,
+];
+
+const EXAMPLES = `Examples:
+  $ npx polyseme serve                                     take HL7v2 on MLLP 2575 and FHIR on HTTP 8080
+  $ npx polyseme convert message.hl7 --to fhir             what a message becomes; no database
+  $ npx polyseme import bundles/*.json                     load files into the store
+  $ npx polyseme doctor                                    is this machine ready?
+`;
+
+/** Runs one command line (without node and script); returns the exit code: 0 success, 1 refused or failed, 2 wrong call. */
+export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+  let exitCode = 0;
+  const program = new Command('polyseme')
+    .description('HL7v2 and FHIR in; FHIR R4 resources and OMOP CDM 5.4 rows out.')
+    .addHelpText('before', EXAMPLES)
+    .showSuggestionAfterError()
+    .showHelpAfterError('Run "npx polyseme --help" or "npx polyseme COMMAND --help" for examples.')
+    .configureOutput({ writeOut: (text) => terminal.out(text.trimEnd()), writeErr: (text) => terminal.say(text.trimEnd()) })
+    .exitOverride();
+  for (const command of COMMANDS) {
+    command(program, terminal, (code) => {
+      exitCode = code;
+    });
+  }
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    for (const each of problemsOf(error)) terminal.say(problemText(each));
+    return 1;
+  }
+}
+
+function problemsOf(error: unknown): readonly Problem[] {
+  if (error instanceof Refusal) return error.problems;
+  return [problem('internal', { reason: error instanceof Error ? error.message : String(error) })];
+}

@@ -1,0 +1,48 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ERRORS, gravest, harmless, problem } from '../services/errors.ts';
+
+const root = resolve(import.meta.dirname, '..');
+
+function productText(): string {
+  return ['services', 'terminology']
+    .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && entry.name !== 'errors.ts' && !entry.name.endsWith('.generated.ts'))
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'))
+    .join('\n');
+}
+
+describe('the error table', () => {
+  it('has no code that nothing reports', () => {
+    const text = productText();
+    expect(Object.keys(ERRORS).filter((code) => !text.includes(`'${code}'`))).toEqual([]);
+  });
+
+  it('is documented as it stands', () => {
+    execFileSync(process.execPath, [join(root, 'scripts', 'generate-error-pages.ts'), '--check']);
+  });
+
+  it('says in every row what to do, in a sentence, and refuses with a status that refuses', () => {
+    const wrong = Object.entries(ERRORS).filter(
+      ([code, { message, cure, severity, status, ack }]) =>
+        !/^[a-z][a-z0-9-]+$/.test(code) ||
+        !/[.?]$/.test(message) ||
+        !/[.?]$/.test(cure) ||
+        ((severity === 'error' || severity === 'fatal') && (status < 400 || ack === 'AA')),
+    );
+    expect(wrong.map(([code]) => code)).toEqual([]);
+  });
+
+  it('fills messages from values and keeps what it was not given visible', () => {
+    expect(problem('too-large', { limit: 10 }).text).toBe('The input is larger than 10 bytes.');
+    expect(problem('too-large').text).toContain('{limit}');
+  });
+
+  it('answers with the gravest problem', () => {
+    expect(gravest([problem('login-required'), problem('internal', { reason: 'x' })])?.status).toBe(500);
+    expect(gravest([])).toBeUndefined();
+    expect(harmless([problem('internal')])).toBe(false);
+  });
+});
