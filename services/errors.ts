@@ -57,6 +57,17 @@ export const ERRORS = {
 
   // --- database --------------------------------------------------------------------------------------------------------
   'database-unreachable': row(503, 'AR', 'fatal', 'transient', 'The database cannot be reached.', 'Run "npx polyseme doctor"; the sender may send the message again.'),
+  'database-busy': row(503, 'AR', 'error', 'transient', 'The change collided with others {attempts} times and was given up.', 'Send it again; nothing of it was stored.'),
+  'database-failed': row(500, 'AR', 'fatal', 'exception', 'The database refused a statement: {reason}.', 'Nothing was stored. Report it with the log entry of this time.'),
+  'database-not-durable': row(503, 'AR', 'fatal', 'exception', 'The database runs with {setting} = {value}: an acknowledged message could be lost.', 'Set {setting} = on for this database, or use the embedded one.'),
+  'database-too-old': row(503, 'AR', 'fatal', 'not-supported', 'The database is PostgreSQL {version}; 15 or newer is needed.', 'Upgrade the server, or leave POLYSEME_DATABASE_URL unset to use the embedded one.'),
+  'database-schema-newer': row(503, 'AR', 'fatal', 'not-supported', 'The database was migrated by a newer Polyseme (it knows {migration}).', 'Start the newer version, or restore a backup taken before it was installed.'),
+  'database-row-invalid': row(500, 'AE', 'fatal', 'exception', 'A row for {table} cannot be stored: {reason}.', 'The row map that made it is wrong; run "npx polyseme check".'),
+  'resource-version-conflict': row(412, 'AE', 'error', 'conflict', 'The resource is at version {actual}, not {expected}.', 'Read it again, repeat the change on the current version and send that.'),
+  'journal-control-id-reused': row(409, 'AR', 'error', 'duplicate', 'The control id was used before by this source for another content.', 'Let the sender number its messages uniquely, or set the source to flag instead of refuse.'),
+  'search-page-invalid': row(400, 'AE', 'error', 'invalid', 'The page cursor is not one of ours.', 'Start the search again without _page.'),
+  'search-too-costly': row(422, 'AE', 'error', 'too-costly', 'The search needed more than {timeoutMs} ms.', 'Narrow it: add a patient, a code or a date.'),
+  'vocabulary-file-invalid': row(422, 'AE', 'error', 'structure', '{file} is not a vocabulary table: {reason}.', 'Unpack the Athena download again; each file needs its header line.'),
 
   // --- doors, settings, commands -----------------------------------------------------------------------------------------
   'setting-unknown': row(500, 'AR', 'fatal', 'invalid', '{name} is not a setting of Polyseme.', 'Correct the name; "npx polyseme serve --help" lists the settings.'),
