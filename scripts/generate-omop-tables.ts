@@ -18,6 +18,7 @@ function records(text: string): string[][] {
   for (const match of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g)) {
     const [whole, quoted, plain, end] = match;
     if (whole === '' && record.length === 0) break;
+    if (whole.trim() === '' && record.length === 0) continue;
     record.push(quoted === undefined ? (plain ?? '') : quoted.replaceAll('""', '"'));
     if (end !== ',') {
       out.push(record);
@@ -83,7 +84,9 @@ const text = generated(readFileSync(source, 'utf8'));
 if (check) {
   const same = existsSync(target) && readFileSync(target, 'utf8') === text;
   console.log(
-    same ? 'services/omop/tables.generated.ts is current.' : 'services/omop/tables.generated.ts differs: run node scripts/generate-omop-tables.ts',
+    same
+      ? 'services/omop/tables.generated.ts is current.'
+      : 'services/omop/tables.generated.ts differs: run node scripts/generate-omop-tables.ts',
   );
   process.exit(same ? 0 : 1);
 }

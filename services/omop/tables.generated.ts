@@ -525,7 +525,4 @@ export const CDM_TABLES = {
     { name: 'subject_concept_id', type: 'integer', required: true, references: 'concept.concept_id' },
     { name: 'cohort_initiation_date', type: 'date', required: false },
   ],
-  : [
-    { name: '', type: '', required: false },
-  ],
 } as const satisfies Record<string, readonly CdmColumn[]>;
