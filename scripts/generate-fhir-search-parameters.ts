@@ -1,0 +1,1 @@
+export const searchParameterText = (_json: string): string => '';
