@@ -1,0 +1,85 @@
+/** Brings a database to the schema this version needs. Forward only; each migration is one transaction. */
+import knex, { type Knex } from 'knex';
+import pg from 'pg';
+import { problem, Refusal } from '../errors.ts';
+import { openDatabase } from './connect.ts';
+import { safe } from './failures.ts';
+import * as journal from './migrations/0001_journal.ts';
+import * as fhir from './migrations/0002_fhir.ts';
+import * as cdm from './migrations/0003_cdm.ts';
+import * as ops from './migrations/0004_ops.ts';
+
+interface Migration {
+  readonly name: string;
+  readonly up: (knex: Knex) => Promise<void>;
+}
+
+/** Every migration in order. A published one is never changed: what follows it is a new one. */
+const MIGRATIONS: readonly Migration[] = [
+  { name: '0001_journal', up: journal.up },
+  { name: '0002_fhir', up: fhir.up },
+  { name: '0003_cdm', up: cdm.up },
+  { name: '0004_ops', up: ops.up },
+];
+
+// One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.
+const MIGRATOR_LOCK = 7_401_936_125;
+
+const source: Knex.MigrationSource<Migration> = {
+  getMigrations: async () => [...MIGRATIONS],
+  getMigrationName: (migration) => migration.name,
+  getMigration: async (migration) => ({
+    up: migration.up,
+    down: async () => {
+      throw new Error('Migrations go forward only; restore a backup instead.');
+    },
+  }),
+};
+
+/**
+ * Applies the migrations that the database at `url` lacks and returns their names. Several processes may call it at once: one
+ * works, the others wait. Throws Refusal: database-unreachable, database-too-old, database-not-durable, database-schema-newer.
+ */
+export async function migrate(url: string): Promise<readonly string[]> {
+  const database = openDatabase(url, { max: 1, applicationName: 'polyseme migrate' });
+  try {
+    await database.assertDurable();
+  } finally {
+    await database.close();
+  }
+  const guard = new pg.Client({ connectionString: url, application_name: 'polyseme migrate' });
+  try {
+    await guard.connect();
+    await guard.query('SELECT pg_advisory_lock($1::bigint)', [MIGRATOR_LOCK]);
+    await guard.query('CREATE SCHEMA IF NOT EXISTS ops');
+    return await apply(url, guard);
+  } catch (error) {
+    throw safe(error);
+  } finally {
+    await guard.end().catch(() => {});
+  }
+}
+
+async function apply(url: string, guard: pg.Client): Promise<readonly string[]> {
+  const known = new Set(MIGRATIONS.map((each) => each.name));
+  const table = await guard.query<{ found: string | null }>(`SELECT to_regclass('ops.migration')::text AS found`);
+  if ((table.rows[0]?.found ?? null) !== null) {
+    const { rows } = await guard.query<{ name: string }>('SELECT name FROM ops.migration ORDER BY id DESC');
+    const stranger = rows.find((each) => !known.has(each.name));
+    if (stranger !== undefined) throw new Refusal([problem('database-schema-newer', { migration: stranger.name })]);
+  }
+  const migrator = knex({
+    client: 'pg',
+    connection: { connectionString: url, application_name: 'polyseme migrate', options: '-c TimeZone=UTC -c search_path=pg_catalog' },
+    pool: { min: 0, max: 2 },
+    migrations: { migrationSource: source, tableName: 'migration', schemaName: 'ops' },
+  });
+  try {
+    // A migrator that was killed leaves knex's own lock row set; we hold the real lock, so nobody else is at work.
+    if (table.rows[0]?.found) await migrator.migrate.forceFreeMigrationsLock();
+    const [, applied]: [number, string[]] = await migrator.migrate.latest();
+    return applied;
+  } finally {
+    await migrator.destroy();
+  }
+}
