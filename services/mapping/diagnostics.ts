@@ -1,0 +1,119 @@
+/**
+ * What the checker says about a spec: a stable code, where, what is wrong in words, and what to do about it.
+ * The table is the whole list; `severity: warning` never stops a map from being used.
+ */
+export interface Position {
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  /** 1-based. */
+  readonly column: number;
+}
+
+export interface Diagnostic extends Position {
+  readonly code: DiagnosticCode;
+  readonly text: string;
+  readonly cure: string;
+  readonly severity: 'error' | 'warning';
+}
+
+interface DiagnosticRow {
+  readonly severity: 'error' | 'warning';
+  readonly text: string;
+  readonly cure: string;
+}
+
+const error = (text: string, cure: string): DiagnosticRow => ({ severity: 'error', text, cure });
+const warning = (text: string, cure: string): DiagnosticRow => ({ severity: 'warning', text, cure });
+
+export const DIAGNOSTICS = {
+  // --- reading YAML
+  'yaml-syntax': error('{reason}', 'Correct the YAML at this place; an expression that holds ": ", " #", "," or brackets needs quotes.'),
+  'yaml-duplicate-key': error('The key "{name}" stands twice in this map.', 'Keep one of the two.'),
+  'yaml-alias': error('YAML aliases and anchors are not part of the language.', 'Write the content out, or put it into a map of its own.'),
+  'yaml-tag': error('YAML tags are not part of the language.', 'Remove the tag; every scalar is read as text.'),
+  'yaml-key': error('A key must be plain text.', 'Write the key as one word.'),
+  'yaml-too-large': error('The file is larger than {limit}.', 'Split it into several maps or tables.'),
+  'yaml-too-deep': error('The file nests deeper than {limit} levels.', 'Split the map: a nested map of this depth fits no target.'),
+  'file-unreadable': error('The file cannot be read: {reason}.', 'Check the path and the permissions.'),
+
+  // --- expressions
+  'expression-syntax': error('The expression cannot be read: {reason}.', 'See "Expressions" in mappings/README.md.'),
+  'expression-too-long': error('The expression is longer than {limit}.', 'Split it into alternatives or a switch.'),
+  'expression-type': error('{reason}.', '{hint}'),
+  'expression-many': error(
+    '"{path}" can have many values where one is needed.',
+    'Choose with .first(), .last(), .where(…).first() or .join(…), or give the rule "multiple: first|last|join|all".',
+  ),
+  'unknown-function': error('There is no function "{name}".', 'Use a function of the list in mappings/README.md.{nearest}'),
+  'function-arguments': error('{name}() takes {expected}.', 'Give it these arguments: {signature}.'),
+  'unknown-segment': error(
+    'The segment {name} does not stand where this rule can see it.',
+    'Check "each" and the message structure.{nearest}',
+  ),
+  'unknown-field': error('{name} is not defined in HL7 v{version}.', 'Check the field number against the standard.{nearest}'),
+  'unknown-component': error('{type} has no component {name} in HL7 v{version}.', 'Check the number against the data type.'),
+  'unknown-element': error('{type} has no element "{name}".', 'Use an element of the type.{nearest}'),
+  'unknown-type': error('There is no type "{name}".', 'Use a type of the standard.{nearest}'),
+  'expression-constant': warning('The condition is always {value}.', 'Remove it or correct it.'),
+  'unknown-param': error('There is no parameter "{name}".', 'Declare it under params.{nearest}'),
+  'unknown-handle': error('No resource of this map is called "{name}".', 'Use a name under resources.{nearest}'),
+  'handle-scope': error(
+    '"{name}" is made for each {scope}, which is not unique here.',
+    'Refer only to resources made once or in an enclosing group.',
+  ),
+} as const satisfies Record<string, DiagnosticRow>;
+
+export type DiagnosticCode = keyof typeof DIAGNOSTICS;
+
+/** Returns the diagnostic for `code` at `at`, its text and cure filled from `values`. */
+export function diagnostic(code: DiagnosticCode, at: Position, values: Readonly<Record<string, string | number>> = {}): Diagnostic {
+  const row: DiagnosticRow = DIAGNOSTICS[code];
+  const fill = (text: string): string =>
+    text.replace(/\{(\w+)\}/g, (whole, name: string) => valueNamed(values, name) ?? (name === 'nearest' ? '' : whole));
+  return { code, file: at.file, line: at.line, column: at.column, text: fill(row.text), cure: fill(row.cure), severity: row.severity };
+}
+
+function valueNamed(values: Readonly<Record<string, string | number>>, name: string): string | undefined {
+  return Object.hasOwn(values, name) ? String(values[name]) : undefined;
+}
+
+/** Returns ' Did you mean "x"?' for the nearest of `candidates`, or '' when none is near. For the `nearest` value of a diagnostic. */
+export function didYouMean(name: string, candidates: Iterable<string>): string {
+  const found = nearest(name, candidates);
+  return found === undefined ? '' : ` Did you mean "${found}"?`;
+}
+
+/** Returns the candidate with the fewest edits to `name`, or undefined when all are too far (a third of its length, at least 2). */
+export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+  const short = name.slice(0, 80);
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(short.length / 3)) + 1;
+  for (const candidate of candidates) {
+    if (candidate.length > 80 || Math.abs(candidate.length - short.length) >= bestDistance) continue;
+    const distance = candidate.toLowerCase() === short.toLowerCase() ? 0 : edits(short, candidate);
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Returns the number of single-character edits between two short texts (a swap of neighbours counts as one). */
+function edits(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, (beforeLast[j - 2] ?? 0) + 1);
+      row.push(cost);
+    }
+    beforeLast = last;
+    last = row;
+  }
+  return last[b.length] ?? 0;
+}

@@ -1,0 +1,216 @@
+/**
+ * What compiled expressions call, as `R.name(…)`. Everything takes and gives plain values; nothing throws for data. Conversions that
+ * fail leave a note in the run (`X.error`) and give undefined: the rule that runs them decides what to do.
+ */
+import type { ErrorCode } from '../../errors.ts';
+import { Decimal, decimal } from '../../fhir/resource.ts';
+import type { Segment } from '../../hl7v2/message.ts';
+import { fhirDate, fhirDateTime, fhirTime, type LocalTime } from './times.ts';
+
+/** One place in a message: a repetition (component 0) or a component or a subcomponent of it. */
+export interface Place {
+  readonly s: Segment;
+  readonly f: number;
+  readonly r: number;
+  readonly c: number;
+  readonly sc: number;
+}
+
+/** The part of a run that expressions use. `error` is set by a failed conversion and cleared by the rule that handles it. */
+export interface Run extends LocalTime {
+  error: ErrorCode | undefined;
+  readonly authority: string;
+}
+
+const NUMBER = /^([+-]?)0*(\d*)(?:\.(\d*))?$/;
+
+function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Decimal);
+}
+
+function part(p: Place | undefined, n: number, m = 0): string | undefined {
+  if (p === undefined) return undefined;
+  if (p.c === 0) return m === 0 ? p.s.value(p.f, p.r, n) : p.s.value(p.f, p.r, n, m);
+  if (p.sc === 0 && m === 0) return p.s.value(p.f, p.r, p.c, n);
+  return undefined;
+}
+
+function text(p: Place | undefined): string | undefined {
+  if (p === undefined) return undefined;
+  if (p.sc !== 0) return p.s.value(p.f, p.r, p.c, p.sc);
+  return p.c === 0 ? p.s.value(p.f, p.r) : p.s.value(p.f, p.r, p.c);
+}
+
+function place(s: Segment | undefined, f: number, r: number, c = 0, sc = 0): Place | undefined {
+  if (s === undefined) return undefined;
+  const state = c === 0 ? s.state(f, r) : sc === 0 ? s.state(f, r, c) : s.state(f, r, c, sc);
+  return state === 'valued' ? { s, f, r, c, sc } : undefined;
+}
+
+function places(s: Segment | undefined, f: number): Place[] {
+  const found: Place[] = [];
+  if (s === undefined) return found;
+  for (let r = 1, n = s.repetitions(f); r <= n; r++) if (s.state(f, r) === 'valued') found.push({ s, f, r, c: 0, sc: 0 });
+  return found;
+}
+
+function texts(s: Segment | undefined, f: number, c?: number, sc?: number): string[] {
+  const found: string[] = [];
+  if (s === undefined) return found;
+  for (let r = 1, n = s.repetitions(f); r <= n; r++) {
+    const value = s.value(f, r, c, sc);
+    if (value !== undefined) found.push(value);
+  }
+  return found;
+}
+
+function sub(p: Place | undefined, n: number, m = 0): Place | undefined {
+  if (p === undefined || p.sc !== 0) return undefined;
+  if (p.c === 0) return place(p.s, p.f, p.r, n, m);
+  return m === 0 ? place(p.s, p.f, p.r, p.c, n) : undefined;
+}
+
+/** Values of element `name` of every object, flattened. */
+function each(list: readonly unknown[], name: string): unknown[] {
+  const found: unknown[] = [];
+  for (const item of list) {
+    if (!isPlain(item) || !Object.hasOwn(item, name)) continue;
+    const value = item[name];
+    if (Array.isArray(value)) for (const inner of value) found.push(inner);
+    else if (value !== undefined && value !== null) found.push(value);
+  }
+  return found;
+}
+
+function number(value: string | undefined, X: Run): number | Decimal | undefined {
+  if (value === undefined) return undefined;
+  const match = NUMBER.exec(value.trim());
+  const [, sign = '', whole = '', fraction = ''] = match ?? [];
+  if (match === null || (whole === '' && fraction === '' && !value.includes('0'))) {
+    X.error = 'mapping-not-a-number';
+    return undefined;
+  }
+  return decimal(`${sign === '-' ? '-' : ''}${whole === '' ? '0' : whole}${fraction === '' ? '' : `.${fraction}`}`);
+}
+
+function integer(value: string | undefined, X: Run): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^[+-]?\d{1,15}$/.test(value.trim())) return Number(value.trim());
+  X.error = 'mapping-not-an-integer';
+  return undefined;
+}
+
+function code(value: string | undefined, X: Run): string | undefined {
+  if (value === undefined || /^[^\s]+( [^\s]+)*$/.test(value)) return value;
+  X.error = 'mapping-not-a-code';
+  return undefined;
+}
+
+function boolean(value: string | undefined, X: Run): boolean | undefined {
+  if (value === undefined) return undefined;
+  if (value === 'Y' || value === 'y' || value === 'true') return true;
+  if (value === 'N' || value === 'n' || value === 'false') return false;
+  X.error = 'mapping-not-a-boolean';
+  return undefined;
+}
+
+const str = (value: unknown): string | undefined => (value === undefined || value === null ? undefined : String(value));
+
+export const expressionRuntime = {
+  part,
+  text,
+  place,
+  places,
+  texts,
+  sub,
+  each,
+  number,
+  integer,
+  code,
+  boolean,
+  str,
+  raw: (p: Place | undefined): string | undefined => (p === undefined ? undefined : p.c === 0 ? rawRepetition(p) : text(p)),
+  whole: (p: Place | undefined): string | undefined => (p === undefined ? undefined : p.c === 0 ? p.s.wholeText(p.f, p.r) : text(p)),
+  /** HL7v2 DT, TM, DTM, TS text to FHIR. */
+  v2date: fhirDate,
+  v2dateTime: fhirDateTime,
+  v2time: fhirTime,
+  /** An instant needs the time of day to the second: a dateTime without it is none. */
+  v2instant: (value: string | undefined, X: Run): string | undefined => {
+    const found = fhirDateTime(value, X);
+    if (found === undefined || found.includes('T')) return found;
+    X.error = 'mapping-not-a-date';
+    return undefined;
+  },
+  /** FHIR dateTime or instant to its date. */
+  dateOf: (value: string | undefined): string | undefined => (value === undefined ? undefined : value.slice(0, 10)),
+  get: (value: unknown, name: string): unknown => (isPlain(value) && Object.hasOwn(value, name) ? (value[name] ?? undefined) : undefined),
+  /** The array under `name`, or an empty one. */
+  list: (value: unknown, name: string): readonly unknown[] => {
+    const found = isPlain(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+    return Array.isArray(found) ? found : found === undefined || found === null ? [] : [found];
+  },
+  one: <T>(value: T | undefined): T[] => (value === undefined ? [] : [value]),
+  mapText: (list: readonly (Place | undefined)[]): string[] => list.map(text).filter((each) => each !== undefined),
+  extension: (value: unknown, url: string): readonly unknown[] =>
+    each(one(value), 'extension').filter((item) => isPlain(item) && item['url'] === url),
+  anyOf: (value: unknown, names: readonly string[]): boolean => isPlain(value) && names.some((name) => Object.hasOwn(value, name)),
+  orElse: <T>(list: readonly T[], other: readonly T[]): readonly T[] => (list.length > 0 ? list : other),
+  plus: (a: string | undefined, b: string | undefined): string | undefined => (a === undefined || b === undefined ? undefined : a + b),
+  join: (list: readonly string[], separator = ''): string | undefined => (list.length === 0 ? undefined : list.join(separator)),
+  distinct: (list: readonly string[]): string[] => [...new Set(list)],
+  upper: (value: string | undefined): string | undefined => value?.toUpperCase(),
+  lower: (value: string | undefined): string | undefined => value?.toLowerCase(),
+  trim: (value: string | undefined): string | undefined => blankAsNothing(value?.trim()),
+  substring: (value: string | undefined, start: number, length?: number): string | undefined =>
+    blankAsNothing(value?.slice(start, length === undefined ? undefined : start + length)),
+  before: (value: string | undefined, mark: string | undefined): string | undefined =>
+    value === undefined || mark === undefined ? undefined : blankAsNothing(value.split(mark, 1)[0]),
+  after: (value: string | undefined, mark: string | undefined): string | undefined => {
+    if (value === undefined || mark === undefined || !value.includes(mark)) return undefined;
+    return blankAsNothing(value.slice(value.indexOf(mark) + mark.length));
+  },
+  replace: (value: string | undefined, from: string | undefined, to: string | undefined): string | undefined =>
+    from === undefined || from === '' ? value : blankAsNothing(value?.split(from).join(to ?? '')),
+  startsWith: (value: string | undefined, mark: string | undefined): boolean => mark !== undefined && value?.startsWith(mark) === true,
+  endsWith: (value: string | undefined, mark: string | undefined): boolean => mark !== undefined && value?.endsWith(mark) === true,
+  contains: (value: string | undefined, mark: string | undefined): boolean => mark !== undefined && value?.includes(mark) === true,
+  length: (value: string | undefined): number | undefined => (value === undefined ? undefined : [...value].length),
+  split: (value: string | undefined, mark: string | undefined): string[] =>
+    value === undefined
+      ? []
+      : value
+          .split(mark ?? ',', 1000)
+          .map((each) => each.trim())
+          .filter((each) => each !== ''),
+  isNumber: (value: string | undefined): boolean => value !== undefined && /^[+-]?(\d+(\.\d*)?|\.\d+)$/.test(value.trim()),
+  isOid: (value: string | undefined): boolean => value !== undefined && /^[0-2](\.(0|[1-9]\d*))+$/.test(value),
+  isUuid: (value: string | undefined): boolean => value !== undefined && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value),
+  isUri: (value: string | undefined): boolean => value !== undefined && /^(https?:\/\/|urn:[a-z0-9][a-z0-9-]{0,31}:)[^\s]+$/i.test(value),
+  localUri: (name: string | undefined, X: Run): string | undefined =>
+    name === undefined ? undefined : `urn:polyseme:${encodeURIComponent(X.authority)}:${encodeURIComponent(name)}`,
+  refText: (value: unknown): string | undefined => {
+    const reference = isPlain(value) ? value['reference'] : undefined;
+    return typeof reference === 'string' ? reference : undefined;
+  },
+  sameText: (a: string | undefined, b: string | undefined): boolean => a !== undefined && a === b,
+  ordered: (a: string | undefined, op: string, b: string | undefined): boolean => {
+    if (a === undefined || b === undefined) return false;
+    return op === '<' ? a < b : op === '<=' ? a <= b : op === '>' ? a > b : a >= b;
+  },
+  /** Numbers compare by value whatever their digits: 5.10 = 5.1. */
+  same: (a: unknown, b: unknown): boolean => a !== undefined && b !== undefined && Number(a) === Number(b),
+};
+
+export type ExpressionRuntime = typeof expressionRuntime;
+
+function rawRepetition(p: Place): string | undefined {
+  const all = p.s.raw(p.f);
+  return all === undefined || p.s.repetitions(p.f) < 2 ? all : (p.s.wholeText(p.f, p.r) ?? undefined);
+}
+
+function one<T>(value: T | undefined): T[] {
+  return value === undefined ? [] : [value];
+}
+
+const blankAsNothing = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
