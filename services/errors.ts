@@ -44,6 +44,27 @@ const row = (status: number, ack: ErrorRow['ack'], severity: ErrorRow['severity'
 export const ERRORS = {
   // --- hl7v2: bytes and messages -------------------------------------------------------------------------------
   'hl7v2-no-msh': row(400, 'AR', 'error', 'structure', 'The input does not start with an MSH segment.', 'Send one HL7v2 message that begins with MSH, or a batch that begins with FHS or BHS.'),
+  'hl7v2-batch': row(400, 'AR', 'error', 'structure', 'The input is a batch, where one message was expected.', 'Send the messages of the batch one by one, or the whole file to "npx polyseme import".'),
+  'hl7v2-several-messages': row(400, 'AR', 'error', 'structure', 'The input holds a second message header.', 'Frame each message by itself, or send the whole file to "npx polyseme import".'),
+  'hl7v2-delimiters': row(400, 'AR', 'error', 'structure', 'MSH-1 and MSH-2 do not declare usable delimiters: each must be one printable sign, none twice.', 'Send MSH|^~\\&| (one backslash), or five different signs of your own.'),
+  'hl7v2-charset-unknown': row(400, 'AR', 'error', 'not-supported', 'The character set {name} is not known.', 'Declare a character set of HL7 table 0211 in MSH-18, or set "charset" for this source.'),
+  'hl7v2-charset-ignored': row(200, 'AA', 'warning', 'not-supported', 'The character set {name} is not known; all bytes are ASCII, so nothing was lost.', 'Declare a character set of HL7 table 0211 in MSH-18, or set "charset" for this source.'),
+  'hl7v2-charset-undeclared': row(200, 'AA', 'warning', 'value', 'MSH-18 declares no character set, and the bytes are not ASCII; they were read as UTF-8, which they are.', 'Declare UNICODE UTF-8 in MSH-18, or set "charset" for this source.'),
+  'hl7v2-bytes-undecodable': row(400, 'AE', 'error', 'value', 'The byte at offset {offset} cannot be read as {charset}.', 'Declare in MSH-18 what is really sent, or set "charset" for this source.'),
+  'hl7v2-line-ends': row(200, 'AA', 'information', 'structure', 'Segments end with LF or CRLF instead of CR.', 'Nothing is lost. Ask the sender to end segments with CR alone.'),
+  'hl7v2-line-continued': row(200, 'AA', 'warning', 'structure', '{count} lines begin with no segment name; each was taken as the rest of the line before it.', 'Ask the sender to write line breaks inside values as \\.br\\ or \\X0D\\.'),
+  'hl7v2-header-missing': row(200, 'AA', 'warning', 'required', '{field} is missing; every message must have it.', 'Ask the sender to fill MSH-9 (type), MSH-10 (control id) and MSH-12 (version).'),
+  'hl7v2-version-unknown': row(200, 'AA', 'warning', 'not-supported', 'MSH-12 is no version of HL7v2; the message was read as {used}.', 'Ask the sender for the right version, 2.1 to 2.9.'),
+  'hl7v2-escape-unknown': row(200, 'AA', 'warning', 'value', '{count} escape sequences are not known and were kept as they are.', 'Ask the sender to escape the escape character itself as \\E\\.'),
+  'hl7v2-structure-unknown': row(200, 'AA', 'warning', 'structure', 'No version of HL7v2 has the message structure {structure}; its segments were not grouped.', 'Check MSH-9; a map for this message can still read its segments by name.'),
+  'hl7v2-segment-unexpected': row(200, 'AA', 'warning', 'structure', '{structure} has no place for {segment} here; it was kept in {group}.', 'Ask the sender for the order of the standard, or let the map of this source read the segment where it stands.'),
+  'hl7v2-segment-order': row(200, 'AA', 'warning', 'structure', '{segment} comes later than {structure} has it; it was put where it belongs, in {group}.', 'Nothing is lost. Ask the sender for the order of the standard.'),
+  'hl7v2-segment-missing': row(200, 'AA', 'warning', 'required', '{structure} requires {segment} in {group} before {before}.', 'What follows was placed without it. Ask the sender to send it.'),
+  'hl7v2-path': row(400, 'AE', 'error', 'value', '{path} is no place in a message.', 'Write a segment, its occurrence, field, repetition, component and subcomponent: OBX[2]-5[1].1.1.'),
+  'hl7v2-value-unencodable': row(400, 'AE', 'error', 'value', 'The value cannot be written in {charset}, the character set of the message.', 'Use a message in UNICODE UTF-8, or another value.'),
+  'hl7v2-batch-count': row(200, 'AA', 'warning', 'invalid', '{trailer} says {stated}, but there are {found}.', 'Nothing was left out. Ask the sender whether the file was cut.'),
+  'hl7v2-batch-trailer': row(200, 'AA', 'warning', 'structure', '{header} has no {trailer}: the file may have been cut.', 'All messages that are there were taken. Ask the sender for the whole file.'),
+  'hl7v2-batch-junk': row(200, 'AA', 'warning', 'structure', '{lines} lines belong to no message of the batch.', 'Check the file at the line given; nothing before the first MSH can be read.'),
 
   // --- fhir: JSON, validation, search ---------------------------------------------------------------------------
   'fhir-not-json': row(400, 'AE', 'fatal', 'structure', 'The body is not JSON: {reason}.', 'Send one JSON object; the position says where reading stopped.'),
@@ -127,6 +148,15 @@ export const ERRORS = {
   'route-not-found': row(404, 'AR', 'error', 'not-found', 'There is nothing at this address.', 'See /fhir/R4/metadata for what the FHIR door answers; HL7v2 goes to POST /hl7v2.'),
   'input-not-recognised': row(422, 'AR', 'error', 'structure', '{file} is neither HL7v2, nor a FHIR bundle or resource, nor NDJSON.', 'Give HL7v2 text that begins with MSH, FHS or BHS, or FHIR JSON.'),
   'file-unreadable': row(500, 'AR', 'fatal', 'not-found', '{file} cannot be read: {reason}.', 'Check the path and its permissions.'),
+  'mllp-no-frame': row(400, 'AR', 'error', 'structure', 'The connection sent {bytes} bytes that begin no MLLP frame.', 'Send <VT> message <FS><CR>; HTTP and TLS have doors of their own.'),
+  'mllp-junk': row(200, 'AA', 'warning', 'structure', '{bytes} bytes between two MLLP frames were not read.', 'Ask the sender to send nothing between <FS><CR> and the next <VT>.'),
+  'mllp-frame-too-long': row(413, 'AR', 'error', 'too-long', 'The message is longer than {limit} bytes.', 'Send smaller messages, or raise the limit for this door.'),
+  'mllp-frame-timeout': row(408, 'AR', 'error', 'timeout', 'A message began but did not end within {seconds} seconds.', 'Send it again; the connection was closed.'),
+  'mllp-too-many-connections': row(503, 'AR', 'error', 'throttled', 'The door has {limit} connections already.', 'Close connections that are not used, or raise the limit.'),
+  'mllp-ack-wrong': row(502, 'AE', 'error', 'processing', 'The receiver acknowledged another message than the one sent.', 'The message counts as not delivered; send it again.'),
+  'mllp-ack-missing': row(504, 'AE', 'error', 'timeout', 'The receiver did not acknowledge within {seconds} seconds.', 'The message counts as not delivered; send it again.'),
+  'mllp-closed': row(502, 'AE', 'error', 'transient', 'The connection to the receiver is closed: {reason}.', 'Check the address and the receiver; the message counts as not delivered.'),
+  'mllp-nothing-to-acknowledge': row(400, 'AE', 'error', 'required', 'The message has no MSH-10, so that no acknowledgement could name it.', 'Give every message a control id.'),
   internal: row(500, 'AE', 'fatal', 'exception', 'Something failed that should not have: {reason}.', 'Nothing was stored. Report it with the log entry of this time.'),
 } as const satisfies Record<string, ErrorRow>;
 

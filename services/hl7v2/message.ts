@@ -3,6 +3,8 @@
  * Positions are 1-based as in the standard (chapter 2.5, https://www.hl7.eu/HL7v2x/v251/std251/ch02.html): PID-5.1 is
  * `pid.value(5, 1, 1)`. MSH-1 is the field separator itself and MSH-2 the encoding characters.
  */
+import type { Problem } from '../errors.ts';
+
 export interface Delimiters {
   readonly field: string;
   readonly component: string;
@@ -48,6 +50,8 @@ export interface Segment {
 /** A segment group of the message structure, e.g. PATIENT_RESULT.ORDER_OBSERVATION; the root group has name ''. */
 export interface Group {
   readonly name: string;
+  /** Names from the root down: 'PATIENT_RESULT.ORDER_OBSERVATION'; '' for the root. */
+  readonly path: string;
   /** 0-based among its sisters of the same name. */
   readonly index: number;
   readonly parent: Group | undefined;
@@ -55,6 +59,8 @@ export interface Group {
   segments(name: string): readonly Segment[];
   /** Direct child groups by name, in order. */
   groups(name: string): readonly Group[];
+  /** Everything in this group in the order of the message: segments and groups as they follow each other. */
+  readonly children: readonly (Segment | Group)[];
 }
 
 export interface Message {
@@ -73,4 +79,8 @@ export interface Message {
   readonly controlId: string;
   /** Built on first use. Segments that the structure does not expect stand in the group where they were met. */
   readonly root: Group;
+  /** What the structure did not expect, found when the tree is built; all of it placed in the tree nevertheless. */
+  readonly structureProblems: readonly Problem[];
+  /** The bytes as sent (without byte order mark and MLLP frame), or as `withValue` made them. Encoding a message gives these. */
+  readonly bytes: Uint8Array;
 }

@@ -1,0 +1,256 @@
+/** Bytes to Message: charset, delimiters and segment ends are settled here; everything else waits until it is read. */
+import { failure, type Problem, problem, type Result, success } from '../errors.ts';
+import { charsetOf, decode } from './charset.ts';
+import { nearestVersion, versionIndex } from './definitions.ts';
+import { unknownEscapes } from './escape.ts';
+import type { Delimiters, Group, Message, Segment } from './message.ts';
+import { isHeader, ParsedSegment } from './segment.ts';
+import { isStructure, messageStructure, structureOf } from './structures.ts';
+import { buildTree } from './tree.ts';
+
+export interface ParseOptions {
+  /** Name of table 0211 or a common label; wins over MSH-18, for sources whose MSH-18 lies. */
+  readonly charset?: string;
+}
+
+class ParsedMessage implements Message {
+  readonly delimiters: Delimiters;
+  readonly charset: string;
+  readonly segments: readonly Segment[];
+  readonly bytes: Uint8Array;
+  readonly #msh: Segment;
+  #structure: string | undefined;
+  #tree: { root: Group; problems: readonly Problem[] } | undefined;
+
+  constructor(delimiters: Delimiters, charset: string, segments: readonly Segment[], msh: Segment, bytes: Uint8Array) {
+    this.delimiters = delimiters;
+    this.charset = charset;
+    this.segments = segments;
+    this.bytes = bytes;
+    this.#msh = msh;
+  }
+
+  get type(): string {
+    return this.#msh.value(9, 1, 1) ?? '';
+  }
+  get event(): string {
+    return this.#msh.value(9, 1, 2) ?? '';
+  }
+  get version(): string {
+    return this.#msh.value(12, 1, 1) ?? '';
+  }
+  get controlId(): string {
+    return this.#msh.value(10, 1, 1) ?? '';
+  }
+  get definitionsVersion(): string {
+    return nearestVersion(this.version);
+  }
+
+  get structure(): string {
+    if (this.#structure === undefined) {
+      const sent = this.#msh.value(9, 1, 3) ?? '';
+      this.#structure = isStructure(sent) ? sent : messageStructure(this.type, this.event, this.version);
+    }
+    return this.#structure;
+  }
+
+  get root(): Group {
+    this.#tree ??= this.#build();
+    return this.#tree.root;
+  }
+
+  get structureProblems(): readonly Problem[] {
+    this.#tree ??= this.#build();
+    return this.#tree.problems;
+  }
+
+  #build(): { root: Group; problems: readonly Problem[] } {
+    const structure = structureOf(this.version, this.structure);
+    const { root, problems } = buildTree(this.segments, structure);
+    if (structure !== undefined) return { root, problems };
+    return { root, problems: [problem('hl7v2-structure-unknown', { structure: this.structure.slice(0, 20) }, 'MSH-9')] };
+  }
+}
+
+const MARKS: readonly (readonly [bytes: readonly number[], charset: string])[] = [
+  [[0xef, 0xbb, 0xbf], 'utf-8'],
+  [[0x00, 0x00, 0xfe, 0xff], 'utf-32'],
+  [[0xff, 0xfe, 0x00, 0x00], 'utf-32'],
+  [[0xfe, 0xff], 'utf-16be'],
+  [[0xff, 0xfe], 'utf-16le'],
+];
+
+/** Strips a byte order mark and an MLLP frame, and tells a charset that the first bytes prove by themselves. */
+function unwrap(bytes: Uint8Array): { body: Uint8Array; charset?: string } {
+  let start = 0;
+  let end = bytes.length;
+  const first = bytes[0];
+  if (first === 0x4d && bytes[1] === 0x53) return { body: bytes }; // 'MS', as nearly always
+  const mark = MARKS.find(([prefix]) => prefix.every((byte, n) => bytes[n] === byte));
+  if (mark) return { body: bytes.subarray(mark[0].length), charset: mark[1] };
+  if (first === 0 && bytes[1] === 0x4d) return { body: bytes, charset: 'utf-16be' };
+  while (start < end && (bytes[start] === 0x0b || bytes[start] === 0x0d || bytes[start] === 0x0a || bytes[start] === 0x20)) start += 1;
+  while (end > start && (bytes[end - 1] === 0x1c || (bytes[end - 1] === 0x0d && bytes[end - 2] === 0x1c))) end -= 1;
+  return { body: bytes.subarray(start, end) };
+}
+
+/** The header's line as single bytes: enough to read MSH-18, which is ASCII in every charset but UTF-16 and UTF-32. */
+function headerLine(body: Uint8Array): string {
+  let end = body.indexOf(0x0d);
+  const lineFeed = body.subarray(0, end < 0 ? body.length : end).indexOf(0x0a);
+  if (lineFeed >= 0) end = lineFeed;
+  return Buffer.from(body.buffer, body.byteOffset, Math.min(end < 0 ? body.length : end, 4096)).toString('latin1');
+}
+
+/** Charset by the source's setting, else a byte order mark, else MSH-18. `declared` is false when nothing says it. */
+function charsetFor(
+  header: string,
+  options: ParseOptions,
+  marked: string | undefined,
+): { charset?: string; declared: boolean; name: string } {
+  if (options.charset !== undefined) {
+    const charset = charsetOf(options.charset);
+    return { ...(charset === undefined ? {} : { charset }), declared: true, name: options.charset };
+  }
+  if (marked !== undefined) return { charset: marked, declared: true, name: marked };
+  const separator = header.charAt(3);
+  const name = header.split(separator)[17] ?? '';
+  const repetition = header.split(separator)[1]?.charAt(1) ?? '~';
+  const [first = '', ...others] = name === '' ? [''] : name.split(repetition);
+  const own = charsetOf(first);
+  if (own === undefined) return { declared: true, name: first };
+  // Repetitions after the first are switched to by ISO 2022 escapes: only the Japanese sets are used so.
+  const switched = own === 'ascii' && others.some((each) => charsetOf(each) === 'iso-2022-jp');
+  return { charset: switched ? 'iso-2022-jp' : own === 'unicode' ? 'utf-8' : own, declared: name !== '', name };
+}
+
+/** Reads the text, or says why not: nothing is guessed that could turn one name into another. */
+function textOf(body: Uint8Array, options: ParseOptions, marked: string | undefined): Result<{ text: string; charset: string }> {
+  const { charset, declared, name } = charsetFor(marked?.startsWith('utf-16') ? '' : headerLine(body), options, marked);
+  if (charset === undefined) {
+    const ascii = decode(body, 'ascii');
+    const unknown = { name: name.slice(0, 20) };
+    if (!('text' in ascii) || options.charset !== undefined) return failure(problem('hl7v2-charset-unknown', unknown, 'MSH-18'));
+    return success({ text: ascii.text, charset: 'ascii' }, [problem('hl7v2-charset-ignored', unknown, 'MSH-18')]);
+  }
+  const decoded = decode(body, charset);
+  if ('text' in decoded) return success({ text: decoded.text, charset });
+  if (!declared) {
+    const utf8 = decode(body, 'utf-8');
+    if ('text' in utf8) return success({ text: utf8.text, charset: 'utf-8' }, [problem('hl7v2-charset-undeclared', {}, 'MSH-18')]);
+    return failure(problem('hl7v2-bytes-undecodable', { charset: 'utf-8', offset: utf8.badOffset }, `byte ${utf8.badOffset}`));
+  }
+  return failure(problem('hl7v2-bytes-undecodable', { charset, offset: decoded.badOffset }, `byte ${decoded.badOffset}`));
+}
+
+/** A delimiter is one printable ASCII character that no name, number or code is made of. */
+const isDelimiter = (character: string): boolean => /^[!-/:-@[-`{-~]$/.test(character);
+
+/** Returns the delimiters that MSH-1 and MSH-2 declare (chapter 2.5.4); an error when two are the same or one cannot be one. */
+function delimitersOf(header: string): Result<Delimiters> {
+  const field = header.charAt(3);
+  const end = header.indexOf(field, 4);
+  const encoding = field === '' ? '' : header.slice(4, end < 0 ? header.length : end);
+  const [component = '', repetition = '', mark = '', subcomponent = '', truncation = ''] = encoding;
+  const all = [field, ...encoding];
+  const wrong = !isDelimiter(field) || encoding.length < 1 || encoding.length > 5 || !all.every(isDelimiter);
+  if (wrong || new Set(all).size !== all.length) return failure(problem('hl7v2-delimiters', {}, 'MSH-2'));
+  return success({ field, component, repetition, escape: mark, subcomponent, truncation });
+}
+
+let lastHeader = '';
+let lastDelimiters: Result<Delimiters> | undefined;
+
+/** Senders never change their delimiters: the last answer is nearly always the next one. Remembers the first nine characters. */
+function knownDelimiters(header: string): Result<Delimiters> {
+  const start = header.slice(0, 10);
+  if (start !== lastHeader || lastDelimiters === undefined) {
+    lastDelimiters = delimitersOf(header);
+    lastHeader = start;
+  }
+  return lastDelimiters;
+}
+
+const isNameCode = (code: number): boolean => (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122);
+
+/** True when a line begins as a segment does: three letters or digits, then the field separator or nothing. */
+const isSegmentLine = (line: string, separator: string): boolean =>
+  isNameCode(line.charCodeAt(0)) &&
+  isNameCode(line.charCodeAt(1)) &&
+  isNameCode(line.charCodeAt(2)) &&
+  (line.length === 3 || line.startsWith(separator, 3));
+
+/** Lines of the message; CR ends them, LF and CRLF are taken too. Text that follows a line end but is no segment belongs to the line before. */
+export function linesOf(text: string, separator: string): { lines: string[]; otherEnds: boolean; continued: number } {
+  const otherEnds = text.includes('\n');
+  const raw = otherEnds ? text.split(/\r\n|\r|\n/) : text.split('\r');
+  let continued = 0;
+  const lines: string[] = [];
+  for (const line of raw) {
+    if (isSegmentLine(line, separator)) lines.push(line);
+    else if (line !== '' && line.trim() !== '') {
+      continued += 1;
+      lines.push(`${lines.pop() ?? ''}\n${line}`);
+    }
+  }
+  return { lines, otherEnds, continued };
+}
+
+/**
+ * Reads one message. The bytes may begin with a byte order mark and stand in an MLLP frame. Fields are split when first read.
+ * Problems of an accepted message are warnings: undeclared charset, other line ends than CR, escapes that nobody knows, header fields
+ * that are missing. Errors: hl7v2-no-msh, hl7v2-batch, hl7v2-several-messages, hl7v2-delimiters, hl7v2-charset-unknown,
+ * hl7v2-bytes-undecodable (with the offset of the first bad byte).
+ */
+export function parseMessage(bytes: Uint8Array, options: ParseOptions = {}): Result<Message> {
+  const { body, charset: marked } = unwrap(bytes);
+  const read = textOf(body, options, marked);
+  if (!read.ok) return isMsh(headerLine(body)) || marked !== undefined ? read : failure(problem('hl7v2-no-msh'));
+  const { text, charset } = read.value;
+  if (!text.startsWith('MSH')) return failure(problem(/^[FB]HS/.test(text) ? 'hl7v2-batch' : 'hl7v2-no-msh'));
+  const declared = knownDelimiters(text);
+  if (!declared.ok) return declared;
+  const delimiters = declared.value;
+  const { lines, otherEnds, continued } = linesOf(text, delimiters.field);
+  const segments: Segment[] = [];
+  for (const line of lines) segments.push(new ParsedSegment(line.slice(0, 3), segments.length, line, delimiters, charset, segments));
+  const msh = segments[0];
+  if (msh === undefined) return failure(problem('hl7v2-no-msh'));
+  const second = segments.find((each, n) => n > 0 && isHeader(each.name));
+  if (second !== undefined) return failure(problem('hl7v2-several-messages', {}, `${second.name}[2]`));
+  const problems = [...read.problems, ...headerProblems(msh), ...escapeProblems(text, segments, delimiters, charset)];
+  if (otherEnds) problems.push(problem('hl7v2-line-ends'));
+  if (continued > 0) problems.push(problem('hl7v2-line-continued', { count: continued }));
+  return success(new ParsedMessage(delimiters, charset, segments, msh, body), problems);
+}
+
+const isMsh = (header: string): boolean => header.startsWith('MSH');
+
+function headerProblems(msh: Segment): Problem[] {
+  const problems: Problem[] = [];
+  for (const field of [9, 10, 12]) {
+    if (msh.state(field) !== 'valued') problems.push(problem('hl7v2-header-missing', { field: `MSH-${field}` }, `MSH-${field}`));
+  }
+  const version = msh.value(12);
+  if (version !== undefined && versionIndex(version) >= 0 && !/^2\.\d/.test(version)) {
+    problems.push(problem('hl7v2-version-unknown', { used: nearestVersion(version) }, 'MSH-12'));
+  }
+  return problems;
+}
+
+/** Escapes that nobody knows stay in the text as they are; each place is said once. */
+function escapeProblems(text: string, segments: readonly Segment[], delimiters: Delimiters, charset: string): Problem[] {
+  const mark = delimiters.escape;
+  if (mark === '' || text.indexOf(mark, 9) < 0) return [];
+  const problems: Problem[] = [];
+  for (const segment of segments) {
+    if (!segment.text.includes(mark)) continue;
+    for (let n = isHeader(segment.name) ? 3 : 1; n <= segment.fieldCount; n += 1) {
+      const unknown = unknownEscapes(segment.raw(n) ?? '', delimiters, charset);
+      if (unknown.length === 0) continue;
+      problems.push(problem('hl7v2-escape-unknown', { count: unknown.length }, `${segment.name}[${segment.occurrence}]-${n}`));
+      if (problems.length >= 20) return problems; // one bad habit, not a thousand reports
+    }
+  }
+  return problems;
+}

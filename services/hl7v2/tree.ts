@@ -1,0 +1,264 @@
+/**
+ * Builds the groups of a message from its structure. Real messages leave out required segments and change the order, so the
+ * rules are, for each segment in turn, the first that holds:
+ *   1. it stands where the structure allows it from the current place onwards, the innermost group first, nothing required skipped;
+ *   2. an open group has it, or a group that begins with it, at another place: it goes there, and what was skipped is reported;
+ *   3. an open group has it once already: the nearest group that repeats begins again (an OBR without its ORC is a new order);
+ *   4. it stands further on, inside groups whose required first segments are missing: they are opened, and that is reported;
+ *   5. it goes to the group where it was met, and is reported unless it is a Z-segment.
+ * No group that was left is opened again: walking the tree gives every segment once, in the order of the message.
+ */
+import { type Problem, problem } from '../errors.ts';
+import type { Group, Segment } from './message.ts';
+import type { Structure, StructureElement } from './structures.ts';
+
+const NONE: readonly never[] = [];
+
+class TreeGroup implements Group {
+  readonly name: string;
+  readonly index: number;
+  readonly parent: Group | undefined;
+  readonly children: (Segment | Group)[] = [];
+  readonly #segments = new Map<string, Segment[]>();
+  readonly #groups = new Map<string, Group[]>();
+
+  constructor(name: string, index: number, parent: Group | undefined) {
+    this.name = name;
+    this.index = index;
+    this.parent = parent;
+  }
+
+  get path(): string {
+    const outer = this.parent?.path ?? '';
+    return outer === '' ? this.name : `${outer}.${this.name}`;
+  }
+
+  segments(name: string): readonly Segment[] {
+    return this.#segments.get(name) ?? NONE;
+  }
+
+  groups(name: string): readonly Group[] {
+    return this.#groups.get(name) ?? NONE;
+  }
+
+  add(segment: Segment): void {
+    this.children.push(segment);
+    const same = this.#segments.get(segment.name);
+    if (same === undefined) this.#segments.set(segment.name, [segment]);
+    else same.push(segment);
+  }
+
+  open(name: string): TreeGroup {
+    const same = this.#groups.get(name);
+    const group = new TreeGroup(name, same?.length ?? 0, this);
+    this.children.push(group);
+    if (same === undefined) this.#groups.set(name, [group]);
+    else same.push(group);
+    return group;
+  }
+}
+
+/** An open group: where in its structure it stands. */
+interface Frame {
+  readonly group: TreeGroup;
+  readonly elements: readonly StructureElement[];
+  readonly choice: boolean;
+  readonly repeats: boolean;
+  /** Index of the element last met; -1 before the first. */
+  at: number;
+}
+
+/** How to reach a segment inside a group from its beginning: indexes of elements down to it, and what required is skipped. */
+interface Entry {
+  readonly path: readonly number[];
+  readonly missing: readonly string[];
+}
+
+const entries = new WeakMap<readonly StructureElement[], Map<string, Entry | undefined>>();
+
+/** Cheapest way to `name` from the beginning of `elements`; undefined when it is not inside. Kept per structure and name. */
+function entryOf(elements: readonly StructureElement[], choice: boolean, name: string): Entry | undefined {
+  let known = entries.get(elements);
+  if (known === undefined) {
+    known = new Map();
+    entries.set(elements, known);
+  }
+  if (known.has(name)) return known.get(name);
+  let best: Entry | undefined;
+  let skipped: readonly string[] = NONE;
+  for (const [n, element] of elements.entries()) {
+    const inner = entryInto(element, name);
+    if (inner && (best === undefined || skipped.length + inner.missing.length < best.missing.length)) {
+      best = { path: [n, ...inner.path], missing: [...skipped, ...inner.missing] };
+    }
+    if (!choice && !element.optional) skipped = [...skipped, element.name];
+  }
+  if (best !== undefined || known.size < 200) known.set(name, best); // names that senders invent must not fill the memory
+  return best;
+}
+
+function entryInto(element: StructureElement, name: string): Entry | undefined {
+  if (element.segments) return element.segments.includes(name) ? { path: NONE, missing: NONE } : undefined;
+  return element.children ? entryOf(element.children, element.choice === true, name) : undefined;
+}
+
+/** One message's tree while it grows. */
+class Builder {
+  readonly root = new TreeGroup('', 0, undefined);
+  readonly problems: Problem[] = [];
+  readonly #structure: Structure;
+  readonly #open: Frame[];
+  readonly #missing = new Set<string>();
+
+  constructor(structure: Structure) {
+    this.#structure = structure;
+    this.#open = [{ group: this.root, elements: structure.children, choice: false, repeats: false, at: -1 }];
+  }
+
+  place(segment: Segment): void {
+    if (segment.name.startsWith('Z')) this.#innermost().group.add(segment);
+    else if (!this.#inOrder(segment) && !this.#elsewhere(segment) && !this.#again(segment) && !this.#further(segment)) {
+      this.#innermost().group.add(segment);
+      this.#report('hl7v2-segment-unexpected', segment);
+    }
+  }
+
+  #innermost(): Frame {
+    return this.#open.at(-1) ?? { group: this.root, elements: NONE, choice: false, repeats: false, at: -1 };
+  }
+
+  /** Rule 1. */
+  #inOrder(segment: Segment): boolean {
+    for (let depth = this.#open.length - 1; depth >= 0; depth -= 1) {
+      const frame = this.#open[depth];
+      if (frame === undefined || (frame.choice && frame.at >= 0)) continue;
+      for (let n = Math.max(frame.at, 0); n < frame.elements.length; n += 1) {
+        const element = frame.elements[n];
+        if (element === undefined || (n === frame.at && !element.repeats)) continue;
+        const entry = entryInto(element, segment.name);
+        if (entry && entry.missing.length === 0) return this.#enter(segment, depth, n, entry, true);
+        if (!element.optional && n !== frame.at && !frame.choice) break;
+      }
+    }
+    return false;
+  }
+
+  /** Rule 2. */
+  #elsewhere(segment: Segment): boolean {
+    for (let depth = this.#open.length - 1; depth >= 0; depth -= 1) {
+      const frame = this.#open[depth];
+      for (const [n, element] of (frame?.elements ?? NONE).entries()) {
+        const entry = entryInto(element, segment.name);
+        if (frame === undefined || entry === undefined || entry.missing.length > 0) continue;
+        if (!element.repeats && this.#has(frame, element)) continue;
+        const missing = n > frame.at ? this.#requiredBetween(frame, n) : NONE;
+        this.#reportMissing(missing, segment, frame.group);
+        this.#enter(segment, depth, n, entry, false);
+        if (missing.length === 0) this.#report('hl7v2-segment-order', segment);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Rule 3. */
+  #again(segment: Segment): boolean {
+    for (let depth = this.#open.length - 1; depth >= 0; depth -= 1) {
+      const own = this.#open[depth];
+      if (!own?.elements.some((each) => each.segments?.includes(segment.name))) continue;
+      for (let outer = depth; outer > 0; outer -= 1) {
+        const parent = this.#open[outer - 1];
+        const element = parent?.elements[parent.at];
+        const entry = element && entryInto(element, segment.name);
+        if (parent === undefined || !element?.repeats || entry === undefined) continue;
+        this.#enter(segment, outer - 1, parent.at, entry, true);
+        this.#reportMissing(entry.missing, segment, this.#innermost().group);
+        return true;
+      }
+      this.#open.length = depth + 1;
+      own.group.add(segment);
+      this.#report('hl7v2-segment-unexpected', segment);
+      return true;
+    }
+    return false;
+  }
+
+  /** Rule 4. */
+  #further(segment: Segment): boolean {
+    for (let depth = this.#open.length - 1; depth >= 0; depth -= 1) {
+      const frame = this.#open[depth];
+      if (frame === undefined || frame.choice) continue;
+      let best: { n: number; entry: Entry } | undefined;
+      for (let n = frame.at + 1; n < frame.elements.length; n += 1) {
+        const element = frame.elements[n];
+        const entry = element && entryInto(element, segment.name);
+        if (entry && (best === undefined || entry.missing.length < best.entry.missing.length)) best = { n, entry };
+      }
+      if (best === undefined) continue;
+      const missing = [...this.#requiredBetween(frame, best.n), ...best.entry.missing];
+      this.#reportMissing(missing, segment, frame.group);
+      return this.#enter(segment, depth, best.n, best.entry, true);
+    }
+    return false;
+  }
+
+  /** Closes what is deeper than `depth`, opens groups along `entry`, and puts the segment there. Always true. */
+  #enter(segment: Segment, depth: number, n: number, entry: Entry, moves: boolean): boolean {
+    this.#open.length = depth + 1;
+    let frame = this.#innermost();
+    let at = n;
+    let element = frame.elements[at];
+    if (moves) frame.at = at;
+    for (const next of entry.path) {
+      if (element?.children === undefined) break;
+      const { children, choice = false, name, repeats } = element;
+      frame = { group: frame.group.open(name), elements: children, choice, repeats, at: next };
+      this.#open.push(frame);
+      at = next;
+      element = children[at];
+    }
+    frame.group.add(segment);
+    return true;
+  }
+
+  #has(frame: Frame, element: StructureElement): boolean {
+    return element.segments
+      ? element.segments.some((name) => frame.group.segments(name).length > 0)
+      : frame.group.groups(element.name).length > 0;
+  }
+
+  #requiredBetween(frame: Frame, end: number): readonly string[] {
+    return frame.elements
+      .slice(frame.at + 1, end)
+      .filter((each) => !each.optional && !this.#has(frame, each))
+      .map((each) => each.name);
+  }
+
+  #report(code: 'hl7v2-segment-unexpected' | 'hl7v2-segment-order', segment: Segment): void {
+    const group = this.#innermost().group.path || 'the message';
+    const values = { segment: segment.name, structure: this.#structure.id, group };
+    this.problems.push(problem(code, values, `${segment.name}[${segment.occurrence}]`));
+  }
+
+  #reportMissing(missing: readonly string[], segment: Segment, group: Group): void {
+    for (const name of missing) {
+      const where = group.path || 'the message';
+      if (this.#missing.has(`${name} ${where}`)) continue; // once per kind is enough
+      this.#missing.add(`${name} ${where}`);
+      const values = { segment: name, before: segment.name, structure: this.#structure.id, group: where };
+      this.problems.push(problem('hl7v2-segment-missing', values, `${segment.name}[${segment.occurrence}]`));
+    }
+  }
+}
+
+/**
+ * Returns the root group over `segments`, and what the structure did not expect. Without a structure all segments stand in the root.
+ */
+export function buildTree(segments: readonly Segment[], structure: Structure | undefined): { root: Group; problems: readonly Problem[] } {
+  const builder = new Builder(structure ?? { id: '', version: '', children: NONE });
+  for (const segment of segments) {
+    if (structure === undefined) builder.root.add(segment);
+    else builder.place(segment);
+  }
+  return builder;
+}
