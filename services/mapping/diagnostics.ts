@@ -62,6 +62,21 @@ export const DIAGNOSTICS = {
     '"{name}" is made for each {scope}, which is not unique here.',
     'Refer only to resources made once or in an enclosing group.',
   ),
+
+  // --- row maps (FHIR to OMOP)
+  'rows-unknown-key': error('{what} has no key "{name}".', 'Use a key of mappings/README.md, "Rows".{nearest}'),
+  'rows-missing-key': error('{what} needs "{name}".', 'Add it.'),
+  'rows-expected': error('{what} must be {form}.', 'Write it so; see mappings/README.md, "Rows".'),
+  'rows-unknown-table': error('There is no CDM table "{name}" that rows can be written to.', 'Use a table of OMOP CDM 5.4.{nearest}'),
+  'rows-unknown-column': error('{table} has no column or role "{name}".', 'Use a column of the table, or a role.{nearest}'),
+  'rows-required-column': error('{table}.{name} is required and no rule fills it.', 'Add a rule for it or for its role.'),
+  'rows-column-value': error('{name} cannot take {given}.', 'Give it {form}.'),
+  'rows-unknown-concept-table': error('There is no concept table "{name}".', 'Use a table of the folder "tables".{nearest}'),
+  'rows-duplicate-code': error('The code "{code}" stands twice in this table.', 'Keep one of the two.'),
+  'rows-duplicate-map': error('{type} is already taken by the map {other}.', 'Keep one row map for each resource type.'),
+  'rows-wrong-concept': error('Concept {concept_id} is not "{name}": {reason}.', 'Correct the id or the name; look it up in the loaded vocabulary.'),
+  'rows-case': error('Case "{name}" cannot be run: {reason}.', 'Correct the case.'),
+  'rows-case-differs': error('Case "{name}": {reason}.', 'Correct the map, or the case if the map is right.'),
 } as const satisfies Record<string, DiagnosticRow>;
 
 export type DiagnosticCode = keyof typeof DIAGNOSTICS;
