@@ -52,14 +52,17 @@ export function plainArray(values: Iterable<number | bigint | boolean | null | u
   return `${text}}`;
 }
 
-/** Returns the PostgreSQL array literal of texts: every element quoted, so no value can end the array. */
+/**
+ * Returns the PostgreSQL array literal of texts: every element quoted, so no value can end the array. PostgreSQL's text knows no
+ * NUL: it is written as U+FFFD, as readers of broken text do.
+ */
 export function textArray(values: Iterable<Scalar>): string {
   let text = '{';
   let comma = '';
   for (const value of values) {
     if (value === null || value === undefined) text += `${comma}NULL`;
     else {
-      const raw = String(value);
+      const raw = String(value).replaceAll('\u0000', '\ufffd');
       text += `${comma}"${/["\\]/.test(raw) ? raw.replace(/["\\]/g, '\\$&') : raw}"`;
     }
     comma = ',';

@@ -16,7 +16,7 @@ CREATE SEQUENCE journal.message_id AS bigint;
 
 CREATE TABLE journal.message (
   id bigint NOT NULL DEFAULT nextval('journal.message_id'),
-  received_at timestamptz NOT NULL,
+  received_at timestamptz(3) NOT NULL,
   source text NOT NULL,
   channel text NOT NULL CHECK (channel IN ('mllp', 'http', 'import', 'fhir')),
   control_id text,
@@ -30,7 +30,7 @@ CREATE TABLE journal.message (
 COMMENT ON TABLE journal.message IS 'Raw content as received; append-only.';
 
 CREATE TABLE journal.duplicate (
-  received_at timestamptz NOT NULL,
+  received_at timestamptz(3) NOT NULL,
   source text NOT NULL,
   channel text NOT NULL,
   first_id bigint NOT NULL
@@ -39,7 +39,7 @@ COMMENT ON TABLE journal.duplicate IS 'Receipts of content that was in the journ
 
 CREATE TABLE journal.outcome (
   message_id bigint NOT NULL,
-  received_at timestamptz NOT NULL,
+  received_at timestamptz(3) NOT NULL,
   source text NOT NULL,
   status text NOT NULL CHECK (status IN ('applied', 'parked', 'refused')),
   attempts smallint NOT NULL,
@@ -52,9 +52,10 @@ CREATE INDEX outcome_unapplied ON journal.outcome (status, message_id) WHERE sta
 
 CREATE TABLE journal.waiting (
   message_id bigint PRIMARY KEY,
-  received_at timestamptz NOT NULL,
+  received_at timestamptz(3) NOT NULL,
   source text NOT NULL,
   patient_keys text[] NOT NULL,
+  bytes integer NOT NULL,
   attempts smallint NOT NULL DEFAULT 0
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON TABLE journal.waiting IS 'One row per message that is not settled yet.';
@@ -64,7 +65,7 @@ CREATE TABLE journal.identity (
   control_id text NOT NULL,
   content_hash bytea NOT NULL,
   message_id bigint NOT NULL,
-  received_at timestamptz NOT NULL,
+  received_at timestamptz(3) NOT NULL,
   original boolean NOT NULL,
   PRIMARY KEY (source, control_id, content_hash)
 );
