@@ -1,0 +1,19 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { type Problem, problem } from '../errors.ts';
+
+export interface AccessSettings {
+  readonly host: string;
+  readonly verifyToken: ((token: string) => Promise<boolean>) | undefined;
+}
+
+const LOCAL_NAMES = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
+
+/**
+ * Returns why this caller is not answered, or undefined. Without tokens the door stands on loopback only, where a web page could
+ * still reach it through a name that resolves to 127.0.0.1: so the Host header must be a local one.
+ */
+export async function refusalOfCaller(headers: IncomingHttpHeaders, settings: AccessSettings): Promise<Problem | undefined> {
+  if (!settings.verifyToken) return LOCAL_NAMES.test(headers.host ?? '') ? undefined : problem('host-not-allowed');
+  const token = /^Bearer ([\w.~+/=-]{1,200})$/.exec(headers.authorization ?? '')?.[1];
+  return token !== undefined && (await settings.verifyToken(token)) ? undefined : problem('login-required');
+}

@@ -1,0 +1,86 @@
+import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { Logger } from 'pino';
+import { gravest, type Problem, problem, Refusal } from '../errors.ts';
+import { writeJson } from '../fhir/json.ts';
+import { operationOutcome } from '../fhir/outcome.ts';
+import type { Pipeline } from '../pipeline.ts';
+import { refusalOfCaller } from './access.ts';
+import { fhirRoutes } from './fhir.ts';
+import { hl7v2Routes } from './hl7v2.ts';
+import { statusRoutes } from './status.ts';
+
+export interface HttpSettings {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa?: Buffer } | undefined;
+  readonly maxBodyBytes: number;
+  /** Undefined on loopback: whoever is on this machine may call. */
+  readonly verifyToken: ((token: string) => Promise<boolean>) | undefined;
+  readonly version: string;
+}
+
+export interface HttpDoor {
+  readonly url: string;
+  /** Stops taking requests, lets the running ones finish. */
+  close(): Promise<void>;
+}
+
+export const FHIR_JSON = 'application/fhir+json; charset=utf-8';
+
+/** Opens the HTTP door: FHIR under /fhir/R4, HL7v2 at POST /hl7v2, /healthz and /readyz. Resolves when it listens. */
+export async function startHttp(settings: HttpSettings, pipeline: Pipeline, log: Logger): Promise<HttpDoor> {
+  const door = serverOf(settings);
+  door.removeAllContentTypeParsers();
+  // A body is bytes until a route that knows its type reads it; nothing is parsed before the caller is known.
+  door.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  door.addHook('onRequest', async (request) => {
+    const refusal = await refusalOfCaller(request.headers, settings);
+    if (refusal) throw new Refusal([refusal]);
+  });
+  // The route's pattern, never the address: searches carry patients' data.
+  door.addHook('onResponse', async (request, reply) => {
+    log.info(
+      { method: request.method, route: request.routeOptions.url ?? '-', status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+      'http',
+    );
+  });
+  door.setErrorHandler<FastifyError>((error, request, reply) => sendProblems(reply, problemsOf(error, request, settings, log)));
+  door.setNotFoundHandler((_request, reply) => sendProblems(reply, [problem('route-not-found')]));
+  statusRoutes(door, pipeline);
+  hl7v2Routes(door, pipeline);
+  fhirRoutes(door, pipeline, settings);
+  await door.listen({ host: settings.host, port: settings.port });
+  const address = door.addresses()[0];
+  const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
+  return { url: `${settings.tls ? 'https' : 'http'}://${host}:${address?.port ?? settings.port}`, close: () => door.close() };
+}
+
+/** Answers with an OperationOutcome; the gravest problem decides the status. */
+export function sendProblems(reply: FastifyReply, problems: readonly Problem[]): FastifyReply {
+  const status = gravest(problems)?.status ?? 500;
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="polyseme"');
+  if (status === 503) reply.header('retry-after', '5');
+  return reply
+    .status(status)
+    .type(FHIR_JSON)
+    .send(writeJson(operationOutcome(problems)));
+}
+
+function serverOf(settings: HttpSettings): FastifyInstance {
+  const common = { bodyLimit: settings.maxBodyBytes, forceCloseConnections: 'idle', requestTimeout: 120_000, maxParamLength: 200 } as const;
+  if (!settings.tls) return fastify(common);
+  const { cert, key, clientCa } = settings.tls;
+  const mutual = clientCa ? { ca: clientCa, requestCert: true, rejectUnauthorized: true } : {};
+  return fastify({ ...common, https: { cert, key, ...mutual } }) as unknown as FastifyInstance;
+}
+
+function problemsOf(error: FastifyError, request: FastifyRequest, settings: HttpSettings, log: Logger): readonly Problem[] {
+  if (error instanceof Refusal) return error.problems;
+  if (error.statusCode === 413) return [problem('too-large', { limit: settings.maxBodyBytes })];
+  if (error.statusCode === 415)
+    return [problem('media-type-not-supported', { type: request.headers['content-type'] ?? 'that is missing' })];
+  if (error.statusCode !== undefined && error.statusCode < 500) return [problem('request-malformed', { reason: error.code })];
+  log.error({ route: request.routeOptions.url, fault: error.name, stack: error.stack?.split('\n').slice(1, 6) }, 'http failed');
+  return [problem('internal', { reason: error.name })];
+}

@@ -1,0 +1,19 @@
+import type { FastifyInstance } from 'fastify';
+import type { Pipeline } from '../pipeline.ts';
+
+const WELCOME = `Polyseme
+
+FHIR R4             /fhir/R4/metadata, /fhir/R4/Patient
+HL7v2               POST /hl7v2 (x-application/hl7-v2+er7), or MLLP
+Is it alive, ready  /healthz, /readyz
+`;
+
+/** GET /healthz: the process answers. GET /readyz: the database does too. GET /: where things are. */
+export function statusRoutes(door: FastifyInstance, pipeline: Pipeline): void {
+  door.get('/', async (_request, reply) => reply.type('text/plain; charset=utf-8').send(WELCOME));
+  door.get('/healthz', async () => ({ status: 'ok' }));
+  door.get('/readyz', async (_request, reply) => {
+    const counts = await pipeline.counts().catch(() => undefined);
+    return counts ? { status: 'ok', sources: counts } : reply.status(503).send({ status: 'database unreachable' });
+  });
+}

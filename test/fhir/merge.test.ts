@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { mergedResource } from '../../services/fhir/merge.ts';
+
+describe('a draft over what is stored', () => {
+  const stored = {
+    resourceType: 'Patient',
+    id: 'a',
+    birthDate: '1950',
+    deceasedBoolean: true,
+    address: [{ city: 'Porto' }],
+    gender: 'male',
+  };
+
+  it('keeps what the message does not mention and replaces what it values', () => {
+    expect(mergedResource(stored, { resourceType: 'Patient', id: 'a', gender: 'female' }, [])).toEqual({ ...stored, gender: 'female' });
+  });
+
+  it('removes what the message deletes, with its extensions', () => {
+    const { address: _address, ...rest } = stored;
+    expect(mergedResource({ ...stored, _address: [{}] }, { resourceType: 'Patient', id: 'a' }, ['address'])).toEqual(rest);
+  });
+
+  it('never leaves two choices of one element', () => {
+    const merged = mergedResource(stored, { resourceType: 'Patient', id: 'a', deceasedDateTime: '2024' }, []);
+    expect(merged).toEqual({ ...stored, deceasedBoolean: undefined, deceasedDateTime: '2024' });
+    expect('deceasedBoolean' in merged).toBe(false);
+    expect(mergedResource(stored, { resourceType: 'Patient', id: 'a' }, ['deceased[x]'])).not.toHaveProperty('deceasedBoolean');
+  });
+});
