@@ -46,8 +46,11 @@ export function reachableBinaries(binaries: Binaries, account: Account | undefin
   return unreachable;
 }
 
-/** The programs, and one file each of what they load later: an installation under umask 077 may close some and not others. */
-function firstClosedProgram(binDir: string, account: Account): string | undefined {
+/**
+ * Returns what closes the programs to `account`, or undefined. Looks at them and at one file each of what they load later: an installation
+ * under umask 077 may close some and not others.
+ */
+export function firstClosedProgram(binDir: string, account: Account): string | undefined {
   const prefix = dirname(binDir);
   const probes = [join(binDir, 'postgres'), join(binDir, 'initdb'), join(prefix, 'share/postgresql/postgres.bki'), join(prefix, 'lib')];
   return probes
