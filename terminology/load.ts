@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { type AthenaSink, athenaFiles, readAthena, type SourceFile } from './athena.ts';
+import { fileFailure, TerminologyError } from './failure.ts';
+import { IndexBuilder } from './index-build.ts';
+import { activateIndex, writeIndex } from './index-files.ts';
+import { licenceNotices } from './licences.ts';
+import type { IndexCounts, Manifest } from './manifest.ts';
+
+export interface LoadOptions {
+  /** Also takes every row of the release from the same read, for instance into the vocabulary tables of a database. */
+  readonly sink?: AthenaSink;
+  /** Called when the release is read, found right and written, before it becomes active: the place to commit what `sink` stored. */
+  readonly beforeActivation?: (release: string, sources: readonly SourceFile[]) => Promise<void>;
+  /** Called after every run of rows, with the file being read and the rows read so far in all files. */
+  readonly onProgress?: (file: string, rows: number) => void;
+}
+
+/** What a load did. */
+export interface LoadReport {
+  readonly kind: 'athena';
+  readonly release: string;
+  /** The index folder that is active now. */
+  readonly folder: string;
+  readonly vocabularies: Manifest['vocabularies'];
+  readonly counts: IndexCounts;
+  readonly sources: readonly SourceFile[];
+  readonly licences: readonly string[];
+  readonly elapsedMs: number;
+}
+
+/** What `loadVocabulary` can read; shown when it is given something else. */
+export const KNOWN_RELEASES: readonly string[] = [
+  'an unpacked Athena download of OMOP vocabularies (CONCEPT.csv and eight more; tabs or quoted commas)',
+];
+
+/**
+ * Loads the release in `folder` into an index below `indexFolder` and makes it the active one; on any error what was active stays
+ * active and nothing is left behind. Recognises a release by what is in it. Throws TerminologyError, naming file and line.
+ */
+export async function loadVocabulary(folder: string, indexFolder: string, options: LoadOptions = {}): Promise<LoadReport> {
+  const start = performance.now();
+  await refuseUnknown(folder);
+  const builder = new IndexBuilder();
+  const sinks = [builder, ...(options.sink === undefined ? [] : [options.sink]), progressSink(options)];
+  const sources = await readAthena(folder, sinks);
+  const index = builder.build();
+  const manifest = {
+    format: 'polyseme-omop-index' as const,
+    formatVersion: 1 as const,
+    id: indexId(sources),
+    release: index.release,
+    vocabularies: [...index.vocabularies],
+    domains: [...index.domains],
+    classes: [...index.classes],
+    counts: index.counts,
+    licences: licenceNotices(index.vocabularies.map((each) => each.vocabulary_id)),
+    sources: sources.map((source) => ({ ...source, file: basename(source.file) })),
+  };
+  const written = await writeIndex(indexFolder, manifest, index.arrays);
+  await options.beforeActivation?.(index.release, sources);
+  await activateIndex(indexFolder, manifest.id);
+  return {
+    kind: 'athena',
+    release: index.release,
+    folder: written,
+    vocabularies: manifest.vocabularies,
+    counts: index.counts,
+    sources,
+    licences: manifest.licences,
+    elapsedMs: Math.round(performance.now() - start),
+  };
+}
+
+/** The same release gives the same id, whatever its folder is called. */
+function indexId(sources: readonly SourceFile[]): string {
+  const digests = JSON.stringify(sources.map((source) => [source.table, source.sha256]));
+  return `omop-${createHash('sha256').update(digests).digest('hex').slice(0, 16)}`;
+}
+
+function progressSink({ onProgress }: LoadOptions): AthenaSink {
+  let read = 0;
+  return {
+    rows: (_table, rows, place) => {
+      read += rows.length;
+      onProgress?.(place.file, read);
+    },
+  };
+}
+
+async function refuseUnknown(folder: string): Promise<void> {
+  const place = await stat(folder).catch((error: unknown) => Promise.reject(fileFailure(error, folder)));
+  const known = `What can be loaded: ${KNOWN_RELEASES.join('; ')}`;
+  if (!place.isDirectory()) throw new TerminologyError('terminology-unknown-release', folder, `is a file, not a folder. ${known}`);
+  if ((await athenaFiles(folder)) === undefined) {
+    throw new TerminologyError('terminology-unknown-release', folder, `holds no release that is known here. ${known}`);
+  }
+}
