@@ -45,6 +45,8 @@ export async function databaseChecks(options: CheckOptions): Promise<readonly Ch
 const good = (name: string, detail: string): Check => ({ name, ok: true, detail });
 const bad = (name: string, detail: string, cure: string): Check => ({ name, ok: false, detail, cure });
 
+const quoted = (path: string): string => `'${path.replaceAll("'", "'\\''")}'`;
+
 /** The folder itself, or, before the first start, the nearest one that exists and will hold it. */
 function existing(folder: Folder): string {
   let at = folder.path;
@@ -55,9 +57,11 @@ function existing(folder: Folder): string {
 function folderCheck(folder: Folder, account: Account | undefined): Check {
   const name = 'data folder';
   const place = existing(folder);
-  const take = `sudo chown -R "$(id -un)" ${place}   # or choose another folder: export POLYSEME_DATA_DIR=~/polyseme-data`;
+  const elsewhere = 'export POLYSEME_DATA_DIR=~/polyseme-data';
+  // Never a chown of a folder above ours: that could be /root or /var.
+  const take = place === folder.path ? `sudo chown -R "$(id -un)" ${quoted(place)}   # or: ${elsewhere}` : elsewhere;
   try {
-    if (!statSync(place).isDirectory()) return bad(name, `${place} is a file`, 'export POLYSEME_DATA_DIR=~/polyseme-data');
+    if (!statSync(place).isDirectory()) return bad(name, `${place} is a file`, elsewhere);
     accessSync(place, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     return bad(name, `${place} cannot be written: ${reasonOf(error)}`, take);
@@ -135,7 +139,7 @@ function diskCheck(folder: Folder): Check {
   const detail = `${(freeBytes / GB).toFixed(1)} GB free at ${place}`;
   return freeBytes >= 2 * GB
     ? good('disk space', detail)
-    : bad('disk space', `${detail}; 2 GB are needed`, `du -xh --max-depth=1 ${place} | sort -h`);
+    : bad('disk space', `${detail}; 2 GB are needed`, `du -xh --max-depth=1 ${quoted(place)} | sort -h`);
 }
 
 /** File systems over a network: flushed data may not be on a disk, and locks may not hold (statfs(2), f_type). */

@@ -1,6 +1,7 @@
 /** One run of PostgreSQL's server process: started, watched until it is ready, and ended. */
-import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { lastLine, startFailed } from './cluster.ts';
 import { type Folder, keepOwner } from './folder.ts';
@@ -123,8 +124,7 @@ export async function stopPostmaster(pid: number, folder: Folder): Promise<void>
 }
 
 /**
- * Ends what a dead server left behind: children that were busy when their postmaster was killed, and its postmaster.pid, whose number
- * may by now belong to a stranger. Called only by the owner of the folder's lock. PostgreSQL itself still refuses to start while
+ * Ends what a dead server left behind: children that were busy when their postmaster was killed, and its lock files. Called only by the owner of the folder's lock. PostgreSQL itself still refuses to start while
  * anybody is attached to the cluster's shared memory.
  */
 export async function endSurvivors(folder: Folder): Promise<void> {
@@ -134,8 +134,12 @@ export async function endSurvivors(folder: Folder): Promise<void> {
     for (const until = Date.now() + 5_000; left.some(isAlive) && Date.now() < until; ) await pause(20);
   }
   const file = readPostmasterFile(folder.cluster);
-  const strangers = file !== undefined && (file === 'garbage' || runsCluster(file.pid, folder.cluster) === 'no');
-  if (strangers) rmSync(`${folder.cluster}/postmaster.pid`, { force: true });
+  if (file !== undefined && file !== 'garbage' && runsCluster(file.pid, folder.cluster) !== 'no') return;
+  // PostgreSQL would remove these itself if their process number were free. It is not while the dead server waits to be collected
+  // (for ever, in a container whose first process collects nobody), nor when a stranger got it.
+  for (const name of readdirSync(folder.cluster)) {
+    if (name === 'postmaster.pid' || name.startsWith('.s.PGSQL.')) rmSync(join(folder.cluster, name), { force: true });
+  }
 }
 
 /** Returns a port on the loopback address that is free at this moment. */
