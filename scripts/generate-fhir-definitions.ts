@@ -8,9 +8,8 @@
  * (EvidenceVariable, ResearchStudy, DeviceDefinition, Meta), the differentials do not. What is left over is named below.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { searchParameterText } from './generate-fhir-search-parameters.ts';
 
-export interface ElementDefinition {
+interface ElementDefinition {
   readonly path: string;
   readonly min: number;
   readonly max: string;
@@ -143,24 +142,13 @@ function definitionsText(): string {
   ].join('\n');
 }
 
-function main(): void {
-  const outputs: readonly (readonly [string, string])[] = [
-    ['services/fhir/definitions.generated.ts', definitionsText()],
-    ['services/fhir/search-parameters.generated.ts', searchParameterText(readFileSync(new URL('search-parameters.json', source), 'utf8'))],
-  ];
-  for (const [path, text] of outputs) {
-    if (/[`\\]|\$\{/.test(text.replaceAll(/^export const \w+ = `$|^`;$/gm, '').replaceAll(/^ ?\/?\*.*$/gm, ''))) {
-      throw new Error(`${path}: a definition holds a character that a template text would read`);
-    }
-    const target = new URL(path, root);
-    if (!process.argv.includes('--check')) {
-      writeFileSync(target, text);
-      console.log(`${path}: ${text.length} characters`);
-    } else if (!existsSync(target) || readFileSync(target, 'utf8') !== text) {
-      console.error(`${path} differs; run node scripts/generate-fhir-definitions.ts`);
-      process.exitCode = 1;
-    }
-  }
+const target = new URL('services/fhir/definitions.generated.ts', root);
+const text = definitionsText();
+if (/\\|\$\{/.test(text)) throw new Error('a definition holds a character that a template text would read');
+if (!process.argv.includes('--check')) {
+  writeFileSync(target, text);
+  console.log(`services/fhir/definitions.generated.ts: ${text.length} characters`);
+} else if (!existsSync(target) || readFileSync(target, 'utf8') !== text) {
+  console.error('services/fhir/definitions.generated.ts differs; run node scripts/generate-fhir-definitions.ts');
+  process.exitCode = 1;
 }
-
-main();

@@ -68,6 +68,12 @@ export const ERRORS = {
 
   // --- fhir: JSON, validation, search ---------------------------------------------------------------------------
   'fhir-not-json': row(400, 'AE', 'fatal', 'structure', 'The body is not JSON: {reason}.', 'Send one JSON object; the position says where reading stopped.'),
+  'fhir-unknown-type': row(404, 'AE', 'error', 'not-found', '{type} is not a resource type of FHIR R4.', 'Write the type as R4 does, with its capitals: Patient, MedicationRequest. /fhir/R4/metadata lists them.'),
+  'fhir-search-parameter': row(400, 'AE', 'error', 'not-supported', 'Search parameter {parameter} is not supported for {type}{hint}.', 'Take a parameter that /fhir/R4/metadata lists, or send "Prefer: handling=lenient" to have it left out.'),
+  'fhir-search-ignored': row(200, 'AA', 'warning', 'not-supported', 'Search parameter {parameter} is not supported for {type} and was left out, as "handling=lenient" asks.', 'The self link shows what was searched; /fhir/R4/metadata lists what can be.'),
+  'fhir-search-modifier': row(400, 'AE', 'error', 'not-supported', 'Modifier :{modifier} of search parameter {parameter} is not supported.', 'Search without the modifier; for references :Type (subject:Patient=1) is supported.'),
+  'fhir-search-value': row(400, 'AE', 'error', 'value', 'A value of search parameter {parameter} is not {expected}.', 'Correct the value; commas, bars and dollar signs within a value need a backslash before them.'),
+  'fhir-search-costly': row(422, 'AE', 'error', 'too-costly', 'The search has more than {maximum} {what}.', 'Split it into several searches.'),
 
   // --- mapping: specs and their runs -----------------------------------------------------------------------------
   'mapping-no-map': row(422, 'AE', 'error', 'not-supported', 'No published map takes {message}.', 'Add a message map under mappings/v2-to-fhir/messages, or tell the sender not to send this event.'),

@@ -17,13 +17,22 @@ export interface IndexRows {
 
 export type DatePrefix = 'eq' | 'ne' | 'gt' | 'lt' | 'ge' | 'le' | 'sa' | 'eb' | 'ap';
 
-/** One search parameter: any of its alternatives must hold (OR); the clauses of a query all must (AND). */
+/**
+ * One search parameter: any of its alternatives must hold (OR); the clauses of a query all must (AND).
+ * string: a row's `norm` starts with one of the texts (already normalised and cut as IndexRows.strings are).
+ */
 export type Clause =
   | { readonly kind: 'id'; readonly any: readonly string[] }
   | { readonly kind: 'token'; readonly parameter: string; readonly any: readonly bigint[] }
+  | { readonly kind: 'string'; readonly parameter: string; readonly p: number; readonly any: readonly string[] }
   | { readonly kind: 'date'; readonly parameter: string; readonly p: number; readonly any: readonly DateRange[] }
   | { readonly kind: 'updated'; readonly any: readonly DateRange[] };
 
+/**
+ * What was asked, [lo, hi) in ms; a row or an update time [row.lo, row.hi) answers by its prefix (dates.ts `answers`):
+ * eq lo <= row.lo AND row.hi <= hi; ne NOT eq; gt row.hi > hi; lt row.lo < lo; ge gt OR eq; le lt OR eq; sa row.lo >= hi;
+ * eb row.hi <= lo; ap row.lo < hi AND row.hi > lo (lo and hi are widened already).
+ */
 export interface DateRange {
   readonly prefix: DatePrefix;
   readonly lo: number;
