@@ -38,6 +38,10 @@ export interface RowContext {
   readonly vocabulary: Vocabulary;
   /** IANA zone that all CDM datetimes are in (omop-rules 68). */
   readonly timezone: string;
+  /** 'YYYY-MM-DD', the day the data left its source (the journal's receipt): until then an open stay lasts, later nobody is born. */
+  readonly asOf?: string;
+  /** Another resource, by its reference ('Medication/…'), where the caller has it: the drug of a request may stand there. */
+  lookup?(reference: string): Resource | undefined;
 }
 
 /** The published maps, compiled. Pure and synchronous. */

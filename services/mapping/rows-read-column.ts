@@ -32,8 +32,12 @@ function readRule(node: SpecNode, name: string, reader: RowReader): ColumnRuleSp
 function readRef(node: MapNode, reader: RowReader): ColumnRuleSpec | undefined {
   reader.keys(node, 'ref', ['ref', 'require']);
   const to = entryOf(node, 'ref')?.value;
-  if (to?.kind === 'scalar' && (to.value.startsWith('=') || to.value === 'self' || to.value === 'most-recent-visit')) return { kind: 'ref', to };
-  reader.fault('rows-expected', to?.at ?? node.at, { what: 'ref', form: 'an expression that gives a Reference, "self" or "most-recent-visit"' });
+  if (to?.kind === 'scalar' && (to.value.startsWith('=') || to.value === 'self' || to.value === 'most-recent-visit'))
+    return { kind: 'ref', to };
+  reader.fault('rows-expected', to?.at ?? node.at, {
+    what: 'ref',
+    form: 'an expression that gives a Reference, "self" or "most-recent-visit"',
+  });
   return undefined;
 }
 

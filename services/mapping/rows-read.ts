@@ -1,14 +1,24 @@
 /** Reads row maps and concept tables out of YAML trees, with a diagnostic for whatever does not belong. */
+
+import type { RowTable } from '../omop/row.ts';
 import { CDM_TABLES } from '../omop/tables.generated.ts';
 import { ROUTED_TABLES, type RoutedTable } from '../omop/tables.ts';
-import type { RowTable } from '../omop/row.ts';
 import { type Diagnostic, didYouMean, type Position } from './diagnostics.ts';
 import { entryOf, type MapEntry, type MapNode, type ReadSpec, type SpecNode, textOf } from './read.ts';
+import type { ColumnSpec, ConceptRow, ConceptTable, ExcludeSpec, RowMapSpec, RowSpec } from './rows-model.ts';
 import { readColumn } from './rows-read-column.ts';
 import { RowReader } from './rows-reader.ts';
-import type { ColumnSpec, ConceptRow, ConceptTable, ExcludeSpec, RowMapSpec, RowSpec } from './rows-model.ts';
 
-const ROW_TABLES: readonly RowTable[] = [...ROUTED_TABLES, 'visit_occurrence', 'note', 'person', 'death', 'location', 'care_site', 'provider'];
+const ROW_TABLES: readonly RowTable[] = [
+  ...ROUTED_TABLES,
+  'visit_occurrence',
+  'note',
+  'person',
+  'death',
+  'location',
+  'care_site',
+  'provider',
+];
 
 /** True for the tree of a row map: its target is OMOP. */
 export const isRowMap = (root: SpecNode | undefined): boolean => textOf(entryOf(root, 'target')?.value, 'format') === 'omop';
@@ -63,7 +73,10 @@ function readTarget(node: MapNode, entry: MapEntry, reader: RowReader): RowSpec[
   if (table !== undefined) {
     const found = ROW_TABLES.find((each) => each === table);
     if (found !== undefined) return { kind: 'table', table: found };
-    reader.fault('rows-unknown-table', entryOf(node, 'table')?.value.at ?? node.at, { name: table, nearest: didYouMean(table, Object.keys(CDM_TABLES)) });
+    reader.fault('rows-unknown-table', entryOf(node, 'table')?.value.at ?? node.at, {
+      name: table,
+      nearest: didYouMean(table, Object.keys(CDM_TABLES)),
+    });
     return undefined;
   }
   const route = entryOf(node, 'route')?.value;
@@ -75,7 +88,10 @@ function readTarget(node: MapNode, entry: MapEntry, reader: RowReader): RowSpec[
   const given = reader.text(route, 'default', 'route');
   const intent = routed(given);
   if (intent === undefined && given !== '') {
-    reader.fault('rows-unknown-table', entryOf(route, 'default')?.value.at ?? node.at, { name: given, nearest: didYouMean(given, ROUTED_TABLES) });
+    reader.fault('rows-unknown-table', entryOf(route, 'default')?.value.at ?? node.at, {
+      name: given,
+      nearest: didYouMean(given, ROUTED_TABLES),
+    });
   }
   const concept = readColumn({ key: 'concept', at: route.at, value: entryOf(route, 'concept')?.value ?? route }, 'item', reader);
   if (intent === undefined || concept?.rule.kind !== 'from') return undefined;

@@ -1,0 +1,69 @@
+/** The row maps together: from the files of a folder to `rows(resource, context)`. */
+import type { Resource } from '../fhir/resource.ts';
+import type { ResourceRows } from '../omop/row.ts';
+import type { RowContext } from './conversion.ts';
+import { type Diagnostic, diagnostic } from './diagnostics.ts';
+import type { ReadSpec } from './read.ts';
+import { type CompiledRowMap, compileRowMap } from './rows-compile.ts';
+import type { ConceptTable, RowMapSpec } from './rows-model.ts';
+import { isConceptTable, isRowMap, readConceptTable, readRowMap } from './rows-read.ts';
+import { rowsOf, specName } from './rows-run.ts';
+
+export interface RowMaps {
+  /** Returns the CDM rows of a resource; none, with spec '', for a type that no map takes. Never throws for data. */
+  rows(resource: Resource, context: RowContext): ResourceRows;
+  /** Compiled maps by resource type. */
+  readonly maps: ReadonlyMap<string, CompiledRowMap>;
+  readonly tables: ReadonlyMap<string, ConceptTable>;
+  /** Everything wrong with the files; a map with an error is not among `maps`. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+const NO_MAP: ResourceRows = { rows: [], exclusions: [], unmapped: [], adjustments: [], spec: '' };
+
+/** Returns the row maps among `files` compiled, with the concept tables among them; files of other kinds are left alone. */
+export function compileRowMaps(files: readonly ReadSpec[]): RowMaps {
+  const diagnostics: Diagnostic[] = [];
+  const tables = new Map<string, ConceptTable>();
+  for (const file of files.filter((each) => isConceptTable(each.root))) {
+    const read = readConceptTable(file);
+    diagnostics.push(...read.diagnostics);
+    if (read.table === undefined) continue;
+    tables.set(read.table.id, read.table);
+    tables.set(read.table.id.slice(read.table.id.lastIndexOf('/') + 1), read.table);
+  }
+  const maps = new Map<string, CompiledRowMap>();
+  const runs = new Map<string, (resource: Resource, context: RowContext) => ResourceRows>();
+  for (const file of files.filter((each) => isRowMap(each.root))) {
+    const read = readRowMap(file);
+    diagnostics.push(...read.diagnostics);
+    if (read.map === undefined) continue;
+    const compiled = compileRowMap(read.map, tables);
+    diagnostics.push(...compiled.diagnostics);
+    const other = maps.get(read.map.type);
+    if (other !== undefined) diagnostics.push(diagnostic('rows-duplicate-map', read.map.at, { type: read.map.type, other: other.spec.id }));
+    if (!compiled.ok || other !== undefined) continue;
+    maps.set(read.map.type, compiled.map);
+    runs.set(read.map.type, rowsOf(compiled.map, nameOf(read.map, tables, files)));
+  }
+  return {
+    maps,
+    tables,
+    diagnostics,
+    rows: (resource, context) => runs.get(resource.resourceType)?.(resource, context) ?? NO_MAP,
+  };
+}
+
+/** The digest covers the map and the concept tables it uses: a corrected table is another version of what it made. */
+function nameOf(map: RowMapSpec, tables: ReadonlyMap<string, ConceptTable>, files: readonly ReadSpec[]): string {
+  const used = new Set<string>();
+  for (const row of map.rows) {
+    for (const { rule } of row.columns) {
+      const name = rule.kind === 'concept' ? rule.map : rule.kind === 'from' ? (rule.options.get('map')?.value ?? '') : '';
+      const file = tables.get(name)?.at.file;
+      if (file !== undefined) used.add(file);
+    }
+  }
+  const trees = files.flatMap((file) => (used.has(file.file) && file.root !== undefined ? [file.root] : []));
+  return specName(map.id, map.version, [map.root, ...trees]);
+}

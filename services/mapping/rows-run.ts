@@ -1,0 +1,244 @@
+/** Runs a compiled row map over one resource. */
+import { createHash } from 'node:crypto';
+import type { Target } from '../../terminology/vocabulary.ts';
+import type { Resource } from '../fhir/resource.ts';
+import type { CdmRow, ResourceRows, RowTable, UnmappedCode } from '../omop/row.ts';
+import { columnFor, columnOf, columnsOf, tableOfDomain } from '../omop/tables.ts';
+import type { RowContext } from './conversion.ts';
+import type { SpecNode } from './read.ts';
+import { adjusted, type Building, isObject, type RowRun, writeText } from './rows-building.ts';
+import { ideaOf, type Resolved, resolveIdea } from './rows-coding.ts';
+import type { CompiledRow, CompiledRowMap } from './rows-compile.ts';
+import { FINISHERS } from './rows-finish.ts';
+import { Slots } from './rows-slots.ts';
+
+/** Which rule a row without a date is counted under, by the table it was meant for. */
+const DATE_RULES: Readonly<Partial<Record<RowTable, number>>> = {
+  visit_occurrence: 33,
+  condition_occurrence: 38,
+  drug_exposure: 41,
+  measurement: 53,
+  observation: 53,
+  procedure_occurrence: 56,
+  death: 29,
+};
+
+const REQUIRED: ReadonlyMap<string, readonly string[]> = new Map(
+  [
+    'person',
+    'death',
+    'visit_occurrence',
+    'condition_occurrence',
+    'drug_exposure',
+    'procedure_occurrence',
+    'device_exposure',
+    'measurement',
+    'observation',
+    'specimen',
+    'note',
+    'location',
+    'care_site',
+    'provider',
+  ].map((table) => [
+    table,
+    columnsOf(table)
+      .filter((column) => column.required && column.primaryKey !== true)
+      .map((column) => column.name),
+  ]),
+);
+
+/** Returns a function of (resource, context) for the map. `spec` is what its rows are stored with. */
+export function rowsOf(map: CompiledRowMap, spec: string): (resource: Resource, context: RowContext) => ResourceRows {
+  const slots = map.rows.map((row) => row.each !== undefined);
+  return (resource, context) => {
+    const run: RowRun = { resource, context, rows: [], exclusions: [], adjustments: [], unmapped: [] };
+    const reason = excludedBy(map, resource);
+    if (reason !== undefined) run.exclusions.push(reason);
+    else {
+      const numbers = new Slots(slots);
+      for (const [number, row] of map.rows.entries()) runRow(row, number, numbers, map, run);
+      if (run.rows.length === 0 && run.exclusions.length === 0) {
+        run.exclusions.push({ rule: 21, reason: 'no row of the map applies', at: resource.resourceType });
+      }
+    }
+    const { rows, exclusions, adjustments, unmapped } = run;
+    return { rows, exclusions, adjustments, unmapped: unmapped.length > 1 ? distinct(unmapped) : unmapped, spec };
+  };
+}
+
+/** Rows of several targets look the same codes up again. */
+function distinct(unmapped: readonly UnmappedCode[]): readonly UnmappedCode[] {
+  const seen = new Set<string>();
+  return unmapped.filter(({ system, code, at }) => {
+    const key = `${at}|${system}|${code}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+/** Rules 13 and 18 hold for every resource; the map's own come after. */
+function excludedBy(map: CompiledRowMap, resource: Resource): { rule: number; reason: string; at: string } | undefined {
+  const at = resource.resourceType;
+  if (resource['status'] === 'entered-in-error' || isEnteredInError(resource['verificationStatus'])) {
+    return { rule: 13, reason: 'entered in error', at };
+  }
+  if (resource['modifierExtension'] !== undefined) return { rule: 18, reason: 'a modifier extension that no rule knows', at };
+  const found = map.exclude.find((each) => each.test(resource, resource) === true);
+  return found === undefined ? undefined : { rule: found.rule, reason: found.because, at };
+}
+
+function isEnteredInError(status: unknown): boolean {
+  const codings: unknown = isObject(status) ? status['coding'] : undefined;
+  return Array.isArray(codings) && codings.some((coding: unknown) => isObject(coding) && coding['code'] === 'entered-in-error');
+}
+
+function runRow(row: CompiledRow, number: number, slots: Slots, map: CompiledRowMap, run: RowRun): void {
+  const { resource } = run;
+  if (row.when !== undefined && row.when(resource, resource) !== true) return;
+  if (row.each === undefined) {
+    runItem(row, resource, resource.resourceType, { number, slots, map, run, index: 0, nth: 0 });
+    return;
+  }
+  const items = row.each(resource, resource);
+  if (!Array.isArray(items)) return;
+  for (const [index, item] of items.entries()) {
+    runItem(row, item, `${resource.resourceType}.${row.spec.name}[${index}]`, { number, slots, map, run, index, nth: 0 });
+  }
+}
+
+interface Place {
+  readonly number: number;
+  readonly slots: Slots;
+  readonly map: CompiledRowMap;
+  readonly run: RowRun;
+  /** Of the item, and of the 'Maps to' target: with the row's number they decide n. */
+  readonly index: number;
+  readonly nth: number;
+}
+
+function runItem(row: CompiledRow, item: unknown, at: string, place: Place): void {
+  const { run } = place;
+  const out = row.exclude.find((each) => each.test(run.resource, item) === true);
+  if (out !== undefined) {
+    run.exclusions.push({ rule: out.rule, reason: out.because, at });
+    return;
+  }
+  const { target } = row.spec;
+  if (target.kind === 'table') {
+    const built = building(target.table, undefined, undefined, run, at);
+    emit(row, built, item, place);
+    return;
+  }
+  const idea = ideaOf(row.concept?.(run.resource, item), '', run);
+  if (idea.codings.length === 0 && idea.text === undefined) {
+    run.exclusions.push({ rule: 6, reason: 'neither a code nor a text says what it is', at });
+    return;
+  }
+  const resolved = resolveIdea(idea, target.prefer, run, at, target.intent === 'drug_exposure');
+  if (resolved.targets.length === 0) {
+    const table = resolved.source === undefined ? target.intent : tableOfDomain(resolved.source.domain_id, target.intent);
+    emitRouted(row, building(table, undefined, resolved, run, at), resolved, item, place);
+    return;
+  }
+  for (const [nth, each] of resolved.targets.entries()) {
+    const table = tableOfDomain(each.concept.domain_id, target.intent);
+    emitRouted(row, building(table, each, resolved, run, at), resolved, item, { ...place, nth }, each);
+  }
+}
+
+function building(table: RowTable, target: Target | undefined, resolved: Resolved | undefined, run: RowRun, at: string): Building {
+  const common = { exclusion: undefined, exposure: undefined, dosage: undefined, quantityUnit: undefined };
+  return { table, columns: {}, target: target?.concept, source: resolved?.source, run, at, ...common };
+}
+
+/** Writes the three columns of the routing concept, then all others. */
+function emitRouted(row: CompiledRow, built: Building, resolved: Resolved, item: unknown, place: Place, target?: Target): void {
+  const concept = columnFor(built.table, 'concept');
+  const source = columnFor(built.table, 'source_concept');
+  if (concept !== undefined) built.columns[concept.name] = target?.concept.concept_id ?? 0;
+  writeText(built, columnFor(built.table, 'source_value'), resolved.sourceValue);
+  if (source !== undefined) built.columns[source.name] = resolved.source?.concept_id ?? 0;
+  emit(row, built, item, place, target);
+}
+
+function emit(row: CompiledRow, built: Building, item: unknown, place: Place, target?: Target): void {
+  const { run, map, number, slots, index, nth } = place;
+  for (const column of row.columns) {
+    const value = column.read(run.resource, item);
+    if (value === undefined || value === null) continue;
+    const applier = column.appliers.get(built.table);
+    if (applier !== undefined) applier(built, value);
+    else if (!column.constant && isValued(value)) adjusted(built, 3, `${column.name} has no column in ${built.table}`);
+  }
+  drain(map, built);
+  if (target?.value !== undefined) writeMapsToValue(built, target.value.concept_id);
+  FINISHERS[built.table]?.(built);
+  const missing = built.exclusion ?? missingColumn(built, row);
+  if (missing !== undefined) {
+    run.exclusions.push(missing);
+    return;
+  }
+  const n = slots.take(number, index, nth);
+  if (n === undefined) run.exclusions.push({ rule: 69, reason: 'a resource makes at most 1024 rows', at: built.at });
+  else run.rows.push({ table: built.table, n, columns: built.columns } satisfies CdmRow);
+}
+
+/** A choice element without any value arrives as [holder, name] all the same. */
+function isValued(value: unknown): boolean {
+  if (!Array.isArray(value) || typeof value[1] !== 'string' || !isObject(value[0])) return true;
+  const [holder, name]: readonly unknown[] = value;
+  return isObject(holder) && Object.keys(holder).some((key) => key.startsWith(String(name)) && key.length > String(name).length);
+}
+
+/** Alternatives that are to be counted, and conversions that failed, since the last row. */
+function drain(map: CompiledRowMap, built: Building): void {
+  const { run, notes } = map;
+  for (const number of run.taken.splice(0)) {
+    const note = notes[number];
+    if (note !== undefined) adjusted(built, note.rule, note.because);
+  }
+  if (run.error === undefined) return;
+  adjusted(built, 21, `a value could not be converted (${run.error})`);
+  run.error = undefined;
+}
+
+/** Rule 5: what the code itself says the value is stands above a value that the resource repeats. */
+function writeMapsToValue(built: Building, concept_id: number): void {
+  const column = columnOf(built.table, 'value_as_concept_id');
+  if (column === undefined) {
+    adjusted(built, 5, `'Maps to value' has no column in ${built.table}`);
+    return;
+  }
+  const own = built.columns[column.name];
+  if (own !== undefined && own !== 0 && own !== concept_id)
+    adjusted(built, 5, "'Maps to value' stands instead of the resource's own value");
+  built.columns[column.name] = concept_id;
+}
+
+function missingColumn(built: Building, row: CompiledRow): { rule: number; reason: string; at: string } | undefined {
+  for (const name of REQUIRED.get(built.table) ?? []) {
+    const value = built.columns[name];
+    if (value !== undefined && value !== null) continue;
+    if (built.table === 'person' && name.endsWith('_concept_id')) {
+      built.columns[name] = 0;
+      continue;
+    }
+    const intent = row.spec.target.kind === 'route' ? row.spec.target.intent : row.spec.target.table;
+    const rule = name === 'person_id' ? 27 : name.endsWith('_date') ? (DATE_RULES[intent] ?? 67) : 67;
+    return { rule, reason: name === 'person_id' ? 'no patient of this store' : `${name} has no value`, at: built.at };
+  }
+  return undefined;
+}
+
+/** Returns 'id@version#digest': the digest is of the map's content, whatever its layout, and of every concept table it uses. */
+export function specName(id: string, version: string, trees: readonly SpecNode[]): string {
+  const digest = createHash('sha256')
+    .update(JSON.stringify(trees.map(content)))
+    .digest('hex');
+  return `${id}@${version}#sha256:${digest}`;
+}
+
+function content(node: SpecNode): unknown {
+  if (node.kind === 'scalar') return node.value;
+  if (node.kind === 'list') return node.items.map(content);
+  return node.entries.filter(({ key }) => key !== 'cases').map(({ key, value }) => [key, content(value)]);
+}

@@ -1,0 +1,32 @@
+/** Units (rule 47): NULL when there is none, 0 when it is not mapped. */
+import type { Resolution } from '../../terminology/vocabulary.ts';
+import type { JsonObject } from '../fhir/resource.ts';
+import { columnOf } from '../omop/tables.ts';
+import { type Building, textAt, writeText } from './rows-building.ts';
+
+const UCUM = 'http://unitsofmeasure.org';
+
+/** Writes unit_concept_id, unit_source_value and unit_source_concept_id from a Quantity, those of them that the table has. */
+export function writeUnit(row: Building, quantity: JsonObject): void {
+  const { vocabulary } = row.run.context;
+  const spellings = [textAt(quantity, 'code'), textAt(quantity, 'unit')].filter((each) => each !== undefined);
+  const first = spellings[0];
+  if (first === undefined || columnOf(row.table, 'unit_source_value') === undefined) return;
+  let taken = first;
+  let resolution: Resolution = vocabulary.unit(first);
+  for (const spelling of spellings.slice(1)) {
+    if (resolution.targets.length > 0) break;
+    const other = vocabulary.unit(spelling);
+    if (other.targets.length > 0) [taken, resolution] = [spelling, other];
+  }
+  const target = resolution.targets[0]?.concept;
+  if (target === undefined) {
+    const why = resolution.source === undefined ? 'unknown' : 'no-standard';
+    row.run.unmapped.push({ system: textAt(quantity, 'system') ?? UCUM, code: first, why, at: `${row.at}.value` });
+  }
+  if (columnOf(row.table, 'unit_concept_id') !== undefined) row.columns['unit_concept_id'] = target?.concept_id ?? 0;
+  if (columnOf(row.table, 'unit_source_concept_id') !== undefined) {
+    row.columns['unit_source_concept_id'] = resolution.source?.concept_id ?? 0;
+  }
+  writeText(row, columnOf(row.table, 'unit_source_value'), taken);
+}
