@@ -74,6 +74,18 @@ export const ERRORS = {
   'fhir-search-modifier': row(400, 'AE', 'error', 'not-supported', 'Modifier :{modifier} of search parameter {parameter} is not supported.', 'Search without the modifier; for references :Type (subject:Patient=1) is supported.'),
   'fhir-search-value': row(400, 'AE', 'error', 'value', 'A value of search parameter {parameter} is not {expected}.', 'Correct the value; commas, bars and dollar signs within a value need a backslash before them.'),
   'fhir-search-costly': row(422, 'AE', 'error', 'too-costly', 'The search has more than {maximum} {what}.', 'Split it into several searches.'),
+  'fhir-resource-type': row(400, 'AE', 'error', 'structure', 'resourceType is missing or not a type of FHIR R4: {type}.', 'Give each resource the resourceType of an R4 resource, such as Patient.'),
+  'fhir-unknown-element': row(400, 'AE', 'error', 'structure', '{type} has no element {element}.', 'Correct the name (capitals matter), or carry the value in an extension.'),
+  'fhir-required': row(400, 'AE', 'error', 'required', 'The element {element} of {type} is missing.', 'Give it a value; where none is known, an extension data-absent-reason says why.'),
+  'fhir-shape': row(400, 'AE', 'error', 'structure', 'The element must be {expected}.', 'Change the JSON: elements that may repeat are arrays even for one value, all others never are.'),
+  'fhir-empty': row(400, 'AE', 'error', 'structure', 'An empty {what} is not allowed.', 'Leave the element out when it has no value.'),
+  'fhir-value': row(400, 'AE', 'error', 'value', 'The value is not a {datatype} as FHIR R4 writes it.', 'See http://hl7.org/fhir/R4/datatypes.html for the format; dates must exist, times with minutes need seconds and an offset.'),
+  'fhir-choice': row(400, 'AE', 'error', 'structure', '{element} is given beside another type of the same element.', 'Keep one of them.'),
+  'fhir-code': row(400, 'AE', 'error', 'code-invalid', 'The code is not in the value set {set}, which R4 requires here.', 'The value set is at http://hl7.org/fhir/R4/terminologies-valuesets.html; system and capitals matter.'),
+  'fhir-reference': row(400, 'AE', 'error', 'value', 'The reference is neither Type/id, nor an absolute URL, nor #id.', 'Write references as Patient/123, or as the fullUrl of another entry of the same Bundle.'),
+  'fhir-reference-target': row(422, 'AE', 'error', 'value', 'The element may not refer to {type}, only to {targets}.', 'Refer to a resource of one of these types.'),
+  'fhir-invariant': row(422, 'AE', 'error', 'invariant', 'The rule {key} of FHIR R4 is broken: {rule}.', 'Change the resource so that the rule holds.'),
+  'fhir-more-problems': row(400, 'AE', 'error', 'incomplete', 'More than {maximum} problems; the rest is not listed.', 'Correct these first and send again.'),
 
   // --- mapping: specs and their runs -----------------------------------------------------------------------------
   'mapping-no-map': row(422, 'AE', 'error', 'not-supported', 'No published map takes {message}.', 'Add a message map under mappings/v2-to-fhir/messages, or tell the sender not to send this event.'),

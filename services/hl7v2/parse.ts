@@ -181,7 +181,7 @@ const isSegmentLine = (line: string, separator: string): boolean =>
   (line.length === 3 || line.startsWith(separator, 3));
 
 /** Lines of the message; CR ends them, LF and CRLF are taken too. Text that follows a line end but is no segment belongs to the line before. */
-export function linesOf(text: string, separator: string): { lines: string[]; otherEnds: boolean; continued: number } {
+function linesOf(text: string, separator: string): { lines: string[]; otherEnds: boolean; continued: number } {
   const otherEnds = text.includes('\n');
   const raw = otherEnds ? text.split(/\r\n|\r|\n/) : text.split('\r');
   let continued = 0;
@@ -194,6 +194,21 @@ export function linesOf(text: string, separator: string): { lines: string[]; oth
     }
   }
   return { lines, otherEnds, continued };
+}
+
+/** Where each segment stands in `text`, its terminator not included: the same lines as parseMessage makes segments of. */
+export function segmentLines(text: string, separator: string): readonly { start: number; end: number }[] {
+  const spans: { start: number; end: number }[] = [];
+  for (const found of text.matchAll(/[^\r\n]+/g)) {
+    const [line] = found;
+    const end = found.index + line.length;
+    if (isSegmentLine(line, separator)) spans.push({ start: found.index, end });
+    else {
+      const before = line.trim() === '' ? undefined : spans.at(-1);
+      if (before !== undefined) before.end = end;
+    }
+  }
+  return spans;
 }
 
 /**
@@ -222,6 +237,22 @@ export function parseMessage(bytes: Uint8Array, options: ParseOptions = {}): Res
   if (otherEnds) problems.push(problem('hl7v2-line-ends'));
   if (continued > 0) problems.push(problem('hl7v2-line-continued', { count: continued }));
   return success(new ParsedMessage(delimiters, charset, segments, msh, body), problems);
+}
+
+/**
+ * Returns a message of the header alone, for answers to what cannot be read otherwise: bytes that no character set fits, a frame cut
+ * short. Undefined when not even MSH and its delimiters are there. Its bytes beyond ASCII come back as they were, so that an
+ * acknowledgement can send them back; nothing else should be read from it.
+ */
+export function readHeader(bytes: Uint8Array): Message | undefined {
+  const { body } = unwrap(bytes);
+  const line = headerLine(body);
+  const delimiters = isMsh(line) ? knownDelimiters(line) : undefined;
+  if (!delimiters?.ok) return undefined;
+  const segments: Segment[] = [];
+  const msh = new ParsedSegment('MSH', 0, line, delimiters.value, 'iso-8859-1', segments);
+  segments.push(msh);
+  return new ParsedMessage(delimiters.value, 'iso-8859-1', segments, msh, body.subarray(0, line.length));
 }
 
 const isMsh = (header: string): boolean => header.startsWith('MSH');

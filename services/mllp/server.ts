@@ -1,0 +1,98 @@
+/** The MLLP door: listens on TCP or TLS and hands each message to `receive`. */
+import { createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer, TLSSocket } from 'node:tls';
+import { problem } from '../errors.ts';
+import { Connection, type Limits, type Log, type Peer, type Receive } from './connection.ts';
+
+export interface MllpTls {
+  /** PEM text. */
+  readonly key: string;
+  readonly cert: string;
+  /** PEM text of the authorities whose client certificates are required and accepted; no client certificate is asked for when undefined. */
+  readonly ca?: string;
+}
+
+export interface MllpOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly tls?: MllpTls;
+  readonly limits: Limits;
+  /** Resolves with the acknowledgement to send; rejects when the message was not stored, and its sender must hear so. */
+  readonly receive: Receive;
+  readonly log: Log;
+  /** How long close() waits for open messages; 10 seconds when undefined. */
+  readonly drainTimeoutMs?: number;
+}
+
+export interface MllpServer {
+  readonly port: number;
+  /** Takes no new connections and messages, answers what is open, then closes; what takes too long is cut off. */
+  close(): Promise<void>;
+}
+
+const DRAIN_MS = 10_000;
+
+function peerOf(socket: Socket): Peer {
+  const name = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate().subject?.CN : undefined;
+  const certificate = Array.isArray(name) ? name[0] : name;
+  return { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, ...(certificate === undefined ? {} : { certificate }) };
+}
+
+/**
+ * Starts listening; resolves when connections are taken. Rejects with the system's error when the address cannot be bound. Each message
+ * is answered exactly once and in order per connection, or its connection is closed; the reason is in the log.
+ */
+export async function startMllp(options: MllpOptions): Promise<MllpServer> {
+  const { limits, log, receive, tls } = options;
+  const open = new Map<Socket, Connection>();
+  let closing = false;
+  const onConnection = (socket: Socket): void => {
+    if (closing || open.size >= limits.maxConnections) {
+      const refused = problem('mllp-too-many-connections', { limit: limits.maxConnections });
+      if (!closing) log.warn({ peer: socket.remoteAddress, code: refused.code }, refused.text);
+      socket.on('error', () => {});
+      socket.destroy();
+      return;
+    }
+    open.set(socket, new Connection(socket, peerOf(socket), limits, receive, log));
+    socket.once('close', () => open.delete(socket));
+  };
+  const server = tls
+    ? createTlsServer(
+        {
+          key: tls.key,
+          cert: tls.cert,
+          ...(tls.ca === undefined ? {} : { ca: tls.ca, requestCert: true, rejectUnauthorized: true }),
+          allowHalfOpen: true,
+        },
+        onConnection,
+      )
+    : createServer({ allowHalfOpen: true, keepAlive: true }, onConnection);
+  server.on('tlsClientError', (error: NodeJS.ErrnoException) =>
+    log.warn({ reason: error.code ?? error.name }, 'a TLS connection was not made'),
+  );
+  const port = await new Promise<number>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, () => {
+      server.off('error', reject);
+      server.on('error', (error: NodeJS.ErrnoException) => log.warn({ reason: error.code ?? error.name }, 'MLLP door failed'));
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : options.port);
+    });
+  });
+  log.info({ host: options.host, port, tls: tls !== undefined }, 'MLLP door is open');
+  return {
+    port,
+    close: async () => {
+      closing = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const cut = setTimeout(() => {
+        for (const connection of open.values()) connection.destroy();
+      }, options.drainTimeoutMs ?? DRAIN_MS);
+      await Promise.all([...open.values()].map((connection) => connection.drain()));
+      await closed;
+      clearTimeout(cut);
+    },
+  };
+}
