@@ -17,6 +17,7 @@ const SETTINGS = z.object({
     .optional(),
   POLYSEME_DATA_DIR: z.string().min(1).default('.polyseme'),
   POLYSEME_POSTGRES_BIN: z.string().min(1).optional(),
+  POLYSEME_POSTGRES_ACCOUNT: z.string().min(1).optional(),
   POLYSEME_MAPPINGS_DIR: z.string().min(1).optional(),
   POLYSEME_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
   POLYSEME_HTTP_PORT: port.default(8080),
@@ -45,6 +46,8 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   readonly dataDir: string;
   readonly postgresBin: string | undefined;
+  /** As root: the account that the embedded PostgreSQL runs under. */
+  readonly postgresAccount: string | undefined;
   readonly mappingsDir: string;
   readonly http: { readonly host: string; readonly port: number };
   readonly mllp: { readonly host: string; readonly port: number };
@@ -83,6 +86,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     databaseUrl: of.POLYSEME_DATABASE_URL,
     dataDir: resolve(of.POLYSEME_DATA_DIR),
     postgresBin: of.POLYSEME_POSTGRES_BIN,
+    postgresAccount: of.POLYSEME_POSTGRES_ACCOUNT,
     mappingsDir: of.POLYSEME_MAPPINGS_DIR ?? join(import.meta.dirname, '..', 'mappings'),
     http: { host: of.POLYSEME_HTTP_HOST, port: of.POLYSEME_HTTP_PORT },
     mllp: { host: of.POLYSEME_MLLP_HOST, port: of.POLYSEME_MLLP_PORT },

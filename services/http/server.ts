@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { gravest, type Problem, problem, Refusal } from '../errors.ts';
 import { writeJson } from '../fhir/json.ts';
 import { operationOutcome } from '../fhir/outcome.ts';
-import type { Pipeline } from '../pipeline.ts';
+import type { Parts } from '../pipeline.ts';
 import { refusalOfCaller } from './access.ts';
 import { fhirRoutes } from './fhir.ts';
 import { hl7v2Routes } from './hl7v2.ts';
@@ -29,7 +29,7 @@ export interface HttpDoor {
 export const FHIR_JSON = 'application/fhir+json; charset=utf-8';
 
 /** Opens the HTTP door: FHIR under /fhir/R4, HL7v2 at POST /hl7v2, /healthz and /readyz. Resolves when it listens. */
-export async function startHttp(settings: HttpSettings, pipeline: Pipeline, log: Logger): Promise<HttpDoor> {
+export async function startHttp(settings: HttpSettings, parts: Parts, log: Logger): Promise<HttpDoor> {
   const door = serverOf(settings);
   door.removeAllContentTypeParsers();
   // A body is bytes until a route that knows its type reads it; nothing is parsed before the caller is known.
@@ -47,13 +47,16 @@ export async function startHttp(settings: HttpSettings, pipeline: Pipeline, log:
   });
   door.setErrorHandler<FastifyError>((error, request, reply) => sendProblems(reply, problemsOf(error, request, settings, log)));
   door.setNotFoundHandler((_request, reply) => sendProblems(reply, [problem('route-not-found')]));
-  statusRoutes(door, pipeline);
-  hl7v2Routes(door, pipeline);
-  fhirRoutes(door, pipeline, settings);
+  statusRoutes(door, parts);
+  hl7v2Routes(door, parts);
+  fhirRoutes(door, parts, settings);
   await door.listen({ host: settings.host, port: settings.port });
-  const address = door.addresses()[0];
+  const address = door.server.address();
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
-  return { url: `${settings.tls ? 'https' : 'http'}://${host}:${address?.port ?? settings.port}`, close: () => door.close() };
+  return {
+    url: `${settings.tls ? 'https' : 'http'}://${host}:${typeof address === 'object' && address !== null ? address.port : settings.port}`,
+    close: () => door.close(),
+  };
 }
 
 /** Answers with an OperationOutcome; the gravest problem decides the status. */

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import type { Pipeline } from '../pipeline.ts';
+import { counts } from '../database/journal-take.ts';
+import type { Parts } from '../pipeline.ts';
 
 const WELCOME = `Polyseme
 
@@ -9,11 +10,11 @@ Is it alive, ready  /healthz, /readyz
 `;
 
 /** GET /healthz: the process answers. GET /readyz: the database does too. GET /: where things are. */
-export function statusRoutes(door: FastifyInstance, pipeline: Pipeline): void {
+export function statusRoutes(door: FastifyInstance, parts: Parts): void {
   door.get('/', async (_request, reply) => reply.type('text/plain; charset=utf-8').send(WELCOME));
   door.get('/healthz', async () => ({ status: 'ok' }));
   door.get('/readyz', async (_request, reply) => {
-    const counts = await pipeline.counts().catch(() => undefined);
+    const counts = await counts(parts.database).catch(() => undefined);
     return counts ? { status: 'ok', sources: counts } : reply.status(503).send({ status: 'database unreachable' });
   });
 }

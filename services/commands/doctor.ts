@@ -1,0 +1,99 @@
+import { accessSync, constants } from 'node:fs';
+import { createServer } from 'node:net';
+import { type Config, readConfig } from '../config.ts';
+import { openDatabase } from '../database/connect.ts';
+import { type Check, databaseChecks } from '../database/embedded/checks.ts';
+import { ERRORS, type Problem, Refusal } from '../errors.ts';
+import { type CommandDefinition, withExamples } from './command.ts';
+
+const EXAMPLES = `
+  $ npx polyseme doctor              what is well, what is not, and the cure to copy
+  $ npx polyseme doctor --json       the same for a machine
+`;
+const OLDEST_NODE = 24;
+
+/** doctor: checks the machine and the settings; changes nothing. */
+export const doctorCommand: CommandDefinition = (program, terminal, exit) => {
+  const command = program
+    .command('doctor')
+    .description('check this machine and the settings; says how to mend what is wrong')
+    .option('--json', 'print JSON');
+  withExamples(command, EXAMPLES, ['0  everything is well', '1  something needs mending']);
+  command.action(async (options: { readonly json?: boolean }) => {
+    const checks = await checksOf(process.env);
+    terminal.out(options.json ? JSON.stringify(checks, undefined, 2) : checks.map(lineOf).join('\n'));
+    exit(checks.every((check) => check.ok) ? 0 : 1);
+  });
+};
+
+/** Returns every check, settings first; later ones are left out when the settings themselves are wrong. */
+export async function checksOf(environment: Readonly<Record<string, string | undefined>>): Promise<readonly Check[]> {
+  const config = readConfig(environment);
+  if (!config.ok) return [nodeCheck(), ...config.problems.map((each) => checkOf('settings', each))];
+  const { value } = config;
+  const database = value.databaseUrl === undefined ? await databaseChecks(embeddedOptions(value)) : [await urlCheck(value.databaseUrl)];
+  const ports = [
+    await portCheck('HTTP port', value.http, 'POLYSEME_HTTP_PORT=8081'),
+    await portCheck('MLLP port', value.mllp, 'POLYSEME_MLLP_PORT=2576'),
+  ];
+  return [nodeCheck(), { name: 'settings', ok: true, detail: 'understood' }, mappingsCheck(value.mappingsDir), ...database, ...ports];
+}
+
+const embeddedOptions = (config: Config) => ({ dataDir: config.dataDir, binDir: config.postgresBin, account: config.postgresAccount });
+
+const lineOf = ({ name, ok, detail, cure }: Check): string =>
+  `${ok ? 'ok  ' : 'FAIL'}  ${name}: ${detail}${cure === undefined ? '' : `\n      cure: ${cure}`}`;
+
+const checkOf = (name: string, { code, text }: Problem): Check => ({ name, ok: false, detail: text, cure: ERRORS[code].cure });
+
+function nodeCheck(): Check {
+  const major = Number(process.versions.node.split('.')[0]);
+  const detail = `Node ${process.versions.node}`;
+  return major >= OLDEST_NODE
+    ? { name: 'node', ok: true, detail }
+    : { name: 'node', ok: false, detail, cure: 'npm ci   # installs Node 24 for this project' };
+}
+
+function mappingsCheck(folder: string): Check {
+  try {
+    accessSync(folder, constants.R_OK);
+    return { name: 'mappings', ok: true, detail: folder };
+  } catch {
+    return {
+      name: 'mappings',
+      ok: false,
+      detail: `${folder} cannot be read`,
+      cure: 'unset POLYSEME_MAPPINGS_DIR   # or set it to the folder of your specs',
+    };
+  }
+}
+
+async function urlCheck(url: string): Promise<Check> {
+  const db = openDatabase(url, { max: 1 });
+  try {
+    await db.assertDurable();
+    return { name: 'database', ok: true, detail: 'POLYSEME_DATABASE_URL answers and keeps what it acknowledges' };
+  } catch (error) {
+    const first = error instanceof Refusal ? error.problems[0] : undefined;
+    return first
+      ? checkOf('database', first)
+      : { name: 'database', ok: false, detail: 'cannot be asked', cure: 'check POLYSEME_DATABASE_URL' };
+  } finally {
+    await db.close();
+  }
+}
+
+function portCheck(name: string, { host, port }: { readonly host: string; readonly port: number }, cure: string): Promise<Check> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', (error: NodeJS.ErrnoException) =>
+      resolve({
+        name,
+        ok: false,
+        detail: `${host}:${port} cannot be listened on (${error.code ?? error.name})`,
+        cure: `export ${cure}   # or end what uses it (a running Polyseme, perhaps)`,
+      }),
+    );
+    probe.listen({ host, port }, () => probe.close(() => resolve({ name, ok: true, detail: `${host}:${port} is free` })));
+  });
+}

@@ -1,0 +1,42 @@
+/** What is received and settled in one step: a FHIR write is in the journal by the same commit that applies it, or that says why not. */
+import { createHash } from 'node:crypto';
+import type { Problem } from '../errors.ts';
+import type { Queryable } from './connect.ts';
+import type { JournalEntry } from './journal-entry.ts';
+import { textArray } from './wire.ts';
+
+const RECORD = {
+  name: 'journal_record',
+  text: `
+WITH m AS (
+  INSERT INTO journal.message (received_at, source, channel, control_id, message_type, patient_keys, content, content_hash, conflict)
+  VALUES (date_trunc('milliseconds', clock_timestamp()), $1, $2, nullif($3, ''), $4, $5::text[], $6, $7, false)
+  RETURNING id, received_at, source
+), o AS (
+  INSERT INTO journal.outcome (message_id, received_at, source, status, attempts, spec, problems)
+  SELECT id, received_at, source, $8, 1, '', $9::jsonb FROM m
+)
+SELECT id FROM m`,
+};
+
+/** Stores one entry with what became of it; returns its id. Call it in the transaction that applies it, so that both are or neither is. */
+export async function recordSettled(
+  tx: Queryable,
+  entry: JournalEntry,
+  status: 'applied' | 'refused',
+  problems: readonly Problem[],
+): Promise<number> {
+  const [row] = await tx.query<{ readonly id: number }>(RECORD, [
+    entry.source,
+    entry.channel,
+    entry.controlId ?? '',
+    entry.messageType,
+    textArray(entry.patientKeys),
+    entry.content,
+    createHash('sha256').update(entry.content).digest(),
+    status,
+    JSON.stringify(problems),
+  ]);
+  if (row === undefined) throw new Error('journal_record returned no id');
+  return row.id;
+}

@@ -1,0 +1,229 @@
+/**
+ * The order of things, and the only file that knows it:
+ *
+ *   receive   bytes -> journal (one durable commit for many) -> acknowledgement
+ *   process   journal -> parse -> map to FHIR -> merge -> validate -> index, map to OMOP -> one transaction
+ *   write     FHIR resources enter at validate, by the same transaction
+ *
+ * Stages are values in, values out; they never call each other.
+ */
+import type { Vocabulary } from '../terminology/vocabulary.ts';
+import type { Database, Transaction } from './database/connect.ts';
+import type { Journal } from './database/journal.ts';
+import type { JournalEntry } from './database/journal-entry.ts';
+import { recordSettled } from './database/journal-record.ts';
+import { type JournalMessage, type MessageOutcome, recordFailure, settle, takeMessages } from './database/journal-take.ts';
+import { type CurrentResource, lockCurrent } from './database/resources.ts';
+import { type ResourceWrite, type WriteOutcome, writeResources } from './database/write-resources.ts';
+import { gravest, harmless, type Problem, problem, Refusal } from './errors.ts';
+import { contentHash, readJson } from './fhir/json.ts';
+import { mergedResource } from './fhir/merge.ts';
+import type { Resource } from './fhir/resource.ts';
+import { indexRows } from './fhir/search-index.ts';
+import { validateResource } from './fhir/validate.ts';
+import { acknowledgement } from './hl7v2/acknowledge.ts';
+import { shallowKeys } from './hl7v2/keys.ts';
+import { parseMessage } from './hl7v2/parse.ts';
+import type { Conversion, Maps } from './mapping/conversion.ts';
+import type { ResourceRows, UnmappedCode } from './omop/row.ts';
+
+export interface Parts {
+  readonly database: Database;
+  readonly journal: Journal;
+  readonly maps: Maps;
+  readonly vocabulary: Vocabulary;
+  /** IANA zones: of CDM datetimes, and of local times in messages without offset. */
+  readonly cdmTimezone: string;
+  readonly sourceTimezone: string;
+  /** YYYY-MM-DD: where open observation periods end; today when undefined. */
+  readonly pullDate: string | undefined;
+  readonly clock: () => Date;
+}
+
+export interface Received {
+  readonly acknowledgement: Uint8Array;
+  /** HTTP status of the answer. */
+  readonly status: number;
+  readonly problems: readonly Problem[];
+}
+
+/** One resource to be written, or deleted, as its door wants it. */
+export interface Change {
+  readonly resource: Resource & { readonly id: string };
+  readonly update: 'merge' | 'replace';
+  readonly deletes: readonly string[];
+  readonly spec: string;
+  readonly messageId: number | undefined;
+  /** If-Match: the version that must be the current one. */
+  readonly expectVersion?: number | undefined;
+  readonly delete?: boolean;
+  /** What its map had to say of it; kept with the resource. */
+  readonly problems: readonly Problem[];
+  readonly unmapped: readonly UnmappedCode[];
+}
+
+const MOST_ATTEMPTS = 3;
+const keyOf = (resource: { readonly resourceType: string; readonly id: string }): string => `${resource.resourceType}/${resource.id}`;
+
+/**
+ * Stores the bytes of one message durably and returns what to answer. Rejects (Refusal) when they could not be stored: the sender
+ * must then get no acceptance. A message that cannot be read is stored too, and answered AE or AR.
+ */
+export async function receive(parts: Parts, bytes: Uint8Array, channel: 'mllp' | 'http' | 'import'): Promise<Received> {
+  const parsed = parseMessage(bytes);
+  const keys = parsed.ok ? shallowKeys(parsed.value) : undefined;
+  // The sender as the message names itself: control ids are unique within an application of a facility, not across a port.
+  const source = keys ? [keys.sendingFacility, keys.sendingApplication].filter((name) => name !== '').join('/') : '';
+  const receipt = await parts.journal.append({
+    source: source === '' ? channel : source,
+    channel,
+    content: bytes,
+    controlId: keys?.controlId,
+    messageType: keys?.messageType ?? '',
+    patientKeys: keys?.patientKeys ?? [],
+  });
+  const worst = parsed.ok ? undefined : gravest(parsed.problems);
+  const id = `${parts.clock().getTime().toString(36)}-${receipt.id}`;
+  const answer = { code: worst?.ack ?? 'AA', problems: parsed.problems, controlId: id, timestamp: parts.clock() } as const;
+  return {
+    acknowledgement: acknowledgement(parsed.ok ? parsed.value : undefined, answer),
+    status: worst?.status ?? 200,
+    problems: parsed.problems,
+  };
+}
+
+/** Takes up to `limit` waiting messages and applies them in one transaction; returns how many were settled, 0 when none waits. */
+export async function processNext(parts: Parts, limit: number): Promise<number> {
+  try {
+    return await parts.database.transaction((tx) => applyTaken(parts, tx, limit));
+  } catch (error) {
+    if (isTransient(error)) throw error;
+    return processOne(parts);
+  }
+}
+
+/** After a batch failed: the first waiting message alone, so that one that cannot be applied is found, tried again, and parked. */
+async function processOne(parts: Parts): Promise<number> {
+  let taken: number | undefined;
+  try {
+    return await parts.database.transaction((tx) => applyTaken(parts, tx, 1, (id) => (taken = id)));
+  } catch (error) {
+    if (isTransient(error) || taken === undefined) throw error;
+    const problems =
+      error instanceof Refusal ? error.problems : [problem('internal', { reason: error instanceof Error ? error.name : 'unknown' })];
+    await recordFailure(parts.database, [taken], problems, MOST_ATTEMPTS);
+    return 1;
+  }
+}
+
+const isTransient = (error: unknown): boolean =>
+  error instanceof Refusal && error.problems.some((each) => each.code === 'database-unreachable' || each.code === 'database-busy');
+
+/** Takes messages, and applies them in order; messages that write the same resource are written one after the other. */
+async function applyTaken(parts: Parts, tx: Transaction, limit: number, taking?: (id: number) => void): Promise<number> {
+  const taken = await takeMessages(tx, { limit });
+  const outcomes: MessageOutcome[] = [];
+  let together: Change[] = [];
+  for (const message of taken) {
+    taking?.(message.id);
+    const { changes, outcome } = converted(parts, message);
+    const touched = new Set(together.map(({ resource }) => keyOf(resource)));
+    if (changes.some(({ resource }) => touched.has(keyOf(resource)))) {
+      await apply(parts, tx, together);
+      together = [];
+    }
+    together.push(...changes);
+    outcomes.push(outcome);
+  }
+  await apply(parts, tx, together);
+  await settle(tx, outcomes);
+  return taken.length;
+}
+
+/** Returns what a message asks for, and what is to be recorded of it; a message that is parked or refused changes nothing. */
+function converted(parts: Parts, message: JournalMessage): { readonly changes: readonly Change[]; readonly outcome: MessageOutcome } {
+  const parsed = parseMessage(message.content);
+  if (!parsed.ok)
+    return { changes: [], outcome: ended(message, gravest(parsed.problems)?.ack === 'AR' ? 'refused' : 'parked', '', parsed.problems) };
+  const conversion = parts.maps.convert(parsed.value, { timezone: parts.sourceTimezone });
+  const problems = [...parsed.problems, ...conversion.problems];
+  if (conversion.rung === 'park-message') return { changes: [], outcome: ended(message, 'parked', conversion.spec, problems) };
+  if (conversion.rung === 'refuse') return { changes: [], outcome: ended(message, 'refused', conversion.spec, problems) };
+  const invalid = conversion.drafts.flatMap(({ resource }) => validateResource(resource)).filter((each) => !harmless([each]));
+  if (invalid.length > 0) return { changes: [], outcome: ended(message, 'parked', conversion.spec, [...problems, ...invalid]) };
+  return { changes: changesOf(conversion, message.id), outcome: ended(message, 'applied', conversion.spec, problems) };
+}
+
+const ended = (message: JournalMessage, status: MessageOutcome['status'], spec: string, problems: readonly Problem[]): MessageOutcome => ({
+  id: message.id,
+  status,
+  spec,
+  problems,
+});
+
+/** Problems and unmapped codes of a message are kept with its first resource. */
+const changesOf = ({ drafts, problems, unmapped }: Conversion, messageId: number): readonly Change[] =>
+  drafts.map((draft, index) => ({ ...draft, messageId, problems: index === 0 ? problems : [], unmapped: index === 0 ? unmapped : [] }));
+
+/**
+ * Writes FHIR resources and their CDM rows, and the request itself into the journal, in one transaction. `plan` says what to write; it
+ * runs inside the transaction and may run again. Throws Refusal when it is refused; that is in the journal then, and nothing else is.
+ */
+export async function write(
+  parts: Parts,
+  entry: JournalEntry,
+  plan: (tx: Transaction) => Promise<readonly Omit<Change, 'messageId'>[]>,
+): Promise<readonly WriteOutcome[]> {
+  try {
+    return await parts.database.transaction(async (tx) => {
+      const planned = await plan(tx);
+      const messageId = await recordSettled(tx, entry, 'applied', []);
+      return apply(
+        parts,
+        tx,
+        planned.map((change) => ({ ...change, messageId })),
+      );
+    });
+  } catch (error) {
+    if (error instanceof Refusal && !isTransient(error)) await recordSettled(parts.database, entry, 'refused', error.problems);
+    throw error;
+  }
+}
+
+/** The one way into the store: merged, validated, indexed, mapped to rows, written together. */
+async function apply(parts: Parts, tx: Transaction, changes: readonly Change[]): Promise<readonly WriteOutcome[]> {
+  if (changes.length === 0) return [];
+  const references = changes.map(({ resource }) => ({ type: resource.resourceType, id: resource.id }));
+  const current = await lockCurrent(tx, references);
+  const writes = changes.map((change) => writeOf(parts, change, current.get(keyOf(change.resource))));
+  const outcomes = await writeResources(tx, writes, (resource) => rowsOf(parts, resource));
+  const stale = outcomes.find((outcome) => outcome.status === 'conflict');
+  if (stale) throw new Refusal([problem('resource-version-conflict', { reference: `${stale.type}/${stale.id}`, version: stale.version })]);
+  return outcomes;
+}
+
+function writeOf(parts: Parts, change: Change, current: CurrentResource | undefined): ResourceWrite {
+  const before = current === undefined || current.deleted ? undefined : storedResource(current);
+  const resource = before && change.update === 'merge' ? mergedResource(before, change.resource, change.deletes) : change.resource;
+  const faults = change.delete ? [] : validateResource(resource).filter((each) => !harmless([each]));
+  if (faults.length > 0) throw new Refusal(faults);
+  const rows = rowsOf(parts, resource);
+  return {
+    ...change,
+    resource,
+    current,
+    hash: contentHash(resource),
+    index: indexRows(resource),
+    oldIndex: before && indexRows(before),
+    rows: { ...rows, unmapped: [...change.unmapped, ...rows.unmapped] },
+  };
+}
+
+const rowsOf = (parts: Parts, resource: Resource): ResourceRows =>
+  parts.maps.rows(resource, { vocabulary: parts.vocabulary, timezone: parts.cdmTimezone });
+
+function storedResource(current: CurrentResource): Resource {
+  const read = readJson(current.body);
+  if (!read.ok) throw new Refusal(read.problems);
+  return { ...read.value, resourceType: current.type, id: current.id };
+}
