@@ -53,22 +53,22 @@ export function applierOf(column: ColumnSpec, table: RowTable, tables: ReadonlyM
     };
   }
   const conceptTable = rule.map === '' ? undefined : tables.get(rule.map);
-  if (conceptTable !== undefined) return (row, value) => writeFromTable(row, columns, conceptTable, value);
+  if (conceptTable !== undefined) return (row, value) => writeFromTable(row, columns, conceptTable, rule.default, value);
   if (name === 'unit') return (row, value) => (isObject(value) ? writeUnit(row, value) : undefined);
   return (row, value) => writeFromVocabulary(row, columns, rule, value);
 }
 
-function writeFromTable(row: Building, columns: ConceptColumns, table: ConceptTable, value: unknown): void {
+function writeFromTable(row: Building, columns: ConceptColumns, table: ConceptTable, fallback: number | undefined, value: unknown): void {
   const { vocabulary } = row.run.context;
   const idea = ideaOf(value, '', row.run);
   const coding = idea.codings.find((each) => rowOfCode(table, each) !== undefined) ?? idea.codings[0];
   const found = coding === undefined ? undefined : rowOfCode(table, coding);
-  if (coding === undefined && idea.text === undefined) return;
-  if (found === undefined) {
+  if (coding === undefined && idea.text === undefined && fallback === undefined) return;
+  if (found === undefined && fallback === undefined) {
     const code = coding?.code ?? idea.text ?? '';
     row.run.unmapped.push({ system: coding?.system ?? '', code, why: 'no-row', at: `${row.at}.${columns.concept?.name ?? ''}` });
   }
-  if (columns.concept !== undefined) row.columns[columns.concept.name] = found === undefined ? 0 : standardId(found.concept_id, vocabulary);
+  if (columns.concept !== undefined) row.columns[columns.concept.name] = standardId(found?.concept_id ?? fallback ?? 0, vocabulary);
   writeText(row, columns.sourceValue, coding?.code ?? idea.text);
   if (columns.sourceConcept === undefined) return;
   const source =

@@ -33,6 +33,8 @@ export interface CompiledColumn {
   readonly read: Read;
   /** A literal: not being able to place it is no loss. */
   readonly constant: boolean;
+  /** Applied even without a value, because its rule has a default. */
+  readonly always: boolean;
   readonly appliers: ReadonlyMap<RowTable, Applier>;
 }
 
@@ -180,7 +182,8 @@ class RowCompiler {
     const constant =
       column.rule.kind === 'id' ||
       (column.rule.kind === 'from' && column.rule.alternatives.every((each) => !each.from.value.startsWith('=')));
-    return { name: column.name, read: this.#read(js), constant, appliers };
+    const always = column.rule.kind === 'concept' && column.rule.default !== undefined;
+    return { name: column.name, read: this.#read(js), constant, always, appliers };
   }
 
   #columnJs(column: ColumnSpec, scope: FhirScope, table: RowTable): string {

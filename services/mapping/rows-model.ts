@@ -49,6 +49,14 @@ export interface RoutedTarget {
   readonly prefer: readonly string[];
   /** The resource's own table: for codes that no vocabulary knows. */
   readonly intent: RoutedTable;
+  /** For resources whose code may name an agent (an allergy's substance): what the row says; the agent becomes its value. */
+  readonly agent: Agent | undefined;
+}
+
+/** A concept by its code, looked up in the loaded vocabulary. */
+export interface Agent {
+  readonly system: string;
+  readonly code: string;
 }
 
 /** The first whose condition holds and whose value is there is taken; when it has a `rule`, taking it is counted as an adjustment. */
@@ -79,6 +87,8 @@ export type ColumnRuleSpec =
       /** Asked when the value is a plain code: a FHIR code system or an OMOP vocabulary_id. */
       readonly system: string;
       readonly prefer: readonly string[];
+      /** For a value that is missing or that the table does not have; undefined: missing is NULL, not in the table is 0 and reported. */
+      readonly default: number | undefined;
       readonly at: Position;
     };
 

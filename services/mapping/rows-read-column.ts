@@ -42,13 +42,19 @@ function readRef(node: MapNode, reader: RowReader): ColumnRuleSpec | undefined {
 }
 
 function readConcept(node: MapNode, name: string, reader: RowReader): ColumnRuleSpec {
-  reader.keys(node, name, ['concept', 'map', 'vocabulary', 'prefer', 'when', 'require']);
+  reader.keys(node, name, ['concept', 'map', 'vocabulary', 'prefer', 'default', 'when', 'require']);
+  const fallback = entryOf(node, 'default')?.value;
+  const written = fallback === undefined ? undefined : readRule(fallback, 'default', reader);
+  if (written !== undefined && written.kind !== 'id') {
+    reader.fault('rows-expected', node.at, { what: 'default', form: '{ id, name } of a concept' });
+  }
   return {
     kind: 'concept',
     alternatives: readAlternatives(entryOf(node, 'concept')?.value ?? node, name, reader, node),
     map: textOf(node, 'map') ?? '',
     system: textOf(node, 'vocabulary') ?? '',
     prefer: reader.texts(entryOf(node, 'prefer')?.value, 'prefer'),
+    default: written?.kind === 'id' ? written.concept_id : undefined,
     at: node.at,
   };
 }

@@ -1,6 +1,6 @@
 /** Runs a compiled row map over one resource. */
 import { createHash } from 'node:crypto';
-import type { Target } from '../../terminology/vocabulary.ts';
+import type { Concept, Target } from '../../terminology/vocabulary.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { CdmRow, ResourceRows, RowTable, UnmappedCode } from '../omop/row.ts';
 import { columnFor, columnOf, columnsOf, tableOfDomain } from '../omop/tables.ts';
@@ -10,6 +10,7 @@ import { adjusted, type Building, isObject, type RowRun, writeText } from './row
 import { ideaOf, type Resolved, resolveIdea } from './rows-coding.ts';
 import type { CompiledRow, CompiledRowMap } from './rows-compile.ts';
 import { FINISHERS } from './rows-finish.ts';
+import type { Agent } from './rows-model.ts';
 import { Slots } from './rows-slots.ts';
 
 /** Which rule a row without a date is counted under, by the table it was meant for. */
@@ -140,6 +141,10 @@ function runItem(row: CompiledRow, item: unknown, at: string, place: Place): voi
     return;
   }
   for (const [nth, each] of resolved.targets.entries()) {
+    if (target.agent !== undefined && isAgent(each.concept)) {
+      emitAgent(row, target.agent, each, resolved, item, { ...place, nth }, at);
+      continue;
+    }
     const table = tableOfDomain(each.concept.domain_id, target.intent);
     emitRouted(row, building(table, each, resolved, run, at), resolved, item, { ...place, nth }, each);
   }
@@ -149,6 +154,23 @@ function building(table: RowTable, target: Target | undefined, resolved: Resolve
   const common = { exclusion: undefined, exposure: undefined, dosage: undefined, quantityUnit: undefined };
   return { table, columns: {}, target: target?.concept, source: resolved?.source, run, at, ...common };
 }
+
+/**
+ * An allergy coded by its substance is no exposure to it: the row is an observation that says 'allergy to substance' and has the
+ * substance as its value (as rule 5 has it for codes that name both).
+ */
+function emitAgent(row: CompiledRow, agent: Agent, target: Target, resolved: Resolved, item: unknown, place: Place, at: string): void {
+  const { run } = place;
+  const said = resolveIdea({ codings: [agent], text: undefined }, [], run, at).targets[0];
+  const built = building('observation', said, resolved, run, at);
+  const stated = said === undefined ? undefined : { concept: said.concept, value: target.concept };
+  if (stated === undefined) built.columns['value_as_concept_id'] = target.concept.concept_id;
+  emitRouted(row, built, resolved, item, place, stated);
+}
+
+const AGENT_CLASSES: ReadonlySet<string> = new Set(['Substance', 'Pharma/Biol Product', 'Organism', 'Physical Object', 'Product']);
+
+const isAgent = (concept: Concept): boolean => concept.domain_id === 'Drug' || AGENT_CLASSES.has(concept.concept_class_id);
 
 /** Writes the three columns of the routing concept, then all others. */
 function emitRouted(row: CompiledRow, built: Building, resolved: Resolved, item: unknown, place: Place, target?: Target): void {
@@ -164,7 +186,7 @@ function emit(row: CompiledRow, built: Building, item: unknown, place: Place, ta
   const { run, map, number, slots, index, nth } = place;
   for (const column of row.columns) {
     const value = column.read(run.resource, item);
-    if (value === undefined || value === null) continue;
+    if ((value === undefined || value === null) && !column.always) continue;
     const applier = column.appliers.get(built.table);
     if (applier !== undefined) applier(built, value);
     else if (!column.constant && isValued(value)) adjusted(built, 3, `${column.name} has no column in ${built.table}`);
