@@ -29,8 +29,16 @@ export const sqlState = (error: unknown): string | undefined => {
   return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && field(error, 'severity') !== undefined ? code : undefined;
 };
 
+/** Thrown in a transaction that found what it read changed by another: the transaction is run again. */
+export class Collision extends Error {
+  constructor() {
+    super('another transaction came first');
+    this.name = 'Collision';
+  }
+}
+
 /** True when the same transaction may succeed if it is run again. */
-export const isCollision = (error: unknown): boolean => COLLISION.has(sqlState(error) ?? '');
+export const isCollision = (error: unknown): boolean => error instanceof Collision || COLLISION.has(sqlState(error) ?? '');
 
 /** True when nobody answered, or the one who answers is going away. */
 export function isUnreachable(error: unknown): boolean {

@@ -1,0 +1,112 @@
+/** The CDM tables that resources make rows in: their numbers in `fhir.resource.cdm_mask`, their keys, what their columns refer to. */
+import type { CdmValue, ResourceRef, RowTable } from '../omop/row.ts';
+import type { CdmColumn } from '../omop/tables.generated.ts';
+import { columnOf } from '../omop/tables.ts';
+
+/** In the order of their bits. Append only: the numbers are stored. */
+export const ROW_TABLES: readonly RowTable[] = [
+  'person',
+  'death',
+  'visit_occurrence',
+  'condition_occurrence',
+  'drug_exposure',
+  'procedure_occurrence',
+  'device_exposure',
+  'measurement',
+  'observation',
+  'specimen',
+  'note',
+  'location',
+  'care_site',
+  'provider',
+];
+
+/** The tables whose rows belong to a person and are numbered resource_key * 1024 + n, with the date that orders them. */
+export const EVENT_DATES: readonly { readonly table: RowTable; readonly start: string; readonly end?: string }[] = [
+  { table: 'visit_occurrence', start: 'visit_start_date', end: 'visit_end_date' },
+  { table: 'condition_occurrence', start: 'condition_start_date' },
+  { table: 'drug_exposure', start: 'drug_exposure_start_date' },
+  { table: 'procedure_occurrence', start: 'procedure_date' },
+  { table: 'device_exposure', start: 'device_exposure_start_date' },
+  { table: 'measurement', start: 'measurement_date' },
+  { table: 'observation', start: 'observation_date' },
+  { table: 'specimen', start: 'specimen_date' },
+  { table: 'note', start: 'note_date' },
+];
+
+/** Tables that rows of other resources refer to. */
+export const TARGET_TABLES: readonly RowTable[] = ['person', 'visit_occurrence', 'location', 'care_site', 'provider'];
+
+/** Returns the table's bit in a mask. */
+export const bitOf = (table: RowTable): number => 1 << ROW_TABLES.indexOf(table);
+
+/** Returns the tables of a mask. */
+export const tablesOf = (mask: number): readonly RowTable[] => ROW_TABLES.filter((table) => (mask & bitOf(table)) !== 0);
+
+/** Returns the primary key column; death's is its person. */
+export const keyColumn = (table: RowTable): string => (table === 'death' ? 'person_id' : `${table}_id`);
+
+/** One event row has its own number; person and death have their person's. */
+export const isNumbered = (table: RowTable): boolean => table !== 'person' && table !== 'death';
+
+/** Rows per resource: the ids of one resource's rows are resource_key * 1024 … + 1023 (architecture.md, decision 4). */
+export const ROWS_PER_RESOURCE = 1024;
+
+/** A date that is decided when the person's rows are derived (omop-rules 25): the date of its latest visit. */
+export const MOST_RECENT_VISIT = 'most-recent-visit';
+
+const TARGETS: ReadonlyMap<string, RowTable> = new Map([
+  ['person_id', 'person'],
+  ['visit_occurrence_id', 'visit_occurrence'],
+  ['preceding_visit_occurrence_id', 'visit_occurrence'],
+  ['location_id', 'location'],
+  ['care_site_id', 'care_site'],
+  ['provider_id', 'provider'],
+]);
+
+/** Returns the table that an id column points to; undefined when it points to none that resources make. */
+export const targetOf = (column: string): RowTable | undefined => TARGETS.get(column);
+
+export const isRef = (value: CdmValue | undefined): value is ResourceRef => typeof value === 'object' && value !== null;
+
+/** Returns the PostgreSQL array type to send a column's values as, and whether its elements need quotes. */
+export function wireType(column: CdmColumn): { readonly cast: string; readonly quoted: boolean } {
+  switch (column.type) {
+    case 'integer':
+      return { cast: 'bigint[]', quoted: false };
+    case 'float':
+      return { cast: 'numeric[]', quoted: false };
+    case 'date':
+      return { cast: 'date[]', quoted: true };
+    case 'datetime':
+      return { cast: 'timestamp[]', quoted: true };
+    default:
+      return { cast: 'text[]', quoted: true };
+  }
+}
+
+const DATE = /^\d{4}-\d\d-\d\d$/;
+const DATETIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?$/;
+const INTEGER = /^-?\d{1,18}$/;
+const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d{1,4})?$/;
+
+/** Returns why a value cannot stand in a column, '' when it can. Says nothing of the value itself. */
+export function misfit(table: RowTable, name: string, value: CdmValue): string {
+  const column = columnOf(table, name);
+  if (column === undefined) return `${name} is not a column`;
+  if (value === null) return '';
+  if (isRef(value)) {
+    if (targetOf(name) !== undefined) return '';
+    return value.ref === MOST_RECENT_VISIT && column.type === 'date' ? '' : `${name} cannot hold a reference`;
+  }
+  const text = String(value);
+  const fits = {
+    integer: () => INTEGER.test(text),
+    float: () => NUMBER.test(text),
+    date: () => DATE.test(text),
+    datetime: () => DATETIME.test(text),
+    varchar: () => text.length <= (column.length ?? 0) || [...text].length <= (column.length ?? 0),
+    text: () => true,
+  };
+  return fits[column.type]() ? '' : `${name} does not fit ${column.type}${column.length === undefined ? '' : `(${column.length})`}`;
+}

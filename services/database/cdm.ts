@@ -1,0 +1,212 @@
+/**
+ * Rows of the CDM: what a resource made before is removed by key range, what it makes now is inserted, in the transaction that
+ * writes the resource (storage.md, CDM rows).
+ */
+import type { RowTable } from '../omop/row.ts';
+import { columnOf } from '../omop/tables.ts';
+import {
+  checkRows,
+  lookUpTargets,
+  outsideReferences,
+  type PlainRow,
+  type PlainValue,
+  type ResolvedEntry,
+  type RowsEntry,
+  resolveEntries,
+  targetKey,
+} from './cdm-resolve.ts';
+import { bitOf, isNumbered, keyColumn, ROW_TABLES, ROWS_PER_RESOURCE, TARGET_TABLES, tablesOf, wireType } from './cdm-tables.ts';
+import type { Transaction } from './connect.ts';
+import { type HeldLocks, lockReferences } from './reference-locks.ts';
+import { plainArray, textArray } from './wire.ts';
+
+export type { RowsEntry } from './cdm-resolve.ts';
+
+export interface AppliedRows {
+  /** One per entry, in order. */
+  readonly entries: readonly AppliedEntry[];
+  /** References whose rows other resources may refer to from now on, or no longer. */
+  readonly appeared: ReadonlySet<string>;
+  readonly vanished: ReadonlySet<string>;
+}
+
+export interface AppliedEntry extends ResolvedEntry {
+  readonly mask: number;
+}
+
+/**
+ * Replaces the rows of `entries` and returns what was written. Every entry's resource row must be locked by this transaction (or
+ * be new). Rows whose person has no row are left out and say what they wait for. Throws Refusal database-row-invalid.
+ */
+export async function applyRows(tx: Transaction, entries: readonly RowsEntry[], held: HeldLocks): Promise<AppliedRows> {
+  checkRows(entries);
+  const outside = outsideReferences(entries);
+  await lockReferences(tx, held, { refers: outside });
+  const oldTargets = await ownTargets(tx, entries);
+  let targets = await lookUpTargets(tx, outside);
+  let resolved = resolveEntries(entries, targets);
+  let changes = targetChanges(resolved, oldTargets);
+  while (await lockReferences(tx, held, { ...changes, misses: missing(resolved, entries) })) {
+    // What was missing may have come until the lock was ours.
+    targets = await lookUpTargets(tx, outside);
+    resolved = resolveEntries(entries, targets);
+    changes = targetChanges(resolved, oldTargets);
+  }
+  const persons = new Set<number>();
+  await removeRows(tx, entries, persons);
+  await insertRows(tx, resolved, persons);
+  await replaceDeferred(tx, resolved);
+  await markStale(tx, persons);
+  return {
+    entries: resolved.map((each) => ({ ...each, mask: each.rows.reduce((mask, row) => mask | bitOf(row.table), 0) })),
+    appeared: new Set(changes.appears),
+    vanished: new Set(changes.vanishes),
+  };
+}
+
+/** Waiting for a resource of this very write needs no lock: nobody else can make it appear before we end. */
+function missing(resolved: readonly ResolvedEntry[], entries: readonly RowsEntry[]): ReadonlySet<string> {
+  const inside = new Set(entries.map((entry) => entry.reference));
+  return new Set(resolved.flatMap((each) => [...each.waitsFor]).filter((reference) => !inside.has(reference)));
+}
+
+/** Returns the ids that others may hold of the entries' present rows, by target. */
+async function ownTargets(tx: Transaction, entries: readonly RowsEntry[]): Promise<ReadonlyMap<string, number>> {
+  const targetBits = TARGET_TABLES.reduce((bits, table) => bits | bitOf(table), 0);
+  return lookUpTargets(
+    tx,
+    entries.filter((entry) => (entry.oldMask & targetBits) !== 0).map((entry) => entry.reference),
+  );
+}
+
+function targetChanges(
+  resolved: readonly ResolvedEntry[],
+  old: ReadonlyMap<string, number>,
+): { readonly appears: ReadonlySet<string>; readonly vanishes: ReadonlySet<string> } {
+  const appears = new Set<string>();
+  const vanishes = new Set<string>();
+  for (const { entry, rows } of resolved) {
+    for (const table of TARGET_TABLES) {
+      const ids = rows.filter((row) => row.table === table).map((row) => row.id);
+      const now = ids.length === 0 ? undefined : Math.min(...ids);
+      const before = old.get(targetKey(table, entry.reference));
+      if (now === before) continue;
+      if (before !== undefined) vanishes.add(entry.reference);
+      if (now !== undefined) appears.add(entry.reference);
+    }
+  }
+  return { appears, vanishes };
+}
+
+async function removeRows(tx: Transaction, entries: readonly RowsEntry[], persons: Set<number>): Promise<void> {
+  const all = entries.reduce((mask, entry) => mask | entry.oldMask, 0);
+  for (const table of tablesOf(all)) {
+    const keys = entries.filter((entry) => (entry.oldMask & bitOf(table)) !== 0).map((entry) => entry.resourceKey);
+    const key = keyColumn(table);
+    const condition = isNumbered(table)
+      ? `t.${key} BETWEEN a.k * ${ROWS_PER_RESOURCE} AND a.k * ${ROWS_PER_RESOURCE} + ${ROWS_PER_RESOURCE - 1}`
+      : `t.${key} = a.k`;
+    const owner = columnOf(table, 'person_id') === undefined ? 'NULL::bigint' : 't.person_id';
+    const gone = await tx.query<{ person_id: number | null }>(
+      {
+        name: `cdm_remove_${table}`,
+        text: `WITH gone AS (DELETE FROM cdm.${table} t USING unnest($1::bigint[]) AS a(k) WHERE ${condition} RETURNING ${owner} AS person_id)
+               SELECT DISTINCT person_id FROM gone`,
+      },
+      [plainArray(keys)],
+    );
+    for (const { person_id } of gone) if (person_id !== null) persons.add(person_id);
+  }
+}
+
+async function insertRows(tx: Transaction, resolved: readonly ResolvedEntry[], persons: Set<number>): Promise<void> {
+  const byTable = Map.groupBy(
+    resolved.flatMap((each) => each.rows),
+    (row) => row.table,
+  );
+  for (const table of ROW_TABLES) {
+    const rows = byTable.get(table) ?? [];
+    for (const row of rows) if (row.personId !== undefined) persons.add(row.personId);
+    const now = rows.filter((row) => row.deferred === undefined);
+    await insertInto(
+      tx,
+      table,
+      (table === 'death' ? latestDeaths(now) : now).map((row) => row.columns),
+    );
+  }
+}
+
+/** One death per person; of several dates the latest counts (omop-rules 30). */
+function latestDeaths(rows: readonly PlainRow[]): readonly PlainRow[] {
+  const latest = new Map<number, PlainRow>();
+  for (const row of rows) {
+    const known = latest.get(row.id);
+    if (known === undefined || String(row.columns.get('death_date')) > String(known.columns.get('death_date'))) latest.set(row.id, row);
+  }
+  return [...latest.values()];
+}
+
+const statementNames = new Map<string, string>();
+
+/** Inserts rows of one table by one statement; columns that no row has are left to their default, NULL. */
+export async function insertInto(tx: Transaction, table: RowTable, rows: readonly ReadonlyMap<string, PlainValue>[]): Promise<void> {
+  if (rows.length === 0) return;
+  const names = [...new Set(rows.flatMap((row) => [...row.keys()]))].sort();
+  const types = names.map((name) => {
+    const column = columnOf(table, name);
+    if (column === undefined) throw new TypeError(`cdm.${table} has no column ${name}`);
+    return wireType(column);
+  });
+  const text = `INSERT INTO cdm.${table} (${names.join(', ')}) SELECT * FROM unnest(${types.map((type, i) => `$${i + 1}::${type.cast}`).join(', ')})`;
+  const name = statementNames.get(text) ?? `cdm_insert_${statementNames.size}`;
+  statementNames.set(text, name);
+  await tx.run(
+    { name, text },
+    names.map((column, i) => {
+      const values = rows.map((row) => row.get(column));
+      return types[i]?.quoted ? textArray(values) : bareArray(values);
+    }),
+  );
+}
+
+// Checked before (misfit): only digits, signs, points and exponents come here.
+const bareArray = (values: readonly (PlainValue | undefined)[]): string => `{${values.map((value) => value ?? 'NULL').join(',')}}`;
+
+/** Rows that are decided per person when its derived rows are computed: every death, and dates taken from visits. */
+async function replaceDeferred(tx: Transaction, resolved: readonly ResolvedEntry[]): Promise<void> {
+  const old = resolved.filter(({ entry }) => entry.oldMask !== 0).map(({ entry }) => entry.resourceKey);
+  if (old.length > 0) {
+    await tx.run({ name: 'deferred_remove', text: 'DELETE FROM ops.deferred_row WHERE resource_key = ANY ($1::bigint[])' }, [
+      plainArray(old),
+    ]);
+  }
+  const rows = resolved.flatMap(({ entry, rows: all }) =>
+    all.filter((row) => row.deferred !== undefined || row.table === 'death').map((row) => ({ ...row, resourceKey: entry.resourceKey })),
+  );
+  if (rows.length === 0) return;
+  await tx.run(
+    `INSERT INTO ops.deferred_row (resource_key, n, person_id, cdm_table, columns)
+     SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::text[], $5::jsonb[])`,
+    [
+      plainArray(rows.map((row) => row.resourceKey)),
+      plainArray(rows.map((row) => row.n)),
+      plainArray(rows.map((row) => row.personId)),
+      textArray(rows.map((row) => row.table)),
+      textArray(rows.map((row) => JSON.stringify(deferredColumns(row)))),
+    ],
+  );
+}
+
+const deferredColumns = (row: PlainRow): Record<string, PlainValue> => ({
+  ...Object.fromEntries(row.columns),
+  ...(row.deferred === undefined ? {} : { [row.deferred]: null }),
+});
+
+/** Records that the derived rows of persons must be computed again; `deriveStale` does it. */
+export async function markStale(tx: Transaction, persons: Iterable<number>): Promise<void> {
+  const list = [...persons];
+  if (list.length === 0) return;
+  await tx.run({ name: 'mark_stale', text: 'INSERT INTO ops.stale_person (person_id) SELECT * FROM unnest($1::bigint[])' }, [
+    plainArray(list),
+  ]);
+}

@@ -1,0 +1,221 @@
+/**
+ * Rows that follow from all rows of a person: observation periods (omop-rules 60), a birth date imputed from the earliest record
+ * (24), deaths contradicted by later activity (30), dates taken from visits (25). Recomputed for the persons touched, soon after
+ * the write, and the same as if everything were recomputed.
+ */
+
+import { EVENT_DATES, MOST_RECENT_VISIT } from './cdm-tables.ts';
+import type { Database, Prepared, Transaction } from './connect.ts';
+import { plainArray } from './wire.ts';
+
+export { markStale } from './cdm.ts';
+
+/**
+ * themis-ehr: a silence of 548 days closes a period, 60 days after its last event (the default);
+ * events, visits: one period from the first to the last of them, as other implementations do.
+ */
+export type PeriodStrategy = 'themis-ehr' | 'events' | 'visits';
+
+export interface DeriveOptions {
+  /** 'YYYY-MM-DD': the date of the data; nobody is observed after it. */
+  readonly pullDate: string;
+  /** 'YYYY-MM-DD': nobody is observed before the system's first day. */
+  readonly goLive?: string | undefined;
+  readonly strategy?: PeriodStrategy;
+}
+
+const DERIVE_LOCK = 7403;
+const QUEUE_BATCH = 5_000;
+const PERSON_BATCH = 1_000;
+
+/** Recomputes the derived rows of every person marked stale; returns how many persons. One process works at a time. */
+export async function deriveStale(database: Database, options: DeriveOptions): Promise<number> {
+  let persons = 0;
+  for (;;) {
+    const done = await database.transaction(async (tx) => {
+      await tx.query('SELECT pg_advisory_xact_lock($1, 0)::text', [DERIVE_LOCK]);
+      const rows = await tx.query<{ person_id: number }>(TAKE, [QUEUE_BATCH]);
+      const ids = [...new Set(rows.map((row) => row.person_id))];
+      await derivePersons(tx, ids, options);
+      return { taken: rows.length, persons: ids.length };
+    });
+    persons += done.persons;
+    if (done.taken < QUEUE_BATCH) return persons;
+  }
+}
+
+/** Recomputes the derived rows of all persons; returns how many. */
+export async function deriveAll(database: Database, options: DeriveOptions): Promise<number> {
+  let persons = 0;
+  for (let after = -1; ; ) {
+    const ids = await database.transaction(async (tx) => {
+      await tx.query('SELECT pg_advisory_xact_lock($1, 0)::text', [DERIVE_LOCK]);
+      const rows = await tx.query<{ person_id: number }>(
+        `SELECT person_id FROM (SELECT person_id FROM cdm.person UNION SELECT person_id FROM cdm.observation_period) p
+         WHERE person_id > $1 ORDER BY person_id LIMIT $2`,
+        [after, PERSON_BATCH],
+      );
+      const found = rows.map((row) => row.person_id);
+      await derivePersons(tx, found, options);
+      return found;
+    });
+    persons += ids.length;
+    const last = ids.at(-1);
+    if (last === undefined) return persons;
+    after = last;
+  }
+}
+
+const TAKE: Prepared = {
+  name: 'derive_take',
+  text: `DELETE FROM ops.stale_person WHERE seq IN (SELECT seq FROM ops.stale_person ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED)
+         RETURNING person_id`,
+};
+
+async function derivePersons(tx: Transaction, ids: readonly number[], options: DeriveOptions): Promise<void> {
+  const { pullDate, goLive = null, strategy = 'themis-ehr' } = options;
+  for (let start = 0; start < ids.length; start += PERSON_BATCH) {
+    const persons = plainArray(ids.slice(start, start + PERSON_BATCH).sort((a, b) => a - b));
+    await tx.run(DATED_FROM_VISITS, [persons]);
+    await tx.run(UNDATED, [persons]);
+    await tx.run(DEATHS, [persons]);
+    await tx.run(CONTRADICTED, [persons]);
+    await tx.run(BIRTHS, [persons]);
+    await tx.run(PERIODS[strategy], [persons, pullDate, goLive]);
+  }
+}
+
+const eventsOf = (tables: typeof EVENT_DATES): string =>
+  tables
+    .map(
+      ({ table, start, end }) =>
+        `SELECT person_id, ${start} AS s, ${end === undefined ? start : `greatest(${start}, ${end})`} AS e FROM cdm.${table} WHERE person_id = ANY ($1::bigint[])`,
+    )
+    .join('\n  UNION ALL ');
+
+const EVENTS = eventsOf(EVENT_DATES);
+const VISITS = eventsOf(EVENT_DATES.filter(({ table }) => table === 'visit_occurrence'));
+
+/** Rows whose date is that of the person's latest visit (several races of one person, rule 25). */
+const DATED_FROM_VISITS: Prepared = {
+  name: 'derive_dated',
+  text: `
+WITH claim AS (
+  SELECT d.resource_key * 1024 + d.n AS id, d.person_id, d.columns,
+    (SELECT max(v.visit_start_date) FROM cdm.visit_occurrence v WHERE v.person_id = d.person_id) AS visited
+  FROM ops.deferred_row d WHERE d.person_id = ANY ($1::bigint[]) AND d.cdm_table = 'observation'
+), gone AS (
+  DELETE FROM cdm.observation o USING claim c WHERE o.observation_id = c.id AND c.visited IS NULL
+)
+INSERT INTO cdm.observation
+SELECT (jsonb_populate_record(NULL::cdm.observation, c.columns || jsonb_build_object('observation_date', c.visited))).* FROM claim c
+WHERE c.visited IS NOT NULL
+ON CONFLICT (observation_id) DO UPDATE SET observation_date = excluded.observation_date
+WHERE cdm.observation.observation_date <> excluded.observation_date`,
+};
+
+const UNDATED: Prepared = {
+  name: 'derive_undated',
+  text: `
+WITH gone AS (DELETE FROM ops.exclusion WHERE resource_key = ANY ($1::bigint[]) AND rule = 25 AND place = '${MOST_RECENT_VISIT}')
+INSERT INTO ops.exclusion (resource_key, kind, rule, reason, place)
+SELECT d.resource_key, 'excluded', 25, 'no visit to take the date from', '${MOST_RECENT_VISIT}' FROM ops.deferred_row d
+WHERE d.person_id = ANY ($1::bigint[]) AND d.cdm_table = 'observation'
+  AND NOT EXISTS (SELECT FROM cdm.visit_occurrence v WHERE v.person_id = d.person_id)`,
+};
+
+const CLAIMED_DEATHS = `
+claim AS (
+  SELECT DISTINCT ON (d.person_id) d.person_id, d.columns, (d.columns ->> 'death_date')::date AS died
+  FROM ops.deferred_row d WHERE d.person_id = ANY ($1::bigint[]) AND d.cdm_table = 'death' ORDER BY d.person_id, died DESC, d.n
+), judged AS (
+  SELECT c.*, EXISTS (SELECT FROM event e WHERE e.person_id = c.person_id AND e.s > c.died + 60) AS contradicted FROM claim c
+)`;
+
+/** A death with activity more than 60 days after it is withdrawn (rule 30), and comes back when the activity goes. */
+const DEATHS: Prepared = {
+  name: 'derive_deaths',
+  text: `
+WITH event AS (${EVENTS}), ${CLAIMED_DEATHS}, gone AS (
+  DELETE FROM cdm.death d USING judged j WHERE d.person_id = j.person_id AND j.contradicted
+)
+INSERT INTO cdm.death SELECT (jsonb_populate_record(NULL::cdm.death, j.columns)).* FROM judged j
+WHERE NOT j.contradicted AND EXISTS (SELECT FROM cdm.person p WHERE p.person_id = j.person_id)
+ON CONFLICT (person_id) DO NOTHING`,
+};
+
+const CONTRADICTED_REASON = 'activity more than 60 days after the death';
+const CONTRADICTED: Prepared = {
+  name: 'derive_contradicted',
+  text: `
+WITH event AS (${EVENTS}), ${CLAIMED_DEATHS}, gone AS (
+  DELETE FROM ops.exclusion WHERE resource_key = ANY ($1::bigint[]) AND rule = 30 AND reason = '${CONTRADICTED_REASON}'
+)
+INSERT INTO ops.exclusion (resource_key, kind, rule, reason, place)
+SELECT j.person_id, 'excluded', 30, '${CONTRADICTED_REASON}', 'death' FROM judged j WHERE j.contradicted`,
+};
+
+/** Only the year of birth is known: the earliest record in that year, else 15 June (rule 24). The parts stay NULL. */
+const BIRTHS: Prepared = {
+  name: 'derive_births',
+  text: `
+WITH born AS (
+  SELECT p.person_id, coalesce(
+    (SELECT min(e.s) FROM (${EVENTS}) e
+     WHERE e.person_id = p.person_id AND e.s BETWEEN make_date(p.year_of_birth, 1, 1) AND make_date(p.year_of_birth, 12, 31)),
+    make_date(p.year_of_birth, 6, 15))::timestamp AS birth
+  FROM cdm.person p WHERE p.person_id = ANY ($1::bigint[]) AND p.month_of_birth IS NULL
+)
+UPDATE cdm.person p SET birth_datetime = b.birth FROM born b
+WHERE p.person_id = b.person_id AND p.birth_datetime IS DISTINCT FROM b.birth`,
+};
+
+const BOUNDS = `
+bound AS (
+  SELECT p.person_id, greatest(make_date(p.year_of_birth, coalesce(p.month_of_birth, 1), coalesce(p.day_of_birth, 1)), $3::date) AS floor,
+    least(d.death_date + 60, $2::date) AS ceiling
+  FROM cdm.person p LEFT JOIN cdm.death d USING (person_id) WHERE p.person_id = ANY ($1::bigint[])
+), span AS (
+  SELECT e.person_id, greatest(e.s, b.floor) AS s, e.e, b.ceiling FROM event e JOIN bound b USING (person_id)
+  WHERE e.e >= b.floor AND e.s <= b.ceiling
+)`;
+
+// Ids follow from the person and the period's place, so that they are the same after a full rebuild.
+const STORE_PERIODS = `
+numbered AS (
+  SELECT person_id * 1024 + row_number() OVER (PARTITION BY person_id ORDER BY s) AS id, person_id, s, e FROM period
+), gone AS (
+  DELETE FROM cdm.observation_period o WHERE o.person_id = ANY ($1::bigint[])
+    AND NOT EXISTS (SELECT FROM numbered n WHERE n.id = o.observation_period_id)
+)
+INSERT INTO cdm.observation_period AS o
+  (observation_period_id, person_id, observation_period_start_date, observation_period_end_date, period_type_concept_id)
+SELECT id, person_id, s, e, 32882 FROM numbered
+ON CONFLICT (observation_period_id) DO UPDATE SET observation_period_start_date = excluded.observation_period_start_date,
+  observation_period_end_date = excluded.observation_period_end_date
+WHERE (o.observation_period_start_date, o.observation_period_end_date)
+  <> (excluded.observation_period_start_date, excluded.observation_period_end_date)`;
+
+const GAPS = `
+marked AS (
+  SELECT *, max(e) OVER (PARTITION BY person_id ORDER BY s, e ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM span
+), grouped AS (
+  SELECT *, count(*) FILTER (WHERE before IS NULL OR s - before >= 548) OVER (PARTITION BY person_id ORDER BY s, e) AS island FROM marked
+), period AS (
+  SELECT person_id, min(s) AS s, least(max(e) + 60, min(ceiling)) AS e FROM grouped GROUP BY person_id, island
+)`;
+const WHOLE = `
+period AS (
+  SELECT person_id, min(s) AS s, least(max(e), min(ceiling)) AS e FROM span GROUP BY person_id
+)`;
+
+const periods = (name: string, events: string, rule: string): Prepared => ({
+  name: `derive_periods_${name}`,
+  text: `WITH event AS (${events}), ${BOUNDS}, ${rule}, ${STORE_PERIODS}`,
+});
+
+const PERIODS: Readonly<Record<PeriodStrategy, Prepared>> = {
+  'themis-ehr': periods('themis', EVENTS, GAPS),
+  events: periods('events', EVENTS, WHOLE),
+  visits: periods('visits', VISITS, WHOLE),
+};
