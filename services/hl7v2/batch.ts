@@ -38,7 +38,8 @@ const PASSED = new Set([0x0b, 0x1c, 0x20, 0x09, 0xef, 0xbb, 0xbf]);
 const NAMED = new Set(['MSH', 'FHS', 'BHS', 'BTS', 'FTS']);
 
 /** The separator after the name: a sign, or nothing after a trailer's bare name. */
-const isEnvelope = (line: Uint8Array): boolean => line.length === 3 || /^[!-/:-@[-`{-~]$/.test(String.fromCharCode(line[3] ?? 0));
+const isEnvelope = (line: Uint8Array): boolean =>
+  line.length === 3 ? line[1] === 0x54 : /^[!-/:-@[-`{-~]$/.test(String.fromCharCode(line[3] ?? 0));
 
 interface Open {
   readonly separator: string;

@@ -49,7 +49,9 @@ class ParsedMessage implements Message {
   get structure(): string {
     if (this.#structure === undefined) {
       const sent = this.#msh.value(9, 1, 3) ?? '';
-      this.#structure = isStructure(sent) ? sent : messageStructure(this.type, this.event, this.version);
+      const derived = messageStructure(this.type, this.event, this.version);
+      const own = isStructure(this.version, sent) || structureOf(this.version, derived) === undefined;
+      this.#structure = sent !== '' && own ? sent : derived;
     }
     return this.#structure;
   }
@@ -85,7 +87,8 @@ function unwrap(bytes: Uint8Array): { body: Uint8Array; charset?: string } {
   let start = 0;
   let end = bytes.length;
   const first = bytes[0];
-  if (first === 0x4d && bytes[1] === 0x53) return { body: bytes }; // 'MS', as nearly always
+  const last = bytes[end - 1];
+  if (first === 0x4d && bytes[1] === 0x53 && last !== 0x1c && bytes[end - 2] !== 0x1c) return { body: bytes }; // 'MS', as nearly always
   const mark = MARKS.find(([prefix]) => prefix.every((byte, n) => bytes[n] === byte));
   if (mark) return { body: bytes.subarray(mark[0].length), charset: mark[1] };
   if (first === 0 && bytes[1] === 0x4d) return { body: bytes, charset: 'utf-16be' };

@@ -129,10 +129,10 @@ export function messageStructure(type: string, event: string, version: string): 
   return (type === 'ACK' || event === '' ? DEFAULTS[type] : undefined) ?? own;
 }
 
-/** Returns true when some version defines the structure. */
-export function isStructure(id: string): boolean {
+/** Returns true when `version` itself defines the structure: senders like to write ADT_A08, which only 2.1 and 2.2 have. */
+export function isStructure(version: string, id: string): boolean {
   structures ??= byFirstWord(STRUCTURES, '\t');
-  return structures.has(id);
+  return bodyIn(structures.get(id) ?? '', versionIndex(version)) !== '';
 }
 
 export interface GroupPath {

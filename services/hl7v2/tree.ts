@@ -1,11 +1,15 @@
 /**
  * Builds the groups of a message from its structure. Real messages leave out required segments and change the order, so the
  * rules are, for each segment in turn, the first that holds:
- *   1. it stands where the structure allows it from the current place onwards, the innermost group first, nothing required skipped;
- *   2. an open group has it, or a group that begins with it, at another place: it goes there, and what was skipped is reported;
- *   3. an open group has it once already: the nearest group that repeats begins again (an OBR without its ORC is a new order);
- *   4. it stands further on, inside groups whose required first segments are missing: they are opened, and that is reported;
- *   5. it goes to the group where it was met, and is reported unless it is a Z-segment.
+ *   1. it stands where the structure allows it from the current place onwards, the innermost group first, nothing required skipped
+ *      (but a segment that began an open group begins the next one, rather than a group inside that is hardly ever sent: a second ORC
+ *      of an OML is the next order, not a prior result);
+ *   2. further on in an open group, or a group there begins with it, and only required segments between are missing;
+ *   3. it begins a group that stands further on, inside groups whose first segments are missing (an OBX without OBR);
+ *   4. an open group has it earlier: it goes there, and that is reported;
+ *   5. an open group has it once already: the nearest group that repeats begins again (an OBR without its ORC is a new order);
+ *   6. it stands further on, anywhere inside a group;
+ *   7. it goes to the group where it was met, and is reported unless it is a Z-segment.
  * No group that was left is opened again: walking the tree gives every segment once, in the order of the message.
  */
 import { type Problem, problem } from '../errors.ts';
@@ -117,7 +121,15 @@ class Builder {
 
   place(segment: Segment): void {
     if (segment.name.startsWith('Z')) this.#innermost().group.add(segment);
-    else if (!this.#inOrder(segment) && !this.#elsewhere(segment) && !this.#again(segment) && !this.#further(segment)) {
+    else {
+      const placed =
+        this.#inOrder(segment) ||
+        this.#elsewhere(segment, true) ||
+        this.#further(segment, true) ||
+        this.#elsewhere(segment, false) ||
+        this.#again(segment) ||
+        this.#further(segment, false);
+      if (placed) return;
       this.#innermost().group.add(segment);
       this.#report('hl7v2-segment-unexpected', segment);
     }
@@ -136,32 +148,44 @@ class Builder {
         const element = frame.elements[n];
         if (element === undefined || (n === frame.at && !element.repeats)) continue;
         const entry = entryInto(element, segment.name);
-        if (entry && entry.missing.length === 0) return this.#enter(segment, depth, n, entry, true);
+        if (entry && entry.missing.length === 0) {
+          if (n > frame.at && entry.path.some((each) => each > 0) && this.#beganOpenGroup(segment.name)) return this.#again(segment);
+          return this.#enter(segment, depth, n, entry, true);
+        }
         if (!element.optional && n !== frame.at && !frame.choice) break;
       }
     }
     return false;
   }
 
-  /** Rule 2. */
-  #elsewhere(segment: Segment): boolean {
+  /** True when an open group inside a repeating one has `name` as its first segment. */
+  #beganOpenGroup(name: string): boolean {
+    let repeats = false;
+    return this.#open.some((frame) => {
+      repeats ||= frame.repeats;
+      const first = frame.group.children[0];
+      return repeats && first !== undefined && 'text' in first && first.name === name;
+    });
+  }
+
+  /** Rule 2 (onwards) and rule 4 (back). */
+  #elsewhere(segment: Segment, onwards: boolean): boolean {
     for (let depth = this.#open.length - 1; depth >= 0; depth -= 1) {
       const frame = this.#open[depth];
       for (const [n, element] of (frame?.elements ?? NONE).entries()) {
         const entry = entryInto(element, segment.name);
-        if (frame === undefined || entry === undefined || entry.missing.length > 0) continue;
+        if (frame === undefined || entry === undefined || entry.missing.length > 0 || n > frame.at !== onwards) continue;
         if (!element.repeats && this.#has(frame, element)) continue;
-        const missing = n > frame.at ? this.#requiredBetween(frame, n) : NONE;
-        this.#reportMissing(missing, segment, frame.group);
+        if (onwards) this.#reportMissing(this.#requiredBetween(frame, n), segment, frame.group);
         this.#enter(segment, depth, n, entry, false);
-        if (missing.length === 0) this.#report('hl7v2-segment-order', segment);
+        if (!onwards) this.#report('hl7v2-segment-order', segment);
         return true;
       }
     }
     return false;
   }
 
-  /** Rule 3. */
+  /** Rule 5. */
   #again(segment: Segment): boolean {
     for (let depth = this.#open.length - 1; depth >= 0; depth -= 1) {
       const own = this.#open[depth];
@@ -183,8 +207,8 @@ class Builder {
     return false;
   }
 
-  /** Rule 4. */
-  #further(segment: Segment): boolean {
+  /** Rule 3 (only where the segment begins its group) and rule 6. */
+  #further(segment: Segment, begins: boolean): boolean {
     for (let depth = this.#open.length - 1; depth >= 0; depth -= 1) {
       const frame = this.#open[depth];
       if (frame === undefined || frame.choice) continue;
@@ -192,7 +216,8 @@ class Builder {
       for (let n = frame.at + 1; n < frame.elements.length; n += 1) {
         const element = frame.elements[n];
         const entry = element && entryInto(element, segment.name);
-        if (entry && (best === undefined || entry.missing.length < best.entry.missing.length)) best = { n, entry };
+        if (entry === undefined || (begins && entry.path.at(-1) !== 0)) continue;
+        if (best === undefined || entry.missing.length < best.entry.missing.length) best = { n, entry };
       }
       if (best === undefined) continue;
       const missing = [...this.#requiredBetween(frame, best.n), ...best.entry.missing];

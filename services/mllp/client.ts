@@ -71,8 +71,11 @@ function exchange(socket: Socket, bytes: Uint8Array, options: MllpClientOptions)
     };
     const onData = (chunk: Buffer): void => {
       for (const event of reader.push(chunk)) {
-        if (event.kind === 'message') return finish(() => resolve(event.bytes));
-        if (event.kind !== 'junk') return finish(() => reject(refusal('mllp-closed', { reason: `the answer is ${event.kind}` })));
+        if (event.kind === 'junk') continue;
+        finish(() =>
+          event.kind === 'message' ? resolve(event.bytes) : reject(refusal('mllp-closed', { reason: `the answer is ${event.kind}` })),
+        );
+        return;
       }
     };
     const onClose = (): void => finish(() => reject(refusal('mllp-closed', { reason: 'closed before the acknowledgement' })));
