@@ -41,12 +41,14 @@ function readSeed(path: string): { concepts: Row[]; relationships: Row[] } {
 
 async function starterTables(): Promise<ReadonlyMap<AthenaTable, readonly Row[]>> {
   const seed = readSeed(join(corpus, 'golden-cases/vocab_seed.sql.txt'));
-  const stated = (await readRows(join(starter, 'stated.tsv'))).map((row) => ({
-    ...row,
-    valid_start_date: '1970-01-01',
-    valid_end_date: '2099-12-31',
-    invalid_reason: '',
-  }));
+  const stated = (await readRows(join(starter, 'stated.tsv'))).map(
+    (row): Row => ({
+      ...row,
+      valid_start_date: '1970-01-01',
+      valid_end_date: '2099-12-31',
+      invalid_reason: '',
+    }),
+  );
   const known = new Map<string, Row>();
   const byCode = new Map<string, Row>();
   for (const row of [...(await readRows(join(corpus, 'synthea27nj/CONCEPT.csv'))), ...seed.concepts, ...stated]) {

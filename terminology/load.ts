@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type AthenaSink, athenaFiles, readAthena, type SourceFile } from './athena.ts';
 import { fileFailure, TerminologyError } from './failure.ts';
-import { IndexBuilder } from './index-build.ts';
+import { type BuiltIndex, IndexBuilder } from './index-build.ts';
 import { activateIndex, writeIndex } from './index-files.ts';
 import { licenceNotices } from './licences.ts';
 import type { IndexCounts, Manifest } from './manifest.ts';
@@ -46,18 +46,7 @@ export async function loadVocabulary(folder: string, indexFolder: string, option
   const sinks = [builder, ...(options.sink === undefined ? [] : [options.sink]), progressSink(options)];
   const sources = await readAthena(folder, sinks);
   const index = builder.build();
-  const manifest = {
-    format: 'polyseme-omop-index' as const,
-    formatVersion: 1 as const,
-    id: indexId(sources),
-    release: index.release,
-    vocabularies: [...index.vocabularies],
-    domains: [...index.domains],
-    classes: [...index.classes],
-    counts: index.counts,
-    licences: licenceNotices(index.vocabularies.map((each) => each.vocabulary_id)),
-    sources: sources.map((source) => ({ ...source, file: basename(source.file) })),
-  };
+  const manifest = manifestOf(index, sources);
   const written = await writeIndex(indexFolder, manifest, index.arrays);
   await options.beforeActivation?.(index.release, sources);
   await activateIndex(indexFolder, manifest.id);
@@ -70,6 +59,22 @@ export async function loadVocabulary(folder: string, indexFolder: string, option
     sources,
     licences: manifest.licences,
     elapsedMs: Math.round(performance.now() - start),
+  };
+}
+
+/** Returns what the index of `sources` says of itself, all but the files that it will be written into. */
+export function manifestOf(index: BuiltIndex, sources: readonly SourceFile[]): Omit<Manifest, 'files' | 'byteOrder'> {
+  return {
+    format: 'polyseme-omop-index',
+    formatVersion: 1,
+    id: indexId(sources),
+    release: index.release,
+    vocabularies: [...index.vocabularies],
+    domains: [...index.domains],
+    classes: [...index.classes],
+    counts: index.counts,
+    licences: licenceNotices(index.vocabularies.map((each) => each.vocabulary_id)),
+    sources: sources.map((source) => ({ ...source, file: basename(source.file) })),
   };
 }
 
