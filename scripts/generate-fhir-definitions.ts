@@ -52,6 +52,9 @@ const last = (url: string): string => url.slice(url.lastIndexOf('/') + 1);
 /** Not of R4 4.0.1 although the package has it: SubscriptionStatus is R4B, studyDesign R5; MetadataResource is a logical model. */
 const FOREIGN = /^(SubscriptionStatus|MetadataResource)(\.|$)|^ResearchStudy\.studyDesign$/;
 
+/** Bindings that the package took from R5; R4's own. */
+const BINDINGS: ReadonlyMap<string, string> = new Map([['ResearchStudy.status', 'http://hl7.org/fhir/ValueSet/research-study-status']]);
+
 const structures = [...load('profiles-types.json'), ...load('profiles-resources.json')].filter(
   (each) => each.resourceType === 'StructureDefinition' && each.derivation !== 'constraint' && !FOREIGN.test(each.name),
 );
@@ -111,7 +114,10 @@ function packed(): { readonly types: string; readonly codeSets: string } {
         const name = element.path.slice(owner.length + 1);
         let types = typesText(element);
         if (element.path === 'Resource.id') types = 'id';
-        const set = element.binding?.strength === 'required' ? (element.binding.valueSet ?? '').split('|')[0] : undefined;
+        const set =
+          element.binding?.strength === 'required'
+            ? (BINDINGS.get(element.path) ?? element.binding.valueSet ?? '').split('|')[0]
+            : undefined;
         const codes = set === undefined ? undefined : codeSetText(set, definitions);
         if (set !== undefined && codes !== undefined) codeSets.set(last(set), codes);
         const binding = set === undefined || codes === undefined ? '' : ` ${last(set)}`;

@@ -98,6 +98,16 @@ export const ERRORS = {
   'mapping-hour-left-out': row(200, 'AA', 'information', 'value', 'A time with an hour but no minutes was kept as a date.', 'Send minutes; FHIR has no hour without them.'),
   'mapping-time-in-gap': row(200, 'AA', 'warning', 'value', 'The local time does not exist in {zone}: clocks were put forward. The offset before the change was used.', 'Send times with their offset.'),
   'mapping-time-twice': row(200, 'AA', 'information', 'value', 'The local time exists twice in {zone}: clocks were put back. The first was used.', 'Send times with their offset.'),
+  'mapping-not-a-uri': row(200, 'AA', 'warning', 'value', 'The value has spaces that no URI may have; the element was left out.', 'Correct the value at its sender.'),
+  'mapping-code-not-in-set': row(200, 'AA', 'warning', 'code-invalid', 'The code is not in the value set that the element requires; the element was left out.', 'Map it: give the rule a concept map.'),
+  'mapping-nothing-made': row(200, 'AA', 'warning', 'incomplete', 'The field has a value of which the datatype map made nothing.', 'Extend the datatype map, or name the field under ignore.'),
+  'mapping-part-missing': row(200, 'AA', 'warning', 'required', 'A part was left out because it would lack {element}.', 'Correct the message at its sender, or give the rule a default.'),
+  'mapping-element-missing': row(422, 'AE', 'error', 'required', 'The resource lacks {element}, which it must have.', 'Correct the message at its sender and send it again, or give the rule a default.'),
+  'mapping-key-empty': row(422, 'AE', 'error', 'required', 'No id can be made for {name} ({type}): a part of its key is empty in the message.', 'Correct the message at its sender, or change the key in the map.'),
+  'mapping-key-repeated': row(422, 'AE', 'error', 'duplicate', 'Two different {name} ({type}) of one message have the same key; the second was parked.', 'Add what tells them apart to the key in the map.'),
+  'mapping-reference-parked': row(422, 'AE', 'error', 'business-rule', '{name} ({type}) refers to a resource that was parked.', 'Repair what was parked; then the message is processed again.'),
+  'mapping-reported': row(200, 'AA', 'warning', 'informational', 'The map reports "{word}" at {element}.', 'The map says what this means; extend it if the content is needed.'),
+  'mapping-spec-broken': row(500, 'AE', 'error', 'exception', 'The map {spec} does not compile for {structure} of HL7 v{version}: {reason}.', 'Run "npx polyseme check" and correct the map.'),
 
   // --- omop: rules -------------------------------------------------------------------------------------------------
 

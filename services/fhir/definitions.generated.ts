@@ -4370,7 +4370,7 @@ identifier 0 * Identifier
 title 0 1 string
 protocol 0 * Reference(PlanDefinition)
 partOf 0 * Reference(ResearchStudy)
-status 1 1 code publication-status
+status 1 1 code research-study-status
 primaryPurposeType 0 1 CodeableConcept
 phase 0 1 CodeableConcept
 category 0 * CodeableConcept
@@ -5609,6 +5609,7 @@ questionnaire-enable-behavior	http://hl7.org/fhir/questionnaire-enable-behavior	
 questionnaire-enable-operator	http://hl7.org/fhir/questionnaire-enable-operator	exists|=|!=|>|<|>=|<=
 questionnaire-answers-status	http://hl7.org/fhir/questionnaire-answers-status	in-progress|completed|amended|entered-in-error|stopped
 research-element-type	http://hl7.org/fhir/research-element-type	population|exposure|outcome
+research-study-status	http://hl7.org/fhir/research-study-status	active|administratively-completed|approved|closed-to-accrual|closed-to-accrual-and-intervention|completed|disapproved|in-review|temporarily-closed-to-accrual|temporarily-closed-to-accrual-and-intervention|withdrawn
 research-subject-status	http://hl7.org/fhir/research-subject-status	candidate|eligible|follow-up|ineligible|not-registered|off-study|on-study|on-study-intervention|on-study-observation|pending-on-study|potential-candidate|screening|withdrawn
 search-xpath-usage	http://hl7.org/fhir/search-xpath-usage	normal|phonetic|nearby|distance|other
 search-comparator	http://hl7.org/fhir/search-comparator	eq|ne|gt|lt|ge|le|sa|eb|ap
