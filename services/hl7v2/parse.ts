@@ -105,6 +105,17 @@ function headerLine(body: Uint8Array): string {
   return Buffer.from(body.buffer, body.byteOffset, Math.min(end < 0 ? body.length : end, 4096)).toString('latin1');
 }
 
+/** MSH-18, '' when absent. */
+function characterSetField(header: string): string {
+  const separator = header.charAt(3);
+  let from = 3;
+  for (let field = 1; field < 18 && from >= 0; field += 1)
+    from = separator === '' ? -1 : header.indexOf(separator, from + (field === 1 ? 0 : 1));
+  if (from < 0) return '';
+  const end = header.indexOf(separator, from + 1);
+  return header.slice(from + 1, end < 0 ? header.length : end);
+}
+
 /** Charset by the source's setting, else a byte order mark, else MSH-18. `declared` is false when nothing says it. */
 function charsetFor(
   header: string,
@@ -116,15 +127,14 @@ function charsetFor(
     return { ...(charset === undefined ? {} : { charset }), declared: true, name: options.charset };
   }
   if (marked !== undefined) return { charset: marked, declared: true, name: marked };
-  const separator = header.charAt(3);
-  const name = header.split(separator)[17] ?? '';
-  const repetition = header.split(separator)[1]?.charAt(1) ?? '~';
-  const [first = '', ...others] = name === '' ? [''] : name.split(repetition);
+  const name = characterSetField(header);
+  if (name === '') return { charset: 'ascii', declared: false, name };
+  const [first = '', ...others] = name.split(header.charAt(5) || '~');
   const own = charsetOf(first);
   if (own === undefined) return { declared: true, name: first };
   // Repetitions after the first are switched to by ISO 2022 escapes: only the Japanese sets are used so.
   const switched = own === 'ascii' && others.some((each) => charsetOf(each) === 'iso-2022-jp');
-  return { charset: switched ? 'iso-2022-jp' : own === 'unicode' ? 'utf-8' : own, declared: name !== '', name };
+  return { charset: switched ? 'iso-2022-jp' : own === 'unicode' ? 'utf-8' : own, declared: true, name };
 }
 
 /** Reads the text, or says why not: nothing is guessed that could turn one name into another. */
