@@ -17,6 +17,6 @@ const NOTICES: Readonly<Record<string, string>> = {
 
 /** Returns the notices of those vocabularies that have one, and of OMOP itself. */
 export function licenceNotices(vocabulary_ids: readonly string[]): string[] {
-  const owners = vocabulary_ids.flatMap((vocabulary_id) => NOTICES[vocabulary_id] ?? []);
+  const owners = vocabulary_ids.flatMap((vocabulary_id) => (Object.hasOwn(NOTICES, vocabulary_id) ? (NOTICES[vocabulary_id] ?? []) : []));
   return [...owners, 'Concept ids, domains and mappings: OHDSI Standardized Vocabularies (https://athena.ohdsi.org).'];
 }

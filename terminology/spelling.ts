@@ -3,7 +3,7 @@
  * as it came; nothing is trimmed and no letter changes case. A spelling is only an offer: the vocabulary decides by knowing it or not.
  */
 export function spellings(vocabulary_id: string, code: string): readonly string[] {
-  const rule = RULES[vocabulary_id];
+  const rule = Object.hasOwn(RULES, vocabulary_id) ? RULES[vocabulary_id] : undefined;
   if (rule === undefined) return [code];
   return [...new Set([code, ...rule(code)])];
 }
