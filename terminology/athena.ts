@@ -135,7 +135,19 @@ function wholeNumber(raw: string): string | undefined {
   return /^\d{1,10}$/.test(raw) && Number(raw) <= 2_147_483_647 ? raw : undefined;
 }
 
+/** A release has millions of dates and few different ones. */
+const knownDates = new Map<string, string>();
+const KNOWN_DATES = 50_000;
+
 function isoDate(raw: string): string | undefined {
+  const known = knownDates.get(raw);
+  if (known !== undefined) return known;
+  const date = parsedDate(raw);
+  if (date !== undefined && knownDates.size < KNOWN_DATES) knownDates.set(raw, date);
+  return date;
+}
+
+function parsedDate(raw: string): string | undefined {
   const match = /^(\d{4})-?(\d{2})-?(\d{2})$/.exec(raw);
   if (match === null || raw.length === 9) return undefined;
   const [, year = '', month = '', day = ''] = match;

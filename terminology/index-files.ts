@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -16,6 +16,7 @@ export interface IndexImage {
 
 const MANIFEST = 'manifest.json';
 const ACTIVE = 'active.json';
+const WRITING = '.writing-';
 const fileOf = (name: ArrayName): string => `${name}.bin`;
 
 /**
@@ -24,9 +25,10 @@ const fileOf = (name: ArrayName): string => `${name}.bin`;
  */
 export async function writeIndex(home: string, manifest: Omit<Manifest, 'files' | 'byteOrder'>, arrays: IndexArrays): Promise<string> {
   const folder = join(home, manifest.id);
-  const temporary = join(home, `.writing-${manifest.id}-${randomBytes(6).toString('hex')}`);
+  const temporary = join(home, `${WRITING}${process.pid}-${randomBytes(6).toString('hex')}`);
   try {
     await mkdir(temporary, { recursive: true });
+    await removeLeftovers(home);
     const files: Manifest['files'] = [];
     for (const name of ARRAY_NAMES) {
       const array = arrays[name];
@@ -36,17 +38,34 @@ export async function writeIndex(home: string, manifest: Omit<Manifest, 'files' 
     }
     const whole: Manifest = { ...manifest, byteOrder: endianness(), files };
     await writeSynced(join(temporary, MANIFEST), Buffer.from(`${JSON.stringify(whole, null, 2)}\n`));
-    if (existsSync(folder)) {
-      if (isWhole(folder)) return folder;
-      await rename(folder, `${temporary}-damaged`);
-    }
-    await rename(temporary, folder);
-    await rm(`${temporary}-damaged`, { recursive: true, force: true });
+    if (isWhole(folder)) return folder;
+    if (existsSync(folder)) await rename(folder, `${temporary}-damaged`);
+    await rename(temporary, folder).catch((error: unknown) => {
+      // Another process may have written the same release meanwhile.
+      if (!isWhole(folder)) throw error;
+    });
     return folder;
   } catch (error) {
     throw fileFailure(error, home);
   } finally {
-    await rm(temporary, { recursive: true, force: true });
+    for (const place of [temporary, `${temporary}-damaged`]) await rm(place, { recursive: true, force: true });
+  }
+}
+
+/** Removes what a killed process left half written; a process that lives is still writing. */
+async function removeLeftovers(home: string): Promise<void> {
+  for (const name of await readdir(home)) {
+    const pid = name.startsWith(WRITING) ? Number.parseInt(name.slice(WRITING.length), 10) : Number.NaN;
+    if (!Number.isNaN(pid) && !isRunning(pid)) await rm(join(home, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 

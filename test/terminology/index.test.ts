@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -68,6 +68,15 @@ describe('loading', () => {
     await loadVocabulary(tiny, home);
     expect(openVocabulary(home).release).toBe('v0.1 TINY');
     expect(readdirSync(home).sort()).toEqual(['active.json', report.folder.split('/').at(-1)]);
+  });
+
+  it('is right when two loads of one release run at the same time, and removes what a killed one left', async () => {
+    const shared = temporaryFolder();
+    mkdirSync(join(shared, '.writing-2147483647-dead'));
+    const [first, second] = await Promise.all([loadVocabulary(tiny, shared), loadVocabulary(tiny, shared)]);
+    expect(second.folder).toBe(first.folder);
+    expect(openVocabulary(shared).release).toBe('v0.1 TINY');
+    expect(readdirSync(shared).sort()).toEqual(['active.json', first.folder.split('/').at(-1)]);
   });
 
   it('gives every row to a second sink, in the same form for both shapes of files', async () => {
