@@ -14,7 +14,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { problem, Refusal } from '../../errors.ts';
 
@@ -45,11 +45,33 @@ export function folderAt(dataDir: string): Folder {
 /** Makes the data folder if need be and returns its names; throws a Refusal when it cannot be made. */
 export function openFolder(dataDir: string): Folder {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolder(dataDir, 0o700);
     return folderAt(realpathSync(dataDir));
   } catch (error) {
     throw new Refusal([problem('database-folder-unreachable', { folder: dataDir, reason: reasonOf(error) })]);
   }
+}
+
+/**
+ * Makes `path` and the folders on the way to it. Not `mkdirSync(…, { recursive: true })`, which never returns where the file system
+ * answers "no such file" for a folder that cannot be made (below /proc; Node 24.21).
+ */
+export function makeFolder(path: string, mode: number): void {
+  const missing: string[] = [];
+  let at = resolve(path);
+  while (!existsSync(at) && at !== dirname(at)) {
+    missing.unshift(at);
+    at = dirname(at);
+  }
+  for (const each of missing) {
+    try {
+      mkdirSync(each, { mode });
+    } catch (error) {
+      // Another process may have made it in this moment.
+      if (!existsSync(each)) throw error;
+    }
+  }
+  if (!statSync(path).isDirectory()) throw new Error(`${path} is not a folder`);
 }
 
 /** Returns the short reason in an error of the file system: 'EACCES: permission denied, open …'. */

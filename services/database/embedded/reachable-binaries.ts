@@ -17,6 +17,7 @@ import { dirname, join } from 'node:path';
 import { failure, problem, type Result, success } from '../../errors.ts';
 import { type Account, firstClosed } from './account.ts';
 import type { Binaries } from './binaries.ts';
+import { makeFolder } from './folder.ts';
 
 /** Folders that belong to root, outlive a restart if they can, and allow programs to run. */
 const COPY_PLACES = ['/var/cache/polyseme', '/var/lib/polyseme', '/opt/polyseme', '/run/polyseme'];
@@ -26,7 +27,11 @@ const COPY_PLACES = ['/var/cache/polyseme', '/var/lib/polyseme', '/opt/polyseme'
  * PostgreSQL resolves its own real path to find its libraries and catalog files, so an opened descriptor would not do. The copy is named
  * by its content: made once, shared by every checkout, and still right after the next `npm ci`.
  */
-export function reachableBinaries(binaries: Binaries, account: Account | undefined): Result<Binaries> {
+export function reachableBinaries(
+  binaries: Binaries,
+  account: Account | undefined,
+  places: readonly string[] = COPY_PLACES,
+): Result<Binaries> {
   if (account === undefined) return success(binaries);
   const closed = firstClosedProgram(binaries.binDir, account);
   if (closed === undefined) return success(binaries);
@@ -38,7 +43,7 @@ export function reachableBinaries(binaries: Binaries, account: Account | undefin
     .update(readFileSync(join(binaries.binDir, 'postgres')))
     .digest('hex')
     .slice(0, 12);
-  for (const place of COPY_PLACES) {
+  for (const place of places) {
     const copy = join(place, `postgresql-${binaries.version}-${digest}`);
     if (!ownedPlace(place) || !(existsSync(copy) || copyInstallation(prefix, copy))) continue;
     if (firstClosedProgram(join(copy, 'bin'), account) === undefined) return success({ ...binaries, binDir: join(copy, 'bin') });
@@ -62,7 +67,7 @@ export function firstClosedProgram(binDir: string, account: Account): string | u
 /** True when `place` belongs to root and nobody else may write to it: what lies there will be run. */
 function ownedPlace(place: string): boolean {
   try {
-    mkdirSync(place, { recursive: true, mode: 0o755 });
+    makeFolder(place, 0o755);
     const found = lstatSync(place);
     if (!found.isDirectory() || found.uid !== 0 || (found.mode & 0o022) !== 0) return false;
     chmodSync(place, 0o755);
