@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
+import { endianness } from 'node:os';
 import { basename } from 'node:path';
 import { type AthenaSink, athenaFiles, readAthena, type SourceFile } from './athena.ts';
 import { fileFailure, TerminologyError } from './failure.ts';
@@ -7,6 +8,8 @@ import { type BuiltIndex, IndexBuilder } from './index-build.ts';
 import { activateIndex, writeIndex } from './index-files.ts';
 import { licenceNotices } from './licences.ts';
 import type { IndexCounts, Manifest } from './manifest.ts';
+import { vocabularyOf } from './reader.ts';
+import type { Vocabulary } from './vocabulary.ts';
 
 export interface LoadOptions {
   /** Also takes every row of the release from the same read, for instance into the vocabulary tables of a database. */
@@ -60,6 +63,15 @@ export async function loadVocabulary(folder: string, indexFolder: string, option
     licences: manifest.licences,
     elapsedMs: Math.round(performance.now() - start),
   };
+}
+
+/** Returns the vocabulary of a small release without writing an index: for a command or a test that needs it once. */
+export async function readRelease(folder: string): Promise<Vocabulary> {
+  await refuseUnknown(folder);
+  const builder = new IndexBuilder();
+  const sources = await readAthena(folder, [builder]);
+  const index = builder.build();
+  return vocabularyOf({ folder, manifest: { ...manifestOf(index, sources), byteOrder: endianness(), files: [] }, arrays: index.arrays });
 }
 
 /** Returns what the index of `sources` says of itself, all but the files that it will be written into. */

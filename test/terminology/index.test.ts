@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { readIndex } from '../../terminology/index-files.ts';
-import { type LoadReport, loadVocabulary } from '../../terminology/load.ts';
+import { type LoadReport, loadVocabulary, readRelease } from '../../terminology/load.ts';
 import { openVocabulary, vocabularyOf } from '../../terminology/reader.ts';
 import { temporaryFolder, tiny, tinyQuoted, tinyWith } from './write-release.ts';
 
@@ -46,6 +46,12 @@ describe('loading', () => {
     for (const name of readdirSync(report.folder)) {
       expect(readFileSync(join(other.folder, name)).equals(readFileSync(join(report.folder, name))), name).toBe(true);
     }
+  });
+
+  it('needs no index where a release is read once', async () => {
+    const once = await readRelease(tiny);
+    expect([once.release, once.resolve('TINY-I', 'A01.1')]).toEqual(['v0.1 TINY', openVocabulary(home).resolve('TINY-I', 'A01.1')]);
+    await expect(readRelease(home)).rejects.toThrow('no release that is known here');
   });
 
   it('keeps two releases side by side and opens the active one; an open one is not disturbed', async () => {

@@ -87,7 +87,25 @@ describe('the starter vocabulary', () => {
 
   it('holds the concepts that maps name by id, standard and valid', () => {
     const ids = [8507, 8532, 8657, 8515, 8516, 8557, 8527, 38003563, 38003564, 262, 9201, 9202, 9203, 581476, 581477, 722455, 42898160];
-    for (const id of [...ids, 32817, 32827, 32838, 32840, 32856, 32882, 32893, 32899, 32906, 4171756, 4172704, 8541, 756265]) {
+    for (const id of [
+      ...ids,
+      32817,
+      32827,
+      32838,
+      32840,
+      32856,
+      32882,
+      32893,
+      32899,
+      32906,
+      4171754,
+      4171755,
+      4171756,
+      4172703,
+      4172704,
+      8541,
+      756265,
+    ]) {
       expect([id, vocabulary.concept(id)?.standard_concept, vocabulary.concept(id)?.invalid_reason]).toEqual([id, 'S', '']);
     }
     expect(vocabulary.release).toBe('v5.0 09-APR-22*');
