@@ -58,6 +58,7 @@ export function digitsOf(value: unknown): string | undefined {
 
 /** 1e3 is a number that the CDM's readers of digits need not know: written out. */
 function plainDigits(text: string): string {
+  if (!text.includes('e') && !text.includes('E')) return text;
   const [, sign = '', whole = '', fraction = '', power = ''] = /^(-?)(\d+)(?:\.(\d+))?[eE]([+-]?\d+)$/.exec(text) ?? [];
   if (power === '' || Math.abs(Number(power)) > 300) return text;
   const point = whole.length + Number(power);

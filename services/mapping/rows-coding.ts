@@ -9,6 +9,8 @@ import { isObject, type RowRun, textAt } from './rows-building.ts';
 export interface Idea {
   readonly codings: readonly Coding[];
   readonly text: string | undefined;
+  /** True when the codes stand in another resource that is not here: there is no code to report as unmapped. */
+  readonly elsewhere?: boolean;
 }
 
 export interface Resolved {
@@ -35,25 +37,24 @@ export function ideaOf(value: unknown, system: string, run: RowRun): Idea {
   if (!isObject(value)) return NOTHING;
   const reference = textAt(value, 'reference');
   if (reference !== undefined) return referredIdea(reference, textAt(value, 'display'), run);
-  if (Array.isArray(value['coding'])) {
-    const codings = value['coding'].flatMap((each: unknown) => (isObject(each) ? codingOf(each, system) : []));
-    return { codings, text: textAt(value, 'text') ?? codings.find((coding) => coding.display !== undefined)?.display };
-  }
-  const codings = codingOf(value, system);
-  return { codings, text: textAt(value, 'text') ?? textAt(value, 'display') };
+  const codings: Coding[] = [];
+  const { coding, text } = value;
+  if (Array.isArray(coding)) for (const each of coding) addCoding(codings, each, system);
+  else addCoding(codings, value, system);
+  if (typeof text === 'string' && text !== '') return { codings, text };
+  return { codings, text: codings.find((each) => each.display !== undefined)?.display ?? textAt(value, 'display') };
 }
 
-function codingOf(value: Readonly<Record<string, unknown>>, system: string): Coding[] {
-  const { code, display, userSelected } = value;
-  if (typeof code !== 'string' || code === '') return [];
-  return [
-    {
-      system: typeof value['system'] === 'string' ? value['system'] : system,
-      code,
-      display: typeof display === 'string' ? display : undefined,
-      userSelected: userSelected === true,
-    },
-  ];
+function addCoding(codings: Coding[], value: unknown, system: string): void {
+  if (!isObject(value)) return;
+  const { code, display } = value;
+  if (typeof code !== 'string' || code === '') return;
+  codings.push({
+    system: typeof value['system'] === 'string' ? value['system'] : system,
+    code,
+    display: typeof display === 'string' ? display : undefined,
+    userSelected: value['userSelected'] === true,
+  });
 }
 
 /** A Medication (or Device) that is referred to instead of coded in place. */
@@ -62,7 +63,7 @@ function referredIdea(reference: string, display: string | undefined, run: RowRu
   const code = isObject(found) ? found['code'] : undefined;
   if (code !== undefined) return ideaOf(code, '', run);
   run.adjustments.push({ rule: 6, reason: 'the code stands in another resource, which is not here', at: run.resource.resourceType });
-  return { codings: [], text: display };
+  return { codings: [], text: display ?? reference, elsewhere: true };
 }
 
 function containedIn(resource: Resource, id: string): unknown {
@@ -76,7 +77,8 @@ function containedIn(resource: Resource, id: string): unknown {
  */
 export function resolveIdea(idea: Idea, prefer: readonly string[], run: RowRun, at: string, drugs = false): Resolved {
   const { vocabulary } = run.context;
-  const ordered = inOrderOfChoice(idea.codings, prefer, (system) => vocabulary.vocabularies(system).length > 0);
+  const ordered =
+    idea.codings.length < 2 ? idea.codings : inOrderOfChoice(idea.codings, prefer, (system) => vocabulary.vocabularies(system).length > 0);
   let best: { coding: Coding; resolution: Resolution; targets: readonly Target[]; specificity: number } | undefined;
   let known: { coding: Coding; resolution: Resolution } | undefined;
   for (const coding of ordered) {
@@ -96,7 +98,7 @@ export function resolveIdea(idea: Idea, prefer: readonly string[], run: RowRun, 
   }
   const taken = known ?? (ordered[0] === undefined ? undefined : { coding: ordered[0], resolution: undefined });
   if (taken !== undefined) return { coding: taken.coding, source: taken.resolution?.source, targets: [], sourceValue: taken.coding.code };
-  if (idea.text !== undefined) run.unmapped.push({ system: '', code: idea.text, why: 'unknown-system', at });
+  if (idea.text !== undefined && idea.elsewhere !== true) run.unmapped.push({ system: '', code: idea.text, why: 'unknown-system', at });
   return { coding: undefined, source: undefined, targets: [], sourceValue: idea.text };
 }
 

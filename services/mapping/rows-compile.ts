@@ -14,8 +14,10 @@ import { applierOf, nameChoices } from './rows-columns.ts';
 import type { Alternative, ColumnSpec, ConceptTable, ExcludeSpec, RowMapSpec, RowSpec } from './rows-model.ts';
 import { shapeFault } from './rows-shapes.ts';
 
-/** What an expression is given: the resource and, inside `each`, the item. Without `each` both are the resource. */
-export type Read = (resource: unknown, item: unknown) => unknown;
+/** An expression, compiled: `of` is given the resource and, inside `each`, the item. Without `each` both are the resource. */
+export interface Read {
+  of(resource: unknown, item: unknown): unknown;
+}
 
 /** The Run of expressions, with the numbers of the alternatives taken that are to be counted. */
 export interface RowsRun extends Run {
@@ -45,7 +47,13 @@ export interface CompiledRow {
   readonly exclude: readonly CompiledExclude[];
   /** The idea that routes the row. */
   readonly concept: Read | undefined;
-  readonly columns: readonly CompiledColumn[];
+  /** The columns with how each is applied in `table`; undefined where it has no place for it. */
+  columnsIn(table: RowTable): readonly PlacedColumn[];
+}
+
+export interface PlacedColumn {
+  readonly column: CompiledColumn;
+  readonly applier: Applier | undefined;
 }
 
 export interface CompiledRowMap {
@@ -86,7 +94,7 @@ class RowCompiler {
   readonly #spec: RowMapSpec;
   readonly #tables: ReadonlyMap<string, ConceptTable>;
   readonly #sources: string[] = [];
-  readonly #reads: Read[] = [];
+  readonly #reads: { of: Read['of'] }[] = [];
   readonly #notes: { rule: number; because: string }[] = [];
   readonly #root: FhirScope;
 
@@ -108,17 +116,21 @@ class RowCompiler {
 
   /** Makes the one module of all expressions. Its text comes from the expression compiler, which lets no author's text through. */
   #link(run: RowsRun): void {
-    const module = new Function('R', 'X', `"use strict"; return [${this.#sources.map((js) => `(r, i) => ${js}`).join(',\n')}];`);
+    const functions = this.#sources.map((js) => `(r, i) => ${js}`).join(',\n');
+    const module = new Function('R', 'X', `"use strict"; return [${functions}];`);
     // Dates reach the rules whole: rule 68 converts them before it takes their date, so `as date` must not cut here.
     const runtime = { ...expressionRuntime, dateOf: (value: unknown) => value, taken, some };
     const made: unknown = module(runtime, run);
-    if (Array.isArray(made)) for (const each of made) if (typeof each === 'function') this.#reads.push((r, i) => each(r, i));
+    if (!Array.isArray(made)) return;
+    for (const [number, read] of this.#reads.entries()) if (isReader(made[number])) read.of = made[number];
   }
 
-  /** Registers JavaScript and returns the function that will run it once the module is linked. */
+  /** Registers JavaScript and returns what will run it once the module is linked. */
   #read(js: string): Read {
-    const number = this.#sources.push(js) - 1;
-    return (resource, item) => this.#reads[number]?.(resource, item);
+    this.#sources.push(js);
+    const read: { of: Read['of'] } = { of: () => undefined };
+    this.#reads.push(read);
+    return read;
   }
 
   #fault(code: DiagnosticCode, at: Position, values: Readonly<Record<string, string | number>> = {}): void {
@@ -146,19 +158,22 @@ class RowCompiler {
     const tables = spec.target.kind === 'table' ? [spec.target.table] : ROUTED_TABLES;
     const columns = spec.columns.map((column) => this.#column(column, column.scope === 'item' ? scope : this.#root, tables));
     this.#checkRequired(spec, columns, tables);
+    const placed = new Map<RowTable, readonly PlacedColumn[]>(
+      tables.map((table) => [table, columns.map((column) => ({ column, applier: column.appliers.get(table) }))]),
+    );
     return {
       spec,
       when: spec.when === undefined ? undefined : this.#read(this.#condition(spec.when, this.#root)),
       each: spec.each === undefined ? undefined : this.#each(spec.each),
       exclude: spec.exclude.map((each) => this.#exclude(each, scope)),
       concept: spec.target.kind === 'route' ? this.#read(this.#alternatives(spec.target.concept, 'concept', scope)) : undefined,
-      columns,
+      columnsIn: (table) => placed.get(table) ?? [],
     };
   }
 
   #each(node: ScalarNode): Read {
     const value = this.#expression(node, this.#root);
-    if (value === undefined) return () => [];
+    if (value === undefined) return this.#read('[]');
     return this.#read(value.type.many ? value.js : `R.one(${value.js})`);
   }
 
@@ -264,6 +279,8 @@ class RowCompiler {
 const BY_ENGINE: ReadonlySet<string> = new Set(['drug_exposure_end_date', 'visit_end_date']);
 
 const literalJs = (text: string): string => JSON.stringify(text);
+
+const isReader = (value: unknown): value is Read['of'] => typeof value === 'function';
 
 /** Counts an alternative that was taken. */
 function taken(value: unknown, note: number, run: RowsRun): unknown {

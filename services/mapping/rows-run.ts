@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Concept, Target } from '../../terminology/vocabulary.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { CdmRow, ResourceRows, RowTable, UnmappedCode } from '../omop/row.ts';
-import { columnFor, columnOf, columnsOf, tableOfDomain } from '../omop/tables.ts';
+import { columnOf, columnsOf, eventColumnsOf, tableOfDomain } from '../omop/tables.ts';
 import type { RowContext } from './conversion.ts';
 import type { SpecNode } from './read.ts';
 import { adjusted, type Building, isObject, type RowRun, writeText } from './rows-building.ts';
@@ -11,7 +11,8 @@ import { ideaOf, type Resolved, resolveIdea } from './rows-coding.ts';
 import type { CompiledRow, CompiledRowMap } from './rows-compile.ts';
 import { FINISHERS } from './rows-finish.ts';
 import type { Agent } from './rows-model.ts';
-import { Slots } from './rows-slots.ts';
+import { Slots, slotPlan } from './rows-slots.ts';
+import { choiceIn } from './rows-value.ts';
 
 /** Which rule a row without a date is counted under, by the table it was meant for. */
 const DATE_RULES: Readonly<Partial<Record<RowTable, number>>> = {
@@ -50,13 +51,13 @@ const REQUIRED: ReadonlyMap<string, readonly string[]> = new Map(
 
 /** Returns a function of (resource, context) for the map. `spec` is what its rows are stored with. */
 export function rowsOf(map: CompiledRowMap, spec: string): (resource: Resource, context: RowContext) => ResourceRows {
-  const slots = map.rows.map((row) => row.each !== undefined);
+  const plan = slotPlan(map.rows.map((row) => row.each !== undefined));
   return (resource, context) => {
     const run: RowRun = { resource, context, rows: [], exclusions: [], adjustments: [], unmapped: [] };
     const reason = excludedBy(map, resource);
     if (reason !== undefined) run.exclusions.push(reason);
     else {
-      const numbers = new Slots(slots);
+      const numbers = new Slots(plan);
       for (const [number, row] of map.rows.entries()) runRow(row, number, numbers, map, run);
       if (run.rows.length === 0 && run.exclusions.length === 0) {
         run.exclusions.push({ rule: 21, reason: 'no row of the map applies', at: resource.resourceType });
@@ -83,7 +84,7 @@ function excludedBy(map: CompiledRowMap, resource: Resource): { rule: number; re
     return { rule: 13, reason: 'entered in error', at };
   }
   if (resource['modifierExtension'] !== undefined) return { rule: 18, reason: 'a modifier extension that no rule knows', at };
-  const found = map.exclude.find((each) => each.test(resource, resource) === true);
+  const found = map.exclude.find((each) => each.test.of(resource, resource) === true);
   return found === undefined ? undefined : { rule: found.rule, reason: found.because, at };
 }
 
@@ -94,12 +95,12 @@ function isEnteredInError(status: unknown): boolean {
 
 function runRow(row: CompiledRow, number: number, slots: Slots, map: CompiledRowMap, run: RowRun): void {
   const { resource } = run;
-  if (row.when !== undefined && row.when(resource, resource) !== true) return;
+  if (row.when !== undefined && row.when.of(resource, resource) !== true) return;
   if (row.each === undefined) {
     runItem(row, resource, resource.resourceType, { number, slots, map, run, index: 0, nth: 0 });
     return;
   }
-  const items = row.each(resource, resource);
+  const items = row.each.of(resource, resource);
   if (!Array.isArray(items)) return;
   for (const [index, item] of items.entries()) {
     runItem(row, item, `${resource.resourceType}.${row.spec.name}[${index}]`, { number, slots, map, run, index, nth: 0 });
@@ -118,7 +119,7 @@ interface Place {
 
 function runItem(row: CompiledRow, item: unknown, at: string, place: Place): void {
   const { run } = place;
-  const out = row.exclude.find((each) => each.test(run.resource, item) === true);
+  const out = row.exclude.find((each) => each.test.of(run.resource, item) === true);
   if (out !== undefined) {
     run.exclusions.push({ rule: out.rule, reason: out.because, at });
     return;
@@ -129,7 +130,7 @@ function runItem(row: CompiledRow, item: unknown, at: string, place: Place): voi
     emit(row, built, item, place);
     return;
   }
-  const idea = ideaOf(row.concept?.(run.resource, item), '', run);
+  const idea = ideaOf(row.concept?.of(run.resource, item), '', run);
   if (idea.codings.length === 0 && idea.text === undefined) {
     run.exclusions.push({ rule: 6, reason: 'neither a code nor a text says what it is', at });
     return;
@@ -174,20 +175,18 @@ const isAgent = (concept: Concept): boolean => concept.domain_id === 'Drug' || A
 
 /** Writes the three columns of the routing concept, then all others. */
 function emitRouted(row: CompiledRow, built: Building, resolved: Resolved, item: unknown, place: Place, target?: Target): void {
-  const concept = columnFor(built.table, 'concept');
-  const source = columnFor(built.table, 'source_concept');
+  const { concept, sourceValue, sourceConcept } = eventColumnsOf(built.table);
   if (concept !== undefined) built.columns[concept.name] = target?.concept.concept_id ?? 0;
-  writeText(built, columnFor(built.table, 'source_value'), resolved.sourceValue);
-  if (source !== undefined) built.columns[source.name] = resolved.source?.concept_id ?? 0;
+  writeText(built, sourceValue, resolved.sourceValue);
+  if (sourceConcept !== undefined) built.columns[sourceConcept.name] = resolved.source?.concept_id ?? 0;
   emit(row, built, item, place, target);
 }
 
 function emit(row: CompiledRow, built: Building, item: unknown, place: Place, target?: Target): void {
   const { run, map, number, slots, index, nth } = place;
-  for (const column of row.columns) {
-    const value = column.read(run.resource, item);
+  for (const { column, applier } of row.columnsIn(built.table)) {
+    const value = column.read.of(run.resource, item);
     if ((value === undefined || value === null) && !column.always) continue;
-    const applier = column.appliers.get(built.table);
     if (applier !== undefined) applier(built, value);
     else if (!column.constant && isValued(value)) adjusted(built, 3, `${column.name} has no column in ${built.table}`);
   }
@@ -208,7 +207,7 @@ function emit(row: CompiledRow, built: Building, item: unknown, place: Place, ta
 function isValued(value: unknown): boolean {
   if (!Array.isArray(value) || typeof value[1] !== 'string' || !isObject(value[0])) return true;
   const [holder, name]: readonly unknown[] = value;
-  return isObject(holder) && Object.keys(holder).some((key) => key.startsWith(String(name)) && key.length > String(name).length);
+  return isObject(holder) && choiceIn(holder, String(name)) !== undefined;
 }
 
 /** Alternatives that are to be counted, and conversions that failed, since the last row. */

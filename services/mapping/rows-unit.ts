@@ -1,7 +1,7 @@
 /** Units (rule 47): NULL when there is none, 0 when it is not mapped. */
 import type { Resolution } from '../../terminology/vocabulary.ts';
 import type { JsonObject } from '../fhir/resource.ts';
-import { columnOf } from '../omop/tables.ts';
+import { eventColumnsOf } from '../omop/tables.ts';
 import { type Building, textAt, writeText } from './rows-building.ts';
 
 const UCUM = 'http://unitsofmeasure.org';
@@ -11,7 +11,8 @@ export function writeUnit(row: Building, quantity: JsonObject): void {
   const { vocabulary } = row.run.context;
   const spellings = [textAt(quantity, 'code'), textAt(quantity, 'unit')].filter((each) => each !== undefined);
   const first = spellings[0];
-  if (first === undefined || columnOf(row.table, 'unit_source_value') === undefined) return;
+  const columns = eventColumnsOf(row.table);
+  if (first === undefined || columns.unitSourceValue === undefined) return;
   let taken = first;
   let resolution: Resolution = vocabulary.unit(first);
   for (const spelling of spellings.slice(1)) {
@@ -24,9 +25,9 @@ export function writeUnit(row: Building, quantity: JsonObject): void {
     const why = resolution.source === undefined ? 'unknown' : 'no-standard';
     row.run.unmapped.push({ system: textAt(quantity, 'system') ?? UCUM, code: first, why, at: `${row.at}.value` });
   }
-  if (columnOf(row.table, 'unit_concept_id') !== undefined) row.columns['unit_concept_id'] = target?.concept_id ?? 0;
-  if (columnOf(row.table, 'unit_source_concept_id') !== undefined) {
+  if (columns.unit !== undefined) row.columns['unit_concept_id'] = target?.concept_id ?? 0;
+  if (columns.unitSourceConcept !== undefined) {
     row.columns['unit_source_concept_id'] = resolution.source?.concept_id ?? 0;
   }
-  writeText(row, columnOf(row.table, 'unit_source_value'), taken);
+  writeText(row, columns.unitSourceValue, taken);
 }

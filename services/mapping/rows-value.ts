@@ -2,7 +2,7 @@
 import type { JsonObject } from '../fhir/resource.ts';
 import type { AnswerFamily } from '../omop/qualitative.ts';
 import { qualitativeConcept } from '../omop/qualitative.ts';
-import { columnOf } from '../omop/tables.ts';
+import { eventColumnsOf } from '../omop/tables.ts';
 import { exact, numberAllowed, numericText, operatorConcept, rangeOfText } from '../omop/values.ts';
 import { adjusted, type Building, digitsOf, isObject, textAt, writeText } from './rows-building.ts';
 import { ideaOf, resolveIdea, standardId } from './rows-coding.ts';
@@ -21,12 +21,20 @@ export interface ValueOptions {
 /** Writes the value that `holder` has under `element` ('value' of valueQuantity, valueString, …). */
 export function writeResult(row: Building, holder: unknown, element: string, options: ValueOptions): void {
   if (!isObject(holder)) return;
-  const name = Object.keys(holder).find((key) => key.startsWith(element) && isCapital(key.charCodeAt(element.length)));
+  const name = choiceIn(holder, element);
   const value = name === undefined ? undefined : holder[name];
   if (name === undefined || value === undefined || value === null) return;
   const write = BY_TYPE[name.slice(element.length)];
   if (write === undefined) adjusted(row, 55, `${name} has no place in the CDM`);
   else write(row, value, options);
+}
+
+/** Returns the property under which a choice element has its value: 'valueQuantity' for 'value'. */
+export function choiceIn(holder: JsonObject, element: string): string | undefined {
+  for (const key in holder) {
+    if (key.length > element.length && key.startsWith(element) && isCapital(key.charCodeAt(element.length))) return key;
+  }
+  return undefined;
 }
 
 const isCapital = (code: number): boolean => code >= 65 && code <= 90;
@@ -49,8 +57,8 @@ const BY_TYPE: Readonly<Record<string, (row: Building, value: unknown, options: 
 
 function writeAsText(row: Building, value: unknown): void {
   const text = typeof value === 'string' ? value : '';
-  writeText(row, columnOf(row.table, 'value_as_string'), text);
-  writeText(row, columnOf(row.table, 'value_source_value'), text);
+  writeText(row, eventColumnsOf(row.table).valueAsString, text);
+  writeText(row, eventColumnsOf(row.table).valueSourceValue, text);
 }
 
 /** Two halves of a Period, Range or Ratio as one text, with their units. */
@@ -69,13 +77,19 @@ function pairText(value: unknown, first: string, second: string, between: string
 
 function writeQuantity(row: Building, value: unknown): void {
   if (!isObject(value)) return;
-  writeNumber(row, digitsOf(value['value']), textAt(value, 'comparator'));
+  const number = value['value'];
+  const comparator = value['comparator'];
+  // Most results: a plain number without comparator. Its digits are what JavaScript writes.
+  if (typeof number === 'number' && comparator === undefined && number >= 0 && number < 1e15) {
+    row.columns['value_as_number'] = number;
+    writeText(row, eventColumnsOf(row.table).valueSourceValue, digitsOf(number));
+  } else writeNumber(row, digitsOf(number), typeof comparator === 'string' ? comparator : undefined);
   writeUnit(row, value);
 }
 
 function writeNumber(row: Building, digits: string | undefined, comparator: string | undefined): void {
   if (digits === undefined) return;
-  writeText(row, columnOf(row.table, 'value_source_value'), `${comparator ?? ''}${digits}`);
+  writeText(row, eventColumnsOf(row.table).valueSourceValue, `${comparator ?? ''}${digits}`);
   const number = exact(digits);
   if (row.table === 'measurement' && !numberAllowed(row.target?.concept_id ?? 0, number)) {
     adjusted(row, 46, 'value_as_number left NULL: this measurement cannot be negative');
@@ -84,17 +98,17 @@ function writeNumber(row: Building, digits: string | undefined, comparator: stri
   row.columns['value_as_number'] = number;
   const operator = operatorConcept(comparator);
   if (operator === null) return;
-  if (columnOf(row.table, 'operator_concept_id') !== undefined) row.columns['operator_concept_id'] = operator;
+  if (eventColumnsOf(row.table).operator !== undefined) row.columns['operator_concept_id'] = operator;
   else adjusted(row, 48, `comparator has no column in ${row.table}: it stays in value_source_value`);
 }
 
 function writeWords(row: Building, text: string, options: ValueOptions): void {
   if (text === '') return;
-  writeText(row, columnOf(row.table, 'value_as_string'), text);
+  writeText(row, eventColumnsOf(row.table).valueAsString, text);
   const numeric = numericText(text);
   if (numeric !== undefined) writeNumber(row, numeric.digits, numeric.comparator);
   else writeAnswer(row, text, options);
-  writeText(row, columnOf(row.table, 'value_source_value'), text);
+  writeText(row, eventColumnsOf(row.table).valueSourceValue, text);
 }
 
 /** Writes value_as_concept_id for a usual word; returns whether it was one. */
@@ -113,8 +127,8 @@ function writeCoded(row: Building, value: unknown, options: ValueOptions): void 
     writeWords(row, text, options);
     return;
   }
-  writeText(row, columnOf(row.table, 'value_as_string'), text);
-  writeText(row, columnOf(row.table, 'value_source_value'), text);
+  writeText(row, eventColumnsOf(row.table).valueAsString, text);
+  writeText(row, eventColumnsOf(row.table).valueSourceValue, text);
   if (idea.codings.length === 0 && writeAnswer(row, text, options)) return;
   const { targets } = resolveIdea(idea, [], row.run, `${row.at}.value`);
   if (targets.length > 1) adjusted(row, 4, `the value maps to ${targets.length} concepts: the first is stored`);

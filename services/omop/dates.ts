@@ -12,7 +12,6 @@ export interface Moment {
   readonly floating: boolean;
 }
 
-const FORM = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?$/;
 const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const DAY_MS = 86_400_000;
 
@@ -28,39 +27,78 @@ export function daysInMonth(year: number, month: number): number {
  * a missing month or day becomes 01 and is named in `imputed`. `zone` is an IANA name.
  */
 export function moment(text: string, zone: string): Moment | undefined {
-  const parts = FORM.exec(text);
-  if (parts === null) return undefined;
-  const [, year = '', month, day, hour, minute, second = '00', offset] = parts;
-  if (month === undefined) return { date: `${year}-01-01`, datetime: null, imputed: 'month and day', floating: false };
-  if (Number(month) < 1 || Number(month) > 12) return undefined;
-  if (day === undefined) return { date: `${year}-${month}-01`, datetime: null, imputed: 'day', floating: false };
-  if (Number(day) < 1 || Number(day) > daysInMonth(Number(year), Number(month))) return undefined;
-  const date = `${year}-${month}-${day}`;
-  if (hour === undefined || minute === undefined) return { date, datetime: null, imputed: 'nothing', floating: false };
-  if (hour > '23' || minute > '59' || second > '60') return undefined;
-  // FHIR allows a leap second; the CDM's timestamps do not know it.
-  const time = `${hour}:${minute}:${second === '60' ? '59' : second}`;
-  if (offset === undefined) return { date, datetime: `${date} ${time}`, imputed: 'nothing', floating: true };
-  const utcMs = Date.parse(`${date}T${time}${offset}`);
-  if (Number.isNaN(utcMs)) return undefined;
-  if ((offset === 'Z' || offset === '+00:00') && isUtc(zone)) {
-    return { date, datetime: `${date} ${time}`, imputed: 'nothing', floating: false };
-  }
-  const local = localText(utcMs, zone);
-  return local === undefined ? undefined : { date: local.slice(0, 10), datetime: local, imputed: 'nothing', floating: false };
+  const year = digits(text, 0, 4);
+  if (year < 0) return undefined;
+  if (text.length === 4) return { date: `${text}-01-01`, datetime: null, imputed: 'month and day', floating: false };
+  const month = text.charCodeAt(4) === DASH ? digits(text, 5, 2) : -1;
+  if (month < 1 || month > 12) return undefined;
+  if (text.length === 7) return { date: `${text}-01`, datetime: null, imputed: 'day', floating: false };
+  const day = text.charCodeAt(7) === DASH ? digits(text, 8, 2) : -1;
+  if (day < 1 || day > daysInMonth(year, month)) return undefined;
+  if (text.length === 10) return { date: text, datetime: null, imputed: 'nothing', floating: false };
+  return text.charCodeAt(10) === LETTER_T ? timed(text, zone) : undefined;
 }
 
-const isUtc = (zone: string): boolean => zone === 'UTC' || zone === 'Etc/UTC';
+const DASH = 45;
+const COLON = 58;
+const LETTER_T = 84;
+const TIME_TAIL = /^(?:\.\d+)?(Z|[+-]\d\d:\d\d)?$/;
 
-/** Returns 'YYYY-MM-DD HH:MM:SS' of an instant in `zone`; undefined outside the years 0-9999. */
-function localText(utcMs: number, zone: string): string | undefined {
-  const offsetMinutes = isUtc(zone) ? 0 : IANAZone.create(zone).offset(utcMs);
-  const iso = new Date(utcMs + offsetMinutes * 60_000).toISOString();
-  return iso.length === 24 ? `${iso.slice(0, 10)} ${iso.slice(11, 19)}` : undefined;
+/** Returns the number that `length` digits from `start` are; -1 when one of them is none. */
+function digits(text: string, start: number, length: number): number {
+  let value = 0;
+  for (let i = start; i < start + length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (!(digit >= 0 && digit <= 9)) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** The moment of a text whose date is already known to be right: 'YYYY-MM-DDThh:mm[:ss[.fff]][offset]'. */
+function timed(text: string, zone: string): Moment | undefined {
+  const hour = digits(text, 11, 2);
+  const minute = text.charCodeAt(13) === COLON ? digits(text, 14, 2) : -1;
+  const seconds = text.charCodeAt(16) === COLON;
+  const second = seconds ? digits(text, 17, 2) : 0;
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60) return undefined;
+  const tail = TIME_TAIL.exec(text.slice(seconds ? 19 : 16));
+  if (tail === null) return undefined;
+  const offset = tail[1];
+  // FHIR allows a leap second; the CDM's timestamps do not know it.
+  const time = second === 60 ? `${text.slice(11, 17)}59` : seconds ? text.slice(11, 19) : `${text.slice(11, 16)}:00`;
+  const date = text.slice(0, 10);
+  if (offset === undefined) return { date, datetime: `${date} ${time}`, imputed: 'nothing', floating: true };
+  const offsetMinutes = offset === 'Z' ? 0 : (offset.startsWith('-') ? -1 : 1) * (digits(offset, 1, 2) * 60 + digits(offset, 4, 2));
+  if (Math.abs(offsetMinutes) > 14 * 60) return undefined;
+  return shifted(date, hour * 60 + minute - offsetMinutes, time.slice(5), zone);
+}
+
+const two = (value: number): string => (value < 10 ? `0${value}` : String(value));
+
+/** `utcMinutes` after the midnight (UTC) that `date` begins with, in `zone`; `seconds` is ':ss'. */
+function shifted(date: string, utcMinutes: number, seconds: string, zone: string): Moment | undefined {
+  if (zone !== 'UTC' && zone !== 'Etc/UTC') return inZone(Date.parse(date) + utcMinutes * 60_000 + Number(seconds.slice(1)) * 1000, zone);
+  const days = Math.floor(utcMinutes / 1440);
+  const rest = utcMinutes - days * 1440;
+  const local = days === 0 ? date : addDays(date, days);
+  if (local.length !== 10) return undefined;
+  const datetime = `${local} ${two(Math.floor(rest / 60))}:${two(rest % 60)}${seconds}`;
+  return { date: local, datetime, imputed: 'nothing', floating: false };
+}
+
+/** Offsets of the time before standard time had seconds. */
+function inZone(utcMs: number, zone: string): Moment | undefined {
+  const iso = new Date(utcMs + IANAZone.create(zone).offset(utcMs) * 60_000).toISOString();
+  if (iso.length !== 24) return undefined;
+  const date = iso.slice(0, 10);
+  return { date, datetime: `${date} ${iso.slice(11, 19)}`, imputed: 'nothing', floating: false };
 }
 
 /** Returns the date `days` after `date` (before, when negative). Dates are 'YYYY-MM-DD'. */
 export function addDays(date: string, days: number): string {
+  const day = digits(date, 8, 2) + days;
+  if (day >= 1 && day <= 28) return `${date.slice(0, 8)}${two(day)}`;
   return new Date(Date.parse(date) + days * DAY_MS).toISOString().slice(0, 10);
 }
 

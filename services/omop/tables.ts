@@ -1,6 +1,8 @@
 import type { EventTable, RowTable } from './row.ts';
 import { CDM_TABLES, type CdmColumn } from './tables.generated.ts';
 
+export { CDM_TABLES };
+
 /** The tables an event of unknown domain may land in, chosen by the standard concept's domain (omop-rules 3). */
 export const ROUTED_TABLES = [
   'condition_occurrence',
@@ -55,6 +57,8 @@ const ROLE_COLUMNS = {
 } as const;
 export type ColumnRole = keyof typeof ROLE_COLUMNS;
 
+export const isRole = (name: string): name is ColumnRole => Object.hasOwn(ROLE_COLUMNS, name);
+
 interface Names {
   readonly stem: string;
   readonly start: string;
@@ -94,5 +98,34 @@ export function columnFor(table: RowTable, name: string): CdmColumn | undefined 
   return columnOf(table, column);
 }
 
-export const isRole = (name: string): name is ColumnRole => Object.hasOwn(ROLE_COLUMNS, name);
+/** The columns of a table that a routing concept and a result are written to; undefined where it has none. */
+export interface EventColumns {
+  readonly concept: CdmColumn | undefined;
+  readonly sourceValue: CdmColumn | undefined;
+  readonly sourceConcept: CdmColumn | undefined;
+  readonly valueAsString: CdmColumn | undefined;
+  readonly valueSourceValue: CdmColumn | undefined;
+  readonly operator: CdmColumn | undefined;
+  readonly unit: CdmColumn | undefined;
+  readonly unitSourceValue: CdmColumn | undefined;
+  readonly unitSourceConcept: CdmColumn | undefined;
+}
+
+const eventColumns = (table: RowTable): EventColumns => ({
+  concept: columnFor(table, 'concept'),
+  sourceValue: columnFor(table, 'source_value'),
+  sourceConcept: columnFor(table, 'source_concept'),
+  valueAsString: columnOf(table, 'value_as_string'),
+  valueSourceValue: columnOf(table, 'value_source_value'),
+  operator: columnOf(table, 'operator_concept_id'),
+  unit: columnOf(table, 'unit_concept_id'),
+  unitSourceValue: columnOf(table, 'unit_source_value'),
+  unitSourceConcept: columnOf(table, 'unit_source_concept_id'),
+});
+
+const EVENT_COLUMNS: ReadonlyMap<string, EventColumns> = new Map(ROUTED_TABLES.map((table) => [table, eventColumns(table)]));
+
+/** Returns the columns of an event table, looked up once. */
+export const eventColumnsOf = (table: RowTable): EventColumns => EVENT_COLUMNS.get(table) ?? eventColumns(table);
+
 export const COLUMN_ROLES = Object.keys(ROLE_COLUMNS);
