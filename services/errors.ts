@@ -86,6 +86,16 @@ export const ERRORS = {
   'fhir-reference-target': row(422, 'AE', 'error', 'value', 'The element may not refer to {type}, only to {targets}.', 'Refer to a resource of one of these types.'),
   'fhir-invariant': row(422, 'AE', 'error', 'invariant', 'The rule {key} of FHIR R4 is broken: {rule}.', 'Change the resource so that the rule holds.'),
   'fhir-more-problems': row(400, 'AE', 'error', 'incomplete', 'More than {maximum} problems; the rest is not listed.', 'Correct these first and send again.'),
+  'fhir-interaction': row(400, 'AE', 'error', 'not-supported', 'The interaction {interaction} is not supported.', '/fhir/R4/metadata lists the interactions; entries of a bundle may use GET, POST and PUT.'),
+  'fhir-bundle-type': row(400, 'AE', 'error', 'invalid', 'Only a Bundle of type transaction or batch can be posted here.', 'Set Bundle.type, or post the resources one by one to /fhir/R4/Type.'),
+  'fhir-bundle-url': row(400, 'AE', 'error', 'value', 'The url of the entry does not fit its method: {reason}.', 'Write urls as Patient (POST), Patient/123 (PUT, GET) or Patient?identifier=… (conditional PUT, GET).'),
+  'fhir-bundle-overlap': row(400, 'AE', 'error', 'duplicate', 'Two entries of the transaction write the same resource.', 'Keep one of them, or send two transactions.'),
+  'fhir-bundle-reference': row(400, 'AE', 'error', 'not-found', 'The reference is a urn: that no entry of the Bundle has as fullUrl.', 'Add the entry, or refer to a stored resource as Type/id.'),
+  'fhir-condition-multiple': row(412, 'AE', 'error', 'multiple-matches', 'The condition finds more than one resource.', 'Make the search narrower, or give the id.'),
+  'fhir-condition-id': row(400, 'AE', 'error', 'invalid', 'The condition finds a resource of another id than the one given.', 'Leave out the id, or correct it.'),
+  'fhir-reference-none': row(412, 'AE', 'error', 'not-found', 'A conditional reference finds no resource.', 'Send the resource first (Synthea: the hospital and practitioner bundles before those of patients).'),
+  'fhir-reference-multiple': row(412, 'AE', 'error', 'multiple-matches', 'A conditional reference finds more than one resource.', 'Make its search narrower.'),
+  'fhir-if-match': row(400, 'AE', 'error', 'value', 'If-Match is not an entity tag of this server.', 'Send the ETag of the version that was read, such as W/"3".'),
 
   // --- mapping: specs and their runs -----------------------------------------------------------------------------
   'mapping-no-map': row(422, 'AE', 'error', 'not-supported', 'No published map takes {message}.', 'Add a message map under mappings/v2-to-fhir/messages, or tell the sender not to send this event.'),
@@ -108,6 +118,10 @@ export const ERRORS = {
   'mapping-reference-parked': row(422, 'AE', 'error', 'business-rule', '{name} ({type}) refers to a resource that was parked.', 'Repair what was parked; then the message is processed again.'),
   'mapping-reported': row(200, 'AA', 'warning', 'informational', 'The map reports "{word}" at {element}.', 'The map says what this means; extend it if the content is needed.'),
   'mapping-spec-broken': row(500, 'AE', 'error', 'exception', 'The map {spec} does not compile for {structure} of HL7 v{version}: {reason}.', 'Run "npx polyseme check" and correct the map.'),
+  'mapping-folder-empty': row(500, 'AR', 'fatal', 'not-found', 'No maps were found in {folder}.', 'Check the path: it is the folder that holds v2-to-fhir and fhir-to-omop.'),
+  'mapping-spec-invalid': row(500, 'AR', 'fatal', 'invalid', '{text}', 'Run "npx polyseme check" for the whole list.'),
+  'mapping-no-authority': row(422, 'AE', 'error', 'required', 'Neither MSH-4 nor MSH-3 says who sends, and the source has no authority set: ids would mix patients of different senders.', 'Send MSH-4, or set the authority of the source.'),
+  'mapping-values-left-out': row(200, 'AA', 'warning', 'incomplete', 'The element takes one value; {count} more were left out.', 'Let the rule keep them all (multiple: join), or map them elsewhere.'),
 
   // --- omop: rules -------------------------------------------------------------------------------------------------
 
@@ -172,6 +186,7 @@ export const ERRORS = {
   'resource-version-conflict': row(412, 'AE', 'error', 'conflict', 'The resource is at version {actual}, not {expected}.', 'Read it again, repeat the change on the current version and send that.'),
   'journal-control-id-reused': row(409, 'AR', 'error', 'duplicate', 'The control id was used before by this source for another content.', 'Let the sender number its messages uniquely, or set the source to flag instead of refuse.'),
   'search-page-invalid': row(400, 'AE', 'error', 'invalid', 'The page cursor is not one of ours.', 'Start the search again without _page.'),
+  'search-sort-combination': row(400, 'AE', 'error', 'not-supported', 'These _sort keys cannot be combined.', 'Sort by one of _lastUpdated, _id or a date; after a date only _lastUpdated in the same direction may follow.'),
   'search-too-costly': row(422, 'AE', 'error', 'too-costly', 'The search needed more than {timeoutMs} ms.', 'Narrow it: add a patient, a code or a date.'),
   'vocabulary-file-invalid': row(422, 'AE', 'error', 'structure', '{file} is not a vocabulary table: {reason}.', 'Unpack the Athena download again; each file needs its header line.'),
 
@@ -191,6 +206,8 @@ export const ERRORS = {
   'if-match-malformed': row(400, 'AE', 'error', 'value', 'If-Match is not a version like W/"3".', 'Send the ETag that the last read answered.'),
   'id-mismatch': row(400, 'AE', 'error', 'value', 'The resource in the body is not the one in the address.', 'Make resourceType and id of the body the same as in the address.'),
   'token-unknown': row(404, 'AR', 'error', 'not-found', 'There is no token {id}.', 'Run "npx polyseme token list" to see those there are.'),
+  'output-needs-folder': row(400, 'AR', 'error', 'invalid', '{format} files cannot go to standard output.', 'Name a folder with --out DIR.'),
+  'output-is-nested': row(400, 'AR', 'error', 'invalid', 'FHIR resources are nested: {format} cannot hold them.', 'Use --format ndjson or json, or --to omop.'),
   'route-not-found': row(404, 'AR', 'error', 'not-found', 'There is nothing at this address.', 'See /fhir/R4/metadata for what the FHIR door answers; HL7v2 goes to POST /hl7v2.'),
   'input-not-recognised': row(422, 'AR', 'error', 'structure', '{file} is neither HL7v2, nor a FHIR bundle or resource, nor NDJSON.', 'Give HL7v2 text that begins with MSH, FHS or BHS, or FHIR JSON.'),
   'file-unreadable': row(500, 'AR', 'fatal', 'not-found', '{file} cannot be read: {reason}.', 'Check the path and its permissions.'),

@@ -12,11 +12,25 @@ export interface Invariant {
 /** Returns true when an element exists: with a value, or with extensions in place of one. */
 export const has = (value: JsonObject, name: string): boolean => value[name] !== undefined || value[`_${name}`] !== undefined;
 
-/** Returns true when a choice ('value[x]') of `type` exists in any of its types. */
-export const hasChoice = (value: JsonObject, type: string, name: string): boolean => {
+const choiceProperties = new Map<string, ReadonlySet<string>>();
+
+function propertiesOfChoice(type: string, name: string): ReadonlySet<string> {
+  const key = `${type}.${name}`;
+  const known = choiceProperties.get(key);
+  if (known !== undefined) return known;
   const element = elementOf(type, name);
-  return element !== undefined && choiceNames(element).some((each) => has(value, each));
-};
+  const names = element === undefined ? [] : choiceNames(element);
+  const found = new Set(names.flatMap((each) => [each, `_${each}`]));
+  choiceProperties.set(key, found);
+  return found;
+}
+
+/** Returns true when a choice ('value[x]') of `type` exists in any of its types. */
+export function hasChoice(value: JsonObject, type: string, name: string): boolean {
+  const properties = propertiesOfChoice(type, name);
+  for (const property in value) if (properties.has(property) && value[property] !== undefined) return true;
+  return false;
+}
 
 /** Returns the text of a string element, '' when it has none. */
 export const textAt = (value: JsonObject, name: string): string => {

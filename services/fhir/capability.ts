@@ -1,0 +1,87 @@
+import { RESOURCE_TYPES } from './definitions.ts';
+import { searchParameters } from './parameters.ts';
+import type { JsonObject, Resource } from './resource.ts';
+
+/** An interaction as http://hl7.org/fhir/R4/http.html defines it, with the route that serves it below the base URL. */
+export interface Interaction {
+  readonly code: 'read' | 'create' | 'update' | 'search-type' | 'transaction' | 'batch' | 'capabilities';
+  readonly level: 'type' | 'instance' | 'system';
+  readonly method: 'GET' | 'POST' | 'PUT';
+  /** With :type and :id as parameters. */
+  readonly path: string;
+}
+
+/**
+ * Everything the FHIR door does: its routes, what a bundle entry may ask for, and what the CapabilityStatement says all come
+ * from this table. Conditional update (PUT :type?…) is in bundles only; conditional create (If-None-Exist) in both.
+ */
+export const INTERACTIONS: readonly Interaction[] = [
+  { code: 'capabilities', level: 'system', method: 'GET', path: '/metadata' },
+  { code: 'transaction', level: 'system', method: 'POST', path: '/' },
+  { code: 'batch', level: 'system', method: 'POST', path: '/' },
+  { code: 'search-type', level: 'type', method: 'GET', path: '/:type' },
+  { code: 'search-type', level: 'type', method: 'POST', path: '/:type/_search' },
+  { code: 'create', level: 'type', method: 'POST', path: '/:type' },
+  { code: 'read', level: 'instance', method: 'GET', path: '/:type/:id' },
+  { code: 'update', level: 'instance', method: 'PUT', path: '/:type/:id' },
+];
+
+export interface CapabilityOptions {
+  /** Own base URL without a slash at the end. */
+  readonly base: string;
+  /** Version of the software. */
+  readonly version: string;
+  /** When the software was published, as a FHIR dateTime. */
+  readonly date: string;
+}
+
+const codesOf = (levels: readonly Interaction['level'][], except: readonly string[] = []): readonly JsonObject[] => {
+  const codes = INTERACTIONS.filter((each) => levels.includes(each.level) && !except.includes(each.code)).map((each) => each.code);
+  return [...new Set(codes)].map((code) => ({ code }));
+};
+
+const EVERY_TYPE: readonly JsonObject[] = [
+  { name: '_id', type: 'token', definition: 'http://hl7.org/fhir/SearchParameter/Resource-id' },
+  { name: '_lastUpdated', type: 'date', definition: 'http://hl7.org/fhir/SearchParameter/Resource-lastUpdated' },
+];
+
+function resourceEntry(type: string): JsonObject {
+  const own = [...searchParameters(type).values()].map(({ name, kind }): JsonObject => ({ name, type: kind }));
+  return {
+    type,
+    interaction: codesOf(['type', 'instance']),
+    versioning: 'versioned',
+    readHistory: false,
+    updateCreate: true,
+    conditionalCreate: true,
+    conditionalUpdate: false,
+    conditionalDelete: 'not-supported',
+    referencePolicy: ['literal', 'logical', 'local'],
+    searchParam: [...EVERY_TYPE, ...own],
+  };
+}
+
+/**
+ * Returns the CapabilityStatement (http://hl7.org/fhir/R4/capabilitystatement.html) of this software: the table INTERACTIONS and
+ * the search parameters that are indexed, nothing else.
+ */
+export function capabilityStatement({ base, version, date }: CapabilityOptions): Resource {
+  return {
+    resourceType: 'CapabilityStatement',
+    status: 'active',
+    date,
+    kind: 'instance',
+    software: { name: 'Polyseme', version },
+    implementation: { description: 'Polyseme FHIR R4 store', url: base },
+    fhirVersion: '4.0.1',
+    format: ['application/fhir+json', 'json'],
+    rest: [
+      {
+        mode: 'server',
+        documentation: 'Unknown search parameters are refused unless "Prefer: handling=lenient" is sent. Writes also make OMOP CDM rows.',
+        resource: [...RESOURCE_TYPES.keys()].map(resourceEntry),
+        interaction: codesOf(['system'], ['capabilities']),
+      },
+    ],
+  };
+}
