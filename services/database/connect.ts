@@ -1,7 +1,7 @@
 /** The door to PostgreSQL: a pool, statements, transactions that repeat themselves on collisions. */
 import pg from 'pg';
 import { problem, Refusal } from '../errors.ts';
-import { isCollision, safe } from './failures.ts';
+import { isCollision, isTimeout, safe } from './failures.ts';
 import { typeParsers } from './wire.ts';
 
 /** A statement that every session prepares once; `name` is unique to the text. */
@@ -30,6 +30,11 @@ export interface Database extends Queryable {
    * effects elsewhere. Throws Refusal('database-busy') when every attempt collided.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>, options?: { readonly attempts?: number }): Promise<T>;
+  /**
+   * Runs `work` on one unchanging picture of the data. A statement that takes longer than `timeoutMs` ends it with
+   * Refusal('search-too-costly').
+   */
+  snapshot<T>(work: (tx: Transaction) => Promise<T>, options: { readonly timeoutMs: number }): Promise<T>;
   /** Refuses (Refusal) a server older than PostgreSQL 15, or one that may lose what it acknowledged. */
   assertDurable(): Promise<void>;
   /** Calls `heard` for every NOTIFY on `channel`, over a session of its own; returns what ends it. Survives a lost session. */
@@ -65,7 +70,15 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
   pool.on('error', () => options.onSessionLost?.());
   return {
     ...statements(pool),
-    transaction: (work, { attempts = DEFAULT_ATTEMPTS } = {}) => transaction(pool, work, attempts),
+    transaction: (work, { attempts = DEFAULT_ATTEMPTS } = {}) => transaction(pool, work, 'BEGIN', attempts),
+    snapshot: async (work, { timeoutMs }) => {
+      const begin = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = ${Math.ceil(timeoutMs)}`;
+      try {
+        return await transaction(pool, work, begin, 1);
+      } catch (error) {
+        throw isTimeout(error) ? new Refusal([problem('search-too-costly', { timeoutMs })]) : safe(error);
+      }
+    },
     assertDurable: () => assertDurable(pool),
     listen: (channel, heard) => listen(settings, channel, heard),
     close: () => pool.end(),
@@ -82,8 +95,8 @@ function statements(runner: Runner): Queryable {
     try {
       return await runner.query({ ...config, values: [...values] });
     } catch (error) {
-      // Inside a transaction the collision must stay recognisable for the one who repeats it.
-      throw isCollision(error) ? error : safe(error);
+      // These must stay recognisable for the one who repeats or ends the transaction.
+      throw isCollision(error) || isTimeout(error) ? error : safe(error);
     }
   };
   return {
@@ -93,14 +106,14 @@ function statements(runner: Runner): Queryable {
   };
 }
 
-async function transaction<T>(pool: pg.Pool, work: (tx: Transaction) => Promise<T>, attempts: number): Promise<T> {
+async function transaction<T>(pool: pg.Pool, work: (tx: Transaction) => Promise<T>, begin: string, attempts: number): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const client = await pool.connect().catch((error: unknown) => {
       throw safe(error);
     });
     let broken = false;
     try {
-      await client.query('BEGIN');
+      await client.query(begin);
       const value = await work({ ...statements(client), client });
       // COMMIT of a transaction that failed inside answers ROLLBACK without an error: that is not a commit.
       const ended = await client.query('COMMIT');
@@ -111,6 +124,7 @@ async function transaction<T>(pool: pg.Pool, work: (tx: Transaction) => Promise<
       await client.query('ROLLBACK').catch(() => {
         broken = true;
       });
+      if (isTimeout(error)) throw error;
       if (!isCollision(error)) throw safe(error);
       if (attempt >= attempts) throw new Refusal([problem('database-busy', { attempts })]);
     } finally {

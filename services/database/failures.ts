@@ -40,6 +40,9 @@ export class Collision extends Error {
 /** True when the same transaction may succeed if it is run again. */
 export const isCollision = (error: unknown): boolean => error instanceof Collision || COLLISION.has(sqlState(error) ?? '');
 
+/** True when a statement ran longer than statement_timeout allows. */
+export const isTimeout = (error: unknown): boolean => sqlState(error) === '57014';
+
 /** True when nobody answered, or the one who answers is going away. */
 export function isUnreachable(error: unknown): boolean {
   const state = sqlState(error);

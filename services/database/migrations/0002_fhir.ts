@@ -33,6 +33,7 @@ CREATE TABLE fhir.resource (
   CONSTRAINT resource_type_id UNIQUE (type, id),
   CONSTRAINT resource_resource_key UNIQUE (resource_key)
 ) WITH (${HOT});
+CREATE INDEX resource_updated ON fhir.resource (type, updated, rid) WHERE NOT deleted;
 COMMENT ON COLUMN fhir.resource.cdm_mask IS 'Bit n: has rows in the n-th table of services/database/cdm-tables.ts.';
 
 CREATE TABLE fhir.history (
@@ -74,7 +75,9 @@ CREATE TABLE fhir.dt (
   hi bigint NOT NULL,
   rid bigint NOT NULL
 ) WITH (${HOT});
-CREATE INDEX dt_value ON fhir.dt (p, lo, hi, rid);
+CREATE INDEX dt_value ON fhir.dt (p, lo, rid, hi);
+-- Longer than a day: those that a search for an end cannot find near their start.
+CREATE INDEX dt_long ON fhir.dt (p, hi) WHERE hi - lo > 86400000;
 CREATE INDEX dt_rid ON fhir.dt (rid, p, lo, hi);
 
 CREATE TABLE fhir.num (
