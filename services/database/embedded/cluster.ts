@@ -1,4 +1,5 @@
 /** PostgreSQL's data directory: made once and whole, its settings written anew at each start, its passwords set. */
+import { randomBytes } from 'node:crypto';
 import {
   chownSync,
   existsSync,
@@ -12,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { problem, Refusal } from '../../errors.ts';
 import { type Account, hasName } from './account.ts';
 import { type Folder, makeSecrets, type Secrets, syncDirectory } from './folder.ts';
@@ -45,8 +46,12 @@ export async function createCluster(folder: Folder, programs: Programs): Promise
   if (programs.account === undefined && uid !== undefined && !hasName(uid)) {
     throw new Refusal([problem('database-account-missing', { account: `user ${uid}`, reason: 'it has no line in /etc/passwd' })]);
   }
-  const draft = `${folder.cluster}.new`;
-  rmSync(draft, { recursive: true, force: true });
+  const drafts = `${basename(folder.cluster)}.new-`;
+  for (const name of readdirSync(folder.path)) {
+    if (name.startsWith(drafts)) rmSync(join(folder.path, name), { recursive: true, force: true });
+  }
+  // A name of its own: the initdb of a killed predecessor may still be writing under the old one.
+  const draft = join(folder.path, `${drafts}${randomBytes(6).toString('hex')}`);
   if (existsSync(folder.cluster)) rmdirSync(folder.cluster);
   mkdirSync(draft, { mode: 0o700 });
   giveTo(programs.account, draft, folder);

@@ -14,8 +14,8 @@ import { clusterMajor, createCluster, OWNER, renewSecrets, writeConfiguration } 
 import { assertDurable } from './durability.ts';
 import { type Folder, openFolder, readSecrets, readState, writeState } from './folder.ts';
 import { type FolderLock, takeLock } from './folder-lock.ts';
-import { endSurvivors, type Postmaster, runningPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts';
-import { isAlive, signal } from './processes.ts';
+import { endSurvivors, endWithUs, type Postmaster, runningPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts';
+import { isAlive } from './processes.ts';
 import type { Programs } from './program.ts';
 import { reachableBinaries } from './reachable-binaries.ts';
 
@@ -92,6 +92,7 @@ async function own(folder: Folder, lock: FolderLock, options: EmbeddedOptions): 
     const adopted = major === undefined ? undefined : await adopt(folder, chosen);
     if (adopted !== undefined) {
       options.log?.info({ pid: adopted.postmaster.pid }, 'adopted the PostgreSQL that an earlier process left running');
+      endWithUs(adopted.postmaster.pid, adopted.postmaster.ended);
       return owned(folder, lock, adopted.postmaster, adopted.version, 'adopted');
     }
     const binaries = unwrapped(reachableBinaries(chosen, account));
@@ -142,13 +143,7 @@ async function adopt(folder: Folder, binaries: Binaries): Promise<{ postmaster: 
 
 function owned(folder: Folder, lock: FolderLock, postmaster: Postmaster, version: string, role: 'started' | 'adopted'): EmbeddedDatabase {
   let stopping: Promise<void> | undefined;
-  // A process that ends without stop() still ends its server: fast shutdown, nothing lost. After SIGKILL the next start adopts it.
-  const atExit = () => signal(postmaster.pid, 'SIGINT');
-  process.on('exit', atExit);
-  const exited = postmaster.ended.then(() => {
-    process.off('exit', atExit);
-    return { expected: stopping !== undefined };
-  });
+  const exited = postmaster.ended.then(() => ({ expected: stopping !== undefined }));
   const end = async () => {
     await stopPostmaster(postmaster.pid, folder);
     await postmaster.ended;

@@ -65,8 +65,8 @@ async function attemptStart(folder: Folder, programs: Programs, port: number): P
       resolve();
     });
   });
-  // A normal end of this process ends the server too (see embedded.ts); an open child must not keep it alive by itself.
   started.unref();
+  if (started.pid !== undefined) endWithUs(started.pid, ended);
   for (const until = Date.now() + READY_TIMEOUT_MS; !over && Date.now() < until; await Promise.race([pause(10), ended])) {
     const file = readPostmasterFile(folder.cluster);
     const pid = started.pid;
@@ -75,6 +75,16 @@ async function attemptStart(folder: Folder, programs: Programs, port: number): P
   }
   if (!over) started.kill('SIGQUIT');
   return { output: failed ?? readFileSync(folder.log, 'utf8').slice(from) };
+}
+
+/**
+ * A process that ends without stop(), even while the server is still starting, ends it: fast shutdown, nothing lost. Only after SIGKILL
+ * it stays, for the next start to adopt.
+ */
+export function endWithUs(pid: number, ended: Promise<void>): void {
+  const atExit = () => signal(pid, 'SIGINT');
+  process.on('exit', atExit);
+  ended.then(() => process.off('exit', atExit));
 }
 
 function openLog(folder: Folder): number {

@@ -117,11 +117,11 @@ test('lost passwords are replaced, also while an orphan server runs with the old
 
 test('what a killed first start left half made is made anew', async () => {
   const dataDir = temporaryFolder();
-  mkdirSync(join(dataDir, 'postgres.new', 'base'), { recursive: true });
+  mkdirSync(join(dataDir, 'postgres.new-0123', 'base'), { recursive: true });
   mkdirSync(join(dataDir, 'postgres'));
   const database = await started(dataDir);
   expect(await query(database.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
-  expect(existsSync(join(dataDir, 'postgres.new'))).toBe(false);
+  expect(existsSync(join(dataDir, 'postgres.new-0123'))).toBe(false);
 });
 
 test('long paths, relative paths, links and odd characters are no obstacle', async () => {

@@ -27,9 +27,10 @@ export function temporaryFolder(below = tmpdir()): string {
 }
 
 const idle = new Map<string, string[]>();
+const made: string[] = [];
 
 afterAll(() => {
-  for (const dataDir of [...idle.values()].flat()) rmSync(dataDir, { recursive: true, force: true });
+  for (const dataDir of made) rmSync(dataDir, { recursive: true, force: true });
 });
 
 /**
@@ -40,6 +41,7 @@ export async function preparedFolder(binDir = INSTALLATIONS[0]?.binDir ?? ''): P
   const free = idle.get(binDir) ?? [];
   idle.set(binDir, free);
   const dataDir = free.pop() ?? mkdtempSync(join(tmpdir(), 'polyseme-embedded-'));
+  if (!made.includes(dataDir)) made.push(dataDir);
   const database = await startEmbedded({ dataDir, binDir, settings: SMALL });
   await query(database.url, 'DROP TABLE IF EXISTS kept, patient');
   await database.stop();
