@@ -19,6 +19,7 @@ const LABELS: Readonly<Record<string, string>> = {
   UNICODEUTF16: 'unicode',
   UTF16: 'unicode',
   UNICODEUTF32: 'utf-32',
+  UTF32: 'utf-32',
   UTF16LE: 'utf-16le',
   UTF16BE: 'utf-16be',
   '88591': 'iso-8859-1',
@@ -114,31 +115,40 @@ function utf32(buffer: Buffer): string | undefined {
   return text;
 }
 
-/** The longest prefix that can be read ends where the first bad character begins. Found by halving: prefixes of good text are good or cut. */
+/** Where the first character begins that `charset` cannot read in `buffer`; it is known that there is one. */
 function badOffset(buffer: Buffer, charset: string): number {
-  const reads = (end: number): boolean => {
-    for (let cut = 0; cut < 4 && cut <= end; cut += 1) {
-      const part = buffer.subarray(0, end - cut);
-      if (charset === 'utf-8' ? isUtf8(part) : charset === 'utf-32' ? utf32(part) !== undefined : readsAll(part, charset)) return true;
-    }
-    return false;
-  };
+  if (SINGLE_BYTE.test(charset)) return buffer.findIndex((byte) => singleByte(Buffer.of(byte), charset) === undefined);
+  if (charset === 'utf-32') {
+    let at = 0;
+    while (at + 4 <= buffer.length && utf32(Buffer.concat([buffer.subarray(0, 4), buffer.subarray(at, at + 4)])) !== undefined) at += 4;
+    return at;
+  }
+  // A prefix that ends within a letter is no error yet, so halving finds the byte at which reading stops.
   let good = 0;
-  let bad = buffer.length;
+  let bad = buffer.length + 1;
   while (bad - good > 1) {
     const middle = (good + bad) >> 1;
-    if (reads(middle)) good = middle;
+    if (beginsWell(buffer.subarray(0, middle), charset)) good = middle;
     else bad = middle;
   }
-  return Math.max(0, good - (charset.startsWith('utf-16') ? 1 : 0));
+  // The bytes before it that do not make a whole letter belong to the bad one.
+  for (let cut = 0; cut < 4 && cut <= good; cut += 1) if (fatal(buffer.subarray(0, good - cut), charset) !== undefined) return good - cut;
+  return good;
 }
 
-const readsAll = (part: Buffer, charset: string): boolean =>
-  (SINGLE_BYTE.test(charset) ? singleByte(part, charset) : fatal(part, charset)) !== undefined;
+function beginsWell(part: Buffer, charset: string): boolean {
+  try {
+    new TextDecoder(charset, { fatal: true, ignoreBOM: true }).decode(part, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Returns the text of bytes given by an escape sequence (`\XC3A9\`), undefined when `charset` cannot read them. */
 export function decodeEscaped(bytes: Uint8Array, charset: string): string | undefined {
-  const decoded = decode(bytes, charset === 'ascii' ? 'utf-8' : charset);
+  const isWide = charset.startsWith('utf-16') || charset === 'utf-32'; // their senders mean characters by their number here
+  const decoded = decode(bytes, charset === 'ascii' || isWide ? 'utf-8' : charset);
   return 'text' in decoded ? decoded.text : undefined;
 }
 
@@ -150,7 +160,7 @@ export function encode(text: string, charset: string): Uint8Array | undefined {
     for (let n = 0; n < text.length; n += 1) if (text.charCodeAt(n) > limit) return undefined;
     return Buffer.from(text, 'latin1');
   }
-  const bytes = charset === 'iso-2022-jp' ? encodeJis(text) : iconv.encode(text, charset === 'unicode' ? 'utf-16be' : charset);
+  const bytes = charset === 'iso-2022-jp' ? encodeJis(text) : iconv.encode(text, charset);
   if (bytes === undefined) return undefined;
   const back = decode(bytes, charset);
   return 'text' in back && back.text === text ? bytes : undefined;

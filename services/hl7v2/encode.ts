@@ -1,7 +1,7 @@
 /** Message to bytes. What was not changed keeps its bytes; what is set is escaped, so that no value can become a segment. */
 import { problem, Refusal } from '../errors.ts';
 import { encode } from './charset.ts';
-import { escapeText } from './escape.ts';
+import { escapeText, isControl, isUnescapable } from './escape.ts';
 import type { Delimiters, Message } from './message.ts';
 import { parseMessage, segmentLines } from './parse.ts';
 import { type Place, placeOf } from './path.ts';
@@ -22,18 +22,13 @@ const refuse = (path: string): never => {
  */
 export function withValue(message: Message, path: string, value: string): Message {
   const { delimiters } = message;
-  const special = [delimiters.field, delimiters.component, delimiters.repetition, delimiters.subcomponent, '\r', '\n'];
-  if (delimiters.escape === '' && special.some((each) => each !== '' && value.includes(each))) {
-    throw new Refusal([problem('hl7v2-value-unencodable', { charset: message.charset }, path)]);
-  }
+  if (isUnescapable(value, delimiters)) throw new Refusal([problem('hl7v2-value-unencodable', { charset: message.charset }, path)]);
   return withText(message, path, escapeText(value, delimiters));
 }
 
 /** As withValue, of a whole field or repetition already written with its separators (`1^^^A^MR~2^^^B^PI`); line ends and field separators are refused. */
 export function withRaw(message: Message, path: string, text: string): Message {
-  return text.includes('\r') || text.includes('\n') || text.includes(message.delimiters.field)
-    ? refuse(path)
-    : withText(message, path, text);
+  return [...text].some((each) => isControl(each) || each === message.delimiters.field) ? refuse(path) : withText(message, path, text);
 }
 
 function withText(message: Message, path: string, text: string): Message {

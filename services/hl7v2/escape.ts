@@ -104,13 +104,16 @@ export function unknownEscapes(text: string, delimiters: Delimiters, charset: st
   return (all.at(-1) ?? '').includes(mark) ? [...unknown, ''] : unknown;
 }
 
-/** Returns `value` with every delimiter, and every line end, escaped, so that it stays one value where it is written. */
+/** Line ends would end the segment, VT and FS the frame, so all control characters but the tabulator are written by their number. */
+export const isControl = (character: string): boolean => character < ' ' && character !== '\t';
+
+/** Returns `value` with every delimiter and control character escaped, so that it stays one value where it is written. */
 export function escapeText(value: string, delimiters: Delimiters): string {
   const { escape: mark, field, component, repetition, subcomponent, truncation } = delimiters;
   let result = '';
   for (const character of value) {
-    if (character === '\r' || character === '\n') result += mark === '' ? ' ' : `${mark}X${character === '\r' ? '0D' : '0A'}${mark}`;
-    else if (mark === '') result += [field, component, repetition, subcomponent].includes(character) ? ' ' : character;
+    if (mark === '') result += isControl(character) || [field, component, repetition, subcomponent].includes(character) ? ' ' : character;
+    else if (isControl(character)) result += `${mark}X${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}${mark}`;
     else if (character === mark) result += `${mark}E${mark}`;
     else if (character === field) result += `${mark}F${mark}`;
     else if (character === component) result += `${mark}S${mark}`;
@@ -121,3 +124,7 @@ export function escapeText(value: string, delimiters: Delimiters): string {
   }
   return result;
 }
+
+/** True when `escapeText` would have to put a space in a character's place, because the message declares no escape character. */
+export const isUnescapable = (value: string, delimiters: Delimiters): boolean =>
+  delimiters.escape === '' && escapeText(value, delimiters) !== value;

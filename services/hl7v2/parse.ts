@@ -50,7 +50,8 @@ class ParsedMessage implements Message {
     if (this.#structure === undefined) {
       const sent = this.#msh.value(9, 1, 3) ?? '';
       const derived = messageStructure(this.type, this.event, this.version);
-      const own = isStructure(this.version, sent) || structureOf(this.version, derived) === undefined;
+      const isOdd = sent !== `${this.type}_${this.event}`; // otherwise it says no more than the event does
+      const own = (isOdd && isStructure(this.version, sent)) || structureOf(this.version, derived) === undefined;
       this.#structure = sent !== '' && own ? sent : derived;
     }
     return this.#structure;
@@ -92,6 +93,7 @@ function unwrap(bytes: Uint8Array): { body: Uint8Array; charset?: string } {
   const mark = MARKS.find(([prefix]) => prefix.every((byte, n) => bytes[n] === byte));
   if (mark) return { body: bytes.subarray(mark[0].length), charset: mark[1] };
   if (first === 0 && bytes[1] === 0x4d) return { body: bytes, charset: 'utf-16be' };
+  if (first === 0x4d && bytes[1] === 0) return { body: bytes, charset: 'utf-16le' };
   while (start < end && (bytes[start] === 0x0b || bytes[start] === 0x0d || bytes[start] === 0x0a || bytes[start] === 0x20)) start += 1;
   while (end > start && (bytes[end - 1] === 0x1c || (bytes[end - 1] === 0x0d && bytes[end - 2] === 0x1c))) end -= 1;
   return { body: bytes.subarray(start, end) };
@@ -124,7 +126,8 @@ function charsetFor(
 ): { charset?: string; declared: boolean; name: string } {
   if (options.charset !== undefined) {
     const charset = charsetOf(options.charset);
-    return { ...(charset === undefined ? {} : { charset }), declared: true, name: options.charset };
+    const known = charset === 'unicode' ? (marked ?? 'utf-8') : charset;
+    return { ...(known === undefined ? {} : { charset: known }), declared: true, name: options.charset };
   }
   if (marked !== undefined) return { charset: marked, declared: true, name: marked };
   const name = characterSetField(header);

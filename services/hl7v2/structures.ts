@@ -103,6 +103,9 @@ function eventTable(): ReadonlyMap<string, readonly string[]> {
   return table;
 }
 
+/** Before 2.3 each event has a structure of its own; since then table 0354 says which ones share one. */
+const FIRST_SHARED = DEFINED_VERSIONS.indexOf('2.3');
+
 /** Structures that stand for a message type when the event is missing or unknown. */
 const DEFAULTS: Readonly<Record<string, string>> = {
   ACK: 'ACK',
@@ -114,14 +117,15 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Returns the structure id of a message type and event in `version` ('ADT', 'A04', '2.5.1' -> 'ADT_A01'), by the version's own list
- * of structures, else table 0354 (https://terminology.hl7.org/CodeSystem-v2-0354.html); 'TYPE_EVENT' when nothing knows it.
+ * Returns the structure id of a message type and event in `version` ('ADT', 'A04', '2.5.1' -> 'ADT_A01'), by
+ * table 0354 (https://terminology.hl7.org/CodeSystem-v2-0354.html); 'TYPE_EVENT' when nothing knows it.
  */
 export function messageStructure(type: string, event: string, version: string): string {
   structures ??= byFirstWord(STRUCTURES, '\t');
   const v = versionIndex(version);
   const own = event === '' ? type : `${type}_${event}`;
-  const candidates = [own, ...(eventTable().get(`${type} ${event}`) ?? [])];
+  const shared = eventTable().get(`${type} ${event}`) ?? [];
+  const candidates = v < FIRST_SHARED ? [own, ...shared] : [...shared, own];
   for (const each of order(v)) {
     const there = candidates.find((id) => bodyIn(structures?.get(id) ?? '', each) !== '');
     if (there !== undefined) return there;
