@@ -35,8 +35,6 @@ export interface Parts {
   /** IANA zones: of CDM datetimes, and of local times in messages without offset. */
   readonly cdmTimezone: string;
   readonly sourceTimezone: string;
-  /** YYYY-MM-DD: where open observation periods end; today when undefined. */
-  readonly pullDate: string | undefined;
   readonly clock: () => Date;
 }
 
@@ -50,7 +48,8 @@ export interface Received {
 /** One resource to be written, or deleted, as its door wants it. */
 export interface Change {
   readonly resource: Resource & { readonly id: string };
-  readonly update: 'merge' | 'replace';
+  /** merge and replace as drafts have them; ensure: only where there is none yet. */
+  readonly update: 'merge' | 'replace' | 'ensure';
   readonly deletes: readonly string[];
   readonly spec: string;
   readonly messageId: number | undefined;
@@ -204,7 +203,7 @@ async function apply(parts: Parts, tx: Transaction, changes: readonly Change[]):
 
 function writeOf(parts: Parts, change: Change, current: CurrentResource | undefined): ResourceWrite {
   const before = current === undefined || current.deleted ? undefined : storedResource(current);
-  const resource = before && change.update === 'merge' ? mergedResource(before, change.resource, change.deletes) : change.resource;
+  const resource = before ? overStored(before, change) : change.resource;
   const faults = change.delete ? [] : validateResource(resource).filter((each) => !harmless([each]));
   if (faults.length > 0) throw new Refusal(faults);
   const rows = rowsOf(parts, resource);
@@ -219,10 +218,15 @@ function writeOf(parts: Parts, change: Change, current: CurrentResource | undefi
   };
 }
 
+function overStored(before: Change['resource'], { update, resource, deletes }: Change): Change['resource'] {
+  if (update === 'ensure') return before;
+  return update === 'merge' ? mergedResource(before, resource, deletes) : resource;
+}
+
 const rowsOf = (parts: Parts, resource: Resource): ResourceRows =>
   parts.maps.rows(resource, { vocabulary: parts.vocabulary, timezone: parts.cdmTimezone });
 
-function storedResource(current: CurrentResource): Resource {
+function storedResource(current: CurrentResource): Change['resource'] {
   const read = readJson(current.body);
   if (!read.ok) throw new Refusal(read.problems);
   return { ...read.value, resourceType: current.type, id: current.id };

@@ -1,4 +1,3 @@
-import { openDatabase } from '../database/connect.ts';
 import { createToken, revokeToken, tokens } from '../database/tokens.ts';
 import { problem, Refusal } from '../errors.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';

@@ -1,19 +1,19 @@
-import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { type FastifyError, type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import type { Logger } from 'pino';
-import { gravest, type Problem, problem, Refusal } from '../errors.ts';
-import { writeJson } from '../fhir/json.ts';
-import { operationOutcome } from '../fhir/outcome.ts';
+import { type Problem, problem, Refusal } from '../errors.ts';
 import type { Parts } from '../pipeline.ts';
 import { refusalOfCaller } from './access.ts';
 import { fhirRoutes } from './fhir.ts';
 import { hl7v2Routes } from './hl7v2.ts';
+import { sendProblems } from './problems.ts';
 import { statusRoutes } from './status.ts';
 
 export interface HttpSettings {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  readonly tls: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa?: Buffer } | undefined;
+  /** PEM texts. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string | undefined } | undefined;
   readonly maxBodyBytes: number;
   /** Undefined on loopback: whoever is on this machine may call. */
   readonly verifyToken: ((token: string) => Promise<boolean>) | undefined;
@@ -25,8 +25,6 @@ export interface HttpDoor {
   /** Stops taking requests, lets the running ones finish. */
   close(): Promise<void>;
 }
-
-export const FHIR_JSON = 'application/fhir+json; charset=utf-8';
 
 /** Opens the HTTP door: FHIR under /fhir/R4, HL7v2 at POST /hl7v2, /healthz and /readyz. Resolves when it listens. */
 export async function startHttp(settings: HttpSettings, parts: Parts, log: Logger): Promise<HttpDoor> {
@@ -57,17 +55,6 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
     url: `${settings.tls ? 'https' : 'http'}://${host}:${typeof address === 'object' && address !== null ? address.port : settings.port}`,
     close: () => door.close(),
   };
-}
-
-/** Answers with an OperationOutcome; the gravest problem decides the status. */
-export function sendProblems(reply: FastifyReply, problems: readonly Problem[]): FastifyReply {
-  const status = gravest(problems)?.status ?? 500;
-  if (status === 401) reply.header('www-authenticate', 'Bearer realm="polyseme"');
-  if (status === 503) reply.header('retry-after', '5');
-  return reply
-    .status(status)
-    .type(FHIR_JSON)
-    .send(writeJson(operationOutcome(problems)));
 }
 
 function serverOf(settings: HttpSettings): FastifyInstance {

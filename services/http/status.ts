@@ -14,7 +14,7 @@ export function statusRoutes(door: FastifyInstance, parts: Parts): void {
   door.get('/', async (_request, reply) => reply.type('text/plain; charset=utf-8').send(WELCOME));
   door.get('/healthz', async () => ({ status: 'ok' }));
   door.get('/readyz', async (_request, reply) => {
-    const counts = await counts(parts.database).catch(() => undefined);
-    return counts ? { status: 'ok', sources: counts } : reply.status(503).send({ status: 'database unreachable' });
+    const sources = await counts(parts.database).catch(() => undefined);
+    return sources ? { status: 'ok', sources } : reply.status(503).send({ status: 'database unreachable' });
   });
 }

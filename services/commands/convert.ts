@@ -1,0 +1,132 @@
+import { mkdirSync } from 'node:fs';
+import { Option } from 'commander';
+import type { Config } from '../config.ts';
+import { harmless, type Problem, problem, Refusal } from '../errors.ts';
+import { resourcesIn } from '../fhir/bundle.ts';
+import type { JsonObject, Resource } from '../fhir/resource.ts';
+import { validateResource } from '../fhir/validate.ts';
+import { parseMessage } from '../hl7v2/parse.ts';
+import type { Maps } from '../mapping/conversion.ts';
+import { loadMaps } from '../mapping/maps.ts';
+import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
+import { type ConvertFormat, writeOutputs } from './convert-output.ts';
+import { RowsOfRun } from './convert-rows.ts';
+import { filesOf, type Input, inputsOf } from './inputs.ts';
+import { plural, problemText, type Terminal } from './terminal.ts';
+import { vocabularyWithoutDatabase } from './vocabulary-folder.ts';
+
+const EXAMPLES = `
+  $ npx polyseme convert message.hl7 --to fhir                     one resource per line
+  $ npx polyseme convert 'in/**/*.hl7' --to omop --format csv --out rows/   one file per CDM table
+  $ cat bundle.json | npx polyseme convert - --to omop             from standard input
+`;
+const EXIT_CODES = ['0  every input was converted', '1  something was refused or parked; each is reported', '2  wrong call'];
+
+interface ConvertOptions {
+  readonly to: 'fhir' | 'omop';
+  readonly format: ConvertFormat;
+  readonly out: string;
+  readonly quiet?: boolean;
+}
+
+/** What became of the inputs: inputs = converted + notConverted, always. */
+interface Tally {
+  inputs: number;
+  converted: number;
+  notConverted: number;
+  outputs: number;
+  warnings: number;
+}
+
+/** convert: what files become, without a database; every input ends as output or as a reported problem. */
+export const convertCommand: CommandDefinition = (program, terminal, exit) => {
+  const command = program
+    .command('convert <file...>')
+    .description('turn HL7v2 or FHIR files into FHIR resources or OMOP rows; no database')
+    .addOption(new Option('--to <target>', 'what to make').choices(['fhir', 'omop']).default('fhir'))
+    .addOption(
+      new Option('--format <format>', 'csv and parquet are for omop').choices(['ndjson', 'json', 'csv', 'parquet']).default('ndjson'),
+    )
+    .option('--out <dir>', "a folder, or '-' for standard output", '-')
+    .option('--quiet', 'count warnings, do not print them');
+  withExamples(command, EXAMPLES, EXIT_CODES);
+  command.action(async (files: readonly string[], options: ConvertOptions) => {
+    const config = configOfProcess();
+    const maps = loadMaps(config.mappingsDir);
+    if (!maps.ok) throw new Refusal(maps.problems);
+    if (options.out === '-' && options.format === 'parquet') throw new Refusal([problem('output-needs-folder', { format: 'parquet' })]);
+    if (options.to === 'fhir' && (options.format === 'csv' || options.format === 'parquet'))
+      throw new Refusal([problem('output-is-nested', { format: options.format })]);
+    if (options.out !== '-') mkdirSync(options.out, { recursive: true });
+    const tally = await convertAll(filesOf(files), options, config, maps.value, terminal);
+    terminal.say(
+      `${plural(tally.inputs, 'input')}: ${tally.converted} converted into ${plural(tally.outputs, options.to === 'fhir' ? 'resource' : 'row')}, ` +
+        `${tally.notConverted} not converted and reported, ${plural(tally.warnings, 'warning')}.`,
+    );
+    exit(tally.notConverted === 0 ? 0 : 1);
+  });
+};
+
+async function convertAll(
+  files: readonly string[],
+  options: ConvertOptions,
+  config: Config,
+  maps: Maps,
+  terminal: Terminal,
+): Promise<Tally> {
+  const tally: Tally = { inputs: 0, converted: 0, notConverted: 0, outputs: 0, warnings: 0 };
+  const run = new RowsOfRun(maps, { vocabulary: await vocabularyWithoutDatabase(config), timezone: config.cdmTimezone });
+  const resources: Resource[] = [];
+  const report = (from: string, problems: readonly Problem[]) => {
+    tally.warnings += problems.filter((each) => harmless([each])).length;
+    const shown = problems.filter((each) => !options.quiet || !harmless([each]));
+    for (const each of shown) terminal.say(`${from}: ${problemText(each)}`);
+  };
+  for (const file of files) {
+    for await (const input of inputsOf(file)) {
+      const made = resourcesOf(input, maps, config);
+      report(input.from, made.problems);
+      // A warning beside inputs (a batch whose count is wrong) is a report, not an input of its own.
+      if (input.kind === 'problem' && harmless(input.problems)) continue;
+      tally.inputs += 1;
+      if (made.resources === undefined) tally.notConverted += 1;
+      else {
+        tally.converted += 1;
+        for (const resource of made.resources) options.to === 'omop' ? run.add(resource) : resources.push(resource);
+      }
+    }
+  }
+  const rows = run.numbered();
+  tally.outputs = resources.length + rows.length;
+  writeOutputs({ resources, rows }, options.format, options.out, terminal);
+  if (options.to === 'omop') terminal.say(run.summary(rows));
+  return tally;
+}
+
+interface Made {
+  readonly resources: readonly Resource[] | undefined;
+  readonly problems: readonly Problem[];
+}
+
+function resourcesOf(input: Input, maps: Maps, config: Config): Made {
+  if (input.kind === 'problem') return { resources: undefined, problems: input.problems };
+  if (input.kind === 'resource') return bundledResources(input.resource);
+  const parsed = parseMessage(input.bytes);
+  if (!parsed.ok) return { resources: undefined, problems: parsed.problems };
+  const conversion = maps.convert(parsed.value, { timezone: config.sourceTimezone });
+  const resources = conversion.drafts.map((draft) => draft.resource);
+  const invalid = resources.flatMap(validateResource).filter((each) => !harmless([each]));
+  const problems = [...parsed.problems, ...conversion.problems, ...invalid];
+  const stopped = conversion.rung === 'park-message' || conversion.rung === 'refuse' || invalid.length > 0;
+  return { resources: stopped ? undefined : resources, problems };
+}
+
+/** The resources of a Bundle, or the one resource; what is not valid FHIR is not converted. References by urn:uuid become Type/id. */
+function bundledResources(value: JsonObject): Made {
+  const problems = validateResource(value).filter((each) => !harmless([each]));
+  if (problems.length > 0) return { resources: undefined, problems };
+  const resources = resourcesIn(value);
+  return resources.ok
+    ? { resources: resources.value, problems: resources.problems }
+    : { resources: undefined, problems: resources.problems };
+}

@@ -1,0 +1,107 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import packageJson from '../../package.json' with { type: 'json' };
+import { openVocabulary } from '../../terminology/reader.ts';
+import type { Config } from '../config.ts';
+import { type CdmSource, writeCdmSource } from '../database/cdm-source.ts';
+import { type Database, openDatabase } from '../database/connect.ts';
+import type { EmbeddedDatabase, Log } from '../database/embedded/embedded.ts';
+import { keepEmbedded } from '../database/embedded/keep.ts';
+import { createJournal, type Journal } from '../database/journal.ts';
+import { migrate } from '../database/migrate.ts';
+import { Refusal } from '../errors.ts';
+import { loadMaps } from '../mapping/maps.ts';
+import type { Parts } from '../pipeline.ts';
+import { STARTER_FOLDER, vocabularyInto } from './vocabulary-load.ts';
+
+/** The database, started if need be, with its schema up to date. */
+export interface Store extends AsyncDisposable {
+  readonly database: Database;
+  /** postgres:// with its password: for this process and the person who owns the machine, not for logs. */
+  readonly url: string;
+  readonly embedded: EmbeddedDatabase | undefined;
+}
+
+/** Everything behind the doors. */
+export interface House extends Store {
+  readonly parts: Parts;
+}
+
+/** This software's version, as package.json has it. */
+export const VERSION = packageJson.version;
+
+const SILENT: Log = { info: () => {}, warn: () => {} };
+
+/** Opens the database of the settings: POLYSEME_DATABASE_URL, or the embedded one (shared with a running server). */
+export async function openStore(config: Config, log: Log = SILENT): Promise<Store> {
+  const embedded = config.databaseUrl === undefined ? await keepEmbedded({ ...embeddedOptions(config), log }) : undefined;
+  const url = embedded?.url ?? config.databaseUrl ?? '';
+  const database = openDatabase(url, { onSessionLost: () => log.warn({}, 'a database session was lost; it is replaced') });
+  const close = async () => {
+    await database.close();
+    await embedded?.stop();
+  };
+  try {
+    await database.assertDurable();
+    await migrate(url);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { database, url, embedded, [Symbol.asyncDispose]: close };
+}
+
+/** Opens the store, the vocabulary (the starter set when none was loaded) and the maps. */
+export async function openHouse(config: Config, log: Log = SILENT): Promise<House> {
+  const store = await openStore(config, log);
+  let journal: Journal | undefined;
+  const close = async () => {
+    await journal?.close();
+    await store[Symbol.asyncDispose]();
+  };
+  try {
+    const maps = loadMaps(config.mappingsDir);
+    if (!maps.ok) throw new Refusal(maps.problems);
+    const vocabulary = await activeVocabulary(config, store, log);
+    await writeCdmSource(store.database, cdmSource(config, new Date()));
+    journal = createJournal(store.database);
+    const { cdmTimezone, sourceTimezone } = config;
+    const parts = { database: store.database, journal, maps: maps.value, vocabulary, cdmTimezone, sourceTimezone, clock: () => new Date() };
+    return { ...store, parts, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Where `vocabulary load` puts index folders. */
+export const vocabularyFolder = (config: Config): string => join(config.dataDir, 'vocabulary');
+
+async function activeVocabulary(config: Config, store: Store, log: Log) {
+  const folder = vocabularyFolder(config);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (!existsSync(join(folder, 'active.json'))) {
+    log.info({ folder: STARTER_FOLDER }, 'loading the starter vocabulary');
+    await vocabularyInto(store.database, STARTER_FOLDER, folder);
+  }
+  return openVocabulary(folder);
+}
+
+const embeddedOptions = (config: Config) => ({ dataDir: config.dataDir, binDir: config.postgresBin, account: config.postgresAccount });
+
+/** YYYY-MM-DD: the setting, else today in the CDM's zone. */
+export const pullDate = (config: Config, now: Date): string =>
+  config.pullDate ?? new Intl.DateTimeFormat('sv-SE', { timeZone: config.cdmTimezone }).format(now);
+
+function cdmSource(config: Config, now: Date): CdmSource {
+  const date = pullDate(config, now);
+  return {
+    name: 'Polyseme',
+    abbreviation: 'Polyseme',
+    holder: 'the operator of this installation',
+    description: 'HL7v2 messages and FHIR R4 resources, kept as received and transformed as they arrive',
+    etlReference: `polyseme@${VERSION}`,
+    sourceReleaseDate: date,
+    cdmReleaseDate: date,
+  };
+}

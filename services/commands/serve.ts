@@ -1,0 +1,61 @@
+import { pino } from 'pino';
+import { Refusal } from '../errors.ts';
+import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
+import { openDoors, refusalsToBind } from './doors.ts';
+import { openHouse } from './house.ts';
+
+const EXAMPLES = `
+  $ npx polyseme serve                                                 HTTP on 127.0.0.1:8080, MLLP on 127.0.0.1:2575
+  $ POLYSEME_DATABASE_URL=postgres://… npx polyseme serve              on a PostgreSQL of yours
+  $ POLYSEME_HTTP_HOST=0.0.0.0 POLYSEME_TLS_CERT=tls.crt POLYSEME_TLS_KEY=tls.key npx polyseme serve
+
+Settings (environment; a secret may be given as NAME_FILE):
+  POLYSEME_DATABASE_URL       PostgreSQL 15 or newer; without it an embedded one in POLYSEME_DATA_DIR
+  POLYSEME_DATA_DIR           .polyseme
+  POLYSEME_HTTP_HOST, _PORT   127.0.0.1, 8080; any other host needs TLS and an access token
+  POLYSEME_MLLP_HOST, _PORT   127.0.0.1, 2575; any other host needs TLS
+  POLYSEME_TLS_CERT, _KEY     PEM files; POLYSEME_TLS_CLIENT_CA asks clients for certificates of this authority
+  POLYSEME_CDM_TIMEZONE       UTC: the zone of all CDM datetimes
+  POLYSEME_SOURCE_TIMEZONE    UTC: the zone of local times in messages that carry no offset
+  POLYSEME_MAPPINGS_DIR       the specs that came with Polyseme
+  POLYSEME_PULL_DATE          today: where open observation periods end
+  POLYSEME_MAX_MESSAGE_BYTES, POLYSEME_MAX_BODY_BYTES, POLYSEME_POSTGRES_BIN, POLYSEME_POSTGRES_ACCOUNT, POLYSEME_LOG_LEVEL
+`;
+
+/** serve: opens the doors and works until it is told to stop (Ctrl-C, SIGTERM); then answers what is open and ends. */
+export const serveCommand: CommandDefinition = (program, terminal, exit) => {
+  const command = program
+    .command('serve')
+    .description('take HL7v2 by MLLP and HTTP, FHIR by HTTP; keep, transform, answer')
+    .option('--insecure-bind', 'listen beyond this machine without TLS (something in front does it)');
+  withExamples(command, EXAMPLES, ['0  stopped as asked', '1  a setting, the database or an address did not allow it']);
+  command.action(async (options: { readonly insecureBind?: boolean }) => {
+    const config = configOfProcess();
+    const refusals = refusalsToBind(config, options.insecureBind === true);
+    if (refusals.length > 0) throw new Refusal(refusals);
+    const log = pino({ level: config.logLevel, base: null }, pino.destination({ fd: 2, sync: true }));
+    const stopped = untilStopped();
+    await using house = await openHouse(config, log);
+    await using doors = await openDoors(config, house, log);
+    terminal.say(`FHIR    ${doors.http.url}/fhir/R4/metadata`);
+    terminal.say(`HL7v2   ${doors.http.url}/hl7v2 (POST), MLLP ${config.mllp.host}:${doors.mllp.port}`);
+    terminal.say(`SQL     ${house.embedded ? 'npx polyseme psql' : 'POLYSEME_DATABASE_URL'} (schema cdm)`);
+    if (doors.newToken) terminal.say(`Token   ${doors.newToken}\n        shown only now; send it as "Authorization: Bearer TOKEN"`);
+    terminal.say(`Stop    Ctrl-C`);
+    await Promise.race([stopped, house.embedded?.exited ?? stopped]);
+    terminal.say('Stopping: answering what is open, finishing what is under way.');
+    exit(0);
+  });
+};
+
+/** Resolves at the first Ctrl-C or SIGTERM; a second one ends the process at once, which the journal survives. */
+function untilStopped(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        resolve();
+        process.once(signal, () => process.exit(130));
+      });
+    }
+  });
+}

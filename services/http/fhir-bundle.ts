@@ -1,0 +1,74 @@
+import { readResource } from '../database/resources.ts';
+import { searchResources } from '../database/search.ts';
+import { gravest, problem, Refusal } from '../errors.ts';
+import { type EntryAnswer, orderTransaction, searchsetBundle, transactionResponse } from '../fhir/bundle.ts';
+import { writeJson } from '../fhir/json.ts';
+import type { Resource } from '../fhir/resource.ts';
+import { parseSearch } from '../fhir/search-parse.ts';
+import { type AskedEntry, questionsOf, type Transaction } from '../fhir/transaction.ts';
+import { writeRequest } from '../pipeline/fhir-write.ts';
+import type { Parts } from '../pipeline.ts';
+import { entryOfRead, entryOfWritten, missing, resourceOf as resourceOfVersion } from './fhir-answers.ts';
+import { resourceOf } from './fhir-single.ts';
+
+/** transaction and batch (http://hl7.org/fhir/R4/http.html#transaction): returns the response bundle, or throws what refuses the whole. */
+export async function answerBundle(parts: Parts, bytes: Uint8Array, base: string): Promise<Resource> {
+  const asked = orderTransaction(resourceOf(bytes, 'Bundle'), { base });
+  if (!asked.ok) throw new Refusal(asked.problems);
+  const answers =
+    asked.value.kind === 'batch' ? await batchAnswers(parts, asked.value, base) : await transactionAnswers(parts, asked.value, bytes, base);
+  return transactionResponse(asked.value.kind, answers);
+}
+
+async function transactionAnswers(parts: Parts, asked: Transaction, content: Uint8Array, base: string): Promise<readonly EntryAnswer[]> {
+  const entry = { source: 'fhir', channel: 'fhir', content, controlId: undefined, messageType: 'transaction', patientKeys: [] } as const;
+  const written = asked.entries.some(({ method }) => method !== 'GET') ? await writeRequest(parts, { entry, asked, base }) : [];
+  const answers = written.map(entryOfWritten);
+  for (const each of asked.entries) if (each.method === 'GET') answers.push(await readAnswer(parts, each, base));
+  return answers;
+}
+
+/** Entries of a batch do not know of each other: each is a request, a transaction and a journal entry of its own. */
+async function batchAnswers(parts: Parts, asked: Transaction, base: string): Promise<readonly EntryAnswer[]> {
+  const answers: EntryAnswer[] = [];
+  for (const each of asked.entries) {
+    try {
+      if (each.problems.length > 0) throw new Refusal(each.problems);
+      answers.push(each.method === 'GET' ? await readAnswer(parts, each, base) : await writeAnswer(parts, each, base));
+    } catch (error) {
+      const problems =
+        error instanceof Refusal ? error.problems : [problem('internal', { reason: error instanceof Error ? error.name : 'unknown' })];
+      answers.push({ index: each.index, status: String(gravest(problems)?.status ?? 500), problems });
+    }
+  }
+  return answers;
+}
+
+async function writeAnswer(parts: Parts, asked: AskedEntry, base: string): Promise<EntryAnswer> {
+  const content = Buffer.from(asked.resource === undefined ? '' : writeJson(asked.resource));
+  const entry = {
+    source: 'fhir',
+    channel: 'fhir',
+    content,
+    controlId: undefined,
+    messageType: `${asked.method} ${asked.type}`,
+    patientKeys: [],
+  } as const;
+  const transaction = { kind: 'batch', entries: [asked], questions: questionsOf([asked], { base }) } as const;
+  const [written] = await writeRequest(parts, { entry, asked: transaction, base });
+  return written === undefined ? { index: asked.index, status: '204 No Content' } : entryOfWritten(written);
+}
+
+async function readAnswer(parts: Parts, asked: AskedEntry, base: string): Promise<EntryAnswer> {
+  if (asked.search === undefined) {
+    const reference = `${asked.type}/${asked.id ?? ''}`;
+    const found = await readResource(parts.database, asked.type, asked.id ?? '');
+    if (found === undefined || found.deleted) throw new Refusal([missing(found ? 'resource-deleted' : 'resource-not-found', reference)]);
+    return entryOfRead(asked.index, resourceOfVersion(found));
+  }
+  const query = parseSearch(asked.type, asked.search, { base });
+  if (!query.ok) throw new Refusal(query.problems);
+  const page = await searchResources(parts.database, query.value, { base });
+  const resources = page.resources.map(resourceOfVersion);
+  return entryOfRead(asked.index, searchsetBundle({ base, query: query.value, resources, total: page.total, next: page.nextPage }));
+}
