@@ -166,12 +166,14 @@ const changesOf = ({ drafts, problems, unmapped }: Conversion, messageId: number
 
 /**
  * Writes FHIR resources and their CDM rows, and the request itself into the journal, in one transaction. `plan` says what to write; it
- * runs inside the transaction and may run again. Throws Refusal when it is refused; that is in the journal then, and nothing else is.
+ * runs inside the transaction and may run again. Throws Refusal when it is refused; that is in the journal then, and nothing else is:
+ * unless `isFinal` says of its problems that it will be tried again.
  */
 export async function write(
   parts: Parts,
   entry: JournalEntry,
   plan: (tx: Transaction) => Promise<readonly Omit<Change, 'messageId'>[]>,
+  isFinal: (problems: readonly Problem[]) => boolean = () => true,
 ): Promise<readonly WriteOutcome[]> {
   try {
     return await parts.database.transaction(async (tx) => {
@@ -184,7 +186,8 @@ export async function write(
       );
     });
   } catch (error) {
-    if (error instanceof Refusal && !isTransient(error)) await recordSettled(parts.database, entry, 'refused', error.problems);
+    if (error instanceof Refusal && !isTransient(error) && isFinal(error.problems))
+      await recordSettled(parts.database, entry, 'refused', error.problems);
     throw error;
   }
 }

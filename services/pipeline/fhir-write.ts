@@ -3,7 +3,7 @@ import { lockConditions, matchingIds } from '../database/conditions.ts';
 import type { Transaction as DatabaseTransaction } from '../database/connect.ts';
 import type { JournalEntry } from '../database/journal-entry.ts';
 import { type ResourceId, readResources } from '../database/resources.ts';
-import { problem, Refusal } from '../errors.ts';
+import { type Problem, problem, Refusal } from '../errors.ts';
 import { isResourceType } from '../fhir/definitions.ts';
 import { references } from '../fhir/references.ts';
 import type { Resource } from '../fhir/resource.ts';
@@ -35,6 +35,8 @@ export interface WriteRequest {
   readonly base: string;
   /** Ids of created resources; random UUIDs when undefined. */
   readonly newId?: (resource: Resource) => string;
+  /** False for problems after which the request will be tried again: they are no refusal yet. Always true when undefined. */
+  readonly isFinal?: (problems: readonly Problem[]) => boolean;
 }
 
 /**
@@ -44,13 +46,14 @@ export interface WriteRequest {
 export async function writeRequest(parts: Parts, request: WriteRequest): Promise<readonly Written[]> {
   let entries: readonly TransactionEntry[] = [];
   let existing: ReadonlyMap<string, Written> = new Map();
-  const outcomes = await write(parts, request.entry, async (tx) => {
+  const plan = async (tx: DatabaseTransaction) => {
     entries = await resolvedEntries(tx, request);
     existing = await existingOnes(tx, entries);
     const changes = entries.flatMap(changeOf);
     await refuseMissing(tx, changes);
     return changes;
-  });
+  };
+  const outcomes = await write(parts, request.entry, plan, request.isFinal);
   const written = new Map(outcomes.map((outcome) => [`${outcome.type}/${outcome.id}`, outcome]));
   return entries.flatMap((entry) => {
     const outcome = entry.exists ? existing.get(`${entry.type}/${entry.id}`) : written.get(`${entry.type}/${entry.id}`);
