@@ -31,6 +31,7 @@ export interface BinariesFound {
  * a setting that does not work must be heard of, not passed over.
  */
 export function findBinaries(binDir?: string): BinariesFound {
+  if (binDir !== undefined) linkLibraries(dirname(binDir));
   const places = binDir === undefined ? [...systemPlaces(), ...npmPlace()] : [{ binDir, origin: 'setting' as const }];
   const usable: Binaries[] = [];
   const unusable: UnusableBinaries[] = [];
@@ -98,7 +99,7 @@ function linkLibraries(native: string): void {
   if (!Array.isArray(links)) return;
   for (const link of links as { source?: unknown; target?: unknown }[]) {
     if (typeof link.source !== 'string' || typeof link.target !== 'string') continue;
-    const target = join(native, '..', link.target);
+    const target = join(native, '..', link.target); // 'native/lib/libpq.so.5'
     if (existsSync(target) || basename(dirname(target)) !== 'lib') continue;
     try {
       symlinkSync(relative(dirname(target), join(native, '..', link.source)), target);
