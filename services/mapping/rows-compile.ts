@@ -253,7 +253,7 @@ class RowCompiler {
     if (appliers.size > 0 || (column.scope === 'resource' && tables.length === 1)) return;
     const choices = tables.flatMap(nameChoices);
     this.#fault('rows-unknown-column', column.at, {
-      table: tables.length === 1 ? (tables[0] ?? '') : 'No routed table',
+      table: tables.length === 1 ? (tables[0] ?? '') : 'An event table',
       name,
       nearest: didYouMean(name, choices),
     });
