@@ -9,7 +9,7 @@ import { clusterMajor, thisMachine } from './cluster.ts';
 import { type Folder, folderAt, readState, reasonOf } from './folder.ts';
 import { freePort } from './postmaster.ts';
 import { readPostmasterFile } from './postmaster-file.ts';
-import { runsCluster } from './processes.ts';
+import { hasProc, runsCluster } from './processes.ts';
 import { firstClosedProgram } from './reachable-binaries.ts';
 
 export interface Check {
@@ -70,7 +70,7 @@ function folderCheck(folder: Folder, account: Account | undefined): Check {
   if (!isRoot() && owner !== undefined && owner !== process.getuid?.()) {
     return bad(name, `the cluster in ${folder.cluster} belongs to user ${owner}`, take);
   }
-  const closed = account === undefined || process.platform === 'linux' ? undefined : firstClosed(account, place);
+  const closed = account === undefined || hasProc() ? undefined : firstClosed(account, place);
   if (closed !== undefined) {
     return bad(name, `${closed} is closed to account ${account?.name}`, 'export POLYSEME_DATA_DIR=/usr/local/var/polyseme');
   }

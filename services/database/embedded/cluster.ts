@@ -59,7 +59,7 @@ export async function createCluster(folder: Folder, programs: Programs): Promise
   const made = await runProgram(programs, 'initdb', draft, (data) => [
     ...['-D', data, '-U', SUPERUSER, '--auth', 'reject', '--encoding', 'UTF8', '--locale', 'C', '--data-checksums', '--no-instructions'],
   ]);
-  if (made.status !== 0) throw startFailed(folder, `initdb: ${lastLine(made.output)}`);
+  if (made.status !== 0) throw startFailed(folder, `initdb: ${causeIn(made.output)}`);
   writeConfiguration(draft, programs.account, {});
   writeFileSync(join(draft, 'local.conf'), '# PostgreSQL settings of your own; read last, at each start.\n', { mode: 0o600 });
   giveTo(programs.account, join(draft, 'local.conf'), folder);
@@ -87,7 +87,7 @@ export async function renewSecrets(folder: Folder, programs: Programs): Promise<
 async function singleUser(folder: Folder, programs: Programs, directory: string, statements: readonly string[]): Promise<void> {
   const args = (data: string) => ['--single', '-D', data, '-c', 'exit_on_error=true', 'postgres'];
   const ended = await runProgram(programs, 'postgres', directory, args, `${statements.join('\n')}\n`);
-  if (ended.status !== 0) throw startFailed(folder, `postgres --single: ${lastLine(ended.output)}`);
+  if (ended.status !== 0) throw startFailed(folder, `postgres --single: ${causeIn(ended.output)}`);
 }
 
 /** Writes postgresql.conf and pg_hba.conf for this machine; `settings` go on top, but not over what patients' data need. */
@@ -137,9 +137,10 @@ function giveTo(account: Account | undefined, path: string, folder: Folder): voi
 export const startFailed = (folder: Folder, reason: string): Refusal =>
   new Refusal([problem('database-start-failed', { folder: folder.path, reason })]);
 
-/** The line that says what went wrong: PostgreSQL's gravest one, else the last. */
-export function lastLine(output: string): string {
+/** The line that says what went wrong: the first grave one, because others follow from it, else the last of all. */
+export function causeIn(output: string): string {
   const lines = output.split('\n').filter((line) => line.trim() !== '');
-  const grave = lines.filter((line) => /\b(FATAL|PANIC|ERROR|error):/.test(line)).at(-1);
-  return (grave ?? lines.at(-1) ?? 'it ended without a word').slice(0, 400);
+  // Clients that knock too early leave grave lines too.
+  const grave = lines.filter((line) => /\b(FATAL|PANIC|ERROR|error):/.test(line) && !line.includes('the database system is'));
+  return (grave[0] ?? lines.at(-1) ?? 'it ended without a word').slice(0, 400);
 }

@@ -15,7 +15,7 @@ import { assertDurable } from './durability.ts';
 import { type Folder, openFolder, readSecrets, readState, writeState } from './folder.ts';
 import { type FolderLock, takeLock } from './folder-lock.ts';
 import { endSurvivors, endWithUs, type Postmaster, runningPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts';
-import { isAlive } from './processes.ts';
+import { hasProc, isAlive } from './processes.ts';
 import type { Programs } from './program.ts';
 import { reachableBinaries } from './reachable-binaries.ts';
 
@@ -212,7 +212,7 @@ function assertOwned(folder: Folder): void {
 
 /** Without /proc an account cannot be handed an opened directory: it must be able to walk there. */
 function assertWalkable(folder: Folder, programs: Programs): void {
-  if (programs.account === undefined || process.platform === 'linux') return;
+  if (programs.account === undefined || hasProc()) return;
   const closed = firstClosed(programs.account, folder.path);
   if (closed === undefined) return;
   const reason = `${closed} is closed to account ${programs.account.name}, which PostgreSQL runs under because it refuses root`;

@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, renameSync,
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { lastLine, startFailed } from './cluster.ts';
+import { causeIn, startFailed } from './cluster.ts';
 import { type Folder, keepOwner } from './folder.ts';
 import { readPostmasterFile } from './postmaster-file.ts';
 import { isAlive, processesIn, runsCluster, signal } from './processes.ts';
@@ -35,7 +35,7 @@ export async function startPostmaster(folder: Folder, programs: Programs, wanted
       survivorsEnded = true;
       await endSurvivors(folder);
     } else {
-      throw startFailed(folder, lastLine(outcome.output));
+      throw startFailed(folder, causeIn(outcome.output));
     }
   }
 }

@@ -1,6 +1,9 @@
 /** What the operating system says about processes: alive or not, and whether one of them is a PostgreSQL on a given cluster. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/** True where the operating system shows processes as files: Linux, unless somebody took /proc away. */
+export const hasProc = (): boolean => process.platform === 'linux' && existsSync('/proc/self/cwd');
 
 /** True while the process runs; one that ended and only waits to be collected by its parent counts as ended. */
 export function isAlive(pid: number): boolean {
@@ -24,7 +27,7 @@ export function isAlive(pid: number): boolean {
  */
 export function runsCluster(pid: number, cluster: string): 'yes' | 'no' | 'unknown' {
   if (!isAlive(pid)) return 'no';
-  if (process.platform === 'linux') {
+  if (hasProc()) {
     try {
       return readlinkSync(`/proc/${pid}/cwd`) === cluster ? 'yes' : 'no';
     } catch (error) {
@@ -39,7 +42,7 @@ export function runsCluster(pid: number, cluster: string): 'yes' | 'no' | 'unkno
 
 /** Returns the processes that work inside `cluster`, the postmaster's children included; empty where /proc is missing. */
 export function processesIn(cluster: string): number[] {
-  if (process.platform !== 'linux') return [];
+  if (!hasProc()) return [];
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)

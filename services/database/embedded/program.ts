@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { problem, Refusal } from '../../errors.ts';
 import type { Account } from './account.ts';
 import { reasonOf } from './folder.ts';
+import { hasProc } from './processes.ts';
 
 /** What every program of one cluster is started with. */
 export interface Programs {
@@ -34,7 +35,7 @@ export function startProgram(
   args: (data: string) => readonly string[],
   output: 'pipe' | number,
 ): ChildProcess {
-  const lent = programs.account !== undefined && process.platform === 'linux';
+  const lent = programs.account !== undefined && hasProc();
   const handle = lent ? openSync(directory, 'r') : undefined;
   try {
     return spawn(join(programs.binDir, name), args(lent ? '/proc/self/fd/3' : directory), {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { firstClosed } from '../../../services/database/embedded/account.ts';
 import { databaseChecks } from '../../../services/database/embedded/checks.ts';
 import { chooseBinaries } from '../../../services/database/embedded/choose.ts';
-import { lastLine } from '../../../services/database/embedded/cluster.ts';
+import { causeIn } from '../../../services/database/embedded/cluster.ts';
 import { parsePostmasterFile } from '../../../services/database/embedded/postmaster-file.ts';
 import { isAlive, runsCluster } from '../../../services/database/embedded/processes.ts';
 import { configuration, REQUIRED, tuning } from '../../../services/database/embedded/tuning.ts';
@@ -92,10 +92,10 @@ test('the way to a folder is closed where a mode says so', () => {
   expect(firstClosed(stranger, '/')).toBeUndefined();
 });
 
-test('of a program’s words the gravest line is told', () => {
-  expect(lastLine('LOG:  a\nFATAL:  b\nLOG:  c\n')).toBe('FATAL:  b');
-  expect(lastLine('a\nb\n')).toBe('b');
-  expect(lastLine('')).toBe('it ended without a word');
+test('of a program’s words the first grave line is told', () => {
+  expect(causeIn('LOG:  a\nFATAL:  b\nPANIC:  c\nLOG:  d\n')).toBe('FATAL:  b');
+  expect(causeIn('a\nb\n')).toBe('b');
+  expect(causeIn('')).toBe('it ended without a word');
 });
 
 describe('doctor', () => {
