@@ -209,6 +209,8 @@ export const ERRORS = {
   'output-needs-folder': row(400, 'AR', 'error', 'invalid', '{format} files cannot go to standard output.', 'Name a folder with --out DIR.'),
   'output-is-nested': row(400, 'AR', 'error', 'invalid', 'FHIR resources are nested: {format} cannot hold them.', 'Use --format ndjson or json, or --to omop.'),
   'import-without-id': row(422, 'AE', 'error', 'required', 'A resource to import has neither an id nor a fullUrl that gives one.', 'Give each resource an id, or POST it to the FHIR door, which makes one.'),
+  'explain-unknown-table': row(404, 'AR', 'error', 'not-found', 'No resource makes rows in a table called {table}.', 'Name a table of the CDM that events fill, such as measurement.'),
+  'explain-no-row': row(404, 'AR', 'error', 'not-found', '{table} has no row {id}.', 'Take the id from the first column of the table; "npx polyseme psql" opens a SQL shell.'),
   'route-not-found': row(404, 'AR', 'error', 'not-found', 'There is nothing at this address.', 'See /fhir/R4/metadata for what the FHIR door answers; HL7v2 goes to POST /hl7v2.'),
   'input-not-recognised': row(422, 'AR', 'error', 'structure', '{file} is neither HL7v2, nor a FHIR bundle or resource, nor NDJSON.', 'Give HL7v2 text that begins with MSH, FHS or BHS, or FHIR JSON.'),
   'file-unreadable': row(500, 'AR', 'fatal', 'not-found', '{file} cannot be read: {reason}.', 'Check the path and its permissions.'),

@@ -7,8 +7,11 @@ import type { ResourceRows, UnmappedCode } from '../omop/row.ts';
 /** One resource that a message asks for. */
 export interface Draft {
   readonly resource: Resource & { readonly id: string };
-  /** merge: elements that the message does not value keep what is stored; replace: the resource is the whole truth. */
-  readonly update: 'merge' | 'replace';
+  /**
+   * merge: elements that the message does not value keep what is stored; replace: the resource is the whole truth; ensure: only so that
+   * references have a target: what is stored stays as it is (a laboratory's idea of a stay must not overwrite the registration's).
+   */
+  readonly update: 'merge' | 'replace' | 'ensure';
   /** Top-level elements that the message deletes with `""`. */
   readonly deletes: readonly string[];
   /** id@version#digest of the map that made it. */
@@ -18,10 +21,17 @@ export interface Draft {
 /** How bad it got: what the acknowledgement derives from. */
 export type Rung = 'none' | 'drop' | 'default' | 'park-resource' | 'park-message' | 'refuse';
 
+/** A field with a value that no rule of the map reads and no `ignore` names: 'PID-12', and in how many segments of the message. */
+export interface UnreadField {
+  readonly path: string;
+  readonly count: number;
+}
+
 export interface Conversion {
   readonly drafts: readonly Draft[];
   readonly problems: readonly Problem[];
   readonly unmapped: readonly UnmappedCode[];
+  readonly unread: readonly UnreadField[];
   readonly rung: Rung;
   /** id@version#digest of the message map; '' when none takes the message (then `problems` says so and `rung` is park-message). */
   readonly spec: string;

@@ -55,7 +55,6 @@ export const DIAGNOSTICS = {
   'unknown-component': error('{type} has no component {name} in HL7 v{version}.', 'Check the number against the data type.'),
   'unknown-element': error('{type} has no element "{name}".', 'Use an element of the type.{nearest}'),
   'unknown-type': error('There is no type "{name}".', 'Use a type of the standard.{nearest}'),
-  'expression-constant': warning('The condition is always {value}.', 'Remove it or correct it.'),
   'unknown-param': error('There is no parameter "{name}".', 'Declare it under params.{nearest}'),
   'unknown-handle': error('No resource of this map is called "{name}".', 'Use a name under resources.{nearest}'),
   'handle-scope': error(
@@ -74,9 +73,65 @@ export const DIAGNOSTICS = {
   'rows-unknown-concept-table': error('There is no concept table "{name}".', 'Use a table of the folder "tables".{nearest}'),
   'rows-duplicate-code': error('The code "{code}" stands twice in this table.', 'Keep one of the two.'),
   'rows-duplicate-map': error('{type} is already taken by the map {other}.', 'Keep one row map for each resource type.'),
-  'rows-wrong-concept': error('Concept {concept_id} is not "{name}": {reason}.', 'Correct the id or the name; look it up in the loaded vocabulary.'),
+  'rows-wrong-concept': error(
+    'Concept {concept_id} is not "{name}": {reason}.',
+    'Correct the id or the name; look it up in the loaded vocabulary.',
+  ),
   'rows-case': error('Case "{name}" cannot be run: {reason}.', 'Correct the case.'),
   'rows-case-differs': error('Case "{name}": {reason}.', 'Correct the map, or the case if the map is right.'),
+
+  // --- specs
+  'spec-shape': error(
+    'This place has the wrong form: a map, a list or a text was expected.',
+    'Compare with a map of the same kind under mappings/.',
+  ),
+  'spec-header': error('The spec does not say its {name}.', 'A spec starts with map, version (1.0.0), source and target.'),
+  'spec-message': error('"{name}" is no message type and event.', 'Write it like ADT^A01, or ADT^* for every event.'),
+  'unknown-key': error('The key "{name}" has no meaning here.', 'Remove it or correct it.{nearest}'),
+  'unknown-word': error('"{name}" is no choice for {key}.', 'Choose one of: {words}.{nearest}'),
+  'unknown-map': error('There is no map "{name}".', 'Check "use" and the path under the folder of this map family.{nearest}'),
+  'map-version': error('"{name}" has version {found}, not {asked}.', 'Ask for the version that is there, or bring the other back.'),
+  'duplicate-map': error('{name} is already given by {other}.', 'Keep one of them.'),
+  'ignore-path': error('"{name}" is no path that can be ignored.', 'Write a segment (ZPD) or a field (PID-12).'),
+  'ignore-reason': error('Why {name} is ignored is not said.', 'Add because: …'),
+  'unknown-structure': error('{name} has no known message structure in HL7 v{version}.', 'Correct the message or the version.'),
+  'unknown-group': error(
+    '{structure} of HL7 v{version} has no group or segment "{name}" here.',
+    'Use a path of the message structure.{nearest}',
+  ),
+
+  // --- rules
+  'rule-shape': error(
+    'The rule has the wrong form.',
+    'A rule is a literal, an =expression, a nested map, a list of alternatives, a switch, or { from: … }.',
+  ),
+  'rule-too-deep': error('The rule nests too deeply.', 'No target is this deep: split it.'),
+  'not-an-expression': error('"{key}" needs an expression.', 'Start it with "=".'),
+  'switch-shape': error(
+    'A switch has a subject (=expression) and a list of cases, each with "is" or "else".',
+    'See "switch" in mappings/README.md.',
+  ),
+  'switch-without-else': error(
+    'The switch does not say what happens to other values.',
+    'End the cases with "- else: …" (for example else: { report: what-it-is }).',
+  ),
+  'literal-value': error('"{value}" is no {type}.', 'Write a value of that type, or start an expression with "=".'),
+  'literal-object': error(
+    '{type} has parts; one text cannot fill it.',
+    'Write a nested map, or an expression whose type can become {type}.',
+  ),
+  'binding-violated': error('"{value}" is not in the value set {set}, which {path} requires.', 'Use one of its codes.{nearest}'),
+  'choice-needs-type': error('{path} can have several types and the rule does not say which.', 'Name it: {path}: { {example}: … }.'),
+  'no-type-map': error(
+    'No datatype map makes {target} of {source}.',
+    'Write mappings/v2-to-fhir/types/{source}-to-{target}.yaml, or a nested map.',
+  ),
+  'required-element': error('{type} needs "{name}" and no rule gives it.', 'Add a rule for it.'),
+  'map-needs-from': error('"map" needs a text to look up.', 'Write { from: =PATH, map: NAME }.'),
+  'resource-without-key': error('The resource "{name}" has no key.', 'Say key: [ … ], from which its id is made.'),
+  'resource-without-type': error('The resource "{name}" has no type.', 'Say type: (a FHIR resource type), or use: (a resource map).'),
+  'handle-circle': error('The keys of {names} need each other.', 'Take one reference out of a key.'),
+  'template-in-literal': warning('This literal looks like an expression.', 'Start it with "=" if it is meant as one.'),
 } as const satisfies Record<string, DiagnosticRow>;
 
 export type DiagnosticCode = keyof typeof DIAGNOSTICS;

@@ -164,7 +164,9 @@ const hasAnchor = (value: unknown): boolean =>
 const hasTag = (value: unknown): boolean => typeof value === 'object' && value !== null && 'tag' in value && typeof value.tag === 'string';
 
 /** True when the scalar is an expression: it starts with `=`, quoted or not. A literal text that starts with `=` is written as `='=text'`. */
-export const isExpression = (node: SpecNode): node is ScalarNode => node.kind === 'scalar' && node.value.startsWith('=');
+export const isExpression = (node: SpecNode): node is ExpressionNode => node.kind === 'scalar' && node.value.startsWith('=');
+
+export type ExpressionNode = ScalarNode & { readonly value: `=${string}` };
 
 /** Returns the value under `key`, or undefined. */
 export function entryOf(node: SpecNode | undefined, key: string): MapEntry | undefined {

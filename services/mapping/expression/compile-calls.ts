@@ -111,7 +111,10 @@ function insideScope(scope: Scope, base: Compiled, name: string): Scope | undefi
 }
 
 function edgeOf(name: 'first' | 'last', base: Compiled): Compiled {
-  if (!base.type.many) return base;
+  if (!base.type.many) {
+    const { every: _, ...only } = base;
+    return only;
+  }
   const edge = (js: string): string => (name === 'first' ? `(${js})[0]` : `(${js}).at(-1)`);
   const type = { ...base.type, many: false };
   const text = base.text === undefined ? {} : { text: edge(base.text) };
@@ -138,21 +141,40 @@ function extensionOf(call: Call, base: Compiled, at: Compiling): Compiled {
 function withoutBase(call: Call, at: Compiling): Compiled {
   const [first, second, third] = call.args;
   if (call.name === 'authority') return { js: 'X.authority', type: system('string') };
+  if (call.name === 'words') return wordsOf(call, at);
   if (call.name === 'localUri') {
     const name = first === undefined ? undefined : asText(at.compile(first));
     if (name === undefined)
       return at.fault('function-arguments', call.offset, { name: call.name, expected: 'a text', signature: 'localUri(.1)' });
     return { js: `R.localUri(${name}, X)`, type: system('string') };
   }
-  if (call.name === 'ref') {
+  if (call.name === 'ref' || call.name === 'refs') {
+    const all = call.name === 'refs';
     const name = typeName(first);
     if (at.scope.handle === undefined) return at.fault('unknown-handle', call.offset, { name });
-    const found = at.scope.handle(name);
+    const found = at.scope.handle(name, all);
     if (typeof found !== 'string') return at.fault(found.code, first?.offset ?? call.offset, found.values);
+    if (all) return { js: found, type: { kind: 'fhir', name: 'Reference', many: true } };
     return { js: found, text: `R.refText(${found})`, type: { kind: 'fhir', name: 'Reference', many: false } };
   }
   if (first === undefined || second === undefined) return ANYTHING;
   return choiceOf(at.compile(first), at.compile(second), third === undefined ? undefined : at.compile(third), call, at);
+}
+
+/** `words(a, b, …)`: what is there, with spaces between. */
+function wordsOf(call: Call, at: Compiling): Compiled {
+  const values = call.args.map((arg) => at.compile(arg));
+  if (values.some((each) => each.type.kind === 'any')) return ANYTHING;
+  const texts = values.map((each) => asText(each));
+  const faulty = texts.indexOf(undefined);
+  if (faulty >= 0)
+    return at.fault('function-arguments', call.args[faulty]?.offset ?? call.offset, {
+      name: 'words',
+      expected: 'single texts',
+      signature: 'words(.6, .3, .2)',
+    });
+  const source = values.find((each) => each.source !== undefined)?.source;
+  return { js: `R.words([${texts.join(', ')}])`, type: system('string'), ...(source === undefined ? {} : { source }) };
 }
 
 /** `iif(condition, a, b)`. */

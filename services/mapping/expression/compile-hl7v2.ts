@@ -33,7 +33,7 @@ function relativePath(path: V2Path, scope: Hl7v2Scope, at: Compiling): Compiled 
     const hint = 'Write the whole path (PID-5.1); ".1" stands only inside where() and in datatype maps.';
     return at.fault('expression-type', path.offset, { reason: 'There is nothing here that ".1" could be a part of', hint });
   }
-  const datatype = partType(current.datatype, path, scope, at);
+  const datatype = partType(current.datatype, path, scope);
   if (datatype === undefined)
     return at.fault('unknown-component', path.offset, { type: current.datatype, name: path.parts.join('.'), version: scope.version });
   const numbers = path.parts.join(', ');
@@ -46,13 +46,13 @@ function absolutePath(path: V2Path, segment: string, scope: Hl7v2Scope, at: Comp
   if (found.many) return at.fault('expression-many', path.offset, { path: segment });
   const field = scope.field(segment, path.field);
   if (field === undefined) return at.fault('unknown-field', path.offset, { name: `${segment}-${path.field}`, version: scope.version });
-  scope.read(segment, path.field);
-  const datatype = partType(field.datatype, path, scope, at);
+  const datatype = partType(field.datatype, path, scope);
   if (datatype === undefined)
     return at.fault('unknown-component', path.offset, { type: field.datatype, name: path.parts.join('.'), version: scope.version });
   const many = path.repetition === '*' || (path.repetition === undefined && field.many);
   const s = found.js;
   const label = `${segment}-${path.field}${path.parts.map((part) => `.${part}`).join('')}`;
+  scope.read(segment, path.field, many || path.repetition !== undefined);
   const source = { segment: s, path: label, field: path.field };
   if (many) {
     const parts = path.parts.length === 0 ? '' : `, ${path.parts.join(', ')}`;
@@ -61,11 +61,21 @@ function absolutePath(path: V2Path, segment: string, scope: Hl7v2Scope, at: Comp
     return { js, text: `R.texts(${s}, ${path.field}${parts})`, type: v2(datatype, true), source };
   }
   const place = [path.field, path.repetition ?? 1, ...path.parts].join(', ');
-  return { js: `R.place(${s}, ${place})`, text: `${s}?.value(${place})`, type: v2(datatype, false), source };
+  const whole = path.parts.length === 0 && path.repetition === undefined;
+  const every = whole
+    ? {
+        every: {
+          js: `R.places(${s}, ${path.field})`,
+          text: `R.texts(${s}, ${path.field})`,
+          taken: () => scope.read(segment, path.field, true),
+        },
+      }
+    : {};
+  return { js: `R.place(${s}, ${place})`, text: `${s}?.value(${place})`, type: v2(datatype, false), source, ...every };
 }
 
 /** The data type at the end of the path; undefined when a part does not exist. A part of a primitive: older versions' ".1" is the value itself. */
-function partType(datatype: string, path: V2Path, scope: Hl7v2Scope, at: Compiling): string | undefined {
+function partType(datatype: string, path: V2Path, scope: Hl7v2Scope): string | undefined {
   let type = datatype;
   for (const part of path.parts) {
     if (type === 'varies') continue;
@@ -74,8 +84,26 @@ function partType(datatype: string, path: V2Path, scope: Hl7v2Scope, at: Compili
     if (component === undefined) return undefined;
     type = component.datatype;
   }
-  void at;
   return type;
+}
+
+/** `.1` after a value: a component of it. */
+export function partOf(base: Compiled, parts: readonly number[], offset: number, at: Compiling): Compiled {
+  if (base.type.kind === 'any') return base;
+  const { scope } = at;
+  if (scope.format !== 'hl7v2' || base.type.kind !== 'v2') {
+    return at.fault('expression-type', offset, { reason: 'Only HL7v2 values have numbered parts', hint: 'Use the name of the part.' });
+  }
+  const path: V2Path = { kind: 'v2', segment: undefined, occurrence: undefined, field: 0, repetition: undefined, parts, offset };
+  const datatype = partType(base.type.name, path, scope);
+  if (datatype === undefined)
+    return at.fault('unknown-component', offset, { type: base.type.name, name: parts.join('.'), version: scope.version });
+  const numbers = parts.join(', ');
+  const source = base.source === undefined ? {} : { source: base.source };
+  if (!base.type.many)
+    return { js: `R.sub(${base.js}, ${numbers})`, text: `R.part(${base.js}, ${numbers})`, type: v2(datatype, false), ...source };
+  const mapped = (name: string): string => `(${base.js}).map((p) => R.${name}(p, ${numbers})).filter((p) => p !== undefined)`;
+  return { js: mapped('sub'), text: mapped('part'), type: v2(datatype, true), ...source };
 }
 
 /** `.text()` and `.raw()`: a repetition as a whole. */

@@ -21,7 +21,7 @@ import { type Diagnostic, diagnostic } from '../diagnostics.ts';
 import type { ScalarNode } from '../read.ts';
 import { callOf } from './compile-calls.ts';
 import { memberOf, nameOf } from './compile-fhir.ts';
-import { segmentOf, v2PathOf } from './compile-hl7v2.ts';
+import { partOf, segmentOf, v2PathOf } from './compile-hl7v2.ts';
 import type { Compiling } from './compiling.ts';
 import { convertTo } from './convert.ts';
 import { parseExpression, positionIn } from './parse.ts';
@@ -66,6 +66,8 @@ function compileTree(tree: Expression, at: Compiling): Compiled {
       return at.scope.format === 'hl7v2' ? segmentOf(tree.name, tree.offset, at) : nameOf(tree.name, tree.offset, at);
     case 'member':
       return paramOf(tree, at) ?? memberOf(at.compile(tree.base), tree.name, tree.offset, at);
+    case 'part':
+      return partOf(at.compile(tree.base), tree.parts, tree.offset, at);
     case 'index':
       return indexOf(at.compile(tree.base), tree.index);
     case 'call':

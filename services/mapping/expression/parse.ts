@@ -152,6 +152,7 @@ class Parser {
 
   #member(base: Expression): Expression | SyntaxFault {
     const name = this.#next();
+    if (name.kind === 'number') return { kind: 'part', base, parts: name.value.split('.').map(Number), offset: name.offset };
     if (name.kind !== 'name') return { reason: 'after "." comes a name', offset: name.offset };
     if (!this.#accept('(')) return { kind: 'member', base, name: name.value, offset: name.offset };
     const args = this.#list();

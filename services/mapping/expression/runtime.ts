@@ -158,6 +158,8 @@ export const expressionRuntime = {
   orElse: <T>(list: readonly T[], other: readonly T[]): readonly T[] => (list.length > 0 ? list : other),
   plus: (a: string | undefined, b: string | undefined): string | undefined => (a === undefined || b === undefined ? undefined : a + b),
   join: (list: readonly string[], separator = ''): string | undefined => (list.length === 0 ? undefined : list.join(separator)),
+  words: (list: readonly (string | undefined)[]): string | undefined =>
+    blankAsNothing(list.filter((each) => each !== undefined && each.trim() !== '').join(' ')),
   distinct: (list: readonly string[]): string[] => [...new Set(list)],
   upper: (value: string | undefined): string | undefined => value?.toUpperCase(),
   lower: (value: string | undefined): string | undefined => value?.toLowerCase(),

@@ -24,6 +24,8 @@ export interface Compiled {
   readonly choices?: readonly string[];
   /** A text literal's value. */
   readonly literal?: string;
+  /** v2, a whole field that should not repeat: JavaScript of all repetitions that are there all the same. */
+  readonly every?: { readonly js: string; readonly text: string; taken(): void };
   /** v2: the first field it reads, for reports: JavaScript of the segment, and 'OBX-5'. */
   readonly source?: { readonly segment: string; readonly path: string; readonly field: number };
 }
@@ -41,8 +43,8 @@ export interface Hl7v2Scope extends CommonScope {
   segment(name: string, occurrence: number | undefined): { readonly js: string; readonly many: boolean } | ScopeFault;
   field(segment: string, field: number): { readonly datatype: string; readonly many: boolean } | undefined;
   component(datatype: string, component: number): { readonly datatype: string } | undefined;
-  /** Told of every field that is read, and called for whole segments with field 0. */
-  read(segment: string, field: number): void;
+  /** Told of every field that is read; `all` when every repetition is. */
+  read(segment: string, field: number, all: boolean): void;
   /** The Place that `.1` is relative to. */
   readonly current?: { readonly js: string; readonly datatype: string };
 }
@@ -70,8 +72,8 @@ export interface FhirScope extends CommonScope {
 }
 
 interface CommonScope {
-  /** JavaScript of a FHIR Reference (or undefined) to the resource of that name, for `ref(name)`. */
-  handle?(name: string): string | ScopeFault;
+  /** JavaScript of a FHIR Reference (or undefined) to the resource of that name, for `ref(name)`; of an array of them for `refs(name)`. */
+  handle?(name: string, all: boolean): string | ScopeFault;
   /** JavaScript of a declared parameter's text. */
   param?(name: string): string | ScopeFault;
 }

@@ -6,6 +6,7 @@ export type Expression =
   | V2Path
   | { readonly kind: 'name'; readonly name: string; readonly offset: number }
   | { readonly kind: 'member'; readonly base: Expression; readonly name: string; readonly offset: number }
+  | { readonly kind: 'part'; readonly base: Expression; readonly parts: readonly number[]; readonly offset: number }
   | { readonly kind: 'index'; readonly base: Expression; readonly index: number; readonly offset: number }
   | Call
   | { readonly kind: 'binary'; readonly op: BinaryOperator; readonly left: Expression; readonly right: Expression; readonly offset: number }

@@ -1,0 +1,103 @@
+/** Message maps made runnable: one module per map, HL7v2 version and message structure, compiled when first needed. */
+import { DEFINED_VERSIONS, nearestVersion } from '../hl7v2/definitions.ts';
+import type { Group } from '../hl7v2/message.ts';
+import { groupPaths, messageStructure, structureOf } from '../hl7v2/structures.ts';
+import type { Diagnostic } from './diagnostics.ts';
+import { digestOf, specLabel } from './digest.ts';
+import type { SpecFamily } from './families.ts';
+import type { MessageSpec } from './spec.ts';
+import { Build } from './to-fhir/build.ts';
+import { pathsOf, segmentNames } from './to-fhir/levels.ts';
+import { type ReadFields, writeModule } from './to-fhir/module.ts';
+import { type ResolvedMessage, resolveMessage } from './to-fhir/resolve.ts';
+import type { MessageRun } from './to-fhir/run.ts';
+import { mapRuntime } from './to-fhir/runtime.ts';
+
+export interface CompiledModule {
+  readonly ok: boolean;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly text: string;
+  readonly reads: ReadFields;
+  run(root: Group, X: MessageRun): void;
+}
+
+export class MessageMap {
+  readonly spec: MessageSpec;
+  /** id@version#digest. */
+  readonly label: string;
+  readonly digest: string;
+  readonly ignored: ReadonlySet<string>;
+  readonly #family: SpecFamily;
+  readonly #resolved: ResolvedMessage;
+  readonly #modules = new Map<string, CompiledModule>();
+  readonly #knownSegments = new Set<string>();
+  readonly #knownPaths = new Set<string>();
+
+  constructor(spec: MessageSpec, family: SpecFamily) {
+    this.spec = spec;
+    this.#family = family;
+    this.#resolved = resolveMessage(spec, family.resources);
+    const shared = [...family.types.values(), ...family.tables.values(), ...this.#resolved.used];
+    this.digest = digestOf([spec.root, ...new Set(shared.map((each) => each.root))]);
+    this.label = specLabel(spec.id, spec.version, this.digest);
+    this.ignored = new Set(spec.ignore.map((each) => each.path));
+    for (const name of this.#resolved.used.flatMap((each) => each.segments)) this.#knownSegments.add(name);
+    for (const { version, structure } of this.structures()) {
+      for (const name of segmentNames(structureOf(version, structure)?.children ?? [])) this.#knownSegments.add(name);
+      for (const path of pathsOf(version, structure)) this.#knownPaths.add(path);
+    }
+  }
+
+  get resolveDiagnostics(): readonly Diagnostic[] {
+    return this.#resolved.diagnostics;
+  }
+
+  /** True when the map takes this message type, event and version. */
+  takes(type: string, event: string, version: string): boolean {
+    const { messages, versions } = this.spec;
+    if (!versions.includes('*') && !versions.includes(version)) return false;
+    return messages.some(({ value }) => value === `${type}^${event}` || value === `${type}^*`);
+  }
+
+  /** Every version and structure the map says it is for: what the checker compiles. */
+  structures(): readonly { readonly version: string; readonly structure: string }[] {
+    const versions = this.spec.versions.includes('*') ? DEFINED_VERSIONS : this.spec.versions.map(nearestVersion);
+    const found = new Map<string, { version: string; structure: string }>();
+    for (const version of versions) {
+      for (const { value } of this.spec.messages) {
+        const [type = '', event = ''] = value.split('^');
+        const structure = messageStructure(type, event === '*' ? 'A01' : event, version);
+        if (structureOf(version, structure)?.children.length) found.set(`${version} ${structure}`, { version, structure });
+      }
+    }
+    return [...found.values()];
+  }
+
+  /** Returns the module for a version and structure; `ok` is false with diagnostics when the map does not fit it. */
+  module(version: string, structure: string): CompiledModule {
+    const key = `${version} ${structure}`;
+    const known = this.#modules.get(key);
+    if (known !== undefined) return known;
+    const made = this.#compile(version, structure);
+    if (groupPaths(version, structure).length > 0 || this.#modules.size < 64) this.#modules.set(key, made);
+    return made;
+  }
+
+  #compile(version: string, structure: string): CompiledModule {
+    const build = new Build(version, this.#family);
+    const written = writeModule({
+      spec: this.spec,
+      resources: this.#resolved.resources,
+      build,
+      structure,
+      knownSegments: this.#knownSegments,
+      knownPaths: this.#knownPaths,
+    });
+    const diagnostics = [...this.#resolved.diagnostics, ...build.diagnostics];
+    const { text, reads } = written;
+    if (diagnostics.some((each) => each.severity === 'error')) return { ok: false, diagnostics, text, reads, run: () => undefined };
+    const made: unknown = new Function('R', 'K', text)(mapRuntime, build.constants);
+    const run = typeof made === 'function' ? (root: Group, X: MessageRun): void => void made(root, X) : (): void => undefined;
+    return { ok: true, diagnostics, text, reads, run };
+  }
+}

@@ -1,0 +1,121 @@
+/** The published maps of a folder, compiled: what the pipeline calls. */
+
+import { type Problem, problem, type Result } from '../errors.ts';
+import type { Resource } from '../fhir/resource.ts';
+import type { Message } from '../hl7v2/message.ts';
+import type { ResourceRows } from '../omop/row.ts';
+import { type CompiledModule, MessageMap } from './compiled.ts';
+import type { Conversion, ConvertContext, Maps, RowContext } from './conversion.ts';
+import type { Diagnostic } from './diagnostics.ts';
+import { offsetOf } from './expression/times.ts';
+import { familiesOf } from './families.ts';
+import { type SpecFile, specFiles } from './files.ts';
+import { compileRowMaps, type RowMaps } from './rows-maps.ts';
+import { MessageRun } from './to-fhir/run.ts';
+import { type FieldMasks, unreadFields } from './unread.ts';
+
+export interface LoadedMaps extends Maps {
+  readonly messageMaps: readonly MessageMap[];
+  readonly rowMaps: RowMaps;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Returns the maps below `dir`, compiled; fails with a problem per diagnostic when a spec has an error. */
+export function loadMaps(dir: string): Result<LoadedMaps> {
+  const files = specFiles(dir);
+  if (files.length === 0) return { ok: false, problems: [problem('mapping-folder-empty', { folder: dir }, dir)] };
+  const maps = mapsOf(files);
+  const errors = maps.diagnostics.filter((each) => each.severity === 'error');
+  if (errors.length > 0) return { ok: false, problems: errors.map(problemOf) };
+  return { ok: true, value: maps, problems: [] };
+}
+
+const problemOf = (each: Diagnostic): Problem =>
+  problem('mapping-spec-invalid', { text: `${each.code}: ${each.text} ${each.cure}` }, `${each.file}:${each.line}:${each.column}`);
+
+/** Returns the maps of spec files whatever is wrong with them; `diagnostics` tells. */
+export function mapsOf(files: readonly SpecFile[]): LoadedMaps {
+  const { families, diagnostics } = familiesOf(files);
+  const rowMaps = compileRowMaps(files.filter((each) => !each.isCases).map((each) => each.read));
+  const messageMaps = [...families.values()].flatMap((family) => family.messages.map((spec) => new MessageMap(spec, family)));
+  const runner = new Runner(messageMaps);
+  return {
+    messageMaps,
+    rowMaps,
+    diagnostics: [...diagnostics, ...messageMaps.flatMap((each) => each.resolveDiagnostics), ...rowMaps.diagnostics],
+    convert: (message: Message, context: ConvertContext): Conversion => runner.convert(message, context),
+    rows: (resource: Resource, context: RowContext): ResourceRows => rowMaps.rows(resource, context),
+  };
+}
+
+class Runner {
+  readonly #maps: readonly MessageMap[];
+  readonly #masks = new Map<CompiledModule, FieldMasks>();
+
+  constructor(maps: readonly MessageMap[]) {
+    this.#maps = maps;
+  }
+
+  convert(message: Message, context: ConvertContext): Conversion {
+    const { type, event, definitionsVersion: version, structure } = message;
+    const map = this.#maps.find((each) => each.takes(type, event, version));
+    if (map === undefined) return nothing('', problem('mapping-no-map', { message: `${type}^${event}`.slice(0, 20) }, 'MSH-9'));
+    const module = map.module(version, structure);
+    if (!module.ok) {
+      const reason = module.diagnostics.find((each) => each.severity === 'error')?.code ?? '';
+      return nothing(
+        map.label,
+        problem('mapping-spec-broken', { spec: map.label, structure: structure.slice(0, 20), version, reason }, 'MSH-9'),
+      );
+    }
+    const msh = message.segments[0];
+    const authority = context.authority ?? msh?.value(4) ?? msh?.value(4, 1, 2) ?? msh?.value(3) ?? msh?.value(3, 1, 2);
+    if (authority === undefined) return nothing(map.label, problem('mapping-no-authority', {}, 'MSH-4'));
+    const run = new MessageRun({
+      authority,
+      timezone: timezoneOf(map, context),
+      messageOffset: offsetOf(msh?.value(7)),
+      params: paramsOf(map),
+      spec: map.label,
+      segments: message.segments.length,
+    });
+    module.run(message.root, run);
+    const drafts = run.drafts();
+    const unread = unreadFields(message, { reads: module.reads, ignored: map.ignored }, run.seen, this.#masksOf(module));
+    return { drafts, problems: run.problems, unmapped: run.unmapped, unread, rung: run.rung, spec: map.label };
+  }
+
+  #masksOf(module: CompiledModule): FieldMasks {
+    let masks = this.#masks.get(module);
+    if (masks === undefined) {
+      masks = new Map();
+      this.#masks.set(module, masks);
+    }
+    return masks;
+  }
+}
+
+const nothing = (spec: string, why: Problem): Conversion => ({
+  drafts: [],
+  problems: [why],
+  unmapped: [],
+  unread: [],
+  rung: 'park-message',
+  spec,
+});
+
+function timezoneOf(map: MessageMap, context: ConvertContext): string {
+  for (const { type, value } of map.spec.params.values()) if (type === 'timezone' && value !== undefined) return value;
+  return context.timezone;
+}
+
+const paramCache = new WeakMap<MessageMap, ReadonlyMap<string, string>>();
+
+function paramsOf(map: MessageMap): ReadonlyMap<string, string> {
+  let params = paramCache.get(map);
+  if (params === undefined) {
+    params = new Map([...map.spec.params].flatMap(([name, { value }]) => (value === undefined ? [] : [[name, value] as const])));
+    paramCache.set(map, params);
+  }
+  return params;
+}

@@ -1,0 +1,111 @@
+/** What is shared while one module (one message map for one version and structure) is written. */
+import type { CodeSet } from '../../fhir/definitions.ts';
+import { type Diagnostic, type DiagnosticCode, diagnostic, didYouMean, type Position } from '../diagnostics.ts';
+import type { Hl7v2Scope } from '../expression/scope.ts';
+import type { ScalarNode } from '../read.ts';
+import type { TableSpec, TypeSpec } from '../spec.ts';
+import { componentPart, fieldPart, SUCCESSORS } from './definitions.ts';
+
+/** All specs of one family, found by name. */
+export interface Family {
+  /** Types by 'XPN HumanName'. */
+  readonly types: ReadonlyMap<string, TypeSpec>;
+  /** Concept maps by path without extension ('tables/0001-administrative-sex'). */
+  readonly tables: ReadonlyMap<string, TableSpec>;
+}
+
+/** Values the module gets beside its text: concept maps and code sets. */
+export type Constant = TableSpec | CodeSet;
+
+export class Build {
+  readonly version: string;
+  readonly family: Family;
+  readonly diagnostics: Diagnostic[] = [];
+  readonly functions: string[] = [];
+  readonly constants: Constant[] = [];
+  readonly #typeFunctions = new Map<TypeSpec, Map<string, string>>();
+  #names = 0;
+
+  constructor(version: string, family: Family) {
+    this.version = version;
+    this.family = family;
+  }
+
+  fault(code: DiagnosticCode, at: Position, values: Readonly<Record<string, string | number>> = {}): void {
+    this.diagnostics.push(diagnostic(code, at, values));
+  }
+
+  /** A JavaScript name not used before in the module. */
+  fresh(prefix: string): string {
+    this.#names += 1;
+    return `${prefix}${this.#names}`;
+  }
+
+  /** JavaScript of a constant that is handed to the module. */
+  constant(value: Constant): string {
+    const at = this.constants.indexOf(value);
+    return `K[${at >= 0 ? at : this.constants.push(value) - 1}]`;
+  }
+
+  /** Returns the concept map a rule names: a short name under `use`, or a path. */
+  table(node: ScalarNode, use: ReadonlyMap<string, ScalarNode>): TableSpec | undefined {
+    const asked = use.get(node.value)?.value ?? node.value;
+    const [path = '', version] = asked.split('@');
+    const found = this.family.tables.get(path);
+    if (found === undefined) {
+      this.fault('unknown-map', node.at, { name: asked, nearest: didYouMean(asked, [...use.keys(), ...this.family.tables.keys()]) });
+    } else if (version !== undefined && version !== found.version) {
+      this.fault('map-version', node.at, { name: path, found: found.version, asked: version });
+    }
+    return found;
+  }
+
+  /** Returns the datatype map from `source` (or a datatype that followed it) to `target`. */
+  typeSpec(source: string, target: string): TypeSpec | undefined {
+    for (let type: string | undefined = source, steps = 0; type !== undefined && steps < 4; type = SUCCESSORS[type], steps++) {
+      const found = this.family.types.get(`${type} ${target}`);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /**
+   * Returns the name of the function that applies a datatype map to a place of type `source`; `write` writes its body the first time.
+   * The name is known before the body, so that datatypes may hold each other.
+   */
+  typeFunction(spec: TypeSpec, source: string, write: (scope: Hl7v2Scope) => string): string {
+    let bySource = this.#typeFunctions.get(spec);
+    if (bySource === undefined) {
+      bySource = new Map();
+      this.#typeFunctions.set(spec, bySource);
+    }
+    const known = bySource.get(source);
+    if (known !== undefined) return known;
+    const name = this.fresh('t');
+    bySource.set(source, name);
+    this.functions.push(`function ${name}(p, X) {\n${write(placeScope(this.version, source, spec.sourceTypes))}\n}`);
+    return name;
+  }
+}
+
+/** The scope of a datatype map: paths are relative to the place `p`; segments cannot be seen. */
+function placeScope(version: string, datatype: string, writtenFor: readonly string[]): Hl7v2Scope {
+  // Paths are checked against what arrives, and against what the map says it is for: what arrives may be an older, shorter type.
+  const component: Hl7v2Scope['component'] = (type, n) => {
+    const candidates = type === datatype ? [type, ...writtenFor] : [type];
+    for (const each of candidates) {
+      const found = componentPart(version, each, n);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  return {
+    format: 'hl7v2',
+    version,
+    segment: (name) => ({ code: 'unknown-segment', values: { name } }),
+    field: (segment, field) => fieldPart(version, segment, field),
+    component,
+    read: () => undefined,
+    current: { js: 'p', datatype },
+  };
+}

@@ -1,0 +1,231 @@
+/**
+ * Rules to JavaScript statements. Each rule writes statements that set one variable: to a value, to a non-empty array where the element
+ * repeats, or leave it undefined. A failed conversion is handled by the nearest rule around it that says onError, else by itself.
+ */
+import { didYouMean } from '../diagnostics.ts';
+import { compileExpression } from '../expression/compile.ts';
+import type { Compiled, Hl7v2Scope } from '../expression/scope.ts';
+import { asCondition, asText } from '../expression/typed.ts';
+import type { ScalarNode } from '../read.ts';
+import { isConstant, type Rule, type RuleEntry, type RungName } from '../rules.ts';
+import type { TypeSpec } from '../spec.ts';
+import type { Build } from './build.ts';
+import { literalOf } from './literals.ts';
+import { writeLookup } from './lookups.ts';
+import { writeObject } from './objects.ts';
+import { afterValue, compiled, type Loop, listJs, type Place, pick, type Writers } from './place.ts';
+import { chosen, type Target } from './target.ts';
+import { assign } from './values.ts';
+
+/** The writers of rules and datatype bodies, for whoever starts a place. */
+export const WRITERS: Writers = {
+  rule: (rule, target, out, place) => writeRule(rule, target, out, place),
+  typeBody: (spec, scope, build) => writeTypeBody(spec, scope, build),
+};
+
+function writeRule(rule: Rule, target: Target, out: string, place: Place): string {
+  const { options } = rule;
+  const guards = options.onError !== undefined;
+  const inner: Place = { ...place, guarded: place.guarded || guards };
+  let body = options.each === undefined ? writeForm(rule, target, out, inner) : writeEach(rule, options.each, target, out, inner);
+  if (guards) body = guarded(body, options.onError ?? 'drop', target, out, place);
+  if (options.report !== undefined) {
+    body = `${body}\nX.reported(${JSON.stringify(options.report.value)}, ${JSON.stringify(target.path)});`;
+  }
+  if (options.when !== undefined) {
+    const when = compiled(options.when, place);
+    body = `if (${when === undefined ? 'false' : `R.quiet(${asCondition(when)}, X)`}) {\n${body}\n}`;
+  }
+  if (options.default !== undefined) body = `${body}\nif (${out} === undefined) {\n${writeRule(options.default, target, out, place)}\n}`;
+  if (options.require === true) body = `${body}\nif (${out} === undefined) X.lacks(${JSON.stringify(target.path)}, true);`;
+  return body;
+}
+
+/** What failed inside is held back and handled here; what an outer rule holds is kept for it. */
+function guarded(body: string, onError: RungName | Rule, target: Target, out: string, place: Place): string {
+  const held = place.build.fresh('h');
+  const rung = typeof onError === 'string' ? onError : 'drop';
+  const instead = typeof onError === 'string' ? '' : `\n${writeRule(onError, target, out, place)}`;
+  return `const ${held} = X.held; X.held = undefined;\n${body}\nif (X.held !== undefined) { X.release(${JSON.stringify(rung)}); ${out} = undefined;${instead} }\nX.held = ${held};`;
+}
+
+function writeForm(rule: Rule, target: Target, out: string, place: Place): string {
+  switch (rule.kind) {
+    case 'literal':
+      return writeLiteral(rule.node, target, out, place);
+    case 'expression':
+      return rule.options.map === undefined
+        ? writeExpression(rule, target, out, place)
+        : writeLookup(rule, rule.options.map, target, out, place);
+    case 'object':
+      return target.choice === undefined
+        ? writeObjectRule(rule.entries, target, out, place)
+        : writeChoice(rule.entries, target, out, place);
+    case 'alternatives':
+      return rule.items
+        .map((item, i) =>
+          i === 0 ? writeRule(item, target, out, place) : `if (${out} === undefined) {\n${writeRule(item, target, out, place)}\n}`,
+        )
+        .join('\n');
+    case 'all':
+      return writeAll(rule.items, target, out, place);
+    case 'switch':
+      return writeSwitch(rule, target, out, place);
+  }
+}
+
+const wrapped = (js: string, target: Target): string => (target.many ? `[${js}]` : js);
+
+function writeLiteral(node: ScalarNode, target: Target, out: string, place: Place): string {
+  if (node.value === '' && !node.quoted) return '';
+  if (target.choice !== undefined) return choiceFault(target, node.at, place);
+  const js = literalOf(node, target, place.build);
+  return js === undefined ? '' : `${out} = ${wrapped(js, target)};`;
+}
+
+function choiceFault(target: Target, at: ScalarNode['at'], place: Place): string {
+  place.build.fault('choice-needs-type', at, { path: target.path, example: target.choice?.types[0] ?? 'string' });
+  return '';
+}
+
+type ExpressionRule = Extract<Rule, { kind: 'expression' }>;
+
+function writeExpression(rule: ExpressionRule, target: Target, out: string, place: Place): string {
+  if (target.choice !== undefined) return choiceFault(target, rule.at, place);
+  const value = compiled(rule.node, place);
+  if (value === undefined) return '';
+  const picked = pick(value, rule, target, place);
+  if (picked === undefined) return '';
+  const assigned = assign(picked, target, place.build, rule.at, place.write.typeBody);
+  if (assigned === undefined) return '';
+  const set = assigned.many
+    ? `${out} = R.some(${assigned.js});`
+    : target.many
+      ? `${out} = R.oneOf(${assigned.js});`
+      : `${out} = ${assigned.js};`;
+  return set + writeFilling(rule, target, out, place) + afterValue(value, assigned.fallible, out, place);
+}
+
+/** `with`: constants for parts that the datatype map left empty. */
+function writeFilling(rule: Rule, target: Target, out: string, place: Place): string {
+  const entries = rule.options.with;
+  if (entries === undefined) return '';
+  const filling = place.build.fresh('o');
+  for (const each of entries) if (!isConstant(each.rule)) place.build.fault('rule-shape', each.at);
+  return `\n{ let ${filling};\n${writeObject(entries, target.type, filling, target.path, { ...place, deletes: undefined }, true)}\nR.fill(${out}, ${filling}); }`;
+}
+
+function writeObjectRule(entries: readonly RuleEntry[], target: Target, out: string, place: Place): string {
+  const name = place.build.fresh('o');
+  const deeper: Place = { ...place, deletes: undefined };
+  return `let ${name};\n${writeObject(entries, target.type, name, target.path, deeper)}\nif (${name} !== undefined) ${out} = ${wrapped(name, target)};`;
+}
+
+/** Keys of a choice's object are type names: the first that is there wins. */
+function writeChoice(entries: readonly RuleEntry[], target: Target, out: string, place: Place): string {
+  const { choice } = target;
+  if (choice === undefined) return '';
+  const lines: string[] = [];
+  for (const entry of entries) {
+    if (!choice.types.includes(entry.name)) {
+      place.build.fault('unknown-type', entry.at, { name: entry.name, nearest: didYouMean(entry.name, choice.types) });
+      continue;
+    }
+    const property = `${choice.element}${entry.name.charAt(0).toUpperCase()}${entry.name.slice(1)}`;
+    const body = writeRule(entry.rule, chosen(target, entry.name), out, place);
+    lines.push(`if (${out} === undefined) {\n${body}\nif (${out} !== undefined) ${choice.nameVar} = ${JSON.stringify(property)};\n}`);
+  }
+  return lines.join('\n');
+}
+
+function writeAll(items: readonly Rule[], target: Target, out: string, place: Place): string {
+  const list = place.build.fresh('l');
+  const lines = items.map((item) => {
+    const name = place.build.fresh('v');
+    return `let ${name};\n${writeRule(item, target, name, place)}\nR.push(${list}, ${name});`;
+  });
+  return `const ${list} = [];\n${lines.join('\n')}\n${out} = ${target.many ? `R.some(${list})` : `${list}[0]`};`;
+}
+
+function writeSwitch(rule: Extract<Rule, { kind: 'switch' }>, target: Target, out: string, place: Place): string {
+  const subject = compiled(rule.subject, place);
+  const picked = subject === undefined ? undefined : pick(subject, rule, { ...target, many: false }, place);
+  const text = picked === undefined ? undefined : asText(picked);
+  if (text === undefined) {
+    if (picked !== undefined)
+      place.build.fault('expression-type', rule.subject.at, { reason: 'A switch needs text', hint: 'Choose a part that is text.' });
+    return '';
+  }
+  const seen = new Set<string>();
+  const cases = rule.cases.map((each) => {
+    const labels = each.is?.map((node) => `case ${JSON.stringify(node.value)}:`).join(' ') ?? 'default:';
+    for (const node of each.is ?? []) {
+      if (seen.has(node.value)) place.build.fault('yaml-duplicate-key', node.at, { name: node.value });
+      seen.add(node.value);
+    }
+    const inner = narrowed(place, subject, each.is);
+    return `${labels} {\n${writeRule(each.rule, target, out, inner)}\nbreak;\n}`;
+  });
+  return `switch (R.quiet(${text}, X)) {\n${cases.join('\n')}\n}`;
+}
+
+/** Inside a case of `switch: =OBX-2`, OBX-5 has the datatype that the case names. */
+function narrowed(place: Place, subject: Compiled | undefined, is: readonly ScalarNode[] | undefined): Place {
+  const datatype = is?.[0]?.value;
+  if (subject?.source?.path !== 'OBX-2' || datatype === undefined) return place;
+  const { scope } = place;
+  const field: Hl7v2Scope['field'] = (segment, n) => {
+    const found = scope.field(segment, n);
+    return segment === 'OBX' && n === 5 && found !== undefined ? { ...found, datatype } : found;
+  };
+  return { ...place, scope: { ...scope, field } };
+}
+
+function writeEach(rule: Rule, each: ScalarNode, target: Target, out: string, place: Place): string {
+  const loop = place.loop?.(each);
+  if (loop === undefined) {
+    if (place.loop === undefined) place.build.fault('rule-shape', each.at);
+    return '';
+  }
+  const list = place.build.fresh('l');
+  const name = place.build.fresh('v');
+  const inner = writeForm(rule, target, name, { ...place, scope: loop.scope });
+  return `const ${list} = [];\n${loop.before()}\nlet ${name};\n${inner}\nR.push(${list}, ${name});\n${loop.after}\n${out} = ${target.many ? `R.some(${list})` : `${list}[0]`};`;
+}
+
+/** The body of a datatype map: a function of the place `p`. */
+function writeTypeBody(spec: TypeSpec, scope: Hl7v2Scope, build: Build): string {
+  const place: Place = { build, scope, use: spec.use, guarded: false, loop: placeLoop(build, scope), write: WRITERS, deletes: undefined };
+  const target: Target = {
+    path: spec.targetType,
+    type: spec.targetType,
+    many: false,
+    required: false,
+    binding: undefined,
+    choice: undefined,
+  };
+  return `let out;\n${writeRule(spec.rule, target, 'out', place)}\nreturn out;`;
+}
+
+/** `each: =EXPRESSION` runs over values: inside, `.1` is a part of one. */
+export function placeLoop(build: Build, scope: Hl7v2Scope): (each: ScalarNode) => Loop | undefined {
+  return (each) => {
+    const result = compileExpression(each, scope);
+    if (!result.ok) {
+      build.diagnostics.push(...result.diagnostics);
+      return undefined;
+    }
+    const { value } = result;
+    if (value.type.kind !== 'v2') {
+      build.fault('expression-type', each.at, { reason: '"each" runs over HL7v2 values', hint: 'Write a field, a segment or a group.' });
+      return undefined;
+    }
+    const name = build.fresh('p');
+    const list = listJs(value);
+    return {
+      before: () => `for (const ${name} of ${list}) {`,
+      scope: { ...scope, current: { js: name, datatype: value.type.name } },
+      after: '}',
+    };
+  };
+}

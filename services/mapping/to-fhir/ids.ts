@@ -1,0 +1,15 @@
+/** Deterministic ids: UUIDv5 (RFC 9562, 5.5) of authority, resource type and business key. */
+import { hash } from 'node:crypto';
+
+/** Polyseme's namespace for ids of resources made from messages. It never changes: ids that are stored depend on it. */
+export const ID_NAMESPACE = '6f1d3c52-8a8e-5c1b-9d0e-4b7f2c9a6e31';
+
+const namespaceBytes = Buffer.from(ID_NAMESPACE.replaceAll('-', ''), 'hex').toString('latin1');
+
+/** Returns the UUIDv5 of the parts; parts keep their bounds: ('a', 'bc') and ('ab', 'c') differ. */
+export function idOf(authority: string, type: string, parts: readonly string[]): string {
+  const name = Buffer.from(JSON.stringify([authority, type, ...parts]), 'utf8');
+  const digest = hash('sha1', Buffer.concat([Buffer.from(namespaceBytes, 'latin1'), name]), 'hex');
+  const variant = ((Number.parseInt(digest.charAt(16), 16) & 0x3) | 0x8).toString(16);
+  return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-5${digest.slice(13, 16)}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`;
+}

@@ -1,0 +1,283 @@
+/**
+ * One message map, for one version and message structure, to the text of one JavaScript module. Resources are made in loops that follow
+ * the message's groups: first all ids of a level, then its resources, then what repeats inside, then what refers to that.
+ */
+import { isResourceType } from '../../fhir/definitions.ts';
+import { structureOf } from '../../hl7v2/structures.ts';
+import { didYouMean } from '../diagnostics.ts';
+import { compileExpression } from '../expression/compile.ts';
+import type { Hl7v2Scope, ScopeFault } from '../expression/scope.ts';
+import { asCondition, asText } from '../expression/typed.ts';
+import { isExpression, type ScalarNode } from '../read.ts';
+import type { MessageSpec } from '../spec.ts';
+import type { Build } from './build.ts';
+import { componentPart, fieldPart } from './definitions.ts';
+import { WRITERS } from './fields.ts';
+import { type Level, Levels, pathsOf, type Spot } from './levels.ts';
+import { writeResourceFields } from './objects.ts';
+import { type Loop, listJs, type Place } from './place.ts';
+import type { Resolved } from './resolve.ts';
+
+interface Made {
+  readonly resource: Resolved;
+  readonly spot: Spot;
+  readonly handle: string;
+  /** Variables that collect references for refs(). */
+  readonly lists: string[];
+}
+
+export type ReadFields = ReadonlyMap<string, ReadonlyMap<number, boolean>>;
+
+export interface WrittenModule {
+  readonly text: string;
+  /** 'PID' -> field numbers that some rule reads; true when some rule reads every repetition. */
+  readonly reads: ReadFields;
+}
+
+export interface ModuleInput {
+  readonly spec: MessageSpec;
+  readonly resources: readonly Resolved[];
+  readonly build: Build;
+  readonly structure: string;
+  /** Segment names, and group and segment paths, of all structures that the map is for. */
+  readonly knownSegments: ReadonlySet<string>;
+  readonly knownPaths: ReadonlySet<string>;
+}
+
+/** Returns the module's text; faults are in `input.build.diagnostics`. */
+export function writeModule(input: ModuleInput): WrittenModule {
+  return new ModuleWriter(input).write();
+}
+
+class ModuleWriter {
+  readonly #input: ModuleInput;
+  readonly #build: Build;
+  readonly #levels: Levels;
+  readonly #made = new Map<string, Made>();
+  readonly #reads = new Map<string, Map<number, boolean>>();
+  readonly #pendingKeys = new Set<string>();
+
+  constructor(input: ModuleInput) {
+    this.#input = input;
+    this.#build = input.build;
+    const children = structureOf(input.build.version, input.structure)?.children ?? [];
+    this.#levels = new Levels(input.build, children, input.knownSegments);
+  }
+
+  write(): WrittenModule {
+    for (const resource of this.#input.resources) this.#place(resource);
+    for (const made of this.#made.values()) this.#writeKey(made);
+    for (const made of this.#made.values()) this.#writeResource(made);
+    const body = this.#levelText(this.#levels.root);
+    const text = `"use strict";\n${this.#build.functions.join('\n')}\nreturn function convert(root, X) {\n${body}\n};`;
+    return { text, reads: this.#reads };
+  }
+
+  /** Finds where a resource is made; one whose group this structure lacks is not made. */
+  #place(resource: Resolved): void {
+    const root: Spot = { level: this.#levels.root, group: this.#levels.root.group, guard: undefined };
+    const { each } = resource;
+    let spot: Spot | undefined = root;
+    if (each !== undefined) spot = isExpression(each) ? this.#valueSpot(each, root) : this.#levels.at(each.value, root);
+    if (spot === undefined) {
+      if (each !== undefined && !isExpression(each) && !this.#input.knownPaths.has(each.value)) {
+        const paths = [...this.#input.knownPaths, ...pathsOf(this.#build.version, this.#input.structure)];
+        const values = { name: each.value, structure: this.#input.structure, version: this.#build.version };
+        this.#build.fault('unknown-group', each.at, { ...values, nearest: didYouMean(each.value, paths) });
+      }
+      return;
+    }
+    const handle = this.#build.fresh('h');
+    spot.level.declarations.push(`let ${handle};`);
+    this.#made.set(resource.name, { resource, spot, handle, lists: [] });
+  }
+
+  #valueSpot(each: ScalarNode, root: Spot): Spot | undefined {
+    const result = compileExpression(each, this.#scope(root, ''));
+    if (!result.ok) {
+      this.#build.diagnostics.push(...result.diagnostics);
+      return undefined;
+    }
+    const { value } = result;
+    return this.#levels.valueSpot(root, listJs(value), value.type.name);
+  }
+
+  #scope(spot: Spot, resource: string): Hl7v2Scope {
+    const { version } = this.#build;
+    return {
+      format: 'hl7v2',
+      version,
+      segment: (name, occurrence) => {
+        const found = this.#levels.segment(name, occurrence, spot);
+        if (!('code' in found)) return found;
+        return { ...found, values: { ...found.values, nearest: didYouMean(name, this.#input.knownSegments) } };
+      },
+      field: (segment, field) => fieldPart(version, segment, field),
+      component: (datatype, component) => componentPart(version, datatype, component),
+      read: (segment, field, all) => this.#noteRead(segment, field, all),
+      ...(spot.level.current === undefined ? {} : { current: spot.level.current }),
+      handle: (name, all) => this.#handleJs(name, spot, resource, all),
+      param: (name) => this.#paramJs(name),
+    };
+  }
+
+  #noteRead(segment: string, field: number, all: boolean): void {
+    const fields = this.#reads.get(segment) ?? new Map<number, boolean>();
+    this.#reads.set(segment, fields);
+    fields.set(field, all || fields.get(field) === true);
+  }
+
+  #paramJs(name: string): string | ScopeFault {
+    const { params } = this.#input.spec;
+    if (params.has(name)) return `X.param(${JSON.stringify(name)})`;
+    return { code: 'unknown-param', values: { name, nearest: didYouMean(name, params.keys()) } };
+  }
+
+  #handleJs(name: string, spot: Spot, resource: string, all: boolean): string | ScopeFault {
+    const made = this.#made.get(name);
+    if (made === undefined) {
+      if (this.#input.resources.some((each) => each.name === name)) return all ? '[]' : 'undefined';
+      return {
+        code: 'unknown-handle',
+        values: {
+          name,
+          nearest: didYouMean(
+            name,
+            this.#input.resources.map((each) => each.name),
+          ),
+        },
+      };
+    }
+    if (all) return this.#listOf(made, spot, resource);
+    if (!isWithin(spot.level, made.spot.level)) return { code: 'handle-scope', values: { name, scope: made.resource.each?.value ?? '' } };
+    if (this.#pendingKeys.size > 0) {
+      if (this.#pendingKeys.has(name)) return { code: 'handle-circle', values: { names: [...this.#pendingKeys].join(', ') } };
+      this.#writeKey(made);
+    }
+    return `${made.handle}?.reference`;
+  }
+
+  /** refs(name): all references made so far inside this level; the resource that asks is then made after the inner levels. */
+  #listOf(made: Made, spot: Spot, resource: string): string {
+    const list = this.#build.fresh('l');
+    spot.level.declarations.push(`const ${list} = [];`);
+    made.lists.push(list);
+    this.#late.add(resource);
+    return list;
+  }
+
+  readonly #late = new Set<string>();
+  readonly #keyed = new Set<string>();
+
+  #writeKey(made: Made): void {
+    const { resource, spot, handle } = made;
+    if (this.#keyed.has(resource.name)) return;
+    this.#keyed.add(resource.name);
+    this.#pendingKeys.add(resource.name);
+    const scope = this.#scope(spot, resource.name);
+    const parts = resource.key.map((node) => this.#keyPart(node, scope));
+    const when = resource.when === undefined ? undefined : this.#condition(resource.when, scope);
+    this.#pendingKeys.delete(resource.name);
+    const options = `${JSON.stringify(resource.name)}, ${JSON.stringify(resource.sameKey)}, ${JSON.stringify(resource.onError)}`;
+    const make = `${handle} = X.handle(${JSON.stringify(resource.type)}, [${parts.join(', ')}], ${options});`;
+    const otherwise =
+      resource.otherwise === undefined
+        ? ''
+        : ` else X.reported(${JSON.stringify(resource.otherwise.value)}, ${JSON.stringify(resource.type)});`;
+    const inner = when === undefined ? make : `if (${when}) ${make}${otherwise}`;
+    spot.level.steps.keys.push(spot.guard === undefined ? inner : `if (${spot.guard}) { ${inner} }`);
+  }
+
+  #keyPart(node: ScalarNode, scope: Hl7v2Scope): string {
+    if (!isExpression(node)) return JSON.stringify(node.value);
+    const result = compileExpression(node, scope);
+    if (!result.ok) {
+      this.#build.diagnostics.push(...result.diagnostics);
+      return 'undefined';
+    }
+    const text = asText(result.value);
+    if (text === undefined) this.#build.fault('expression-many', node.at, { path: result.value.source?.path ?? result.value.type.name });
+    return text ?? 'undefined';
+  }
+
+  #condition(node: ScalarNode, scope: Hl7v2Scope): string {
+    const result = compileExpression(node, scope);
+    if (result.ok) return `R.quiet(${asCondition(result.value)}, X)`;
+    this.#build.diagnostics.push(...result.diagnostics);
+    return 'false';
+  }
+
+  #writeResource(made: Made): void {
+    const { resource, spot, handle } = made;
+    if (!isResourceType(resource.type)) return;
+    const scope = this.#scope(spot, resource.name);
+    const functionName = this.#build.fresh('r');
+    const place: Place = {
+      build: this.#build,
+      scope,
+      use: new Map(),
+      guarded: false,
+      loop: (each) => this.#innerLoop(each, spot, resource.name),
+      write: WRITERS,
+      deletes: () => '',
+    };
+    const fields = writeResourceFields(resource.fields, resource.type, place);
+    const body = `const o = { resourceType: ${JSON.stringify(resource.type)}, id: ${handle}.id };\nX.begin(${JSON.stringify(resource.onError)});\n${fields}\nX.finish(o, ${handle}, ${JSON.stringify(resource.update)});`;
+    // A function of its own per resource: large functions are not optimised by the engine.
+    const collect = made.lists.map((list) => `if (!${handle}.parked) ${list}.push(${handle}.reference);`).join(' ');
+    const text = `if (${handle} !== undefined) { const ${functionName} = () => {\n${body}\n}; ${functionName}(); ${collect} }`;
+    const { steps } = spot.level;
+    (this.#late.has(resource.name) ? steps.after : steps.before).push(text);
+  }
+
+  #innerLoop(each: ScalarNode, spot: Spot, resource: string): Loop | undefined {
+    if (isExpression(each)) {
+      const scope = this.#scope(spot, resource);
+      const result = compileExpression(each, scope);
+      if (!result.ok || result.value.type.kind !== 'v2') {
+        this.#build.diagnostics.push(...(result.ok ? [] : result.diagnostics));
+        if (result.ok)
+          this.#build.fault('expression-type', each.at, {
+            reason: '"each" runs over HL7v2 values',
+            hint: 'Write a field, a segment or a group.',
+          });
+        return undefined;
+      }
+      const { value } = result;
+      const js = this.#build.fresh('p');
+      const list = listJs(value);
+      return {
+        before: () => `for (const ${js} of ${list}) {`,
+        scope: { ...scope, current: { js, datatype: value.type.name } },
+        after: '}',
+      };
+    }
+    const detached: Level = { ...spot.level, children: new Map(), declarations: [], parent: spot.level };
+    const inner = this.#levels.at(each.value, { level: detached, group: spot.group, guard: undefined });
+    if (inner === undefined) {
+      if (!this.#input.knownSegments.has(each.value)) {
+        const values = { name: each.value, structure: this.#input.structure, version: this.#build.version };
+        this.#build.fault('unknown-group', each.at, { ...values, nearest: didYouMean(each.value, this.#input.knownSegments) });
+      }
+      return { before: () => 'while (false) {', scope: this.#scope(spot, resource), after: '}' };
+    }
+    const opened: Level[] = [];
+    for (let here: Level | undefined = inner.level; here !== undefined && here !== detached; here = here.parent) opened.unshift(here);
+    // Declarations are complete only after the body was written.
+    const before = (): string =>
+      [...detached.declarations, ...opened.map((level) => `${level.open} ${level.declarations.join(' ')}`)].join('\n');
+    return { before, scope: this.#scope(inner, resource), after: '}'.repeat(opened.length) };
+  }
+
+  #levelText(level: Level): string {
+    const children = [...level.children.values()].map((child) => this.#levelText(child));
+    const { keys, before, after } = level.steps;
+    const text = [...level.declarations, ...keys, ...before, ...children, ...after].join('\n');
+    return level.open === '' ? text : `${level.open}\n${text}\n}`;
+  }
+}
+
+function isWithin(level: Level, ancestor: Level): boolean {
+  for (let here: Level | undefined = level; here !== undefined; here = here.parent) if (here === ancestor) return true;
+  return false;
+}

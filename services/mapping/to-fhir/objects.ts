@@ -1,0 +1,74 @@
+/** Objects of the target: every rule of a nested map sets one property; an object with nothing but constants in it is not made. */
+import { didYouMean } from '../diagnostics.ts';
+import type { ScalarNode } from '../read.ts';
+import { isConstant, type RuleEntry } from '../rules.ts';
+import type { Place } from './place.ts';
+import { elementNames, propertiesOf, type Target, targetOf } from './target.ts';
+
+/** Returns statements that set `out` to an object of `type`, or leave it undefined when no message value is in it. */
+export function writeObject(entries: readonly RuleEntry[], type: string, out: string, path: string, place: Place, partial = false): string {
+  const object = place.build.fresh('o');
+  const filled = place.build.fresh('b');
+  const lacking = place.build.fresh('b');
+  const constant = entries.length > 0 && entries.every((each) => isConstant(each.rule));
+  const lines = [`const ${object} = {}; let ${filled} = ${constant}; let ${lacking} = false;`];
+  for (const entry of entries) lines.push(writeEntry(entry, type, object, filled, lacking, path, place));
+  if (!partial) reportMissingRules(entries, type, place);
+  lines.push(`if (${filled} && !${lacking}) ${out} = ${object};`);
+  return lines.join('\n');
+}
+
+function writeEntry(entry: RuleEntry, type: string, object: string, filled: string, lacking: string, path: string, place: Place): string {
+  const value = place.build.fresh('v');
+  const nameVar = place.build.fresh('n');
+  const target = targetOf(type, entry.name, nameVar);
+  if (target === undefined) {
+    place.build.fault('unknown-element', entry.at, { type, name: entry.name, nearest: didYouMean(entry.name, elementNames(type).all) });
+    return '';
+  }
+  const body = place.write.rule(entry.rule, { ...target, path: `${path}.${entry.name}` }, value, place);
+  const property = target.choice === undefined ? JSON.stringify(entry.name) : nameVar;
+  const dynamic = isConstant(entry.rule) ? '' : ` ${filled} = true;`;
+  const needed = target.required || entry.rule.options.require === true;
+  const otherwise = needed ? ` else { if (${filled}) X.lacks(${JSON.stringify(`${path}.${entry.name}`)}, false); ${lacking} = true; }` : '';
+  return `let ${value}${target.choice === undefined ? '' : `, ${nameVar}`};\n${body}\nif (${value} !== undefined) { ${object}[${property}] = ${value};${dynamic} }${otherwise}`;
+}
+
+function reportMissingRules(entries: readonly RuleEntry[], type: string, place: Place): void {
+  const at = entries[0]?.at;
+  if (at === undefined) return;
+  for (const name of elementNames(type).required) {
+    const properties = propertiesOf(type, name);
+    if (!entries.some((each) => each.name === name || properties.includes(each.name)))
+      place.build.fault('required-element', at, { type, name });
+  }
+}
+
+/** A field of a resource, with the `use` of the file its rule stands in. */
+export interface ResourceField extends RuleEntry {
+  readonly use: ReadonlyMap<string, ScalarNode>;
+}
+
+/** Statements for the fields of a resource: they set properties of `o` and note deletes. `lacks` parks the resource. */
+export function writeResourceFields(entries: readonly ResourceField[], type: string, place: Place): string {
+  const lines: string[] = [];
+  for (const entry of entries) {
+    const value = place.build.fresh('v');
+    const nameVar = place.build.fresh('n');
+    const target: Target | undefined = targetOf(type, entry.name, nameVar);
+    if (target === undefined) {
+      place.build.fault('unknown-element', entry.at, { type, name: entry.name, nearest: didYouMean(entry.name, elementNames(type).all) });
+      continue;
+    }
+    const names = propertiesOf(type, entry.name);
+    const deletes = (segment: string, field: number): string => `X.deleteIf(${segment}, ${field}, ${JSON.stringify(names)});`;
+    const body = place.write.rule(entry.rule, target, value, { ...place, use: entry.use, deletes });
+    const property = target.choice === undefined ? JSON.stringify(entry.name) : nameVar;
+    const needed = target.required && entry.rule.options.require !== true ? ` else X.lacks(${JSON.stringify(target.path)}, true);` : '';
+    lines.push(
+      `let ${value}${target.choice === undefined ? '' : `, ${nameVar}`};\n${body}\nif (${value} !== undefined) o[${property}] = ${value};${needed}`,
+    );
+  }
+  reportMissingRules(entries, type, place);
+  return lines.join('\n');
+}

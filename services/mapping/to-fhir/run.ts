@@ -1,0 +1,218 @@
+/**
+ * One conversion while it runs (`X` in emitted code): drafts, problems and unmapped codes of a message, collected in one pass, and the
+ * worst rung of the ladder that was reached.
+ */
+import { type ErrorCode, type Problem, problem } from '../../errors.ts';
+import type { JsonValue } from '../../fhir/resource.ts';
+import type { Segment } from '../../hl7v2/message.ts';
+import type { UnmappedCode } from '../../omop/row.ts';
+import type { Draft, Rung } from '../conversion.ts';
+import type { Run } from '../expression/runtime.ts';
+import type { RungName } from '../rules.ts';
+import { idOf } from './ids.ts';
+import { referencesIn, withoutReferences } from './references.ts';
+
+export interface Handle {
+  readonly id: string;
+  readonly type: string;
+  readonly name: string;
+  readonly reference: { readonly reference: string };
+  readonly sameKey: SameKey;
+  parked: boolean;
+}
+
+type SameKey = 'merge' | 'number' | 'park-resource';
+type Body = Record<string, JsonValue | undefined> & { resourceType: string; id: string };
+
+const ORDER: readonly Rung[] = ['none', 'drop', 'default', 'park-resource', 'park-message', 'refuse'];
+
+interface Held {
+  readonly code: ErrorCode;
+  readonly at: string | undefined;
+}
+
+export interface RunSettings {
+  readonly authority: string;
+  readonly timezone: string;
+  readonly messageOffset: string | undefined;
+  readonly params: ReadonlyMap<string, string>;
+  /** id@version#digest. */
+  readonly spec: string;
+  readonly segments: number;
+}
+
+export class MessageRun implements Run {
+  error: ErrorCode | undefined;
+  held: Held | undefined;
+  readonly authority: string;
+  readonly timezone: string;
+  readonly messageOffset: string | undefined;
+  readonly problems: Problem[] = [];
+  readonly unmapped: UnmappedCode[] = [];
+  rung: Rung = 'none';
+  /** 1 for every segment that a rule or a loop reached. */
+  readonly seen: Uint8Array;
+  readonly #settings: RunSettings;
+  readonly #drafts = new Map<string, { body: Body; update: Draft['update']; deletes: string[]; handle: Handle }>();
+  readonly #counts = new Map<string, number>();
+  readonly #parked = new Set<string>();
+  #deletes: string[] = [];
+  #park = false;
+  #onError: RungName = 'park-resource';
+
+  constructor(settings: RunSettings) {
+    this.#settings = settings;
+    this.authority = settings.authority;
+    this.timezone = settings.timezone;
+    this.messageOffset = settings.messageOffset;
+    this.seen = new Uint8Array(settings.segments);
+  }
+
+  param(name: string): string | undefined {
+    return this.#settings.params.get(name);
+  }
+
+  #reach(rung: Rung): void {
+    if (ORDER.indexOf(rung) > ORDER.indexOf(this.rung)) this.rung = rung;
+    if (rung === 'park-resource') this.#park = true;
+  }
+
+  /** Something decided though nothing is lost. */
+  note(code: ErrorCode): void {
+    this.problems.push(problem(code, { zone: this.timezone }));
+  }
+
+  /** The author's own word for an outcome. */
+  reported(word: string, at: string): void {
+    this.problems.push(problem('mapping-reported', { word, element: at }, at));
+  }
+
+  /** A conversion failed (`error` says how) and no rule around it handles it. */
+  failed(at: string | undefined, rung: RungName): void {
+    const code = this.error;
+    this.error = undefined;
+    if (code === undefined) return;
+    this.problems.push(problem(code, {}, at));
+    this.#reach(rung);
+  }
+
+  /** A conversion failed inside a rule that handles it: the first failure is held for it. */
+  pending(at: string | undefined): void {
+    if (this.error !== undefined) this.held ??= { code: this.error, at };
+    this.error = undefined;
+  }
+
+  /** The rule around handles what was held. */
+  release(rung: RungName): void {
+    if (this.held !== undefined) this.problems.push(problem(this.held.code, {}, this.held.at));
+    this.held = undefined;
+    this.#reach(rung);
+  }
+
+  /** A needed element has no value: in a nested object the object is left out, at the top the resource goes its onError way. */
+  lacks(element: string, top: boolean): void {
+    this.problems.push(problem(top ? 'mapping-element-missing' : 'mapping-part-missing', { element }, element));
+    this.#reach(top ? this.#onError : 'drop');
+    if (top && this.#onError !== 'drop') this.#park = true;
+  }
+
+  /** A place had a value of which its datatype map made nothing. */
+  nothingMade(at: string): void {
+    this.problems.push(problem('mapping-nothing-made', {}, at));
+    this.#reach('drop');
+  }
+
+  /** A rule chose one of many values. */
+  leftOut(count: number, at: string | undefined): void {
+    this.problems.push(problem('mapping-values-left-out', { count }, at));
+    this.#reach('drop');
+  }
+
+  unmappedCode(system: string, code: string, at: string | undefined, rung: 'report' | RungName): void {
+    const shown = code.length > 200 ? code.slice(0, 200) : code;
+    this.unmapped.push({ system, code: shown, why: 'no-row', at: at ?? '' });
+    this.#reach(rung === 'report' ? 'drop' : rung);
+  }
+
+  deleteIf(segment: Segment | undefined, field: number, names: readonly string[]): void {
+    if (segment?.state(field) === 'delete') for (const name of names) if (!this.#deletes.includes(name)) this.#deletes.push(name);
+  }
+
+  /** Returns the identity of a resource, or undefined (reported, parked) when a part of its key is empty. */
+  handle(type: string, parts: readonly (string | undefined)[], name: string, sameKey: SameKey, onError: RungName): Handle | undefined {
+    this.error = undefined;
+    const key: string[] = [];
+    for (const part of parts) {
+      if (part === undefined) {
+        this.problems.push(problem('mapping-key-empty', { type, name }, type));
+        this.#reach(onError === 'drop' ? 'park-resource' : onError);
+        return undefined;
+      }
+      key.push(part);
+    }
+    const id = this.#uniqueId(type, key, sameKey);
+    const reference = { reference: `${type}/${id}` };
+    return { id, type, name, reference, sameKey, parked: false };
+  }
+
+  /** Equal keys in one message: the second result of a kind gets a number, so that neither overwrites the other. */
+  #uniqueId(type: string, key: readonly string[], sameKey: SameKey): string {
+    const id = idOf(this.authority, type, key);
+    if (sameKey !== 'number') return id;
+    const count = (this.#counts.get(id) ?? 0) + 1;
+    this.#counts.set(id, count);
+    return count === 1 ? id : idOf(this.authority, type, [...key, `#${count}`]);
+  }
+
+  begin(onError: RungName): void {
+    this.#deletes = [];
+    this.#park = false;
+    this.#onError = onError;
+    this.error = undefined;
+    this.held = undefined;
+  }
+
+  finish(body: Body, handle: Handle, update: Draft['update']): void {
+    if (this.#park) {
+      handle.parked = true;
+      this.#parked.add(handle.reference.reference);
+      return;
+    }
+    const known = this.#drafts.get(handle.reference.reference);
+    const deletes = this.#deletes;
+    if (known === undefined) this.#drafts.set(handle.reference.reference, { body, update, deletes, handle });
+    else if (handle.sameKey === 'merge') {
+      Object.assign(known.body, body);
+      known.deletes.push(...deletes.filter((name) => !known.deletes.includes(name)));
+    } else if (JSON.stringify(known.body) !== JSON.stringify(body)) {
+      this.problems.push(problem('mapping-key-repeated', { type: handle.type, name: handle.name }, handle.type));
+      this.#reach('park-resource');
+    }
+  }
+
+  /** Returns the drafts; what refers to a parked resource loses the reference, or is parked with it where it cannot be without. */
+  drafts(): readonly Draft[] {
+    this.#settle();
+    return [...this.#drafts.values()].map(({ body, update, deletes }) => ({ resource: body, update, deletes, spec: this.#settings.spec }));
+  }
+
+  #settle(): void {
+    for (let found = this.#parked.size > 0; found; ) {
+      found = false;
+      for (const [reference, { body, handle }] of this.#drafts) {
+        if (![...referencesIn(body)].some((each) => this.#parked.has(each))) continue;
+        const rest = withoutReferences(body, this.#parked);
+        this.problems.push(problem('mapping-reference-parked', { type: handle.type, name: handle.name }, handle.type));
+        this.#reach('park-resource');
+        if (rest !== undefined) {
+          for (const name of Object.keys(body)) if (!(name in rest)) delete body[name];
+          Object.assign(body, rest);
+        } else {
+          this.#drafts.delete(reference);
+          this.#parked.add(reference);
+          found = true;
+        }
+      }
+    }
+  }
+}
