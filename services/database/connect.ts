@@ -58,13 +58,11 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** Opens a pool on `url` (postgres://…). Connects at the first statement; `assertDurable` tells whether the server will do. */
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
   const settings: pg.PoolConfig = {
-    connectionString: url,
+    ...connection(url),
     max: options.max ?? 10,
     application_name: options.applicationName ?? 'polyseme',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     types: typeParsers,
-    // Statements are written against fixed names; the zone is UTC so that instants read the same everywhere.
-    options: '-c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=iso_8601 -c search_path=pg_catalog -c bytea_output=hex -c jit=off',
   };
   const pool = new pg.Pool(settings);
   pool.on('error', () => options.onSessionLost?.());
@@ -83,6 +81,18 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     listen: (channel, heard) => listen(settings, channel, heard),
     close: () => pool.end(),
   };
+}
+
+// Statements are written against fixed names; the zone is UTC so that instants read the same everywhere.
+const SESSION = '-c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=iso_8601 -c search_path=pg_catalog -c bytea_output=hex -c jit=off';
+
+/** Session options in the URL are kept; ours come last and win: pg by itself would let the URL's replace them. */
+function connection(url: string): pg.PoolConfig {
+  if (!URL.canParse(url)) return { connectionString: url, options: SESSION };
+  const parsed = new URL(url);
+  const given = parsed.searchParams.get('options') ?? '';
+  parsed.searchParams.delete('options');
+  return { connectionString: parsed.href, options: `${given} ${SESSION}`.trim() };
 }
 
 interface Runner {

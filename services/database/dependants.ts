@@ -123,11 +123,19 @@ export async function remake(
     return { resourceKey: current.resourceKey, existed: true, messageId: current.messageId, problems: undefined, rows, applied: entry };
   });
   await replaceFindings(tx, findings);
-  const changed = findings.filter(({ applied: entry }, i) => entry.mask !== made[i]?.current.cdmMask);
+  const changed = made.flatMap(({ current, rows }, i) => {
+    const mask = applied.entries[i]?.mask ?? 0;
+    return mask === current.cdmMask && rows.spec === current.rowSpec ? [] : { key: current.resourceKey, mask, spec: rows.spec };
+  });
   if (changed.length > 0) {
     await tx.run(
-      'UPDATE fhir.resource r SET cdm_mask = a.mask FROM unnest($1::bigint[], $2::int[]) AS a(k, mask) WHERE r.resource_key = a.k',
-      [plainArray(changed.map((each) => each.resourceKey)), plainArray(changed.map((each) => each.applied.mask))],
+      `UPDATE fhir.resource r SET cdm_mask = a.mask, row_spec = a.spec
+       FROM unnest($1::bigint[], $2::int[], $3::text[]) AS a(k, mask, spec) WHERE r.resource_key = a.k`,
+      [
+        plainArray(changed.map((each) => each.key)),
+        plainArray(changed.map((each) => each.mask)),
+        textArray(changed.map((each) => each.spec)),
+      ],
     );
   }
   return applied;

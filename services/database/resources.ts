@@ -26,6 +26,8 @@ export interface CurrentResource extends StoredResource {
   readonly hash: Uint8Array;
   /** Tables of the CDM that it has rows in. */
   readonly cdmMask: number;
+  /** id@version#digest of the map that made those rows. */
+  readonly rowSpec: string;
 }
 
 export const resourceRef = (type: string, id: string): string => `${type}/${id}`;
@@ -50,11 +52,12 @@ interface ResourceRow {
   readonly message_id: number | null;
   readonly spec: string;
   readonly cdm_mask: number;
+  readonly row_spec: string;
 }
 
-const COLUMNS = 'r.rid, r.resource_key, r.type, r.id, r.version, r.updated, r.deleted, r.hash, r.body, r.message_id, r.spec, r.cdm_mask';
-const HISTORY_COLUMNS =
-  'r.rid, r.resource_key, r.type, r.id, r.version, r.updated, r.deleted, r.hash, r.body, r.message_id, r.spec, 0 AS cdm_mask';
+const COMMON = 'r.rid, r.resource_key, r.type, r.id, r.version, r.updated, r.deleted, r.hash, r.body, r.message_id, r.spec';
+const COLUMNS = `${COMMON}, r.cdm_mask, r.row_spec`;
+const HISTORY_COLUMNS = `${COMMON}, 0 AS cdm_mask, '' AS row_spec`;
 
 const resource = (row: ResourceRow): CurrentResource => ({
   type: resourceTypeOf(row.type) ?? '',
@@ -69,6 +72,7 @@ const resource = (row: ResourceRow): CurrentResource => ({
   spec: row.spec,
   hash: row.hash,
   cdmMask: row.cdm_mask,
+  rowSpec: row.row_spec,
 });
 
 const LOCK: Prepared = {

@@ -86,7 +86,8 @@ BEGIN
     FOREACH parent IN ARRAY ARRAY['message', 'duplicate', 'outcome'] LOOP
       name := parent || '_' || to_char(first, 'YYYY_MM');
       IF to_regclass('journal.' || name) IS NULL THEN
-        PERFORM pg_advisory_xact_lock(hashtextextended('journal.ensure_partitions', 0));
+        -- A table lock, not an advisory one: only getting it makes this session look at the catalogue again.
+        EXECUTE format('LOCK TABLE journal.%I IN SHARE UPDATE EXCLUSIVE MODE', parent);
         IF to_regclass('journal.' || name) IS NULL THEN
           EXECUTE format('CREATE TABLE journal.%I PARTITION OF journal.%I FOR VALUES FROM (%L) TO (%L)', name, parent,
             first::timestamp AT TIME ZONE 'UTC', (first + interval '1 month')::timestamp AT TIME ZONE 'UTC');

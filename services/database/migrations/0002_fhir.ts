@@ -29,6 +29,7 @@ CREATE TABLE fhir.resource (
   body text NOT NULL,
   message_id bigint,
   spec text NOT NULL,
+  row_spec text NOT NULL DEFAULT '',
   cdm_mask integer NOT NULL DEFAULT 0,
   CONSTRAINT resource_type_id UNIQUE (type, id),
   CONSTRAINT resource_resource_key UNIQUE (resource_key)

@@ -1,0 +1,54 @@
+/** Access tokens of the HTTP door: 256 random bits, shown once; only their hash is stored (architecture.md, closed by default). */
+import { createHash, randomBytes } from 'node:crypto';
+import type { Queryable } from './connect.ts';
+
+export interface AccessToken {
+  readonly id: number;
+  readonly name: string;
+  readonly createdAt: string;
+  readonly revokedAt: string | undefined;
+}
+
+const TOKEN_BYTES = 32;
+// A prefix that secret scanners and people recognise.
+const PREFIX = 'polyseme_';
+
+// The token is random over 256 bits: one SHA-256 is enough, nothing can be guessed from it.
+const hashOf = (token: string): Uint8Array => createHash('sha256').update(token).digest();
+
+/** Makes a token and returns it; it cannot be had again. */
+export async function createToken(database: Queryable, name: string): Promise<{ readonly id: number; readonly token: string }> {
+  const token = PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
+  const [row] = await database.query<{ id: number }>('INSERT INTO ops.access_token (name, hash) VALUES ($1, $2) RETURNING id', [
+    name,
+    hashOf(token),
+  ]);
+  if (row === undefined) throw new Error('the token was not stored');
+  return { id: row.id, token };
+}
+
+/** Returns true for a token that was created here, is not revoked and has not expired. */
+export async function verifyToken(database: Queryable, token: string): Promise<boolean> {
+  const rows = await database.query(
+    {
+      name: 'token_verify',
+      text: `SELECT FROM ops.access_token WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
+    },
+    [hashOf(token)],
+  );
+  return rows.length === 1;
+}
+
+/** Ends a token; returns false when there is no such token, or it had been ended. */
+export async function revokeToken(database: Queryable, id: number): Promise<boolean> {
+  if (!Number.isSafeInteger(id)) return false;
+  return (await database.run('UPDATE ops.access_token SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL', [id])) === 1;
+}
+
+/** Returns all tokens, oldest first; never what they are. */
+export async function tokens(database: Queryable): Promise<readonly AccessToken[]> {
+  const rows = await database.query<{ id: number; name: string; created_at: string; revoked_at: string | null }>(
+    'SELECT id, name, created_at, revoked_at FROM ops.access_token ORDER BY id',
+  );
+  return rows.map((row) => ({ id: row.id, name: row.name, createdAt: row.created_at, revokedAt: row.revoked_at ?? undefined }));
+}
