@@ -37,6 +37,8 @@ export interface CompiledColumn {
   readonly constant: boolean;
   /** Applied even without a value, because its rule has a default. */
   readonly always: boolean;
+  /** Without a value the row is not made. */
+  readonly require: boolean;
   readonly appliers: ReadonlyMap<RowTable, Applier>;
 }
 
@@ -198,7 +200,14 @@ class RowCompiler {
       column.rule.kind === 'id' ||
       (column.rule.kind === 'from' && column.rule.alternatives.every((each) => !each.from.value.startsWith('=')));
     const always = column.rule.kind === 'concept' && column.rule.default !== undefined;
-    return { name: column.name, read: this.#read(js), constant, always, appliers };
+    return {
+      name: column.name,
+      read: this.#read(js),
+      constant,
+      always, // The CDM requires a person of every row anyway.
+      require: column.require && column.name !== 'person_id',
+      appliers,
+    };
   }
 
   #columnJs(column: ColumnSpec, scope: FhirScope, table: RowTable): string {

@@ -20,12 +20,11 @@ function finishVisit(row: Building): void {
   const { columns } = row;
   const start = dateIn(columns['visit_start_date']);
   if (start === undefined) return;
-  const lastUpdated = isObject(row.run.resource['meta']) ? textAt(row.run.resource['meta'], 'lastUpdated')?.slice(0, 10) : undefined;
   const found = visitEnd({
     visit_concept_id: numberIn(columns['visit_concept_id']) ?? 0,
     start,
     end: dateIn(columns['visit_end_date']),
-    asOf: row.run.context.asOf ?? lastUpdated,
+    asOf: row.run.context.asOf,
   });
   if (found.from === 'source') return;
   columns['visit_end_date'] = found.end;

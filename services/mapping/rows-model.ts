@@ -72,6 +72,8 @@ export interface ColumnSpec {
   readonly at: Position;
   /** Columns shared by all rows of a map are seen from the resource, those of a row from its item. */
   readonly scope: 'resource' | 'item';
+  /** Without a value the row is not made, and counted. */
+  readonly require: boolean;
   readonly rule: ColumnRuleSpec;
 }
 

@@ -3,7 +3,7 @@ import { birth } from '../omop/birth.ts';
 import { death } from '../omop/death.ts';
 import { personEthnicity, personRace } from '../omop/race.ts';
 import { columnOf } from '../omop/tables.ts';
-import { adjusted, type Building, isObject, textAt, writeText } from './rows-building.ts';
+import { adjusted, type Building, writeText } from './rows-building.ts';
 import { ideaOf, standardId } from './rows-coding.ts';
 import type { ConceptTable } from './rows-model.ts';
 import { rowOfCode } from './rows-table.ts';
@@ -11,12 +11,10 @@ import { rowOfCode } from './rows-table.ts';
 /** `value`: [birthDate, birthTime]. */
 export function writeBirth(row: Building, value: unknown): void {
   const [birthDate, birthTime]: readonly unknown[] = Array.isArray(value) ? value : [];
-  const meta = row.run.resource['meta'];
-  const lastUpdated = isObject(meta) ? textAt(meta, 'lastUpdated')?.slice(0, 10) : undefined;
   const found = birth(typeof birthDate === 'string' ? birthDate : undefined, {
     zone: row.run.context.timezone,
     birthTime: typeof birthTime === 'string' ? birthTime : undefined,
-    asOf: row.run.context.asOf ?? lastUpdated,
+    asOf: row.run.context.asOf,
   });
   if (found === undefined) {
     row.exclusion = { rule: 22, reason: 'no possible year of birth', at: row.at };

@@ -8,7 +8,9 @@ const OPTIONS = ['time', 'text', 'map', 'answers'] as const;
 /** Returns the rule of one `name: rule` pair; undefined when it has none that can be read. */
 export function readColumn(entry: MapEntry, scope: ColumnSpec['scope'], reader: RowReader): ColumnSpec | undefined {
   const rule = readRule(entry.value, entry.key, reader);
-  return rule === undefined ? undefined : { name: entry.key, at: entry.at, scope, rule };
+  return rule === undefined
+    ? undefined
+    : { name: entry.key, at: entry.at, scope, require: textOf(entry.value, 'require') === 'true', rule };
 }
 
 function readRule(node: SpecNode, name: string, reader: RowReader): ColumnRuleSpec | undefined {

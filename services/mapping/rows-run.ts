@@ -186,9 +186,18 @@ function emit(row: CompiledRow, built: Building, item: unknown, place: Place, ta
   const { run, map, number, slots, index, nth } = place;
   for (const { column, applier } of row.columnsIn(built.table)) {
     const value = column.read.of(run.resource, item);
-    if ((value === undefined || value === null) && !column.always) continue;
-    if (applier !== undefined) applier(built, value);
-    else if (!column.constant && isValued(value)) adjusted(built, 3, `${column.name} has no column in ${built.table}`);
+    const before = column.require ? Object.keys(built.columns).length : 0;
+    if (value !== undefined && value !== null) {
+      if (applier !== undefined) applier(built, value);
+      else if (!column.constant && isValued(value)) adjusted(built, 3, `${column.name} has no column in ${built.table}`);
+    } else if (column.always) applier?.(built, value);
+    if (column.require && applier !== undefined && Object.keys(built.columns).length === before) {
+      built.exclusion ??= {
+        rule: 67,
+        reason: `${column.name} has no value, and the map requires it`,
+        at: built.at,
+      };
+    }
   }
   drain(map, built);
   if (target?.value !== undefined) writeMapsToValue(built, target.value.concept_id);

@@ -14,14 +14,6 @@ const condition = (code: JsonObject, rest: JsonObject = {}): Resource => ({
   code,
   ...rest,
 });
-const observation = (rest: JsonObject): Resource => ({
-  resourceType: 'Observation',
-  id: 'o',
-  status: 'final',
-  subject: person,
-  effectiveDateTime: '2024-01-02',
-  ...rest,
-});
 const tables = (rows: readonly CdmRow[]): string[] => rows.map((row) => row.table);
 const lab = concept({
   system: LOINC,
@@ -31,7 +23,6 @@ const lab = concept({
   domain_id: 'Measurement',
   concept_class_id: 'Lab Test',
 });
-const _labRow = (rest: JsonObject): CdmRow | undefined => rowsFor(observation({ code: coded('1-1', LOINC), ...rest }), [lab]).rows[0];
 
 describe('resolution and routing', () => {
   it('rule 1: the source concept is stored; a code not found is 0', () => {

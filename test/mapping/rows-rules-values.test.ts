@@ -5,7 +5,6 @@ import type { CdmRow } from '../../services/omop/row.ts';
 import { coded, concept, rowsFor } from './rows-maps.ts';
 
 const LOINC = 'http://loinc.org';
-const _ICD10 = 'http://hl7.org/fhir/sid/icd-10-cm';
 const person = { reference: 'Patient/p1' };
 const condition = (code: JsonObject, rest: JsonObject = {}): Resource => ({
   resourceType: 'Condition',
