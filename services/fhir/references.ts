@@ -24,7 +24,7 @@ function stepOf(owner: string, name: string, type: string): Step | undefined {
   if (owner === 'Reference' && name === 'reference') return { kind: 'reference' };
   if (type === 'xhtml') return { kind: 'narrative' };
   // Identifier.system, Coding.system, Extension.url name things; they are never links into the same bundle.
-  if (LINKS.has(type)) return name === 'system' || owner === 'Extension' ? undefined : { kind: 'link' };
+  if (LINKS.has(type)) return name === 'system' || (owner === 'Extension' && name === 'url') ? undefined : { kind: 'link' };
   if (type === 'Resource') return { kind: 'resource', type };
   return kindOf(type) === 'primitive' ? undefined : { kind: 'object', type };
 }
