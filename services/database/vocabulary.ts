@@ -114,7 +114,12 @@ function startCopy(tx: Transaction, table: AthenaTable): Copy {
   const names = ATHENA_TABLES[table].map((column) => column.name).join(', ');
   const stream = tx.client.query(copyFrom(`COPY cdm.${table} (${names}) FROM STDIN`));
   const done = finished(stream);
+  // pg-copy-streams lets its connection go with the server's error: such a stream must not be touched again.
+  let refused = false;
   done.catch(() => {});
+  stream.on('error', () => {
+    refused = true;
+  });
   const guarded = async (step: Promise<unknown>): Promise<void> => {
     try {
       await Promise.race([step, done]);
@@ -125,14 +130,14 @@ function startCopy(tx: Transaction, table: AthenaTable): Copy {
   return {
     table,
     write: async (text) => {
-      if (stream.destroyed || !stream.write(text)) await guarded(once(stream, 'drain'));
+      if (refused || !stream.write(text)) await guarded(refused ? done : once(stream, 'drain'));
     },
-    end: () => {
-      stream.end();
-      return guarded(done);
+    end: async () => {
+      if (!refused) stream.end();
+      await guarded(done);
     },
     abandon: async () => {
-      stream.destroy();
+      if (!refused) stream.destroy();
       await done.catch(() => {});
     },
   };
@@ -162,18 +167,18 @@ const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '
 
 /** Removes keys and indexes, which are built far faster afterwards; returns the statements that make them again. */
 async function dropIndexes(tx: Transaction): Promise<readonly string[]> {
-  const rows = await tx.query<{ name: string; definition: string; remove: string; create: string | null }>(
-    `SELECT i.indexrelid::regclass::text AS name, pg_get_indexdef(i.indexrelid) AS definition,
-       CASE WHEN c.oid IS NULL THEN format('DROP INDEX %s', i.indexrelid::regclass)
+  const rows = await tx.query<{ remove: string; make: string }>(
+    `SELECT CASE WHEN c.oid IS NULL THEN format('DROP INDEX %s', i.indexrelid::regclass)
          ELSE format('ALTER TABLE %s DROP CONSTRAINT %I', i.indrelid::regclass, c.conname) END AS remove,
-       format('ALTER TABLE %s ADD CONSTRAINT %I %s', i.indrelid::regclass, c.conname, pg_get_constraintdef(c.oid)) AS create
+       CASE WHEN c.oid IS NULL THEN pg_get_indexdef(i.indexrelid)
+         ELSE format('ALTER TABLE %s ADD CONSTRAINT %I %s', i.indrelid::regclass, c.conname, pg_get_constraintdef(c.oid)) END AS make
      FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
      LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u')
      WHERE n.nspname = 'cdm' AND t.relname = ANY ($1::text[]) ORDER BY i.indexrelid`,
     [ATHENA_TABLE_NAMES],
   );
   for (const row of rows) await tx.query(row.remove);
-  return rows.map((row) => row.create ?? row.definition);
+  return rows.map((row) => row.make);
 }
 
 async function keepLocal(tx: Transaction): Promise<void> {
