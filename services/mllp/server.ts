@@ -1,6 +1,6 @@
 /** The MLLP door: listens on TCP or TLS and hands each message to `receive`. */
-import { createServer, type Socket } from 'node:net';
-import { createServer as createTlsServer, TLSSocket } from 'node:tls';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
 import { problem } from '../errors.ts';
 import { Connection, type Limits, type Log, type Peer, type Receive } from './connection.ts';
 
@@ -45,54 +45,69 @@ function peerOf(socket: Socket): Peer {
  */
 export async function startMllp(options: MllpOptions): Promise<MllpServer> {
   const { limits, log, receive, tls } = options;
-  const open = new Map<Socket, Connection>();
+  const connections = new Map<Socket, Connection>();
+  const sockets = new Set<Socket>(); // with TLS also those that have not agreed on a key yet
   let closing = false;
-  const onConnection = (socket: Socket): void => {
-    if (closing || open.size >= limits.maxConnections) {
+  const onSocket = (socket: Socket): void => {
+    if (closing || sockets.size >= limits.maxConnections) {
       const refused = problem('mllp-too-many-connections', { limit: limits.maxConnections });
       if (!closing) log.warn({ peer: socket.remoteAddress, code: refused.code }, refused.text);
-      socket.on('error', () => {});
       socket.destroy();
       return;
     }
-    open.set(socket, new Connection(socket, peerOf(socket), limits, receive, log));
-    socket.once('close', () => open.delete(socket));
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  };
+  const onConnection = (socket: Socket): void => {
+    if (socket.destroyed) return;
+    connections.set(socket, new Connection(socket, peerOf(socket), limits, receive, log));
+    socket.once('close', () => connections.delete(socket));
   };
   const server = tls
-    ? createTlsServer(
-        {
-          key: tls.key,
-          cert: tls.cert,
-          ...(tls.ca === undefined ? {} : { ca: tls.ca, requestCert: true, rejectUnauthorized: true }),
-          allowHalfOpen: true,
-        },
-        onConnection,
-      )
+    ? createTlsServer(secureOptions(tls, limits), onConnection)
     : createServer({ allowHalfOpen: true, keepAlive: true }, onConnection);
-  server.on('tlsClientError', (error: NodeJS.ErrnoException) =>
-    log.warn({ reason: error.code ?? error.name }, 'a TLS connection was not made'),
-  );
-  const port = await new Promise<number>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port, options.host, () => {
-      server.off('error', reject);
-      server.on('error', (error: NodeJS.ErrnoException) => log.warn({ reason: error.code ?? error.name }, 'MLLP door failed'));
-      const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : options.port);
-    });
+  server.prependListener('connection', onSocket);
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    log.warn({ peer: socket.remoteAddress, reason: error.code ?? error.name }, 'a TLS connection was not made');
+    socket.destroy();
   });
+  const port = await listening(server, options);
+  server.on('error', (error: NodeJS.ErrnoException) => log.warn({ reason: error.code ?? error.name }, 'MLLP door failed'));
   log.info({ host: options.host, port, tls: tls !== undefined }, 'MLLP door is open');
+  const cutOff = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
   return {
     port,
     close: async () => {
       closing = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      const cut = setTimeout(() => {
-        for (const connection of open.values()) connection.destroy();
-      }, options.drainTimeoutMs ?? DRAIN_MS);
-      await Promise.all([...open.values()].map((connection) => connection.drain()));
+      const cut = setTimeout(cutOff, options.drainTimeoutMs ?? DRAIN_MS);
+      await Promise.all([...connections.values()].map((connection) => connection.drain()));
+      if (connections.size === 0) cutOff();
       await closed;
       clearTimeout(cut);
     },
   };
+}
+
+const secureOptions = (tls: MllpTls, limits: Limits): TlsOptions => ({
+  key: tls.key,
+  cert: tls.cert,
+  ...(tls.ca === undefined ? {} : { ca: tls.ca, requestCert: true, rejectUnauthorized: true }),
+  minVersion: 'TLSv1.2',
+  handshakeTimeout: limits.frameTimeoutMs,
+  allowHalfOpen: true,
+});
+
+/** Resolves with the port once connections are taken; rejects with the system's error. */
+function listening(server: Server, { host, port }: MllpOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
 }
