@@ -40,7 +40,7 @@ export class MessageMap {
     const shared = [...family.types.values(), ...family.tables.values(), ...this.#resolved.used];
     this.digest = digestOf([spec.root, ...new Set(shared.map((each) => each.root))]);
     this.label = specLabel(spec.id, spec.version, this.digest);
-    this.ignored = new Set(spec.ignore.map((each) => each.path));
+    this.ignored = new Set([...spec.ignore, ...this.#resolved.used.flatMap((each) => each.ignore)].map((each) => each.path));
     for (const name of this.#resolved.used.flatMap((each) => each.segments)) this.#knownSegments.add(name);
     for (const { version, structure } of this.structures()) {
       for (const name of segmentNames(structureOf(version, structure)?.children ?? [])) this.#knownSegments.add(name);

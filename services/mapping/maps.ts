@@ -78,6 +78,7 @@ class Runner {
       params: paramsOf(map),
       spec: map.label,
       segments: message.segments.length,
+      version,
     });
     module.run(message.root, run);
     const drafts = run.drafts();

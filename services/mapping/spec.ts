@@ -38,6 +38,7 @@ export interface ResourceSpec extends SpecBase {
   readonly kind: 'resource';
   /** Segments the map may read, whether or not a message that uses it has them. */
   readonly segments: readonly string[];
+  readonly ignore: readonly Ignored[];
   readonly parts: ResourceParts;
 }
 
@@ -90,7 +91,7 @@ const HEADER_KEYS = ['map', 'version', 'source', 'target', 'use', 'because', 'no
 const RESOURCE_KEYS = ['type', 'key', 'when', 'otherwise', 'each', 'update', 'sameKey', 'onError', 'fields', 'because'];
 const KEYS: Readonly<Record<Spec['kind'], readonly string[]>> = {
   type: [...HEADER_KEYS, 'fields', 'value'],
-  resource: [...HEADER_KEYS, ...RESOURCE_KEYS],
+  resource: [...HEADER_KEYS, ...RESOURCE_KEYS, 'ignore'],
   message: [...HEADER_KEYS, 'params', 'resources', 'ignore'],
   table: [...HEADER_KEYS, 'codes'],
   rows: [],
@@ -134,7 +135,13 @@ class SpecReader {
     if (kind === 'type') return { ...base, ...this.#type(root) };
     if (kind === 'message') return { ...base, ...this.#message(root) };
     const segments = texts(entryOf(entryOf(root, 'source')?.value, 'segments')?.value).map((each) => each.value);
-    return { ...base, kind: 'resource', segments, parts: this.#parts(root, textNode(entryOf(root, 'target')?.value, 'type')) };
+    return {
+      ...base,
+      kind: 'resource',
+      segments,
+      ignore: this.#ignoreList(root),
+      parts: this.#parts(root, textNode(entryOf(root, 'target')?.value, 'type')),
+    };
   }
 
   #use(root: MapNode): Map<string, ScalarNode> {
@@ -187,7 +194,6 @@ class SpecReader {
     const versions = texts(entryOf(source, 'versions')?.value).map((each) => each.value);
     if (messages.length === 0 || versions.length === 0) this.#fault('spec-header', root.at, { name: 'source.message and source.versions' });
     const resources = entryOf(root, 'resources')?.value;
-    const ignore = entryOf(root, 'ignore')?.value;
     const cases = entryOf(root, 'cases')?.value;
     return {
       kind: 'message',
@@ -195,7 +201,7 @@ class SpecReader {
       versions,
       params: this.#params(root),
       resources: resources?.kind === 'map' ? resources.entries.map((each) => this.#resourceUse(each.key, each.at, each.value)) : [],
-      ignore: ignore?.kind === 'list' ? ignore.items.map((each) => this.#ignored(each)) : [],
+      ignore: this.#ignoreList(root),
       cases: cases?.kind === 'list' ? cases : undefined,
     };
   }
@@ -238,6 +244,11 @@ class SpecReader {
       fields:
         fields?.kind === 'map' ? fields.entries.map((each) => ({ name: each.key, at: each.at, rule: this.rules.rule(each.value) })) : [],
     };
+  }
+
+  #ignoreList(root: MapNode): readonly Ignored[] {
+    const ignore = entryOf(root, 'ignore')?.value;
+    return ignore?.kind === 'list' ? ignore.items.map((each) => this.#ignored(each)) : [];
   }
 
   #ignored(node: SpecNode): Ignored {

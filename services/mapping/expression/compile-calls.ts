@@ -142,6 +142,11 @@ function withoutBase(call: Call, at: Compiling): Compiled {
   const [first, second, third] = call.args;
   if (call.name === 'authority') return { js: 'X.authority', type: system('string') };
   if (call.name === 'words') return wordsOf(call, at);
+  if (call.name === 'tableUri') {
+    const current = at.scope.format === 'hl7v2' ? at.scope.current : undefined;
+    if (current !== undefined) return { js: `R.tableUri(${current.js}, X)`, type: system('string') };
+    return at.fault('expression-type', call.offset, { reason: 'tableUri() has a meaning only in datatype maps', hint: 'Write the URI.' });
+  }
   if (call.name === 'localUri') {
     const name = first === undefined ? undefined : asText(at.compile(first));
     if (name === undefined)

@@ -17,7 +17,11 @@ export function convertTo(operand: Compiled, type: string, at: Compiling, offset
     const item = convertTo({ js: name, type: { ...operand.type, many: false } }, type, at, offset);
     return item.type.kind === 'any'
       ? item
-      : { js: `(${operand.js}).map((${name}) => ${item.js}).filter((x) => x !== undefined)`, type: system(type, true) };
+      : {
+          js: `(${operand.js}).map((${name}) => ${item.js}).filter((x) => x !== undefined)`,
+          type: system(type, true),
+          ...(operand.source === undefined ? {} : { source: operand.source }),
+        };
   }
   const js = conversion(operand, type, at.scope.format);
   if (js === undefined) {

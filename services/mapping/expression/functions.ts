@@ -66,6 +66,7 @@ export const FUNCTIONS: Readonly<Record<string, FunctionRow>> = {
   ),
   authority: special('nothing', [], 'authority()', 'the name of the authority that ids are made under'),
   localUri: special('nothing', ['text'], 'localUri(.1)', 'urn:polyseme:AUTHORITY:name, for a namespace that only the sender knows'),
+  tableUri: special('nothing', [], 'tableUri()', 'in datatype maps: the URI of the HL7 table that the standard binds to the field'),
   upper: text('string', [], 'x.upper()', 'in capitals'),
   lower: text('string', [], 'x.lower()', 'in small letters'),
   trim: text('string', [], 'x.trim()', 'without spaces at both ends'),

@@ -18,6 +18,8 @@ export interface Place {
 
 /** The part of a run that expressions use. `error` is set by a failed conversion and cleared by the rule that handles it. */
 export interface Run extends LocalTime {
+  /** HL7v2 sources: URI of the table that the message's version binds to a field. */
+  tableUri?(segment: string, field: number): string | undefined;
   error: ErrorCode | undefined;
   readonly authority: string;
 }
@@ -191,6 +193,7 @@ export const expressionRuntime = {
   isUri: (value: string | undefined): boolean => value !== undefined && /^(https?:\/\/|urn:[a-z0-9][a-z0-9-]{0,31}:)[^\s]+$/i.test(value),
   localUri: (name: string | undefined, X: Run): string | undefined =>
     name === undefined ? undefined : `urn:polyseme:${encodeURIComponent(X.authority)}:${encodeURIComponent(name)}`,
+  tableUri: (p: Place | undefined, X: Run): string | undefined => (p === undefined || p.c !== 0 ? undefined : X.tableUri?.(p.s.name, p.f)),
   refText: (value: unknown): string | undefined => {
     const reference = isPlain(value) ? value['reference'] : undefined;
     return typeof reference === 'string' ? reference : undefined;

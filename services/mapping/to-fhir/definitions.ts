@@ -55,7 +55,7 @@ const isUndescribed = (type: string): boolean => /^CM(_|$)/.test(type);
 
 /**
  * What `find` gives for `version`, in the form the map is written for. CM ("composite") is 2.1's and 2.2's word for a type without a name;
- * a primitive that later became a composite (IS to CWE, ID to PL) is the composite's first component; and whether something repeats is
+ * a primitive that is or was a composite in another version (IS to CWE, ID to PL) is read as the composite; and whether something repeats is
  * taken from the newest version, so that one map fits all: what a sender repeats beyond that is reported as unread.
  */
 function partFor(version: string, find: (version: string) => FieldDefinition | undefined): Part | undefined {
@@ -70,13 +70,15 @@ function partFor(version: string, find: (version: string) => FieldDefinition | u
     break;
   }
   if (found === undefined) return undefined;
-  const grown =
-    latest !== undefined &&
-    V2_PRIMITIVES.has(found.type) &&
-    !V2_PRIMITIVES.has(latest.type) &&
-    latest.type !== 'varies' &&
-    !isUndescribed(latest.type);
-  return { datatype: grown ? latest.type : found.type, many: latest?.repeats ?? found.repeats };
+  const composite = V2_PRIMITIVES.has(found.type) ? newest((each) => compositeOnly(find(each))) : undefined;
+  return { datatype: composite?.type ?? found.type, many: latest?.repeats ?? found.repeats };
+}
+
+/** The definition when its type is a described composite other than TS, which is only a time with a remark. */
+function compositeOnly(field: FieldDefinition | undefined): FieldDefinition | undefined {
+  if (field === undefined || V2_PRIMITIVES.has(field.type) || field.type === 'varies' || field.type === 'TS' || isUndescribed(field.type))
+    return undefined;
+  return field;
 }
 
 /** Returns the datatype and repetition of a field, or undefined when no version has it. */
@@ -97,4 +99,33 @@ export function componentPart(version: string, datatype: string, component: numb
     }
     return plain;
   });
+}
+
+/** Tables whose codes come from elsewhere (ICD, CPT, staff numbers): the table's own URI would be a false statement. */
+const NOT_CODE_SYSTEMS: ReadonlySet<string> = new Set([
+  '0010',
+  '0051',
+  '0053',
+  '0088',
+  '0296',
+  '0340',
+  '0361',
+  '0362',
+  '0363',
+  '0396',
+  '9999',
+]);
+
+const tables = new Map<string, string | undefined>();
+
+/** Returns the URI of the HL7 table that the standard binds to a field, in the version or the nearest that names one. */
+export function tableOf(version: string, segment: string, field: number): string | undefined {
+  const key = `${version} ${segment}-${field}`;
+  if (!tables.has(key)) {
+    const table = versionsFor(version)
+      .map((each) => fieldOf(each, segment, field)?.table)
+      .find((each) => each !== undefined && /^\d{4}$/.test(each));
+    tables.set(key, table === undefined || NOT_CODE_SYSTEMS.has(table) ? undefined : `http://terminology.hl7.org/CodeSystem/v2-${table}`);
+  }
+  return tables.get(key);
 }

@@ -37,7 +37,6 @@ function writeRule(rule: Rule, target: Target, out: string, place: Place): strin
     body = `if (${when === undefined ? 'false' : `R.quiet(${asCondition(when)}, X)`}) {\n${body}\n}`;
   }
   if (options.default !== undefined) body = `${body}\nif (${out} === undefined) {\n${writeRule(options.default, target, out, place)}\n}`;
-  if (options.require === true) body = `${body}\nif (${out} === undefined) X.lacks(${JSON.stringify(target.path)}, true);`;
   return body;
 }
 

@@ -109,7 +109,10 @@ class ModuleWriter {
       version,
       segment: (name, occurrence) => {
         const found = this.#levels.segment(name, occurrence, spot);
-        if (!('code' in found)) return found;
+        if (!('code' in found)) {
+          if (!found.many && found.js !== 'undefined') this.#firstSegment ??= found.js;
+          return found;
+        }
         return { ...found, values: { ...found.values, nearest: didYouMean(name, this.#input.knownSegments) } };
       },
       field: (segment, field) => fieldPart(version, segment, field),
@@ -166,6 +169,8 @@ class ModuleWriter {
     return list;
   }
 
+  /** The segment that a key or condition reads first: what the resource is about. */
+  #firstSegment: string | undefined;
   readonly #late = new Set<string>();
   readonly #keyed = new Set<string>();
 
@@ -175,15 +180,19 @@ class ModuleWriter {
     this.#keyed.add(resource.name);
     this.#pendingKeys.add(resource.name);
     const scope = this.#scope(spot, resource.name);
+    this.#firstSegment = undefined;
     const parts = resource.key.map((node) => this.#keyPart(node, scope));
+    const ofKey: string | undefined = this.#firstSegment;
+    this.#firstSegment = undefined;
     const when = resource.when === undefined ? undefined : this.#condition(resource.when, scope);
+    const anchor = spot.level.segment?.js ?? this.#firstSegment ?? ofKey;
     this.#pendingKeys.delete(resource.name);
-    const options = `${JSON.stringify(resource.name)}, ${JSON.stringify(resource.sameKey)}, ${JSON.stringify(resource.onError)}`;
+    const options = `${JSON.stringify(resource.name)}, ${JSON.stringify(resource.sameKey)}, ${JSON.stringify(resource.onError)}${anchor === undefined ? '' : `, ${anchor}`}`;
     const make = `${handle} = X.handle(${JSON.stringify(resource.type)}, [${parts.join(', ')}], ${options});`;
     const otherwise =
       resource.otherwise === undefined
         ? ''
-        : ` else X.reported(${JSON.stringify(resource.otherwise.value)}, ${JSON.stringify(resource.type)});`;
+        : ` else X.reported(${JSON.stringify(resource.otherwise.value)}, ${JSON.stringify(resource.type)}, ${anchor ?? 'undefined'});`;
     const inner = when === undefined ? make : `if (${when}) ${make}${otherwise}`;
     spot.level.steps.keys.push(spot.guard === undefined ? inner : `if (${spot.guard}) { ${inner} }`);
   }
@@ -222,7 +231,7 @@ class ModuleWriter {
       deletes: () => '',
     };
     const fields = writeResourceFields(resource.fields, resource.type, place);
-    const body = `const o = { resourceType: ${JSON.stringify(resource.type)}, id: ${handle}.id };\nX.begin(${JSON.stringify(resource.onError)});\n${fields}\nX.finish(o, ${handle}, ${JSON.stringify(resource.update)});`;
+    const body = `const o = { resourceType: ${JSON.stringify(resource.type)}, id: ${handle}.id };\nX.begin(${JSON.stringify(resource.onError)}, ${handle});\n${fields}\nX.finish(o, ${handle}, ${JSON.stringify(resource.update)});`;
     // A function of its own per resource: large functions are not optimised by the engine.
     const collect = made.lists.map((list) => `if (!${handle}.parked) ${list}.push(${handle}.reference);`).join(' ');
     const text = `if (${handle} !== undefined) { const ${functionName} = () => {\n${body}\n}; ${functionName}(); ${collect} }`;

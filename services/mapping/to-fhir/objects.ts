@@ -64,7 +64,7 @@ export function writeResourceFields(entries: readonly ResourceField[], type: str
     const deletes = (segment: string, field: number): string => `X.deleteIf(${segment}, ${field}, ${JSON.stringify(names)});`;
     const body = place.write.rule(entry.rule, target, value, { ...place, use: entry.use, deletes });
     const property = target.choice === undefined ? JSON.stringify(entry.name) : nameVar;
-    const needed = target.required && entry.rule.options.require !== true ? ` else X.lacks(${JSON.stringify(target.path)}, true);` : '';
+    const needed = target.required || entry.rule.options.require === true ? ` else X.lacks(${JSON.stringify(target.path)}, true);` : '';
     lines.push(
       `let ${value}${target.choice === undefined ? '' : `, ${nameVar}`};\n${body}\nif (${value} !== undefined) o[${property}] = ${value};${needed}`,
     );

@@ -9,7 +9,9 @@ import type { UnmappedCode } from '../../omop/row.ts';
 import type { Draft, Rung } from '../conversion.ts';
 import type { Run } from '../expression/runtime.ts';
 import type { RungName } from '../rules.ts';
+import { tableOf } from './definitions.ts';
 import { idOf } from './ids.ts';
+import { segmentLabel } from './positions.ts';
 import { referencesIn, withoutReferences } from './references.ts';
 
 export interface Handle {
@@ -18,6 +20,8 @@ export interface Handle {
   readonly name: string;
   readonly reference: { readonly reference: string };
   readonly sameKey: SameKey;
+  /** The segment that stands for it in reports. */
+  readonly anchor: Segment | undefined;
   parked: boolean;
 }
 
@@ -39,6 +43,8 @@ export interface RunSettings {
   /** id@version#digest. */
   readonly spec: string;
   readonly segments: number;
+  /** Version of the definitions in use. */
+  readonly version: string;
 }
 
 export class MessageRun implements Run {
@@ -58,6 +64,7 @@ export class MessageRun implements Run {
   readonly #parked = new Set<string>();
   #deletes: string[] = [];
   #park = false;
+  #anchor: Segment | undefined;
   #onError: RungName = 'park-resource';
 
   constructor(settings: RunSettings) {
@@ -72,6 +79,10 @@ export class MessageRun implements Run {
     return this.#settings.params.get(name);
   }
 
+  tableUri(segment: string, field: number): string | undefined {
+    return tableOf(this.#settings.version, segment, field);
+  }
+
   #reach(rung: Rung): void {
     if (ORDER.indexOf(rung) > ORDER.indexOf(this.rung)) this.rung = rung;
     if (rung === 'park-resource') this.#park = true;
@@ -83,8 +94,8 @@ export class MessageRun implements Run {
   }
 
   /** The author's own word for an outcome. */
-  reported(word: string, at: string): void {
-    this.problems.push(problem('mapping-reported', { word, element: at }, at));
+  reported(word: string, element: string, anchor = this.#anchor): void {
+    this.problems.push(problem('mapping-reported', { word, element }, anchor === undefined ? element : segmentLabel(anchor)));
   }
 
   /** A conversion failed (`error` says how) and no rule around it handles it. */
@@ -111,7 +122,10 @@ export class MessageRun implements Run {
 
   /** A needed element has no value: in a nested object the object is left out, at the top the resource goes its onError way. */
   lacks(element: string, top: boolean): void {
-    this.problems.push(problem(top ? 'mapping-element-missing' : 'mapping-part-missing', { element }, element));
+    // What an outer rule holds already says why the part is missing.
+    if (!top && this.held !== undefined) return;
+    const at = this.#anchor === undefined ? element : segmentLabel(this.#anchor);
+    this.problems.push(problem(top ? 'mapping-element-missing' : 'mapping-part-missing', { element }, at));
     this.#reach(top ? this.#onError : 'drop');
     if (top && this.#onError !== 'drop') this.#park = true;
   }
@@ -130,7 +144,8 @@ export class MessageRun implements Run {
 
   unmappedCode(system: string, code: string, at: string | undefined, rung: 'report' | RungName): void {
     const shown = code.length > 200 ? code.slice(0, 200) : code;
-    this.unmapped.push({ system, code: shown, why: 'no-row', at: at ?? '' });
+    const known = this.unmapped.some((each) => each.code === shown && each.system === system && each.at === (at ?? ''));
+    if (!known) this.unmapped.push({ system, code: shown, why: 'no-row', at: at ?? '' });
     this.#reach(rung === 'report' ? 'drop' : rung);
   }
 
@@ -139,12 +154,19 @@ export class MessageRun implements Run {
   }
 
   /** Returns the identity of a resource, or undefined (reported, parked) when a part of its key is empty. */
-  handle(type: string, parts: readonly (string | undefined)[], name: string, sameKey: SameKey, onError: RungName): Handle | undefined {
+  handle(
+    type: string,
+    parts: readonly (string | undefined)[],
+    name: string,
+    sameKey: SameKey,
+    onError: RungName,
+    anchor?: Segment,
+  ): Handle | undefined {
     this.error = undefined;
     const key: string[] = [];
     for (const part of parts) {
       if (part === undefined) {
-        this.problems.push(problem('mapping-key-empty', { type, name }, type));
+        this.problems.push(problem('mapping-key-empty', { type, name }, anchor === undefined ? type : segmentLabel(anchor)));
         this.#reach(onError === 'drop' ? 'park-resource' : onError);
         return undefined;
       }
@@ -152,7 +174,7 @@ export class MessageRun implements Run {
     }
     const id = this.#uniqueId(type, key, sameKey);
     const reference = { reference: `${type}/${id}` };
-    return { id, type, name, reference, sameKey, parked: false };
+    return { id, type, name, reference, sameKey, anchor, parked: false };
   }
 
   /** Equal keys in one message: the second result of a kind gets a number, so that neither overwrites the other. */
@@ -164,7 +186,8 @@ export class MessageRun implements Run {
     return count === 1 ? id : idOf(this.authority, type, [...key, `#${count}`]);
   }
 
-  begin(onError: RungName): void {
+  begin(onError: RungName, handle: Handle): void {
+    this.#anchor = handle.anchor;
     this.#deletes = [];
     this.#park = false;
     this.#onError = onError;
@@ -185,7 +208,13 @@ export class MessageRun implements Run {
       Object.assign(known.body, body);
       known.deletes.push(...deletes.filter((name) => !known.deletes.includes(name)));
     } else if (JSON.stringify(known.body) !== JSON.stringify(body)) {
-      this.problems.push(problem('mapping-key-repeated', { type: handle.type, name: handle.name }, handle.type));
+      this.problems.push(
+        problem(
+          'mapping-key-repeated',
+          { type: handle.type, name: handle.name },
+          handle.anchor === undefined ? handle.type : segmentLabel(handle.anchor),
+        ),
+      );
       this.#reach('park-resource');
     }
   }
@@ -202,7 +231,13 @@ export class MessageRun implements Run {
       for (const [reference, { body, handle }] of this.#drafts) {
         if (![...referencesIn(body)].some((each) => this.#parked.has(each))) continue;
         const rest = withoutReferences(body, this.#parked);
-        this.problems.push(problem('mapping-reference-parked', { type: handle.type, name: handle.name }, handle.type));
+        this.problems.push(
+          problem(
+            'mapping-reference-parked',
+            { type: handle.type, name: handle.name },
+            handle.anchor === undefined ? handle.type : segmentLabel(handle.anchor),
+          ),
+        );
         this.#reach('park-resource');
         if (rest !== undefined) {
           for (const name of Object.keys(body)) if (!(name in rest)) delete body[name];

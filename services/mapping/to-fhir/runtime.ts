@@ -5,6 +5,7 @@ import type { Group, Segment } from '../../hl7v2/message.ts';
 import { expressionRuntime, type Place } from '../expression/runtime.ts';
 import type { RungName } from '../rules.ts';
 import type { TableRow, TableSpec } from '../spec.ts';
+import { at, atPlace } from './positions.ts';
 import type { MessageRun } from './run.ts';
 
 type Apply = (p: Place, X: MessageRun) => unknown;
@@ -23,19 +24,6 @@ interface FoundRow {
 }
 
 const NONE: readonly never[] = [];
-
-function at(s: Segment | undefined, path: string): string {
-  if (s === undefined) return path;
-  const { occurrence } = s;
-  return occurrence === 1 ? path : `${path.slice(0, 3)}[${occurrence}]${path.slice(3)}`;
-}
-
-function atPlace(p: Place | undefined): string | undefined {
-  if (p === undefined) return undefined;
-  const repetition = p.r > 1 ? `[${p.r}]` : '';
-  const parts = p.c === 0 ? '' : p.sc === 0 ? `.${p.c}` : `.${p.c}.${p.sc}`;
-  return at(p.s, `${p.s.name}-${p.f}${repetition}${parts}`);
-}
 
 /** True when the place holds more than separators. */
 function hasContent(p: Place): boolean {
