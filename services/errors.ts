@@ -172,7 +172,7 @@ export const ERRORS = {
     'fatal',
     'transient',
     'The database in {folder} was made by PostgreSQL {cluster}; this machine has {found}.',
-    'Install the old version again beside the new one (for 15: "sudo apt-get install postgresql-15") and start. To change versions: dump with the old one while Polyseme serves ("pg_dumpall"), end it, move the subfolder "postgres" away, start with the new version and load the dump ("npx polyseme psql -f dump.sql").',
+    'Install the old version again beside the new one (for 15: "sudo apt-get install postgresql-15") and start. To change versions: with the old one serving, pg_dump --no-toast-compression "URL printed at start" > dump.sql; end it, move the subfolder "postgres" of the data folder away, serve with the new one, npx polyseme psql -- -d postgres -c "DROP DATABASE polyseme WITH (FORCE)" -c "CREATE DATABASE polyseme", npx polyseme psql -- -f dump.sql, and start again.',
   ),
   'database-start-failed': row(503, 'AR', 'fatal', 'transient', 'PostgreSQL did not start in {folder}: {reason}.', 'Read postgres.log in the data folder and run "npx polyseme doctor".'),
   'database-not-running': row(503, 'AR', 'fatal', 'transient', 'No PostgreSQL runs in {folder}.', 'Start it: "npx polyseme serve".'),
