@@ -15,7 +15,7 @@ import { recordSettled } from './database/journal-record.ts';
 import { type JournalMessage, type MessageOutcome, recordFailure, settle, takeMessages } from './database/journal-take.ts';
 import { type CurrentResource, lockCurrent } from './database/resources.ts';
 import { type ResourceWrite, type WriteOutcome, writeResources } from './database/write-resources.ts';
-import { gravest, harmless, type Problem, problem, Refusal } from './errors.ts';
+import { gravest, harmless, type Problem, problem, Refusal, type Result } from './errors.ts';
 import { contentHash, readJson } from './fhir/json.ts';
 import { mergedResource } from './fhir/merge.ts';
 import type { Resource } from './fhir/resource.ts';
@@ -23,6 +23,7 @@ import { indexRows } from './fhir/search-index.ts';
 import { validateResource } from './fhir/validate.ts';
 import { acknowledgement } from './hl7v2/acknowledge.ts';
 import { shallowKeys } from './hl7v2/keys.ts';
+import type { Message } from './hl7v2/message.ts';
 import { parseMessage } from './hl7v2/parse.ts';
 import type { Conversion, Maps } from './mapping/conversion.ts';
 import type { ResourceRows, UnmappedCode } from './omop/row.ts';
@@ -81,14 +82,33 @@ export async function receive(parts: Parts, bytes: Uint8Array, channel: 'mllp' |
     messageType: keys?.messageType ?? '',
     patientKeys: keys?.patientKeys ?? [],
   });
-  const worst = parsed.ok ? undefined : gravest(parsed.problems);
+  const judged = receipt.refused ? REUSED : judgement(parts, parsed);
   const id = `${parts.clock().getTime().toString(36)}-${receipt.id}`;
-  const answer = { code: worst?.ack ?? 'AA', problems: parsed.problems, controlId: id, timestamp: parts.clock() } as const;
+  const answer = { code: judged.code, problems: judged.problems, controlId: id, timestamp: parts.clock() };
   return {
     acknowledgement: acknowledgement(parsed.ok ? parsed.value : undefined, answer),
-    status: worst?.status ?? 200,
-    problems: parsed.problems,
+    status: judged.status,
+    problems: judged.problems,
   };
+}
+
+interface Judgement {
+  readonly code: 'AA' | 'AE' | 'AR';
+  readonly status: number;
+  readonly problems: readonly Problem[];
+}
+
+const REUSED: Judgement = { code: 'AR', status: 409, problems: [problem('journal-control-id-reused')] };
+
+/** What the sender hears: the worst that processing the message will meet, as far as the message itself tells. */
+function judgement(parts: Parts, parsed: Result<Message>): Judgement {
+  const { problems, rung } = parsed.ok
+    ? parts.maps.convert(parsed.value, { timezone: parts.sourceTimezone })
+    : { ...parsed, rung: 'refuse' as const };
+  if (rung !== 'park-message' && rung !== 'refuse') return { code: 'AA', status: 200, problems: [] };
+  const faults = problems.filter((each) => !harmless([each]));
+  const worst = gravest(faults);
+  return { code: rung === 'refuse' ? (worst?.ack ?? 'AR') : 'AE', status: worst?.status ?? 422, problems: faults };
 }
 
 /** Takes up to `limit` waiting messages and applies them in one transaction; returns how many were settled, 0 when none waits. */

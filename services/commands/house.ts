@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
+import { TerminologyError } from '../../terminology/failure.ts';
 import { openVocabulary } from '../../terminology/reader.ts';
+import type { Vocabulary } from '../../terminology/vocabulary.ts';
 import type { Config } from '../config.ts';
 import { type CdmSource, writeCdmSource } from '../database/cdm-source.ts';
 import { type Database, openDatabase } from '../database/connect.ts';
@@ -12,7 +12,8 @@ import { migrate } from '../database/migrate.ts';
 import { Refusal } from '../errors.ts';
 import { loadMaps } from '../mapping/maps.ts';
 import type { Parts } from '../pipeline.ts';
-import { STARTER_FOLDER, vocabularyInto } from './vocabulary-load.ts';
+import { hasActiveVocabulary, STARTER_FOLDER, vocabularyFolder } from './vocabulary-folder.ts';
+import { refusalOf, vocabularyInto } from './vocabulary-load.ts';
 
 /** The database, started if need be, with its schema up to date. */
 export interface Store extends AsyncDisposable {
@@ -74,17 +75,17 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
   }
 }
 
-/** Where `vocabulary load` puts index folders. */
-export const vocabularyFolder = (config: Config): string => join(config.dataDir, 'vocabulary');
-
-async function activeVocabulary(config: Config, store: Store, log: Log) {
+async function activeVocabulary(config: Config, store: Store, log: Log): Promise<Vocabulary> {
   const folder = vocabularyFolder(config);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (!existsSync(join(folder, 'active.json'))) {
+  if (!hasActiveVocabulary(config)) {
     log.info({ folder: STARTER_FOLDER }, 'loading the starter vocabulary');
     await vocabularyInto(store.database, STARTER_FOLDER, folder);
   }
-  return openVocabulary(folder);
+  try {
+    return openVocabulary(folder);
+  } catch (error) {
+    throw error instanceof TerminologyError ? refusalOf(error) : error;
+  }
 }
 
 const embeddedOptions = (config: Config) => ({ dataDir: config.dataDir, binDir: config.postgresBin, account: config.postgresAccount });

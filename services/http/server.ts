@@ -58,7 +58,12 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
 }
 
 function serverOf(settings: HttpSettings): FastifyInstance {
-  const common = { bodyLimit: settings.maxBodyBytes, forceCloseConnections: 'idle', requestTimeout: 120_000, maxParamLength: 200 } as const;
+  const common = {
+    bodyLimit: settings.maxBodyBytes,
+    forceCloseConnections: 'idle',
+    requestTimeout: 120_000,
+    routerOptions: { maxParamLength: 200 },
+  } as const;
   if (!settings.tls) return fastify(common);
   const { cert, key, clientCa } = settings.tls;
   const mutual = clientCa ? { ca: clientCa, requestCert: true, rejectUnauthorized: true } : {};

@@ -1,0 +1,44 @@
+import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
+import { openStore } from './house.ts';
+import { plural, table } from './terminal.ts';
+import { vocabularyFolder } from './vocabulary-folder.ts';
+import { vocabularyInto } from './vocabulary-load.ts';
+
+const EXAMPLES = `
+  $ npx polyseme vocabulary load ~/Downloads/vocabulary_download_v5      an unpacked download from athena.ohdsi.org
+`;
+const EXIT_CODES = ['0  loaded and active', '1  refused; what was active before stays active'];
+
+/** vocabulary load: a release into the terminology index and the CDM's vocabulary tables, from one read. */
+export const vocabularyCommand: CommandDefinition = (program, terminal, exit) => {
+  const command = program.command('vocabulary').description('the vocabularies that codes are resolved with');
+  withExamples(command, EXAMPLES, EXIT_CODES);
+  const load = command
+    .command('load <dir>')
+    .description('load a release; recognised by its content')
+    .option('--json', 'print the report as JSON');
+  withExamples(load, EXAMPLES, EXIT_CODES);
+  load.action(async (folder: string, options: { readonly json?: boolean }) => {
+    const config = configOfProcess();
+    await using store = await openStore(config);
+    const report = await vocabularyInto(store.database, folder, vocabularyFolder(config), (file, rows) => {
+      if (terminal.interactive) process.stderr.write(`\r${file.split('/').at(-1)}: ${rows.toLocaleString('en')} rows `);
+    });
+    if (terminal.interactive) process.stderr.write('\r\x1b[K');
+    if (options.json) terminal.out(JSON.stringify(report, undefined, 2));
+    else {
+      terminal.out(
+        `${report.release || 'A release that does not name itself'}: loaded in ${(report.elapsedMs / 1000).toFixed(1)} s and active.`,
+      );
+      terminal.out(
+        table(
+          ['file', 'rows'],
+          report.sources.map((source) => [source.table, source.rows]),
+        ),
+      );
+      terminal.out(`${plural(report.vocabularies.length, 'vocabulary', 'vocabularies')}. A running server uses them after its next start.`);
+      for (const notice of report.licences) terminal.say(notice);
+    }
+    exit(0);
+  });
+};

@@ -1,0 +1,109 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openStore } from '../../services/commands/house.ts';
+import { readConfig } from '../../services/config.ts';
+import { connectMllp, type MllpClient } from '../../services/mllp/client.ts';
+import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
+import { laboratoryMessage } from './messages.ts';
+import { postmasterPid, type ServerProcess, startServer } from './server-process.ts';
+
+const KILLS = 20;
+const SENDERS = 4;
+const onUrl = process.env['POLYSEME_TEST_DATABASE_URL'] !== undefined;
+
+/** Sends until its connection breaks; adds the control ids that were answered AA. */
+async function send(client: MllpClient, run: string, lane: number, acknowledged: string[]): Promise<void> {
+  for (let n = lane; ; n += SENDERS) {
+    let answer: string;
+    try {
+      answer = Buffer.from(await client.send(laboratoryMessage(run, n))).toString('latin1');
+    } catch {
+      return;
+    }
+    if (answer.includes('MSA|AA|')) acknowledged.push(`${run}-${n}`);
+  }
+}
+
+async function ingestUntilKilled(
+  server: ServerProcess,
+  run: string,
+  kill: () => Promise<void>,
+  afterAcks: number,
+): Promise<readonly string[]> {
+  const acknowledged: string[] = [];
+  const clients = Array.from({ length: SENDERS }, () => connectMllp({ host: '127.0.0.1', port: server.mllpPort, timeoutMs: 2_000 }));
+  const sending = clients.map((client, lane) => send(client, run, lane, acknowledged));
+  const reached = new Promise<void>((done) => {
+    const look = () => (acknowledged.length >= afterAcks ? done() : setImmediate(look));
+    look();
+  });
+  await Promise.race([reached, Promise.all(sending)]);
+  await kill();
+  await Promise.all(sending);
+  await Promise.all(clients.map((client) => client.close()));
+  return acknowledged;
+}
+
+interface Found {
+  readonly control_id: string;
+  readonly messages: number;
+  readonly applied: number;
+  readonly rows: number;
+}
+
+const FOUND = `
+SELECT m.control_id, count(DISTINCT m.id) AS messages, count(DISTINCT o.message_id) FILTER (WHERE o.status = 'applied') AS applied,
+  count(DISTINCT e.measurement_id) AS rows
+FROM journal.message m LEFT JOIN journal.outcome o ON o.message_id = m.id
+LEFT JOIN fhir.resource r ON r.message_id = m.id LEFT JOIN cdm.measurement e ON e.measurement_id / 1024 = r.resource_key
+GROUP BY m.control_id`;
+
+describe(`killed ${KILLS} times during ingest`, () => {
+  it('has every message that got AA in the journal once and its rows once', { timeout: 600_000 }, async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'polyseme-kill-'));
+    const database: FreshDatabase | undefined = onUrl ? await freshDatabase() : undefined;
+    const environment: Record<string, string> = {
+      POLYSEME_DATA_DIR: dataDir,
+      ...(database ? { POLYSEME_DATABASE_URL: database.url } : {}),
+    };
+    const acknowledged: string[] = [];
+    try {
+      for (let round = 0; round < KILLS; round += 1) {
+        const server = await startServer(environment);
+        const kind = database ? 'process' : (['process', 'postmaster', 'both'] as const)[round % 3];
+        const kill = async () => {
+          if (kind !== 'process') process.kill(postmasterPid(dataDir), 'SIGKILL');
+          await server.kill();
+        };
+        acknowledged.push(...(await ingestUntilKilled(server, `R${round}`, kill, 5 + ((round * 37) % 120))));
+      }
+      const last = await startServer(environment);
+      expect(await last.stop()).toBe(0);
+      const found = await everythingApplied(environment);
+      expect(found.filter((each) => each.messages !== 1 || each.applied !== 1 || each.rows !== 1)).toEqual([]);
+      const known = new Set(found.map((each) => each.control_id));
+      expect(acknowledged.filter((id) => !known.has(id))).toEqual([]);
+      console.log(`${KILLS} kills, ${acknowledged.length} messages acknowledged, ${found.length} in the journal, all applied once`);
+    } finally {
+      rmSync(dataDir, { recursive: true, force: true });
+      await database?.drop();
+    }
+  });
+});
+
+/** Starts a server once more, waits until the journal holds nothing that waits, and returns what is there of every message. */
+async function everythingApplied(environment: Readonly<Record<string, string>>): Promise<readonly Found[]> {
+  const server = await startServer(environment);
+  const config = readConfig(environment);
+  if (!config.ok) throw new Error('settings');
+  await using store = await openStore(config.value);
+  for (;;) {
+    const [waiting] = await store.database.query<{ n: number }>('SELECT count(*) AS n FROM journal.waiting');
+    if (waiting?.n === 0) break;
+  }
+  const found = await store.database.query<Found>(FOUND);
+  await server.stop();
+  return found;
+}
