@@ -198,10 +198,10 @@ const ADMINISTRATIVE: readonly (readonly [string, readonly Invariant[]])[] = [
   ['Appointment.participant', [{ key: 'app-1', rule: 'a type or an actor', holds: (it) => any(it, 'type', 'actor') }]],
 ];
 
-/** Returns true when a contained resource is referred to from its container, or refers to it. */
-function isReferredTo(contained: JsonObject, container: JsonObject): boolean {
-  const id = `#${textAt(contained, 'id')}`;
-  return stringsIn(contained).includes('#') || stringsIn(container).some((each) => each === id);
+/** Returns true when each contained resource is referred to from its container, or refers to it. */
+function allReferredTo(container: JsonObject): boolean {
+  const links = new Set(stringsIn(container).filter((each) => each.startsWith('#')));
+  return objectsAt(container, 'contained').every((each) => links.has(`#${textAt(each, 'id')}`) || stringsIn(each).includes('#'));
 }
 
 /** Of resources that contain others (http://hl7.org/fhir/R4/domainresource.html#invs). */
@@ -214,7 +214,7 @@ export const CONTAINER_RULES: readonly Invariant[] = [
   {
     key: 'dom-3',
     rule: 'each contained resource is referred to, or refers to its container',
-    holds: (it) => objectsAt(it, 'contained').every((each) => isReferredTo(each, it)),
+    holds: allReferredTo,
   },
   {
     key: 'dom-4',

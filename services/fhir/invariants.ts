@@ -112,7 +112,7 @@ const DATATYPES: readonly (readonly [string, readonly Invariant[]])[] = [
       {
         key: 'txt-2',
         rule: 'the narrative is not blank',
-        holds: (it) => !has(it, 'div') || /[^\s]/.test(textAt(it, 'div').replace(/<(?!img)[^>]*>/g, '')),
+        holds: (it) => !has(it, 'div') || /[^\s]/.test(textAt(it, 'div').replace(/<(?!img)[^<>]*>/g, '')),
       },
     ],
   ],

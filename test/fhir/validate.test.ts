@@ -148,10 +148,44 @@ describe('primitives', () => {
     const narrative = (div: string) =>
       found({ ...patient, text: { status: 'generated', div: `<div xmlns="http://www.w3.org/1999/xhtml">${div}</div>` } });
     expect(narrative('<p>a <b>b</b><br/></p><table><tr><td>1 &lt; 2</td></tr></table><a href="https://x">x</a>')).toEqual([]);
-    for (const evil of ['<script>x</script>', '<img src="x" onerror="x"/>', '<a href="javascript:x">x</a>', '<iframe/>', '<form/>']) {
+    expect(narrative('<!-- a comment --><img src="#a"/><a href="a/b:c">x</a>')).toEqual([]);
+    for (const evil of [
+      '<script>x</script>',
+      '<img src="x" onerror="x"/>',
+      '<img/onerror="x"/>',
+      '<a href="javascript:x">x</a>',
+      "<a href = 'java&#x73;cript:x'>x</a>",
+      '<a href=\n"vbscript:x">x</a>',
+      '<img src="data:text/html,x"/>',
+      '<iframe/>',
+      '<form/>',
+      '< b>x</b>',
+      '1 < 2',
+    ]) {
       expect([evil, narrative(`a${evil}`)]).toEqual([evil, ['Patient.text.div: fhir-value']]);
     }
     expect(narrative('  ')).toEqual(['Patient.text: fhir-invariant']);
+  });
+});
+
+describe('hostile values', () => {
+  const long = 500_000;
+  it.each<[string, JsonObject]>([
+    ['narrative of brackets', { text: { status: 'generated', div: `<div>${'<'.repeat(long)}` } }],
+    ['narrative of blanks', { text: { status: 'generated', div: `<div><a href=${' '.repeat(long)}x` } }],
+    ['base64 of blanks', { photo: [{ contentType: 'x', data: `YQ==${' '.repeat(long)}*` }] }],
+    ['a reference of slashes', { managingOrganization: { reference: `https://x${'/a'.repeat(long)} ` } }],
+    ['a code of blanks', { language: `a${' a'.repeat(long / 2)}  ` }],
+    [
+      'contained resources without end',
+      { contained: Array.from({ length: 20_000 }, (_, i) => ({ resourceType: 'Basic', id: `b${i}`, code: { text: 'x' } })) },
+    ],
+  ])('%s is refused in linear time', (_name, elements) => {
+    expect(validateResource({ resourceType: 'Patient', ...elements }).length).toBeGreaterThan(0);
+  });
+  it.each(['\u0000', '\ud800', '\u0001'])('%j is in no text', (character) => {
+    expect(found({ ...patient, name: [{ family: `a${character}` }] })).toEqual(['Patient.name[0].family: fhir-value']);
+    expect(found({ ...patient, identifier: [{ system: `urn:${character}` }] })).toEqual(['Patient.identifier[0].system: fhir-value']);
   });
 });
 
