@@ -52,7 +52,12 @@ export const textAt = (value: JsonObject, name: string): string | undefined => {
 
 /** Returns the digits of a JSON number as they were written; undefined for anything else. */
 export function digitsOf(value: unknown): string | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) ? plainDigits(String(value)) : undefined;
+  if (typeof value === 'number') {
+    const size = Math.abs(value);
+    // Between these JavaScript writes a number without a power of ten.
+    if (size === 0 || (size >= 1e-6 && size < 1e21)) return String(value);
+    return Number.isFinite(value) ? plainDigits(String(value)) : undefined;
+  }
   return value instanceof Decimal ? plainDigits(value.text) : undefined;
 }
 

@@ -83,7 +83,7 @@ export function resolveIdea(idea: Idea, prefer: readonly string[], run: RowRun, 
   let known: { coding: Coding; resolution: Resolution } | undefined;
   for (const coding of ordered) {
     const resolution = vocabulary.resolve(coding.system, coding.code);
-    const targets = resolution.targets.filter((target) => isStandard(target.concept));
+    const targets = resolution.targets.every(isStandardTarget) ? resolution.targets : resolution.targets.filter(isStandardTarget);
     if (targets.length === 0) {
       reportUnmapped(coding, resolution, run, at);
       if (known === undefined && resolution.source !== undefined) known = { coding, resolution };
@@ -102,6 +102,7 @@ export function resolveIdea(idea: Idea, prefer: readonly string[], run: RowRun, 
   return { coding: undefined, source: undefined, targets: [], sourceValue: idea.text };
 }
 
+const isStandardTarget = ({ concept }: Target): boolean => isStandard(concept);
 const isStandard = (concept: Concept): boolean => concept.standard_concept === 'S' && concept.invalid_reason === '';
 
 function reportUnmapped(coding: Coding, resolution: Resolution, run: RowRun, at: string): void {
