@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { failure, problem, type Result, success } from '../errors.ts';
-import { MAXIMUM_DEPTH, readStrictly } from './json-reader.ts';
-import { Decimal, type JsonObject, type JsonValue } from './resource.ts';
+import { MAXIMUM_DEPTH, MAXIMUM_NUMBER_LENGTH, readStrictly } from './json-reader.ts';
+import { Decimal, decimal, type JsonObject, type JsonValue } from './resource.ts';
 
 /**
  * JSON in and out without loss (http://hl7.org/fhir/R4/json.html). JSON.parse alone takes the last of two equal names, turns
- * 5.10 into 5.1 and 9007199254740993 into …992, and reads a million levels. It is still used for texts of which one quick pass
- * shows that nothing of that kind is in them; everything else goes through the strict reader.
+ * 5.10 into 5.1 and 9007199254740993 into …992, and reads a million levels. It is still used, after one quick look over the text,
+ * because it is fast: numbers that it would change go through it as marked strings, and properties are counted before and after
+ * it. What the quick look cannot decide goes through the strict reader, which also says where a text is wrong.
  */
 
 /** Returns true for a JSON array. */
@@ -16,9 +17,8 @@ export const isArray = (value: unknown): value is readonly JsonValue[] => Array.
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Decimal);
 
-/** Returns true when a number token that starts at `from` and ends before `to` is printed by JavaScript as it was written. */
+/** Returns true when the number token text[from, to) is printed by JavaScript as it was written. */
 function isPlainNumber(text: string, from: number, to: number): boolean {
-  const last = text.charCodeAt(to - 1);
   let dot = -1;
   for (let i = from; i < to; i++) {
     const code = text.charCodeAt(i);
@@ -26,64 +26,109 @@ function isPlainNumber(text: string, from: number, to: number): boolean {
     else if (code === 69 || code === 101) return false;
   }
   if (dot < 0) return to - from <= 15 && !(text[from] === '-' && text[from + 1] === '0');
-  return last !== 48 && to - from <= 16 && dot > from && !text.startsWith('0.0000', from) && text[from] !== '-';
+  return text.charCodeAt(to - 1) !== 48 && to - from <= 16 && dot > from && !text.startsWith('0.0000', from) && text[from] !== '-';
 }
 
-/**
- * Returns how many properties a JSON text has when JSON.parse would read it exactly, else -1. A text that is not JSON may get
- * any number: JSON.parse refuses it afterwards.
- */
-function countProperties(text: string): number {
+/** Returns the position of the quote that ends the string whose first quote is at `start`; -1 when nothing ends it. */
+function endOfString(text: string, start: number): number {
+  let end = text.indexOf('"', start + 1);
+  while (end > 0 && text.charCodeAt(end - 1) === 92) {
+    let back = end - 1;
+    while (text.charCodeAt(back - 1) === 92) back--;
+    if ((end - back) % 2 === 0) break;
+    end = text.indexOf('"', end + 1);
+  }
+  return end;
+}
+
+interface Scan {
+  /** Colons outside strings: the properties of all objects together, when the text is JSON. */
+  readonly properties: number;
+  /** Starts and ends, in turn, of the numbers that JavaScript would change. */
+  readonly inexact: readonly number[];
+}
+
+/** Looks once over a text; undefined when only the strict reader can tell. What is not JSON is left to JSON.parse to refuse. */
+function scan(text: string): Scan | undefined {
   let depth = 0;
-  let colons = 0;
+  let properties = 0;
+  const inexact: number[] = [];
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
+    if (code <= 32) continue;
     if (code === 34) {
-      i = text.indexOf('"', i + 1);
-      while (i > 0 && text.charCodeAt(i - 1) === 92) {
-        let back = i - 1;
-        while (text.charCodeAt(back - 1) === 92) back--;
-        if ((i - back) % 2 === 0) break;
-        i = text.indexOf('"', i + 1);
-      }
-      if (i < 0) return -1;
-    } else if (code === 58) colons++;
+      i = endOfString(text, i);
+      if (i < 0) return undefined;
+    } else if (code === 58) properties++;
     else if (code === 123 || code === 91) {
-      if (++depth > MAXIMUM_DEPTH) return -1;
+      if (++depth > MAXIMUM_DEPTH) return undefined;
     } else if (code === 125 || code === 93) depth--;
     else if (code === 45 || (code >= 48 && code <= 57)) {
       let end = i + 1;
       for (let c = text.charCodeAt(end); (c >= 48 && c <= 57) || c === 46 || c === 69 || c === 101 || c === 43 || c === 45; ) {
         c = text.charCodeAt(++end);
       }
-      if (!isPlainNumber(text, i, end)) return -1;
+      if (!isPlainNumber(text, i, end)) {
+        if (end - i > MAXIMUM_NUMBER_LENGTH || !JSON_NUMBER.test(text.slice(i, end))) return undefined;
+        inexact.push(i, end);
+      }
       i = end - 1;
     }
   }
-  return colons;
+  return { properties, inexact };
 }
 
-function propertiesIn(value: JsonValue | undefined): number {
+const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
+/** Stands before the digits of a number that goes through JSON.parse as a string; no text that is read quickly can have it. */
+const MARK = '\u0001';
+
+/** Returns the text with its inexact numbers as marked strings. */
+function marked(text: string, inexact: readonly number[]): string {
+  let out = '';
+  let from = 0;
+  for (let i = 0; i + 1 < inexact.length; i += 2) {
+    const [start = 0, end = 0] = [inexact[i], inexact[i + 1]];
+    out += `${text.slice(from, start)}"\\u0001${text.slice(start, end)}"`;
+    from = end;
+  }
+  return out + text.slice(from);
+}
+
+type Parsed = string | number | boolean | null | Decimal | Parsed[] | { [name: string]: Parsed };
+
+const unmarked = (value: Parsed): Parsed => (typeof value === 'string' && value.startsWith(MARK) ? decimal(value.slice(1)) : value);
+
+/** Turns marked strings into numbers, in place; returns how many properties there are. */
+function finish(value: Parsed): number {
   if (typeof value !== 'object' || value === null || value instanceof Decimal) return 0;
   let count = 0;
-  if (isArray(value)) {
-    for (const each of value) count += propertiesIn(each);
+  if (Array.isArray(value)) {
+    for (const [i, each] of value.entries()) {
+      if (typeof each === 'object') count += finish(each);
+      else if (typeof each === 'string') value[i] = unmarked(each);
+    }
     return count;
   }
-  for (const name in value) count += 1 + propertiesIn(value[name]);
+  for (const name in value) {
+    count++;
+    const each = value[name];
+    if (typeof each === 'object') count += finish(each);
+    else if (typeof each === 'string' && each.startsWith(MARK)) value[name] = unmarked(each);
+  }
   return count;
 }
 
-/** Returns what JSON.parse reads when it reads exactly that, else undefined. */
+/** Returns what JSON.parse reads, exactly, or undefined when only the strict reader can tell. */
 function readQuickly(text: string): JsonValue | undefined {
-  // Escapes can hide NUL, halves of surrogate pairs and __proto__: the strict reader looks at them.
+  // Escapes can hide NUL, halves of surrogate pairs, __proto__ and our mark: the strict reader looks at them.
   if (text.includes('\\u') || text.includes('__proto__') || !text.isWellFormed()) return undefined;
-  const properties = countProperties(text);
-  if (properties < 0) return undefined;
+  const found = scan(text);
+  if (found === undefined) return undefined;
   try {
-    const value: JsonValue = JSON.parse(text);
+    const value: Parsed = JSON.parse(found.inexact.length === 0 ? text : marked(text, found.inexact));
     // Fewer properties than colons: one object has the same name twice.
-    return typeof value === 'object' && value !== null && propertiesIn(value) === properties ? value : undefined;
+    return typeof value === 'object' && value !== null && finish(value) === found.properties ? value : undefined;
   } catch {
     return undefined;
   }
@@ -112,16 +157,21 @@ export function readJson(source: string | Uint8Array): Result<JsonObject> {
 /** Returns the JSON text of a value; a Decimal is written with the digits it came with. */
 export const writeJson = (value: unknown): string => JSON.stringify(value);
 
-/** Returns the value with the properties of every object in the order of their names (UTF-16 code units). */
-function ordered(value: JsonValue | undefined): JsonValue | undefined {
-  if (isArray(value)) return value.map((each) => ordered(each) ?? null);
-  if (!isObject(value)) return value;
-  const names = Object.keys(value).sort();
-  return Object.fromEntries(names.map((name) => [name, ordered(value[name])]));
+/**
+ * Returns the JSON text of a value that does not depend on the order of properties (they stand in the order of their UTF-16
+ * code units); decimals keep their digits.
+ */
+export function canonicalText(value: JsonValue | undefined): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
+  if (!isObject(value)) return value === undefined ? 'null' : writeJson(value);
+  let out = '';
+  for (const name of Object.keys(value).sort()) {
+    const each = value[name];
+    if (each !== undefined) out += `${out === '' ? '' : ','}${JSON.stringify(name)}:${canonicalText(each)}`;
+  }
+  return `{${out}}`;
 }
-
-/** Returns the JSON text of a value that does not depend on the order of properties; decimals keep their digits. */
-export const canonicalText = (value: JsonValue): string => writeJson(ordered(value));
 
 /** Returns the resource without what the store sets: meta.versionId and meta.lastUpdated; without meta when nothing is left. */
 function content(resource: JsonObject): JsonObject {
