@@ -77,7 +77,7 @@ class Runner {
       messageOffset: offsetOf(msh?.value(7)),
       params: paramsOf(map),
       spec: map.label,
-      segments: message.segments.length,
+      message,
       version,
     });
     module.run(message.root, run);

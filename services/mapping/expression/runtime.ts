@@ -20,6 +20,8 @@ export interface Place {
 export interface Run extends LocalTime {
   /** HL7v2 sources: URI of the table that the message's version binds to a field. */
   tableUri?(segment: string, field: number): string | undefined;
+  /** As localUriOf, remembered. */
+  localUri?(name: string): string;
   error: ErrorCode | undefined;
   readonly authority: string;
 }
@@ -192,7 +194,7 @@ export const expressionRuntime = {
   isUuid: (value: string | undefined): boolean => value !== undefined && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value),
   isUri: (value: string | undefined): boolean => value !== undefined && /^(https?:\/\/|urn:[a-z0-9][a-z0-9-]{0,31}:)[^\s]+$/i.test(value),
   localUri: (name: string | undefined, X: Run): string | undefined =>
-    name === undefined ? undefined : `urn:polyseme:${encodeURIComponent(X.authority)}:${encodeURIComponent(name)}`,
+    name === undefined ? undefined : X.localUri === undefined ? localUriOf(X.authority, name) : X.localUri(name),
   tableUri: (p: Place | undefined, X: Run): string | undefined => (p === undefined || p.c !== 0 ? undefined : X.tableUri?.(p.s.name, p.f)),
   refText: (value: unknown): string | undefined => {
     const reference = isPlain(value) ? value['reference'] : undefined;
@@ -206,6 +208,11 @@ export const expressionRuntime = {
   /** Numbers compare by value whatever their digits: 5.10 = 5.1. */
   same: (a: unknown, b: unknown): boolean => a !== undefined && b !== undefined && Number(a) === Number(b),
 };
+
+/** Returns the URN of a namespace that only the sender knows. */
+export function localUriOf(authority: string, name: string): string {
+  return `urn:polyseme:${encodeURIComponent(authority)}:${encodeURIComponent(name)}`;
+}
 
 export type ExpressionRuntime = typeof expressionRuntime;
 

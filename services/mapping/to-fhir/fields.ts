@@ -13,7 +13,7 @@ import type { Build } from './build.ts';
 import { literalOf } from './literals.ts';
 import { writeLookup } from './lookups.ts';
 import { writeObject } from './objects.ts';
-import { afterValue, compiled, type Loop, listJs, type Place, pick, type Writers } from './place.ts';
+import { afterValue, compiled, type Loop, listJs, type Place, pick, quiet, type Writers } from './place.ts';
 import { chosen, type Target } from './target.ts';
 import { assign } from './values.ts';
 
@@ -30,11 +30,13 @@ function writeRule(rule: Rule, target: Target, out: string, place: Place): strin
   let body = options.each === undefined ? writeForm(rule, target, out, inner) : writeEach(rule, options.each, target, out, inner);
   if (guards) body = guarded(body, options.onError ?? 'drop', target, out, place);
   if (options.report !== undefined) {
-    body = `${body}\nX.reported(${JSON.stringify(options.report.value)}, ${JSON.stringify(target.path)});`;
+    // An outcome that makes a value is reported when it made one; one that makes nothing, always.
+    const made = rule.kind === 'object' && rule.entries.length === 0 ? '' : `if (${out} !== undefined) `;
+    body = `${body}\n${made}X.reported(${JSON.stringify(options.report.value)}, ${JSON.stringify(target.path)});`;
   }
   if (options.when !== undefined) {
     const when = compiled(options.when, place);
-    body = `if (${when === undefined ? 'false' : `R.quiet(${asCondition(when)}, X)`}) {\n${body}\n}`;
+    body = `if (${when === undefined ? 'false' : quiet(asCondition(when))}) {\n${body}\n}`;
   }
   if (options.default !== undefined) body = `${body}\nif (${out} === undefined) {\n${writeRule(options.default, target, out, place)}\n}`;
   return body;
@@ -165,7 +167,7 @@ function writeSwitch(rule: Extract<Rule, { kind: 'switch' }>, target: Target, ou
     const inner = narrowed(place, subject, each.is);
     return `${labels} {\n${writeRule(each.rule, target, out, inner)}\nbreak;\n}`;
   });
-  return `switch (R.quiet(${text}, X)) {\n${cases.join('\n')}\n}`;
+  return `switch (${quiet(text)} ?? "") {\n${cases.join('\n')}\n}`;
 }
 
 /** Inside a case of `switch: =OBX-2`, OBX-5 has the datatype that the case names. */

@@ -4,12 +4,17 @@ import { hash } from 'node:crypto';
 /** Polyseme's namespace for ids of resources made from messages. It never changes: ids that are stored depend on it. */
 export const ID_NAMESPACE = '6f1d3c52-8a8e-5c1b-9d0e-4b7f2c9a6e31';
 
-const namespaceBytes = Buffer.from(ID_NAMESPACE.replaceAll('-', ''), 'hex').toString('latin1');
+const SPACE = 16;
+let bytes = Buffer.alloc(4096);
+bytes.write(ID_NAMESPACE.replaceAll('-', ''), 'hex');
 
 /** Returns the UUIDv5 of the parts; parts keep their bounds: ('a', 'bc') and ('ab', 'c') differ. */
 export function idOf(authority: string, type: string, parts: readonly string[]): string {
-  const name = Buffer.from(JSON.stringify([authority, type, ...parts]), 'utf8');
-  const digest = hash('sha1', Buffer.concat([Buffer.from(namespaceBytes, 'latin1'), name]), 'hex');
-  const variant = ((Number.parseInt(digest.charAt(16), 16) & 0x3) | 0x8).toString(16);
+  const name = JSON.stringify([authority, type, ...parts]);
+  // One buffer for all ids: making them is the larger half of a short message's work.
+  if (SPACE + name.length * 3 > bytes.length) bytes = Buffer.concat([bytes.subarray(0, SPACE), Buffer.alloc(name.length * 3)]);
+  const length = SPACE + bytes.write(name, SPACE, 'utf8');
+  const digest = hash('sha1', bytes.subarray(0, length), 'hex');
+  const variant = '89ab'.charAt(Number.parseInt(digest.charAt(16), 16) & 0x3);
   return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-5${digest.slice(13, 16)}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`;
 }

@@ -15,7 +15,7 @@ import { componentPart, fieldPart } from './definitions.ts';
 import { WRITERS } from './fields.ts';
 import { type Level, Levels, pathsOf, type Spot } from './levels.ts';
 import { writeResourceFields } from './objects.ts';
-import { type Loop, listJs, type Place } from './place.ts';
+import { type Loop, listJs, type Place, quiet } from './place.ts';
 import type { Resolved } from './resolve.ts';
 
 interface Made {
@@ -192,7 +192,7 @@ class ModuleWriter {
     const otherwise =
       resource.otherwise === undefined
         ? ''
-        : ` else X.reported(${JSON.stringify(resource.otherwise.value)}, ${JSON.stringify(resource.type)}, ${anchor ?? 'undefined'});`;
+        : ` else ${anchor === undefined ? '' : `if (${anchor} !== undefined) `}X.reported(${JSON.stringify(resource.otherwise.value)}, ${JSON.stringify(resource.type)}, ${anchor ?? 'undefined'});`;
     const inner = when === undefined ? make : `if (${when}) ${make}${otherwise}`;
     spot.level.steps.keys.push(spot.guard === undefined ? inner : `if (${spot.guard}) { ${inner} }`);
   }
@@ -211,7 +211,7 @@ class ModuleWriter {
 
   #condition(node: ScalarNode, scope: Hl7v2Scope): string {
     const result = compileExpression(node, scope);
-    if (result.ok) return `R.quiet(${asCondition(result.value)}, X)`;
+    if (result.ok) return quiet(asCondition(result.value));
     this.#build.diagnostics.push(...result.diagnostics);
     return 'false';
   }

@@ -49,7 +49,7 @@ export function pick(value: Compiled, rule: Rule, target: Target, place: Place):
   const { multiple } = rule.options;
   if (!value.type.many) return value;
   if (multiple === 'first' || multiple === 'last') {
-    const edge = (js: string): string => `R.chosen(${js}, ${JSON.stringify(multiple)}, ${whereJs(value, place)}, X)`;
+    const edge = (js: string): string => `R.chosen(${js}, ${JSON.stringify(multiple)}, () => ${whereJs(value, place)}, X)`;
     const { every: _, ...one } = value;
     // The text form is asked for when there is one: both forms would report twice.
     const text =
@@ -87,3 +87,6 @@ export function listJs(value: Compiled): string {
   value.every?.taken();
   return value.every?.js ?? `R.one(${value.js})`;
 }
+
+/** JavaScript of a condition's or subject's value; a failed conversion in it is no fault, so its mark is wiped where one can be. */
+export const quiet = (js: string): string => (/\bX\)/.test(js) ? `R.quiet(${js}, X)` : js);

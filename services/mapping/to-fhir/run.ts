@@ -4,14 +4,15 @@
  */
 import { type ErrorCode, type Problem, problem } from '../../errors.ts';
 import type { JsonValue } from '../../fhir/resource.ts';
-import type { Segment } from '../../hl7v2/message.ts';
+import type { Delimiters, Message, Segment } from '../../hl7v2/message.ts';
 import type { UnmappedCode } from '../../omop/row.ts';
 import type { Draft, Rung } from '../conversion.ts';
-import type { Run } from '../expression/runtime.ts';
+import { localUriOf, type Run } from '../expression/runtime.ts';
 import type { RungName } from '../rules.ts';
 import { tableOf } from './definitions.ts';
 import { idOf } from './ids.ts';
 import { segmentLabel } from './positions.ts';
+import { ReadSegment } from './read-segment.ts';
 import { referencesIn, withoutReferences } from './references.ts';
 
 export interface Handle {
@@ -42,7 +43,7 @@ export interface RunSettings {
   readonly params: ReadonlyMap<string, string>;
   /** id@version#digest. */
   readonly spec: string;
-  readonly segments: number;
+  readonly message: Message;
   /** Version of the definitions in use. */
   readonly version: string;
 }
@@ -58,7 +59,12 @@ export class MessageRun implements Run {
   rung: Rung = 'none';
   /** 1 for every segment that a rule or a loop reached. */
   readonly seen: Uint8Array;
+  /** False when the message deletes nothing: then nobody needs to look. */
+  readonly deleting: boolean;
   readonly #settings: RunSettings;
+  readonly #delimiters: Delimiters;
+  readonly #segments: (Segment | undefined)[] = [];
+  readonly #uris = new Map<string, string>();
   readonly #drafts = new Map<string, { body: Body; update: Draft['update']; deletes: string[]; handle: Handle }>();
   readonly #counts = new Map<string, number>();
   readonly #parked = new Set<string>();
@@ -72,7 +78,30 @@ export class MessageRun implements Run {
     this.authority = settings.authority;
     this.timezone = settings.timezone;
     this.messageOffset = settings.messageOffset;
-    this.seen = new Uint8Array(settings.segments);
+    const { segments, delimiters } = settings.message;
+    this.seen = new Uint8Array(segments.length);
+    this.#delimiters = delimiters;
+    this.deleting = segments.some((each) => each.text.includes('""'));
+  }
+
+  /** The segment in the form compiled maps read; marks it as reached. */
+  reach(segment: Segment): Segment {
+    this.seen[segment.index] = 1;
+    let read = this.#segments[segment.index];
+    if (read === undefined) {
+      read = new ReadSegment(segment, this.#delimiters);
+      this.#segments[segment.index] = read;
+    }
+    return read;
+  }
+
+  localUri(name: string): string {
+    let uri = this.#uris.get(name);
+    if (uri === undefined) {
+      uri = localUriOf(this.authority, name);
+      this.#uris.set(name, uri);
+    }
+    return uri;
   }
 
   param(name: string): string | undefined {
@@ -150,7 +179,8 @@ export class MessageRun implements Run {
   }
 
   deleteIf(segment: Segment | undefined, field: number, names: readonly string[]): void {
-    if (segment?.state(field) === 'delete') for (const name of names) if (!this.#deletes.includes(name)) this.#deletes.push(name);
+    if (!this.deleting || segment?.state(field) !== 'delete') return;
+    for (const name of names) if (!this.#deletes.includes(name)) this.#deletes.push(name);
   }
 
   /** Returns the identity of a resource, or undefined (reported, parked) when a part of its key is empty. */

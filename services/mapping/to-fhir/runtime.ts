@@ -117,13 +117,11 @@ export const mapRuntime = {
   segmentsOf: (group: Group | undefined, name: string): readonly Segment[] => group?.segments(name) ?? NONE,
   segments: (group: Group | undefined, name: string, X: MessageRun): readonly Segment[] => {
     const found = group?.segments(name) ?? NONE;
-    for (const each of found) X.seen[each.index] = 1;
-    return found;
+    return found.length === 0 ? found : found.map((each) => X.reach(each));
   },
   segment: (group: Group | undefined, name: string, occurrence: number, X: MessageRun): Segment | undefined => {
     const found = group?.segments(name)[occurrence - 1];
-    if (found !== undefined) X.seen[found.index] = 1;
-    return found;
+    return found === undefined ? undefined : X.reach(found);
   },
   /** A condition's own failed conversions are no faults: the condition does not hold. */
   quiet: <T>(value: T, X: MessageRun): T => {
@@ -148,8 +146,8 @@ export const mapRuntime = {
     }
   },
   /** `multiple: first` and `last`: what is left out is told. */
-  chosen: <T>(list: readonly T[], which: 'first' | 'last', where: string | undefined, X: MessageRun): T | undefined => {
-    if (list.length > 1) X.leftOut(list.length - 1, where);
+  chosen: <T>(list: readonly T[], which: 'first' | 'last', where: () => string | undefined, X: MessageRun): T | undefined => {
+    if (list.length > 1) X.leftOut(list.length - 1, where());
     return which === 'first' ? list[0] : list.at(-1);
   },
   push: (list: unknown[], value: unknown): void => {
