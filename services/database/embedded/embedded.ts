@@ -145,9 +145,15 @@ function owned(folder: Folder, lock: FolderLock, postmaster: Postmaster, version
   let stopping: Promise<void> | undefined;
   const exited = postmaster.ended.then(() => ({ expected: stopping !== undefined }));
   const end = async () => {
-    await stopPostmaster(postmaster.pid, folder);
-    await postmaster.ended;
-    lock.release();
+    // The event loop does not count the server: a process with nothing else to do would end before it heard of the server's end.
+    const hold = setInterval(() => {}, 1_000);
+    try {
+      await stopPostmaster(postmaster.pid, folder);
+      await postmaster.ended;
+    } finally {
+      clearInterval(hold);
+      lock.release();
+    }
   };
   const secrets = readSecrets(folder);
   return {
