@@ -1,18 +1,18 @@
 /** A row map to JavaScript: every expression becomes a function of (resource, item), in one module per map. */
-import { elementsOf, kindOf } from '../fhir/definitions.ts';
+import { kindOf } from '../fhir/definitions.ts';
 import type { RowTable } from '../omop/row.ts';
 import { columnFor, columnsOf, ROUTED_TABLES } from '../omop/tables.ts';
 import { type Diagnostic, type DiagnosticCode, diagnostic, didYouMean, type Position } from './diagnostics.ts';
 import { compileExpression } from './expression/compile.ts';
 import { typeOfFhir } from './expression/compile-fhir.ts';
 import { expressionRuntime, type Run } from './expression/runtime.ts';
-import type { Compiled, FhirScope, FhirTypes } from './expression/scope.ts';
+import type { Compiled, FhirScope } from './expression/scope.ts';
 import { asCondition } from './expression/typed.ts';
 import type { ScalarNode } from './read.ts';
 import type { Applier } from './rows-building.ts';
 import { applierOf, nameChoices } from './rows-columns.ts';
 import type { Alternative, ColumnSpec, ConceptTable, ExcludeSpec, RowMapSpec, RowSpec } from './rows-model.ts';
-import { shapeFault } from './rows-shapes.ts';
+import { FHIR, shapeFault } from './rows-shapes.ts';
 
 /** An expression, compiled: `of` is given the resource and, inside `each`, the item. Without `each` both are the resource. */
 export interface Read {
@@ -70,17 +70,6 @@ export interface CompiledRowMap {
 export type CompileRowsResult =
   | { readonly ok: true; readonly map: CompiledRowMap; readonly diagnostics: readonly Diagnostic[] }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
-
-const FHIR: FhirTypes = {
-  element(type, name) {
-    const elements = elementsOf(type);
-    const plain = elements.get(name);
-    const found = plain ?? elements.get(`${name}[x]`);
-    if (found === undefined) return undefined;
-    return { types: found.types.map((each) => each.code), many: found.max > 1, choice: plain === undefined };
-  },
-  elements: (type) => (kindOf(type) === undefined ? undefined : [...elementsOf(type).keys()].map((name) => name.replace('[x]', ''))),
-};
 
 /** Returns the map compiled, or everything that is wrong with it. */
 export function compileRowMap(spec: RowMapSpec, tables: ReadonlyMap<string, ConceptTable>): CompileRowsResult {

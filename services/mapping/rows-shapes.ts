@@ -1,5 +1,21 @@
-/** What kinds of values the columns of a row take, checked against the types of expressions before anything runs. */
-import type { Compiled } from './expression/scope.ts';
+/**
+ * The types that expressions of row maps see, and what kinds of values the columns of a row take: checked against each other before
+ * anything runs.
+ */
+import { elementsOf, kindOf } from '../fhir/definitions.ts';
+import type { Compiled, FhirTypes } from './expression/scope.ts';
+
+/** FHIR R4 as expressions ask for it. */
+export const FHIR: FhirTypes = {
+  element(type, name) {
+    const elements = elementsOf(type);
+    const plain = elements.get(name);
+    const found = plain ?? elements.get(`${name}[x]`);
+    if (found === undefined) return undefined;
+    return { types: found.types.map((each) => each.code), many: found.max > 1, choice: plain === undefined };
+  },
+  elements: (type) => (kindOf(type) === undefined ? undefined : [...elementsOf(type).keys()].map((name) => name.replace('[x]', ''))),
+};
 
 export interface ShapeFault {
   readonly given: string;
