@@ -129,11 +129,15 @@ class Rewriter {
       return text;
     }
     const local = localReference(text, this.base);
-    const isConditional = !this.keepConditional && local.includes('?') && questionOf(local) !== undefined;
+    const isConditional = !this.keepConditional && /^[A-Za-z]+\?/.test(local);
     return isConditional ? this.conditional(local, at) : local;
   }
 
   private conditional(key: string, at: string): string {
+    if (questionOf(key) === undefined) {
+      this.problems.push(problem('fhir-reference', {}, at));
+      return key;
+    }
     const found = this.answers.get(key) ?? [];
     const [only] = found;
     if (found.length === 1 && only !== undefined) return `${key.slice(0, key.indexOf('?'))}/${only}`;

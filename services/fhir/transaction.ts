@@ -54,11 +54,15 @@ const CODES: Readonly<Record<string, string>> = { DELETE: 'delete', POST: 'creat
 const textOf = (value: JsonValue | undefined): string | undefined => (typeof value === 'string' ? value : undefined);
 const isResource = (value: JsonValue | undefined): value is Resource => isObject(value) && typeof value['resourceType'] === 'string';
 
-/** Returns the question of 'Type?name=value&…'; undefined when it is not of that form. */
+/** Parameters that say how to answer and leave nothing out: a condition of these alone would find any resource. */
+const NO_CRITERION = new Set(['_count', '_sort', '_total', '_page', '_format', '_pretty']);
+
+/** Returns the question of 'Type?name=value&…'; undefined when it is not of that form, or has no criterion. */
 export function questionOf(text: string): Question | undefined {
   const [, type = '', query = ''] = /^([A-Za-z]+)\?(.+)$/s.exec(text) ?? [];
-  if (!isResourceType(type)) return undefined;
-  return { key: text, type, parameters: [...new URLSearchParams(query)] };
+  const parameters = [...new URLSearchParams(query)];
+  if (!isResourceType(type) || parameters.every(([name]) => NO_CRITERION.has(name))) return undefined;
+  return { key: text, type, parameters };
 }
 
 interface Target {
@@ -111,6 +115,10 @@ function readEntry(entry: JsonObject, index: number, options: TransactionOptions
   }
   const ifNoneExist = method === 'POST' ? textOf(request['ifNoneExist']) : undefined;
   const conditionText = method === 'PUT' && target.query !== undefined ? target.query : ifNoneExist?.replace(/^[^?]*\?/, '');
+  const condition = conditionText === undefined ? undefined : questionOf(`${target.type}?${conditionText}`);
+  if (conditionText !== undefined && condition === undefined) {
+    return failure(problem('fhir-bundle-url', { reason: 'the condition has no criterion' }, `${at}.request`));
+  }
   const ifMatchText = textOf(request['ifMatch']);
   const ifMatch = ifMatchText === undefined ? undefined : versionOfEtag(ifMatchText);
   if (ifMatchText !== undefined && ifMatch === undefined) return failure(problem('fhir-if-match', {}, `${at}.request.ifMatch`));
@@ -120,7 +128,7 @@ function readEntry(entry: JsonObject, index: number, options: TransactionOptions
     type: target.type,
     id: target.id,
     search: method === 'GET' && target.id === undefined ? [...new URLSearchParams(target.query ?? '')] : undefined,
-    condition: conditionText === undefined ? undefined : questionOf(`${target.type}?${conditionText}`),
+    condition,
     ifMatch,
     fullUrl: textOf(entry['fullUrl']),
     resource,

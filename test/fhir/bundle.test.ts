@@ -214,6 +214,12 @@ describe('conditions', () => {
     expect(all.map((each) => each.exists)).toEqual([false, true, false, false]);
     expect(all.slice(2).map((each) => subject(each.resource))).toEqual(['Practitioner/new1', 'Practitioner/new1']);
   });
+  it('without a criterion are refused: they would find anything', () => {
+    for (const ifNoneExist of ['', '?', '_count=1', '_sort=_id&_total=none']) {
+      expect(codes(bundle([post(urn(1), practitioner, { ifNoneExist })]))).toEqual(['Bundle.entry[0].request fhir-bundle-url']);
+    }
+    expect(codes(bundle([post(urn(1), encounter('Patient?_count=1'))]))).toEqual(['Bundle.entry[0].resource.subject fhir-reference']);
+  });
   it('update what they find', () => {
     const sent = (resource: Resource) => bundle([{ request: { method: 'PUT', url: 'Patient?active=true' }, resource }]);
     const key = 'Patient?active=true';
