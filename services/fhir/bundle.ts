@@ -1,5 +1,5 @@
 import { type Problem, type Result, success } from '../errors.ts';
-import { isArray, isObject } from './json.ts';
+import { isArray, isObject, isResource } from './json.ts';
 import { operationOutcome } from './outcome.ts';
 import type { JsonObject, JsonValue, Resource } from './resource.ts';
 import type { SearchQuery } from './search-query.ts';
@@ -80,8 +80,6 @@ export function transactionResponse(kind: Transaction['kind'], answers: readonly
   return { resourceType: 'Bundle', type: `${kind}-response`, ...(entry.length === 0 ? {} : { entry }) };
 }
 
-const isResource = (value: JsonValue | undefined): value is Resource => isObject(value) && typeof value['resourceType'] === 'string';
-
 /** The id of a resource in a file: its own, else that of its fullUrl. */
 function idOf(resource: Resource, fullUrl: JsonValue | undefined): string | undefined {
   if (resource.id !== undefined) return resource.id;
@@ -91,7 +89,8 @@ function idOf(resource: Resource, fullUrl: JsonValue | undefined): string | unde
 /**
  * Returns the resources of a file without a store: of a Bundle those of its entries, each with its own id (or that of its
  * fullUrl, or none) and with references to other entries rewritten to Type/id; any other resource as it is. Conditional
- * references stay as they are. Problems: a urn: reference that no entry has, the same resource twice.
+ * references stay as they are. The value must be valid already: entries without a resource are left out. Problems: a urn:
+ * reference that no entry has, the same resource twice.
  */
 export function resourcesIn(value: JsonObject): Result<readonly Resource[]> {
   if (value['resourceType'] !== 'Bundle') return success(isResource(value) ? [value] : []);

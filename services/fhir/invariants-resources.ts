@@ -1,6 +1,6 @@
 import { timeRange } from './dates.ts';
 import { codesAt, has, hasChoice, type Invariant, objectAt, objectsAt, stringsIn, textAt } from './invariant.ts';
-import type { JsonObject, JsonValue } from './resource.ts';
+import { Decimal, type JsonObject, type JsonValue } from './resource.ts';
 
 const any = (value: JsonObject, ...names: readonly string[]): boolean => names.some((each) => has(value, each));
 const oneOf = (value: JsonObject, ...names: readonly string[]): boolean => names.filter((each) => has(value, each)).length === 1;
@@ -77,7 +77,13 @@ const CLINICAL: readonly (readonly [string, readonly Invariant[]])[] = [
   ],
   [
     'RiskAssessment.prediction',
-    [{ key: 'ras-2', rule: 'a probability of at most 100', holds: (it) => !(Number(it['probabilityDecimal'] ?? 0) > 100) }],
+    [
+      {
+        key: 'ras-2',
+        rule: 'a probability of at most 100',
+        holds: ({ probabilityDecimal: it }) => !((typeof it === 'number' || it instanceof Decimal) && Number(it) > 100),
+      },
+    ],
   ],
   [
     'MedicationDispense',

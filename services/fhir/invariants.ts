@@ -37,8 +37,7 @@ const codes = (value: JsonObject, name: string): readonly string[] => {
   return isArray(found) ? found.filter((each) => typeof each === 'string') : [];
 };
 
-const isCount = ({ value, code }: JsonObject): boolean =>
-  (code === undefined || code === '1') && !(value instanceof Decimal ? value.text : String(value ?? '')).includes('.');
+const isCount = ({ value, code }: JsonObject): boolean => (code === undefined || code === '1') && Number.isInteger(number(value) ?? 0);
 
 const TIMING: readonly Invariant[] = [
   { key: 'tim-1', rule: 'a duration has a durationUnit', holds: (it) => !has(it, 'duration') || has(it, 'durationUnit') },

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { failure, problem, type Result, success } from '../errors.ts';
 import { MAXIMUM_DEPTH, MAXIMUM_NUMBER_LENGTH, readStrictly } from './json-reader.ts';
-import { Decimal, decimal, type JsonObject, type JsonValue } from './resource.ts';
+import { Decimal, decimal, type JsonObject, type JsonValue, type Resource } from './resource.ts';
 
 /**
  * JSON in and out without loss (http://hl7.org/fhir/R4/json.html). JSON.parse alone takes the last of two equal names, turns
@@ -16,6 +16,10 @@ export const isArray = (value: unknown): value is readonly JsonValue[] => Array.
 /** Returns true for a JSON object: not an array, not a Decimal, not null. */
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Decimal);
+
+/** Returns true for an object with a resourceType and, when it has one, an id that is text. */
+export const isResource = (value: unknown): value is Resource =>
+  isObject(value) && typeof value['resourceType'] === 'string' && (value['id'] === undefined || typeof value['id'] === 'string');
 
 /** Returns true when the number token text[from, to) is printed by JavaScript as it was written. */
 function isPlainNumber(text: string, from: number, to: number): boolean {

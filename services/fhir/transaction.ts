@@ -1,7 +1,7 @@
 import { failure, type Problem, problem, type Result, success } from '../errors.ts';
 import { INTERACTIONS } from './capability.ts';
 import { isResourceType } from './definitions.ts';
-import { isArray, isObject } from './json.ts';
+import { isArray, isObject, isResource } from './json.ts';
 import { references } from './references.ts';
 import type { JsonObject, JsonValue, Resource } from './resource.ts';
 import { localReference } from './search-index.ts';
@@ -52,7 +52,6 @@ const ORDER: readonly EntryMethod[] = ['DELETE', 'POST', 'PUT', 'GET'];
 const CODES: Readonly<Record<string, string>> = { DELETE: 'delete', POST: 'create', PUT: 'update', PATCH: 'patch', HEAD: 'read' };
 
 const textOf = (value: JsonValue | undefined): string | undefined => (typeof value === 'string' ? value : undefined);
-const isResource = (value: JsonValue | undefined): value is Resource => isObject(value) && typeof value['resourceType'] === 'string';
 
 /** Parameters that say how to answer and leave nothing out: a condition of these alone would find any resource. */
 const NO_CRITERION = new Set(['_count', '_sort', '_total', '_page', '_format', '_pretty']);

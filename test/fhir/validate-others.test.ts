@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { resourcesIn } from '../../services/fhir/bundle.ts';
 import { choiceNames, elementsOf, kindOf, RESOURCE_TYPES } from '../../services/fhir/definitions.ts';
-import { isArray, isObject, readJson } from '../../services/fhir/json.ts';
+import { isArray, isObject, isResource, readJson } from '../../services/fhir/json.ts';
 import type { JsonObject, JsonValue, Resource } from '../../services/fhir/resource.ts';
 import { validateResource } from '../../services/fhir/validate.ts';
 import { medplumValidator, schemaValidator } from './reference-validators.ts';
@@ -41,8 +41,6 @@ const WRONG_REFERENCES: Readonly<Record<string, string>> = {
 
 /** The references know numbers only as JavaScript has them. */
 const plain = (resource: Resource): Resource => JSON.parse(JSON.stringify(resource));
-
-const isResource = (value: JsonObject): value is Resource => typeof value['resourceType'] === 'string';
 
 describe.skipIf(!existsSync(corpus))('official examples (skipped when ../shared/corpus is not beside the checkout)', () => {
   it.each(['r4-examples', 'us-core-examples', 'ips-2.0.0'])('%s are valid, as the references say', (folder) => {
