@@ -12,7 +12,7 @@ import {
   statfsSync,
   writeFileSync,
 } from 'node:fs';
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism, platform, release, totalmem } from 'node:os';
 import { basename, join } from 'node:path';
 import { problem, Refusal } from '../../errors.ts';
 import { type Account, hasName } from './account.ts';
@@ -111,7 +111,14 @@ export function thisMachine(): Machine {
     memoryBytes: limit > 0 ? Math.min(limit, totalmem()) : totalmem(),
     cores: availableParallelism(),
     sharedMemoryBytes: sharedMemoryBytes(),
+    syncfs: platform() === 'linux' && atLeast(release(), 5, 8),
   };
+}
+
+/** True when `version` ('6.18.44-amd64') is `major`.`minor` or later. */
+export function atLeast(version: string, major: number, minor: number): boolean {
+  const [first = 0, second = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  return first > major || (first === major && second >= minor);
 }
 
 function sharedMemoryBytes(): number {

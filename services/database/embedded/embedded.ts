@@ -51,7 +51,10 @@ export interface EmbeddedDatabase {
   readonly pid: number;
   /** 'shared': another process owns the folder and its server. */
   readonly role: 'started' | 'adopted' | 'shared';
-  /** Fulfilled when the server has ended; `expected` is true after stop(). A caller that sees false calls stop() and starts again, or ends. */
+  /**
+   * Fulfilled when the server has ended; `expected` is true after stop(). A caller that sees false calls stop() and starts again, or ends.
+   * Waiting for it does not keep the process alive.
+   */
   readonly exited: Promise<{ readonly expected: boolean }>;
   /** Ends the server (flushed, sessions cut) and gives the folder free; a sharer only leaves, unless the owner is gone. */
   stop(): Promise<void>;

@@ -97,6 +97,13 @@ export const readSecrets = (folder: Folder): Secrets | undefined => readJsonFile
 export const readState = (folder: Folder): State | undefined => readJsonFile(folder.state, State);
 export const writeState = (folder: Folder, state: State): void => writeDurably(folder.state, `${JSON.stringify(state, null, 2)}\n`);
 
+/** Makes the next start on `dataDir` try `port` first. */
+export function rememberPort(dataDir: string, port: number): void {
+  const folder = folderAt(realpathSync(dataDir));
+  const state = readState(folder);
+  if (state !== undefined) writeState(folder, { ...state, port });
+}
+
 /** Makes new random passwords, stores them readable by the owner only, and returns them. */
 export function makeSecrets(folder: Folder): Secrets {
   const secrets = { superuser: randomBytes(24).toString('hex'), owner: randomBytes(24).toString('hex') };

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Refusal } from '../../errors.ts';
 import { type EmbeddedDatabase, type EmbeddedOptions, startEmbedded } from './embedded.ts';
+import { rememberPort } from './folder.ts';
 
 const ATTEMPTS = 5;
 
@@ -29,11 +30,15 @@ export async function keepEmbedded(options: EmbeddedOptions): Promise<EmbeddedDa
     for (let attempt = 1; attempt <= ATTEMPTS && !stopping; attempt++) {
       try {
         await current.stop();
-        current = await startEmbedded(options);
-        if (current.url === url) return true;
-        options.log?.warn({ port: current.port }, 'the port of PostgreSQL was taken meanwhile');
-        await current.stop();
-        return false;
+        const next = await startEmbedded(options);
+        if (next.url === url) {
+          current = next;
+          return true;
+        }
+        options.log?.warn({ port: next.port }, 'the port of PostgreSQL was taken meanwhile; waiting for it');
+        await next.stop();
+        rememberPort(options.dataDir, Number(new URL(url).port));
+        await pause(attempt * 200);
       } catch (error) {
         options.log?.warn({ reason: error instanceof Refusal ? error.message : String(error) }, 'PostgreSQL did not start again');
         await pause(attempt * 200);

@@ -1,4 +1,5 @@
 /** One run of PostgreSQL's server process: started, watched until it is ready, and ended. */
+import { randomInt } from 'node:crypto';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -152,12 +153,23 @@ export async function endSurvivors(folder: Folder): Promise<void> {
   }
 }
 
-/** Returns a port on the loopback address that is free at this moment. */
-export function freePort(): Promise<number> {
+/**
+ * Returns a port on the loopback address that is free at this moment. Below the range from which systems give ports to outgoing
+ * connections (32768 on Linux, 49152 elsewhere): one of those could sit on ours when the server is to come back at its address.
+ */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const found = await listenOn(20_000 + randomInt(10_000)).catch(() => undefined);
+    if (found !== undefined) return found;
+  }
+  return listenOn(0);
+}
+
+function listenOn(port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(port, '127.0.0.1', () => {
       const address = server.address();
       server.close(() => (typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('no free port'))));
     });

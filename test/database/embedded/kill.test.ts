@@ -1,3 +1,4 @@
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -95,3 +96,34 @@ test('a kept server comes back at the same address each time it is killed', asyn
   expect(await database.exited).toEqual({ expected: true });
   expect(isAlive(database.pid)).toBe(false);
 });
+
+test('a kept server waits for its port when somebody sits on it, and comes back there', async () => {
+  const words: string[] = [];
+  const log = { info: () => {}, warn: (_values: object, text: string) => void words.push(text) };
+  const database = await keepEmbedded({ dataDir: await preparedFolder(), settings: SMALL, log });
+  onTestFinished(() => database.stop());
+  const port = database.port;
+  let squatter: Server | undefined;
+  let killed = 0;
+  // The server may be back before we get hold of the port; then it is killed again.
+  while (squatter === undefined) {
+    await expect.poll(() => database.pid, { timeout: 30_000 }).not.toBe(killed);
+    killed = database.pid;
+    process.kill(killed, 'SIGKILL');
+    for (let attempt = 0; attempt < 200 && squatter === undefined && database.pid === killed; attempt++) squatter = await listenOn(port);
+  }
+  await expect.poll(() => words.join(), { timeout: 30_000 }).toContain('port of PostgreSQL was taken');
+  squatter.close();
+  await expect.poll(() => database.pid, { timeout: 30_000 }).not.toBe(killed);
+  expect(await query(database.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  expect(database.port).toBe(port);
+});
+
+/** Returns a server that listens on `port`, or undefined when somebody else does. */
+function listenOn(port: number): Promise<Server | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(undefined));
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
+}

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { firstClosed } from '../../../services/database/embedded/account.ts';
 import { databaseChecks } from '../../../services/database/embedded/checks.ts';
 import { chooseBinaries } from '../../../services/database/embedded/choose.ts';
-import { causeIn } from '../../../services/database/embedded/cluster.ts';
+import { atLeast, causeIn } from '../../../services/database/embedded/cluster.ts';
 import { parsePostmasterFile } from '../../../services/database/embedded/postmaster-file.ts';
 import { isAlive, runsCluster } from '../../../services/database/embedded/processes.ts';
 import { configuration, REQUIRED, tuning } from '../../../services/database/embedded/tuning.ts';
@@ -19,7 +19,7 @@ describe('tuning', () => {
   test('takes a share of the memory and never more than the machine has to spare', () => {
     fc.assert(
       fc.property(fc.integer({ min: GB / 2, max: 4096 * GB }), fc.integer({ min: 1, max: 512 }), (memoryBytes, cores) => {
-        const settings = tuning({ memoryBytes, cores, sharedMemoryBytes: GB });
+        const settings = tuning({ memoryBytes, cores, sharedMemoryBytes: GB, syncfs: true });
         const buffers = bytes(settings['shared_buffers']);
         expect(buffers).toBeGreaterThanOrEqual(64 * 1024 ** 2);
         expect(buffers).toBeLessThanOrEqual(memoryBytes / 4);
@@ -29,13 +29,13 @@ describe('tuning', () => {
   });
 
   test('keeps parallel queries out of a container’s small shared memory', () => {
-    const machine = { memoryBytes: GB, cores: 2, sharedMemoryBytes: 64 * 1024 ** 2 };
+    const machine = { memoryBytes: GB, cores: 2, sharedMemoryBytes: 64 * 1024 ** 2, syncfs: false };
     expect(tuning(machine)['dynamic_shared_memory_type']).toBe('mmap');
     expect(tuning({ ...machine, sharedMemoryBytes: GB })['dynamic_shared_memory_type']).toBe('posix');
   });
 
   test('settings go over the tuning, and never over what patients’ data need', () => {
-    const text = configuration({ memoryBytes: GB, cores: 1, sharedMemoryBytes: GB }, { fsync: 'off', max_connections: '7' });
+    const text = configuration({ memoryBytes: GB, cores: 1, sharedMemoryBytes: GB, syncfs: true }, { fsync: 'off', max_connections: '7' });
     expect(text).toContain("max_connections = '7'");
     expect(text.match(/^fsync = .*/gm)).toEqual(["fsync = 'on'"]);
     for (const name of Object.keys(REQUIRED)) expect(text).toContain(`${name} = '`);
@@ -75,6 +75,14 @@ describe('which programs', () => {
     expect(chooseBinaries(found, 16, '/d')).toMatchObject({ ok: false, problems: [{ code: 'database-version-mismatch' }] });
     expect(chooseBinaries({ usable: [], unusable: [] }, 16, '/d')).toMatchObject({ problems: [{ code: 'database-binaries-missing' }] });
   });
+});
+
+test('syncfs is used where the kernel reports what it could not flush', () => {
+  expect(['5.8.0', '5.10.0-21-amd64', '6.1', '6.18.44-fc'].map((each) => atLeast(each, 5, 8))).toEqual([true, true, true, true]);
+  expect(['5.7.9', '4.19.0', 'odd'].map((each) => atLeast(each, 5, 8))).toEqual([false, false, false]);
+  const machine = { memoryBytes: GB, cores: 1, sharedMemoryBytes: GB };
+  expect(tuning({ ...machine, syncfs: true })['recovery_init_sync_method']).toBe('syncfs');
+  expect(tuning({ ...machine, syncfs: false })['recovery_init_sync_method']).toBeUndefined();
 });
 
 test('processes: ours lives and works in this folder, a number nobody has does not', () => {
