@@ -1,24 +1,45 @@
 import { readResource } from '../database/resources.ts';
 import { searchResources } from '../database/search.ts';
-import { gravest, problem, Refusal } from '../errors.ts';
+import { gravest, harmless, type Problem, problem, Refusal } from '../errors.ts';
 import { type EntryAnswer, orderTransaction, searchsetBundle, transactionResponse } from '../fhir/bundle.ts';
 import { writeJson } from '../fhir/json.ts';
 import type { Resource } from '../fhir/resource.ts';
 import { parseSearch } from '../fhir/search-parse.ts';
 import { type AskedEntry, questionsOf, type Transaction } from '../fhir/transaction.ts';
+import { validateResource } from '../fhir/validate.ts';
 import { writeRequest } from '../pipeline/fhir-write.ts';
 import type { Parts } from '../pipeline.ts';
 import { entryOfRead, entryOfWritten, missing, resourceOf as resourceOfVersion } from './fhir-answers.ts';
-import { resourceOf } from './fhir-single.ts';
+import { resourceOfType } from './fhir-single.ts';
 
 /** transaction and batch (http://hl7.org/fhir/R4/http.html#transaction): returns the response bundle, or throws what refuses the whole. */
 export async function answerBundle(parts: Parts, bytes: Uint8Array, base: string): Promise<Resource> {
-  const asked = orderTransaction(resourceOf(bytes, 'Bundle'), { base });
-  if (!asked.ok) throw new Refusal(asked.problems);
+  const { bundle, faults } = bundleOf(bytes);
+  const read = orderTransaction(bundle, { base });
+  if (!read.ok) throw new Refusal(read.problems);
+  const asked = {
+    ...read,
+    value: { ...read.value, entries: read.value.entries.map((entry) => withFaults(entry, faults.get(entry.index))) },
+  };
   const answers =
     asked.value.kind === 'batch' ? await batchAnswers(parts, asked.value, base) : await transactionAnswers(parts, asked.value, bytes, base);
   return transactionResponse(asked.value.kind, answers);
 }
+
+/** A valid Bundle; what is wrong with entries of a batch is theirs alone, by their places. */
+function bundleOf(bytes: Uint8Array): { readonly bundle: Resource; readonly faults: ReadonlyMap<number, readonly Problem[]> } {
+  const bundle = resourceOfType(bytes, 'Bundle');
+  const problems = validateResource(bundle).filter((each) => !harmless([each]));
+  const entryOf = (each: Problem): number => Number(/^Bundle\.entry\[(\d+)\]\.resource\b/.exec(each.at ?? '')?.[1] ?? -1);
+  const faults = Map.groupBy(problems, entryOf);
+  if (problems.length > 0 && (bundle['type'] !== 'batch' || faults.has(-1))) throw new Refusal(problems);
+  return { bundle, faults };
+}
+
+const withFaults = (entry: AskedEntry, faults: readonly Problem[] = []): AskedEntry => ({
+  ...entry,
+  problems: [...entry.problems, ...faults],
+});
 
 async function transactionAnswers(parts: Parts, asked: Transaction, content: Uint8Array, base: string): Promise<readonly EntryAnswer[]> {
   const entry = { source: 'fhir', channel: 'fhir', content, controlId: undefined, messageType: 'transaction', patientKeys: [] } as const;

@@ -21,6 +21,7 @@ export async function createResource(
 ): Promise<Written> {
   const resource = resourceOf(bytes, type);
   const condition = ifNoneExist === undefined ? undefined : questionOf(`${type}?${ifNoneExist.replace(/^[^?]*\?/, '')}`);
+  if (ifNoneExist !== undefined && condition === undefined) throw new Refusal([problem('condition-empty')]);
   return writeOne(parts, bytes, base, { ...EMPTY, method: 'POST', type, condition, resource });
 }
 
@@ -64,12 +65,18 @@ async function writeOne(parts: Parts, content: Uint8Array, base: string, asked: 
   return written;
 }
 
-/** The resource of a body: JSON, of the type that the address names, valid R4. */
-export function resourceOf(bytes: Uint8Array, type: string): Resource {
+/** The resource of a body: JSON of the type that the address names; valid R4. */
+function resourceOf(bytes: Uint8Array, type: string): Resource {
+  const resource = resourceOfType(bytes, type);
+  const faults = validateResource(resource).filter((each) => !harmless([each]));
+  if (faults.length > 0) throw new Refusal(faults);
+  return resource;
+}
+
+/** The JSON object of a body, of the resource type that the address names; not validated. */
+export function resourceOfType(bytes: Uint8Array, type: string): Resource {
   const read = readJson(bytes);
   if (!read.ok) throw new Refusal(read.problems);
   if (read.value['resourceType'] !== type) throw new Refusal([problem('id-mismatch')]);
-  const faults = validateResource(read.value).filter((each) => !harmless([each]));
-  if (faults.length > 0) throw new Refusal(faults);
   return { ...read.value, resourceType: type };
 }
