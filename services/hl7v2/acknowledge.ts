@@ -56,10 +56,10 @@ class Writer {
     return value === undefined ? '' : escapeText(String(value), this.#delimiters);
   }
   components(...values: readonly (string | number | undefined)[]): string {
-    return values
-      .map((each) => this.text(each))
-      .join(this.#delimiters.component)
-      .replace(trailing(this.#delimiters.component), '');
+    return joined(
+      values.map((each) => this.text(each)),
+      this.#delimiters.component,
+    );
   }
   /** ERR-1 of 2.4 and before: its fourth component is a coded element, whose parts are subcomponents. */
   location(values: readonly (string | number | undefined)[], coded: readonly string[]): string {
@@ -67,11 +67,16 @@ class Writer {
     return [...values.map((each) => this.text(each)), coded.map((each) => this.text(each)).join(subcomponent)].join(component);
   }
   segment(...fields: readonly string[]): string {
-    return fields.join(this.#delimiters.field).replace(trailing(this.#delimiters.field), '');
+    return joined(fields, this.#delimiters.field);
   }
 }
 
-const trailing = (separator: string): RegExp => new RegExp(`(?:${separator.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')})+$`);
+/** Parts with separators between them, and none after the last that says something. */
+function joined(parts: readonly string[], separator: string): string {
+  let end = parts.length;
+  while (end > 0 && parts[end - 1] === '') end -= 1;
+  return parts.slice(0, end).join(separator);
+}
 
 /** ERR of one problem: ERR-2 to ERR-8 from 2.5 on, ERR-1 before. */
 function errorSegment(problem: Problem, write: Writer, modern: boolean): string {

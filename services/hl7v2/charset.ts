@@ -53,6 +53,16 @@ const LABELS: Readonly<Record<string, string>> = {
 
 /** Returns the decoder label for an MSH-18 value ('8859/1' -> 'iso-8859-1'), undefined when nobody knows it. */
 export function charsetOf(name: string): string | undefined {
+  if (!known.has(name)) {
+    if (known.size > 200) known.clear(); // what senders invent must not fill the memory
+    known.set(name, labelOf(name));
+  }
+  return known.get(name);
+}
+
+const known = new Map<string, string | undefined>();
+
+function labelOf(name: string): string | undefined {
   const letters = name.toUpperCase().replace(/[^A-Z0-9]/g, '');
   const iso = /^(?:ISO|ISOIEC)?8859(\d{1,2})$/.exec(letters);
   if (iso !== null) return Number(iso[1]) >= 1 && Number(iso[1]) <= 16 && iso[1] !== '12' ? `iso-8859-${Number(iso[1])}` : undefined;

@@ -18,7 +18,8 @@ export interface ShallowKeys {
 
 function identifiers(segment: Segment, field: number): string[] {
   const found: string[] = [];
-  for (let n = 1; n <= segment.repetitions(field); n += 1) {
+  const count = segment.repetitions(field);
+  for (let n = 1; n <= count; n += 1) {
     const id = segment.value(field, n, 1);
     if (id !== undefined) found.push(`${id}^${segment.value(field, n, 4, 1) ?? segment.value(field, n, 4, 2) ?? ''}`);
   }
@@ -27,12 +28,11 @@ function identifiers(segment: Segment, field: number): string[] {
 
 /** Returns the keys of a message. Splits only MSH, PID and MRG. */
 export function shallowKeys(message: Message): ShallowKeys {
-  const patientKeys: string[] = [];
+  const patientKeys = new Set<string>();
   for (const segment of message.segments) {
-    if (segment.name === 'PID') {
-      const own = identifiers(segment, 3);
-      patientKeys.push(...(own.length > 0 ? own : identifiers(segment, 2)));
-    } else if (segment.name === 'MRG') patientKeys.push(...identifiers(segment, 1));
+    const fields = segment.name === 'PID' ? [3, 2] : segment.name === 'MRG' ? [1] : [];
+    const found = fields.map((field) => identifiers(segment, field)).find((each) => each.length > 0) ?? [];
+    for (const each of found) patientKeys.add(each);
   }
   const msh = message.segments[0];
   return {
@@ -40,6 +40,6 @@ export function shallowKeys(message: Message): ShallowKeys {
     messageType: message.event === '' ? message.type : `${message.type}^${message.event}`,
     sendingApplication: msh?.value(3) ?? '',
     sendingFacility: msh?.value(4) ?? '',
-    patientKeys: [...new Set(patientKeys)],
+    patientKeys: [...patientKeys],
   };
 }

@@ -79,7 +79,7 @@ export interface Message {
   readonly controlId: string;
   /** Built on first use. Segments that the structure does not expect stand in the group where they were met. */
   readonly root: Group;
-  /** What the structure did not expect, found when the tree is built; all of it placed in the tree nevertheless. */
+  /** What the structure did not expect (the first hundred), found when the tree is built; all of it stands in the tree nevertheless. */
   readonly structureProblems: readonly Problem[];
   /** The bytes as sent (without byte order mark and MLLP frame), or as `withValue` made them. Encoding a message gives these. */
   readonly bytes: Uint8Array;

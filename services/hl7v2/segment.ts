@@ -31,10 +31,14 @@ export class ParsedSegment implements Segment {
   readonly text: string;
   readonly #delimiters: Delimiters;
   readonly #charset: string;
-  readonly #siblings: readonly Segment[];
+  readonly #siblings: readonly ParsedSegment[];
   #fields: readonly string[] | undefined;
+  #occurrence = 0;
+  /** The field whose repetitions were read last, and these: a reader goes through them one by one. */
+  #repeatedField = 0;
+  #repeated: readonly string[] = [];
 
-  constructor(name: string, index: number, text: string, delimiters: Delimiters, charset: string, siblings: readonly Segment[]) {
+  constructor(name: string, index: number, text: string, delimiters: Delimiters, charset: string, siblings: readonly ParsedSegment[]) {
     this.name = name;
     this.index = index;
     this.text = text;
@@ -44,9 +48,15 @@ export class ParsedSegment implements Segment {
   }
 
   get occurrence(): number {
-    let count = 1;
-    for (let n = 0; n < this.index; n += 1) if (this.#siblings[n]?.name === this.name) count += 1;
-    return count;
+    if (this.#occurrence === 0) {
+      const counts = new Map<string, number>();
+      for (const each of this.#siblings) {
+        const count = (counts.get(each.name) ?? 0) + 1;
+        counts.set(each.name, count);
+        each.#occurrence = count;
+      }
+    }
+    return this.#occurrence;
   }
 
   /** Fields by number; place 0 is the name. Headers (MSH, FHS, BHS) have their separator itself as field 1. */
@@ -75,11 +85,25 @@ export class ParsedSegment implements Segment {
   #repetition(field: number, repetition: number): string | undefined {
     const raw = this.#split[field];
     if (raw === undefined || field < 1) return undefined;
-    return this.#isVerbatim(field) ? (repetition === 1 ? raw : undefined) : piece(raw, this.#delimiters.repetition, repetition);
+    if (this.#isVerbatim(field)) return repetition === 1 ? raw : undefined;
+    const separator = this.#delimiters.repetition;
+    if (repetition === 1 || separator === '') return piece(raw, separator, repetition);
+    return this.#repetitionsOf(field, raw)[repetition - 1];
+  }
+
+  #repetitionsOf(field: number, raw: string): readonly string[] {
+    if (this.#repeatedField !== field) {
+      this.#repeated = raw.split(this.#delimiters.repetition);
+      this.#repeatedField = field;
+    }
+    return this.#repeated;
   }
 
   repetitions(field: number): number {
-    return this.#isVerbatim(field) ? Math.min(1, this.raw(field)?.length ?? 0) : pieces(this.raw(field), this.#delimiters.repetition);
+    const raw = this.raw(field);
+    if (raw === undefined || raw === '') return 0;
+    const separator = this.#delimiters.repetition;
+    return this.#isVerbatim(field) || separator === '' || !raw.includes(separator) ? 1 : this.#repetitionsOf(field, raw).length;
   }
 
   components(field: number, repetition: number): number {

@@ -18,6 +18,9 @@ import type { Structure, StructureElement } from './structures.ts';
 
 const NONE: readonly never[] = [];
 
+/** After so many a message has one bad habit, not more to say; everything is placed all the same. */
+const MOST_PROBLEMS = 100;
+
 class TreeGroup implements Group {
   readonly name: string;
   readonly index: number;
@@ -260,6 +263,7 @@ class Builder {
   }
 
   #report(code: 'hl7v2-segment-unexpected' | 'hl7v2-segment-order', segment: Segment): void {
+    if (this.problems.length >= MOST_PROBLEMS) return;
     const group = this.#innermost().group.path || 'the message';
     const values = { segment: segment.name, structure: this.#structure.id, group };
     this.problems.push(problem(code, values, `${segment.name}[${segment.occurrence}]`));
@@ -268,7 +272,7 @@ class Builder {
   #reportMissing(missing: readonly string[], segment: Segment, group: Group): void {
     for (const name of missing) {
       const where = group.path || 'the message';
-      if (this.#missing.has(`${name} ${where}`)) continue; // once per kind is enough
+      if (this.#missing.has(`${name} ${where}`) || this.problems.length >= MOST_PROBLEMS) continue; // once per kind is enough
       this.#missing.add(`${name} ${where}`);
       const values = { segment: name, before: segment.name, structure: this.#structure.id, group: where };
       this.problems.push(problem('hl7v2-segment-missing', values, `${segment.name}[${segment.occurrence}]`));
