@@ -4,7 +4,7 @@
  * POLYSEME_TEST_DATABASE_URL (a role that may create databases). Runs beside each other share nothing.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -100,7 +100,7 @@ async function sweep(): Promise<void> {
     const folder = join(tmpdir(), name);
     try {
       // Young folders may belong to a run that has not come to locking its own yet.
-      if (!existsSync(join(folder, 'postgres.lock')) || Date.now() - statSync(folder).mtimeMs < ABANDONED_AFTER_MS) continue;
+      if (Date.now() - statSync(folder).mtimeMs < ABANDONED_AFTER_MS) continue;
       if (await endAbandoned(folder)) rmSync(folder, { recursive: true, force: true });
     } catch {
       // Another user's: theirs to sweep.

@@ -139,6 +139,7 @@ export async function stopPostmaster(pid: number, folder: Folder): Promise<void>
  * anybody is attached to the cluster's shared memory.
  */
 export async function endSurvivors(folder: Folder): Promise<void> {
+  if (!existsSync(folder.cluster)) return;
   for (const name of ['SIGQUIT', 'SIGKILL'] as const) {
     const left = processesIn(folder.cluster);
     for (const pid of left) signal(pid, name);

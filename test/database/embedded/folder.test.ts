@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { expect, test } from 'vitest';
-import { startEmbedded } from '../../../services/database/embedded/embedded.ts';
+import { endAbandoned, startEmbedded } from '../../../services/database/embedded/embedded.ts';
 import { isAlive } from '../../../services/database/embedded/processes.ts';
 import { psqlCommand } from '../../../services/database/embedded/shell.ts';
 import { INSTALLATIONS, preparedFolder, query, refusalOf, SMALL, started, startParent, temporaryFolder } from './scene.ts';
@@ -97,6 +97,17 @@ test('a server whose postmaster.pid somebody removed is ended, never doubled', a
   const next = await started(dataDir);
   expect(isAlive(parent.answer.pid)).toBe(false);
   expect(await query(next.url, 'SELECT x FROM kept')).toEqual([{ x: 1 }]);
+});
+
+test('what is abandoned can be ended, what is used cannot, and a folder without a database is nothing to end', async () => {
+  expect(await endAbandoned(temporaryFolder())).toBe(true);
+  const dataDir = await preparedFolder();
+  const parent = await startParent(dataDir);
+  expect(await endAbandoned(dataDir)).toBe(false);
+  await parent.end('SIGKILL');
+  expect(isAlive(parent.answer.pid)).toBe(true);
+  expect(await endAbandoned(dataDir)).toBe(true);
+  expect(isAlive(parent.answer.pid)).toBe(false);
 });
 
 test('lost passwords are replaced, also while an orphan server runs with the old ones', async () => {
