@@ -5,7 +5,7 @@ import { groupPaths, messageStructure, structureOf } from '../hl7v2/structures.t
 import type { Diagnostic } from './diagnostics.ts';
 import { digestOf, specLabel } from './digest.ts';
 import type { SpecFamily } from './families.ts';
-import type { MessageSpec } from './spec.ts';
+import type { MessageSpec, ResourceSpec } from './spec.ts';
 import { Build } from './to-fhir/build.ts';
 import { pathsOf, segmentNames } from './to-fhir/levels.ts';
 import { type ReadFields, writeModule } from './to-fhir/module.ts';
@@ -46,6 +46,11 @@ export class MessageMap {
       for (const name of segmentNames(structureOf(version, structure)?.children ?? [])) this.#knownSegments.add(name);
       for (const path of pathsOf(version, structure)) this.#knownPaths.add(path);
     }
+  }
+
+  /** The resource maps that it uses. */
+  get used(): readonly ResourceSpec[] {
+    return this.#resolved.used;
   }
 
   get resolveDiagnostics(): readonly Diagnostic[] {

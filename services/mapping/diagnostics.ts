@@ -132,6 +132,11 @@ export const DIAGNOSTICS = {
   'resource-without-type': error('The resource "{name}" has no type.', 'Say type: (a FHIR resource type), or use: (a resource map).'),
   'handle-circle': error('The keys of {names} need each other.', 'Take one reference out of a key.'),
   'template-in-literal': warning('This literal looks like an expression.', 'Start it with "=" if it is meant as one.'),
+  'unused-map': warning('No message map uses {name}: it is not compiled and not checked.', 'Use it in a message map, or remove it.'),
+
+  // --- cases
+  'case-shape': error('The case "{name}" cannot run: {reason}.', 'See "cases" in mappings/README.md.'),
+  'case-fails': error('The case "{name}" fails: {reason}.', 'Correct the map or the expectation.'),
 } as const satisfies Record<string, DiagnosticRow>;
 
 export type DiagnosticCode = keyof typeof DIAGNOSTICS;

@@ -8,7 +8,7 @@ import { type CompiledModule, MessageMap } from './compiled.ts';
 import type { Conversion, ConvertContext, Maps, RowContext } from './conversion.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import { offsetOf } from './expression/times.ts';
-import { familiesOf } from './families.ts';
+import { familiesOf, type SpecFamily } from './families.ts';
 import { type SpecFile, specFiles } from './files.ts';
 import { compileRowMaps, type RowMaps } from './rows-maps.ts';
 import { MessageRun } from './to-fhir/run.ts';
@@ -16,6 +16,7 @@ import { type FieldMasks, unreadFields } from './unread.ts';
 
 export interface LoadedMaps extends Maps {
   readonly messageMaps: readonly MessageMap[];
+  readonly families: ReadonlyMap<string, SpecFamily>;
   readonly rowMaps: RowMaps;
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -41,6 +42,7 @@ export function mapsOf(files: readonly SpecFile[]): LoadedMaps {
   const runner = new Runner(messageMaps);
   return {
     messageMaps,
+    families,
     rowMaps,
     diagnostics: [...diagnostics, ...messageMaps.flatMap((each) => each.resolveDiagnostics), ...rowMaps.diagnostics],
     convert: (message: Message, context: ConvertContext): Conversion => runner.convert(message, context),

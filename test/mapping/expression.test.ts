@@ -67,6 +67,7 @@ describe('expressions over FHIR', () => {
     ['value.ofType(Quantity).value', 65.88],
     ['value.ofType(Quantity).value = 65.880', true],
     ['value.exists()', true],
+    ['value.value', 65.88],
     ['value as date', undefined],
     ["extension('http://e').value.ofType(code).first()", 'c'],
     ["status in ('final', 'amended')", true],
@@ -93,7 +94,7 @@ describe('expressions over FHIR', () => {
   it.each([
     ['statuss', 'unknown-element'],
     ['code.coding.code = "x"', 'expression-many'],
-    ['value.value', 'unknown-element'],
+    ['value.start', 'unknown-element'],
     ['value.ofType(Ratio)', 'unknown-type'],
     ['status.shout()', 'unknown-function'],
     ['status.upper(1)', 'function-arguments'],

@@ -48,6 +48,8 @@ export function nameOf(name: string, offset: number, at: Compiling): Compiled {
 /** `base.name`: an element of what `base` is. */
 export function memberOf(base: Compiled, name: string, offset: number, at: Compiling): Compiled {
   if (base.type.kind === 'any') return base;
+  const only = base.type.kind === 'choice' ? onlyTypeWith(base, name, at) : undefined;
+  if (only !== undefined) return memberOf(ofTypeOf(base, only, offset, at), name, offset, at);
   if (at.scope.format !== 'fhir' || base.type.kind !== 'fhir') {
     const type = base.type.kind === 'choice' ? `${base.element ?? ''}[x] (choose with .ofType(…))` : base.type.name;
     return at.fault('unknown-element', offset, { type, name });
@@ -60,6 +62,16 @@ export function memberOf(base: Compiled, name: string, offset: number, at: Compi
   if (element.choice)
     return { js: base.js, type: { kind: 'choice', name: `${name}[x]`, many: base.type.many }, element: name, choices: element.types };
   return property(base, name, element);
+}
+
+/** `value.unit`: where only one type of a choice has the element, it is meant. */
+function onlyTypeWith(base: Compiled, name: string, at: Compiling): string | undefined {
+  const { scope } = at;
+  if (scope.format !== 'fhir') return undefined;
+  const found = (base.choices ?? []).filter(
+    (type) => scope.types.element(type, name) !== undefined && name !== 'id' && name !== 'extension',
+  );
+  return found.length === 1 ? found[0] : undefined;
 }
 
 function property(base: Compiled, name: string, element: ElementType): Compiled {

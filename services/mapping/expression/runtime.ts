@@ -171,7 +171,9 @@ export const expressionRuntime = {
   substring: (value: string | undefined, start: number, length?: number): string | undefined =>
     blankAsNothing(value?.slice(start, length === undefined ? undefined : start + length)),
   before: (value: string | undefined, mark: string | undefined): string | undefined =>
-    value === undefined || mark === undefined ? undefined : blankAsNothing(value.split(mark, 1)[0]),
+    value === undefined || mark === undefined || mark === '' || !value.includes(mark)
+      ? value
+      : blankAsNothing(value.slice(0, value.indexOf(mark))),
   after: (value: string | undefined, mark: string | undefined): string | undefined => {
     if (value === undefined || mark === undefined || !value.includes(mark)) return undefined;
     return blankAsNothing(value.slice(value.indexOf(mark) + mark.length));

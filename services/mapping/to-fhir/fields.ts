@@ -194,6 +194,10 @@ function writeEach(rule: Rule, each: ScalarNode, target: Target, out: string, pl
   return `const ${list} = [];\n${loop.before()}\nlet ${name};\n${inner}\nR.push(${list}, ${name});\n${loop.after}\n${out} = ${target.many ? `R.some(${list})` : `${list}[0]`};`;
 }
 
+/** Writes a datatype map by itself: what the checker does with every one. */
+export const writeTypeMap = (spec: TypeSpec, source: string, build: Build): string =>
+  build.typeFunction(spec, source, (scope) => writeTypeBody(spec, scope, build));
+
 /** The body of a datatype map: a function of the place `p`. */
 function writeTypeBody(spec: TypeSpec, scope: Hl7v2Scope, build: Build): string {
   const place: Place = { build, scope, use: spec.use, guarded: false, loop: placeLoop(build, scope), write: WRITERS, deletes: undefined };

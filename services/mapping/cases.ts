@@ -1,0 +1,144 @@
+/**
+ * Runs the cases of message maps: given a message (a fixture with some fields set, or written out), every assertion must hold.
+ * An assertion is an expression over what was made: resources by type (`observation[0].status = 'final'`), and `ack`, `rung`, `problems`
+ * (codes), `unmapped` (system|code), `unread` (paths), `deletes` (elements).
+ */
+import { ERRORS, gravest, harmless } from '../errors.ts';
+import { RESOURCE_TYPES } from '../fhir/definitions.ts';
+import { withRaw, withValue } from '../hl7v2/encode.ts';
+import type { Message } from '../hl7v2/message.ts';
+import { parseMessage } from '../hl7v2/parse.ts';
+import type { Conversion, Maps } from './conversion.ts';
+import { type Diagnostic, type DiagnosticCode, diagnostic, type Position } from './diagnostics.ts';
+import { compileExpression } from './expression/compile.ts';
+import { expressionRuntime, type Run } from './expression/runtime.ts';
+import type { Compiled, FhirScope } from './expression/scope.ts';
+import { asCondition, system } from './expression/typed.ts';
+import { entryOf, type ListNode, type ScalarNode, type SpecNode, textOf } from './read.ts';
+import { texts } from './spec.ts';
+import { FHIR_TYPES } from './to-fhir/target.ts';
+
+export interface CaseReport {
+  readonly passed: number;
+  readonly failed: number;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Finds the bytes a case names; undefined when there are none. */
+export type FindBytes = (file: string, from: Position) => Uint8Array | undefined;
+
+/** Returns what a list of cases came to. */
+export function runCases(list: ListNode, maps: Maps, find: FindBytes): CaseReport {
+  const diagnostics: Diagnostic[] = [];
+  let passed = 0;
+  let failed = 0;
+  for (const node of list.items) {
+    const faults = runCase(node, maps, find);
+    if (faults.length === 0) passed += 1;
+    else failed += 1;
+    diagnostics.push(...faults);
+  }
+  return { passed, failed, diagnostics };
+}
+
+function runCase(node: SpecNode, maps: Maps, find: FindBytes): readonly Diagnostic[] {
+  const name = textOf(node, 'name') ?? '(no name)';
+  const fault = (code: DiagnosticCode, at: Position, reason: string): readonly Diagnostic[] => [diagnostic(code, at, { name, reason })];
+  const given = entryOf(node, 'given')?.value;
+  const expected = texts(entryOf(node, 'expect')?.value);
+  if (given?.kind !== 'map' || expected.length === 0) return fault('case-shape', node.at, 'a case has name, given and expect');
+  const message = givenMessage(given, find);
+  if (typeof message === 'string') return fault('case-shape', given.at, message);
+  const authority = textOf(given, 'authority');
+  const conversion = maps.convert(message, {
+    timezone: textOf(given, 'timezone') ?? 'UTC',
+    ...(authority === undefined ? {} : { authority }),
+  });
+  return expected.flatMap((each) => assertionFaults(each, name, conversion));
+}
+
+function givenMessage(given: SpecNode, find: FindBytes): Message | string {
+  const file = textOf(given, 'file');
+  const written = textOf(given, 'message');
+  const bytes =
+    file === undefined
+      ? written === undefined
+        ? undefined
+        : Buffer.from(written.trim().replaceAll('\n', '\r'), 'utf8')
+      : find(file, given.at);
+  if (bytes === undefined) return file === undefined ? 'given names neither file nor message' : `the file ${file} is not there`;
+  const parsed = parseMessage(bytes, written === undefined ? {} : { charset: 'UNICODE UTF-8' });
+  if (!parsed.ok) return `the message cannot be read: ${parsed.problems[0]?.code ?? ''}`;
+  let message: Message = parsed.value;
+  const set = entryOf(given, 'set')?.value;
+  for (const each of set?.kind === 'map' ? set.entries : []) {
+    if (each.value.kind !== 'scalar') return `set ${each.key} needs a text`;
+    try {
+      // A whole field may be written with its separators; parts are single values.
+      message = each.key.includes('.') ? withValue(message, each.key, each.value.value) : withRaw(message, each.key, each.value.value);
+    } catch {
+      return `set ${each.key} is no path that can be set`;
+    }
+  }
+  return message;
+}
+
+function assertionFaults(node: ScalarNode, name: string, conversion: Conversion): readonly Diagnostic[] {
+  // Assertions are always expressions: the "=" in front may be left out.
+  const expression: ScalarNode = node.value.startsWith('=')
+    ? node
+    : { ...node, value: `=${node.value}`, at: { ...node.at, column: node.at.column - 1 } };
+  const result = compileExpression(expression, ASSERTIONS);
+  if (!result.ok) return result.diagnostics;
+  const holds: unknown = new Function('R', 'X', 'N', `"use strict"; return ${asCondition(result.value)};`)(
+    expressionRuntime,
+    RUN,
+    valuesOf(conversion),
+  );
+  return holds === true ? [] : [diagnostic('case-fails', node.at, { name, reason: `"${node.value}" does not hold` })];
+}
+
+const RUN: Run = { error: undefined, authority: '', messageOffset: undefined, timezone: 'UTC', note: () => undefined };
+
+const lowerFirst = (type: string): string => type.charAt(0).toLowerCase() + type.slice(1);
+
+const ASSERTIONS: FhirScope = {
+  format: 'fhir',
+  types: FHIR_TYPES,
+  root: undefined,
+  names: new Map<string, Compiled>([
+    ...[...RESOURCE_TYPES.keys()].map((type): [string, Compiled] => [
+      lowerFirst(type),
+      { js: `N[${JSON.stringify(type)}]`, type: { kind: 'fhir', name: type, many: true } },
+    ]),
+    ...['problems', 'unmapped', 'unread', 'deletes'].map((each): [string, Compiled] => [
+      each,
+      { js: `N[${JSON.stringify(each)}]`, type: system('string', true) },
+    ]),
+    ...['ack', 'rung'].map((each): [string, Compiled] => [each, { js: `N[${JSON.stringify(each)}]`, type: system('string') }]),
+  ]),
+};
+
+/** What assertions can name; types of which nothing was made are empty lists. */
+function valuesOf(conversion: Conversion): unknown {
+  const values: Record<string, unknown> = {
+    problems: conversion.problems.map((each) => each.code),
+    unmapped: conversion.unmapped.map((each) => `${each.system}|${each.code}`),
+    unread: conversion.unread.map((each) => each.path),
+    deletes: conversion.drafts.flatMap((each) => each.deletes.map((element) => `${each.resource.resourceType}.${element}`)),
+    rung: conversion.rung,
+    ack: acknowledgementOf(conversion),
+  };
+  for (const type of RESOURCE_TYPES.keys()) values[type] = [];
+  for (const { resource } of conversion.drafts) {
+    const list = values[resource.resourceType];
+    if (Array.isArray(list)) list.push(resource);
+  }
+  return values;
+}
+
+function acknowledgementOf({ problems, rung }: Conversion): string {
+  if (rung === 'refuse') return 'AR';
+  if (rung === 'park-message' || rung === 'park-resource') return 'AE';
+  return harmless(problems) ? 'AA' : (gravest(problems)?.ack ?? ERRORS.internal.ack);
+}

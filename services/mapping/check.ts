@@ -1,0 +1,125 @@
+/** The checker: everything wrong with specs, with place, code and cure, and what their cases came to. */
+import { existsSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { type CaseReport, runCases } from './cases.ts';
+import { type Diagnostic, diagnostic } from './diagnostics.ts';
+import type { SpecFamily } from './families.ts';
+import { givenBytes, type SpecFile, specFiles } from './files.ts';
+import { type LoadedMaps, mapsOf } from './maps.ts';
+import { entryOf } from './read.ts';
+import { runRowCases } from './rows-cases.ts';
+import { Build } from './to-fhir/build.ts';
+import { writeTypeMap } from './to-fhir/fields.ts';
+
+export interface CheckReport {
+  readonly ok: boolean;
+  /** Sorted by file and place, each once. */
+  readonly diagnostics: readonly Diagnostic[];
+  readonly files: number;
+  readonly cases: { readonly passed: number; readonly failed: number };
+}
+
+/** Returns the report on every spec below `paths` (folders or files); maps they use are read from the folder of maps they stand in. */
+export function checkSpecs(paths: string | readonly string[]): CheckReport {
+  const asked = typeof paths === 'string' ? [paths] : paths;
+  const roots = [...new Set(asked.map(rootOf))];
+  const files = roots.flatMap((root) => specFiles(root));
+  const inScope = (file: string): boolean =>
+    asked.some((path) => file === path || !relative(resolve(path), resolve(file)).startsWith('..'));
+  const maps = mapsOf(files);
+  const cases = caseReports(files, maps, inScope);
+  const all = [...maps.diagnostics, ...compileDiagnostics(maps), ...cases.flatMap((each) => each.diagnostics), ...caseFileFaults(files)];
+  const diagnostics = sortedOnce(all.filter((each) => inScope(each.file)));
+  const sum = (pick: (report: CaseReport) => number): number => cases.reduce((total, each) => total + pick(each), 0);
+  const missing =
+    files.length === 0
+      ? asked.map((file) => diagnostic('file-unreadable', { file, line: 1, column: 1 }, { reason: 'no .yaml file is there' }))
+      : [];
+  return {
+    ok: missing.length === 0 && diagnostics.every((each) => each.severity === 'warning'),
+    diagnostics: [...missing, ...diagnostics],
+    files: files.filter((each) => inScope(each.file)).length,
+    cases: { passed: sum((each) => each.passed), failed: sum((each) => each.failed) },
+  };
+}
+
+/** The folder of maps a path stands in: the nearest named mappings, else the folder that holds v2-to-fhir, else the path itself. */
+function rootOf(path: string): string {
+  for (let here = resolve(path), last = ''; here !== last; last = here, here = dirname(here)) {
+    if (/[\\/]mappings$/.test(here) || existsSync(join(here, 'v2-to-fhir'))) return here;
+  }
+  return path;
+}
+
+/** Compiles every message map for every version and structure it is for, and every datatype map by itself. */
+function compileDiagnostics(maps: LoadedMaps): readonly Diagnostic[] {
+  const messages = maps.messageMaps.flatMap((map) =>
+    map.structures().flatMap(({ version, structure }) => map.module(version, structure).diagnostics),
+  );
+  const families = [...maps.families.values()];
+  const types = families.flatMap(typeDiagnostics);
+  return [...messages, ...types, ...families.flatMap((family) => unusedMaps(family, maps))];
+}
+
+function typeDiagnostics(family: SpecFamily): readonly Diagnostic[] {
+  const build = new Build('2.8.2', family);
+  for (const spec of new Set(family.types.values())) for (const source of spec.sourceTypes) writeTypeMap(spec, source, build);
+  return build.diagnostics;
+}
+
+/** A resource map that no message map uses is never compiled: its faults would stay hidden. */
+function unusedMaps(family: SpecFamily, maps: LoadedMaps): readonly Diagnostic[] {
+  const used = new Set(maps.messageMaps.flatMap((map) => map.used));
+  return [...family.resources.values()]
+    .filter((each) => !used.has(each))
+    .map((each) => diagnostic('unused-map', each.at, { name: each.id }));
+}
+
+function caseReports(files: readonly SpecFile[], maps: LoadedMaps, inScope: (file: string) => boolean): readonly CaseReport[] {
+  const lists = files
+    .filter((each) => inScope(each.file) && (each.isCases || maps.messageMaps.some((map) => map.spec.file === each.file)))
+    .map((each) => entryOf(each.read.root, 'cases')?.value)
+    .filter((each) => each?.kind === 'list');
+  const find = (file: string, from: { readonly file: string }): Uint8Array | undefined => fileNear(file, from.file);
+  return [...lists.map((list) => runCases(list, maps, find)), runRowCases(maps.rowMaps)];
+}
+
+/** A case names its file from the project's folder: the nearest folder above the spec that has it. */
+function fileNear(file: string, spec: string): Uint8Array | undefined {
+  for (let here = dirname(resolve(spec)), steps = 0; steps < 8; here = dirname(here), steps++) {
+    const path = join(here, file);
+    if (existsSync(path)) return givenBytes(path);
+  }
+  return undefined;
+}
+
+function caseFileFaults(files: readonly SpecFile[]): readonly Diagnostic[] {
+  return files.filter((each) => each.isCases).flatMap((each) => each.read.diagnostics);
+}
+
+function sortedOnce(all: readonly Diagnostic[]): readonly Diagnostic[] {
+  const found = new Map<string, Diagnostic>();
+  // One fault of a shared map is told once, not for every version it was compiled for.
+  for (const each of all) {
+    const key = `${each.file}:${each.line}:${each.column}:${each.code}`;
+    if (!found.has(key)) found.set(key, each);
+  }
+  return [...found.values()].sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line || a.column - b.column));
+}
+
+/** Returns the report as text: one line per diagnostic with its cure below, then the sums. */
+export function reportText(report: CheckReport): string {
+  const lines = report.diagnostics.flatMap((each) => [
+    `${each.file}:${each.line}:${each.column} ${each.severity} ${each.code} ${each.text}`,
+    `    ${each.cure}`,
+  ]);
+  const errors = report.diagnostics.filter((each) => each.severity === 'error').length;
+  const { passed, failed } = report.cases;
+  return [
+    ...lines,
+    `${report.files} files, ${errors} errors, ${report.diagnostics.length - errors} warnings; cases: ${passed} passed, ${failed} failed`,
+  ].join('\n');
+}
+
+/** Returns the report as JSON text, for machines. */
+export const reportJson = (report: CheckReport): string => JSON.stringify(report, undefined, 2);
