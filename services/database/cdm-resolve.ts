@@ -2,6 +2,7 @@
 import { problem, Refusal } from '../errors.ts';
 import { RESOURCE_TYPES } from '../fhir/definitions.ts';
 import type { CdmRow, CdmValue, RowTable } from '../omop/row.ts';
+import { columnsOf } from '../omop/tables.ts';
 import {
   bitOf,
   EVENT_DATES,
@@ -73,9 +74,24 @@ export function checkRows(entries: readonly RowsEntry[]): void {
         const reason = misfit(row.table, name, row.columns[name] ?? null);
         if (reason !== '') throw bad(reason);
       }
+      const lacking = requiredColumns(row.table).find((name) => (row.columns[name] ?? null) === null);
+      if (lacking !== undefined) throw bad(`${lacking} is missing`);
     }
     if (!Number.isSafeInteger(resourceKey)) throw new Refusal([problem('internal', { reason: 'a resource without key' })]);
   }
+}
+
+const required = new Map<RowTable, readonly string[]>();
+
+/** Columns a map must fill: not the key, which is ours, and not the person, whose absence is an exclusion. */
+function requiredColumns(table: RowTable): readonly string[] {
+  const known = required.get(table);
+  if (known !== undefined) return known;
+  const names = columnsOf(table)
+    .filter((column) => column.required && column.name !== keyColumn(table) && column.name !== 'person_id')
+    .map((column) => column.name);
+  required.set(table, names);
+  return names;
 }
 
 /** Returns the references of the entries, except to resources among them: those are resolved from the rows at hand. */

@@ -85,8 +85,18 @@ export function wireType(column: CdmColumn): { readonly cast: string; readonly q
   }
 }
 
-const DATE = /^\d{4}-\d\d-\d\d$/;
-const DATETIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?$/;
+const DATETIME = /^(\d{4}-\d\d-\d\d) ([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?$/;
+
+/** True for a day that there is: 2024-02-29, not 2023-02-29, not the year 0. */
+function isDate(text: string): boolean {
+  const match = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text);
+  if (match === null) return false;
+  const [year, month, day] = match.slice(1).map(Number);
+  if (!year || !month || !day || month > 12) return false;
+  return day <= (month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : (DAYS[month - 1] ?? 0));
+}
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
 const INTEGER = /^-?\d{1,18}$/;
 const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d{1,4})?$/;
 
@@ -103,10 +113,12 @@ export function misfit(table: RowTable, name: string, value: CdmValue): string {
   const fits = {
     integer: () => INTEGER.test(text),
     float: () => NUMBER.test(text),
-    date: () => DATE.test(text),
-    datetime: () => DATETIME.test(text),
+    date: () => isDate(text),
+    datetime: () => isDate(DATETIME.exec(text)?.[1] ?? ''),
     varchar: () => text.length <= (column.length ?? 0) || [...text].length <= (column.length ?? 0),
     text: () => true,
   };
+  if (name === 'year_of_birth' && !(Number(text) >= 1 && Number(text) <= 9999)) return `${name} is no year`;
+  if (name === 'month_of_birth' && !(Number(text) >= 1 && Number(text) <= 12)) return `${name} is no month`;
   return fits[column.type]() ? '' : `${name} does not fit ${column.type}${column.length === undefined ? '' : `(${column.length})`}`;
 }

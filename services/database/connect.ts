@@ -66,6 +66,8 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
   };
   const pool = new pg.Pool(settings);
   pool.on('error', () => options.onSessionLost?.());
+  // A session that breaks while a transaction holds it says so twice: to the statement, and as an event that nobody else hears.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return {
     ...statements(pool),
     transaction: (work, { attempts = DEFAULT_ATTEMPTS } = {}) => transaction(pool, work, 'BEGIN', attempts),

@@ -172,7 +172,7 @@ WHERE p.person_id = b.person_id AND p.birth_datetime IS DISTINCT FROM b.birth`,
 
 const BOUNDS = `
 bound AS (
-  SELECT p.person_id, greatest(make_date(p.year_of_birth, coalesce(p.month_of_birth, 1), coalesce(p.day_of_birth, 1)), $3::date) AS floor,
+  SELECT p.person_id, greatest(make_date(p.year_of_birth, coalesce(p.month_of_birth, 1), 1) + (coalesce(p.day_of_birth, 1) - 1), $3::date) AS floor,
     least(d.death_date + 60, $2::date) AS ceiling
   FROM cdm.person p LEFT JOIN cdm.death d USING (person_id) WHERE p.person_id = ANY ($1::bigint[])
 ), span AS (

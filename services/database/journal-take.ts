@@ -48,7 +48,7 @@ const CONTENT: Prepared = {
          FROM journal.waiting w JOIN journal.message m ON m.id = w.message_id AND m.received_at = w.received_at
          WHERE w.message_id = ANY ($1::bigint[]) ORDER BY m.id`,
 };
-const MOST_PAGES = 20;
+const MOST_PAGES = 12;
 
 /**
  * Locks and returns messages that wait, in order of receipt: of every ordering key the first that is not settled, and nothing
@@ -65,7 +65,9 @@ export async function takeMessages(tx: Transaction, options: TakeOptions): Promi
   let bytes = 0;
   let after = 0;
   for (let page = 0; page < MOST_PAGES; page++) {
-    const locked = await tx.query<WaitingRow>(LOCK, [after, limit]);
+    // Wider and wider: behind one blocked patient others may wait, but what is locked is kept from other takers.
+    const size = limit * 2 ** page;
+    const locked = await tx.query<WaitingRow>(LOCK, [after, size]);
     const last = locked.at(-1)?.message_id;
     if (last === undefined) break;
     const others = await tx.query<WaitingRow>(OTHERS, [after, last, plainArray(locked.map((row) => row.message_id))]);
@@ -83,7 +85,7 @@ export async function takeMessages(tx: Transaction, options: TakeOptions): Promi
       bytes += row.bytes;
       for (const key of keys) used.set(key, (used.get(key) ?? 0) + 1);
     }
-    if (taken.length >= limit || bytes >= maxBytes || locked.length < limit) break;
+    if (taken.length >= limit || bytes >= maxBytes || locked.length < size) break;
   }
   return taken.length === 0 ? [] : (await tx.query<ContentRow>(CONTENT, [plainArray(taken)])).map(message);
 }

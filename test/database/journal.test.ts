@@ -177,6 +177,28 @@ describe('taking', () => {
     expect(await take(10, 5)).toEqual([0, 1, 2, 3, 4, 5, 6]);
   });
 
+  test('many messages of one patient in front do not hide those of others', async () => {
+    const journal = createJournal(db);
+    await Promise.all(Array.from({ length: 50 }, () => journal.append(entry('crowd', { patientKeys: ['crowded'] }))));
+    const behind = await journal.append(entry('crowd', { patientKeys: ['lonely'] }));
+    await db.transaction(async (first) => {
+      expect(await takeMessages(first, { limit: 1 })).toHaveLength(1);
+      await db.transaction(async (second) => {
+        expect((await takeMessages(second, { limit: 1 })).map((each) => each.id)).toEqual([behind.id]);
+      });
+    });
+    await drain();
+  });
+
+  test('a message of 50 MB goes in and out whole', async () => {
+    const content = new Uint8Array(50 * 1024 * 1024).map((_, i) => i * 31);
+    const receipt = await createJournal(db).append(entry('large', { content }));
+    const [taken] = await db.transaction((tx) => takeMessages(tx, { limit: 1 }));
+    expect(taken?.id).toBe(receipt.id);
+    expect(Buffer.compare(Buffer.from(taken?.content ?? []), Buffer.from(content))).toBe(0);
+    await drain();
+  });
+
   test('a take that rolls back leaves its messages; a failure is counted and at last parked', async () => {
     const journal = createJournal(db);
     const { id } = await journal.append(entry('fails', { patientKeys: ['f'] }));

@@ -123,6 +123,18 @@ describe('connection', () => {
     await one.close();
   });
 
+  test('a session that is ended within a transaction fails that transaction, not the process', async () => {
+    const one = openDatabase(fresh.url, { max: 1 });
+    const work = one.transaction(async (tx) => {
+      const [row] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      await db.query('SELECT pg_terminate_backend($1, 5000)', [row?.pid]);
+      await tx.query('SELECT 1');
+    });
+    await expect(work).rejects.toThrow('database-unreachable');
+    expect(await one.query('SELECT 1 AS n')).toEqual([{ n: 1 }]);
+    await one.close();
+  });
+
   test('a server that may lose what it acknowledged is refused; session options of the URL are kept beside ours', async () => {
     const careless = openDatabase(`${fresh.url}?options=${encodeURIComponent('-c synchronous_commit=off -c TimeZone=Asia/Tokyo')}`, {
       max: 1,

@@ -256,14 +256,25 @@ describe('CDM rows', () => {
     await expect(attempt([row({ columns: { ...row({}).columns, value_as_number: '1; DROP' } })])).rejects.toThrow(
       'value_as_number does not fit float',
     );
-    await expect(attempt([row({ columns: { ...row({}).columns, measurement_date: '2020-02-31' } })])).rejects.toThrow('database-failed');
+    await expect(attempt([row({ columns: { ...row({}).columns, measurement_date: '2020-02-31' } })])).rejects.toThrow(
+      'measurement_date does not fit date',
+    );
+    await expect(attempt([row({ columns: { ...row({}).columns, measurement_date: null } })])).rejects.toThrow(
+      'measurement_date is missing',
+    );
     expect(await readResource(db, 'Observation', 'bad')).toBeUndefined();
   });
 
   test('findings are replaced with each write; an event that names no person is excluded', async () => {
     const resource = observation('f1', 'p4', '2020-01-01');
     const rows = {
-      ...rowsOnly([{ table: 'measurement', n: 0, columns: { person_id: null, measurement_concept_id: 1 } }]),
+      ...rowsOnly([
+        {
+          table: 'measurement',
+          n: 0,
+          columns: { person_id: null, measurement_concept_id: 1, measurement_date: '2020-01-01', measurement_type_concept_id: 1 },
+        },
+      ]),
       unmapped: [{ system: 's', code: 'c', why: 'unknown', at: 'code' }] as const,
       adjustments: [{ rule: 10, reason: 'cut', at: 'x' }],
     };

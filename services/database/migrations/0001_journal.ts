@@ -7,6 +7,7 @@ import type { Knex } from 'knex';
  */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(TABLES);
+  await knex.raw(COMPRESSION);
   await knex.raw(PARTITIONS);
 }
 
@@ -71,6 +72,17 @@ CREATE TABLE journal.identity (
 );
 -- The first content of a control id is the original: whoever comes with another content, however concurrently, finds it.
 CREATE UNIQUE INDEX identity_original ON journal.identity (source, control_id) WHERE original;
+`;
+
+// Before the first partition: each takes it over from the parent when it is made.
+const COMPRESSION = `
+DO $body$
+BEGIN
+  IF EXISTS (SELECT FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)) THEN
+    ALTER TABLE journal.message ALTER COLUMN content SET COMPRESSION lz4;
+  END IF;
+END
+$body$;
 `;
 
 const PARTITIONS = `

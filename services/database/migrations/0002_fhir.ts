@@ -116,7 +116,6 @@ BEGIN
   IF EXISTS (SELECT FROM pg_catalog.pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)) THEN
     ALTER TABLE fhir.resource ALTER COLUMN body SET COMPRESSION lz4;
     ALTER TABLE fhir.history ALTER COLUMN body SET COMPRESSION lz4;
-    ALTER TABLE journal.message ALTER COLUMN content SET COMPRESSION lz4;
   END IF;
 END
 $body$;
