@@ -188,7 +188,6 @@ export const ERRORS = {
   'search-page-invalid': row(400, 'AE', 'error', 'invalid', 'The page cursor is not one of ours.', 'Start the search again without _page.'),
   'search-sort-combination': row(400, 'AE', 'error', 'not-supported', 'These _sort keys cannot be combined.', 'Sort by one of _lastUpdated, _id or a date; after a date only _lastUpdated in the same direction may follow.'),
   'search-too-costly': row(422, 'AE', 'error', 'too-costly', 'The search needed more than {timeoutMs} ms.', 'Narrow it: add a patient, a code or a date.'),
-  'vocabulary-file-invalid': row(422, 'AE', 'error', 'structure', '{file} is not a vocabulary table: {reason}.', 'Unpack the Athena download again; each file needs its header line.'),
 
   // --- doors, settings, commands -----------------------------------------------------------------------------------------
   'setting-unknown': row(500, 'AR', 'fatal', 'invalid', '{name} is not a setting of Polyseme.', 'Correct the name; "npx polyseme serve --help" lists the settings.'),
