@@ -50,40 +50,30 @@ function layoutOf(code: string): string | undefined {
 /** True for `\C2842\` and `\M2442\`: escapes that switch to another character set of ISO 2022 until the next such escape. */
 const isSwitch = (code: string): boolean => /^(?:C[0-9A-Fa-f]{4}|M[0-9A-Fa-f]{4,6})$/.test(code);
 
-/** Splits text at its escape sequences: even places are text, odd ones the codes between the escape characters. */
-function parts(text: string, mark: string): string[] {
-  const found: string[] = [];
-  let from = 0;
-  for (;;) {
-    const start = text.indexOf(mark, from);
-    const end = start < 0 ? -1 : text.indexOf(mark, start + 1);
-    if (end < 0) break;
-    found.push(text.slice(from, start), text.slice(start + 1, end));
-    from = end + 1;
-  }
-  found.push(text.slice(from));
-  return found;
-}
-
 /** Returns `text` with its escape sequences resolved; unknown ones stay as they are. */
 export function unescapeText(text: string, delimiters: Delimiters, charset: string): string {
   const mark = delimiters.escape;
-  if (mark === '' || text.indexOf(mark) < 0) return text;
-  const all = parts(text, mark);
+  let start = mark === '' ? -1 : text.indexOf(mark);
+  if (start < 0) return text;
   let result = '';
-  for (let n = 0; n < all.length; n += 1) {
-    const part = all[n] ?? '';
-    if (n % 2 === 0) result += part;
-    else if (isSwitch(part)) {
-      const switched = switchedText(part, all[n + 1] ?? '');
-      if (switched === undefined) result += mark + part + mark;
-      else {
-        result += switched;
-        n += 1; // the text after it is read
-      }
-    } else result += meaningOf(part, delimiters, charset) ?? mark + part + mark;
+  let from = 0;
+  while (start >= 0) {
+    const end = text.indexOf(mark, start + 1);
+    if (end < 0) break;
+    const code = text.slice(start + 1, end);
+    let next = end + 1;
+    let meaning: string | undefined;
+    if (isSwitch(code)) {
+      const stop = text.indexOf(mark, next);
+      const switched = stop < 0 ? text.length : stop;
+      meaning = switchedText(code, text.slice(next, switched));
+      if (meaning !== undefined) next = switched;
+    } else meaning = meaningOf(code, delimiters, charset);
+    result += text.slice(from, start) + (meaning ?? mark + code + mark);
+    from = next;
+    start = text.indexOf(mark, next);
   }
-  return result;
+  return result + text.slice(from);
 }
 
 /** Text that stands in the character set which `code` switches to, as ISO-2022 bytes read; undefined when the set is not known. */
@@ -92,16 +82,26 @@ function switchedText(code: string, text: string): string | undefined {
   return decodeEscaped(designation, 'iso-2022-jp');
 }
 
-/** Returns the codes of `text` that are no known escape sequence, and '' for an escape character without a second one. */
-export function unknownEscapes(text: string, delimiters: Delimiters, charset: string): string[] {
+/**
+ * Returns how many escape sequences of `text` are not known, an escape character without a second one included; stops counting at
+ * `most`, for a text of nothing but escape characters says the same all over.
+ */
+export function unknownEscapes(text: string, delimiters: Delimiters, charset: string, most: number): number {
   const mark = delimiters.escape;
-  if (mark === '' || text.indexOf(mark) < 0) return [];
-  const all = parts(text, mark);
-  const unknown = all.filter((part, n) => {
-    if (n % 2 === 0) return false;
-    return isSwitch(part) ? switchedText(part, all[n + 1] ?? '') === undefined : meaningOf(part, delimiters, charset) === undefined;
-  });
-  return (all.at(-1) ?? '').includes(mark) ? [...unknown, ''] : unknown;
+  let count = 0;
+  let start = mark === '' ? -1 : text.indexOf(mark);
+  while (start >= 0 && count < most) {
+    const end = text.indexOf(mark, start + 1);
+    if (end < 0) return count + 1;
+    const code = text.slice(start + 1, end);
+    const stop = text.indexOf(mark, end + 1);
+    const known = isSwitch(code)
+      ? switchedText(code, text.slice(end + 1, stop < 0 ? text.length : stop)) !== undefined
+      : meaningOf(code, delimiters, charset) !== undefined;
+    if (!known) count += 1;
+    start = stop;
+  }
+  return count;
 }
 
 /** Line ends would end the segment, VT and FS the frame, so all control characters but the tabulator are written by their number. */

@@ -196,6 +196,9 @@ function headerProblems(msh: Segment): Problem[] {
   return problems;
 }
 
+/** One bad habit needs no thousand reports. */
+const MOST_ESCAPES = 20;
+
 /** Escapes that nobody knows stay in the text as they are; each place is said once. */
 function escapeProblems(text: string, segments: readonly Segment[], delimiters: Delimiters, charset: string): Problem[] {
   const mark = delimiters.escape;
@@ -204,10 +207,10 @@ function escapeProblems(text: string, segments: readonly Segment[], delimiters: 
   for (const segment of segments) {
     if (!segment.text.includes(mark)) continue;
     for (let n = isHeader(segment.name) ? 3 : 1; n <= segment.fieldCount; n += 1) {
-      const unknown = unknownEscapes(segment.raw(n) ?? '', delimiters, charset);
-      if (unknown.length === 0) continue;
-      problems.push(problem('hl7v2-escape-unknown', { count: unknown.length }, `${segment.name}[${segment.occurrence}]-${n}`));
-      if (problems.length >= 20) return problems; // one bad habit, not a thousand reports
+      const unknown = unknownEscapes(segment.raw(n) ?? '', delimiters, charset, MOST_ESCAPES);
+      if (unknown === 0) continue;
+      problems.push(problem('hl7v2-escape-unknown', { count: unknown }, `${segment.name}[${segment.occurrence}]-${n}`));
+      if (problems.length >= MOST_ESCAPES) return problems;
     }
   }
   return problems;
