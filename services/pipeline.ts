@@ -71,7 +71,8 @@ const keyOf = (resource: { readonly resourceType: string; readonly id: string })
  */
 export async function receive(parts: Parts, bytes: Uint8Array, channel: 'mllp' | 'http' | 'import'): Promise<Received> {
   const parsed = parseMessage(bytes);
-  const keys = parsed.ok ? shallowKeys(parsed.value) : undefined;
+  const header = parsed.ok ? parsed.value : headerAlone(bytes);
+  const keys = header && shallowKeys(header);
   // The sender as the message names itself: control ids are unique within an application of a facility, not across a port.
   const source = keys ? [keys.sendingFacility, keys.sendingApplication].filter((name) => name !== '').join('/') : '';
   const receipt = await parts.journal.append({
@@ -86,10 +87,17 @@ export async function receive(parts: Parts, bytes: Uint8Array, channel: 'mllp' |
   const id = `${parts.clock().getTime().toString(36)}-${receipt.id}`;
   const answer = { code: judged.code, problems: judged.problems, controlId: id, timestamp: parts.clock() };
   return {
-    acknowledgement: acknowledgement(parsed.ok ? parsed.value : undefined, answer),
+    acknowledgement: acknowledgement(header, answer),
     status: judged.status,
     problems: judged.problems,
   };
+}
+
+/** The first segment of a message that cannot be read as a whole: whom to answer, and about which message. */
+function headerAlone(bytes: Uint8Array): Message | undefined {
+  const end = bytes.findIndex((byte) => byte === 0x0d || byte === 0x0a);
+  const parsed = parseMessage(end < 0 ? bytes : bytes.subarray(0, end));
+  return parsed.ok ? parsed.value : undefined;
 }
 
 interface Judgement {

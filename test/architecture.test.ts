@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 /** The floor table of README.md. A room may import the rooms on its right and itself; `errors` is a file, the others are folders. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ['commands', 'config', 'errors'],
-  commands: ['pipeline', 'mllp', 'http', 'database', 'mapping', 'hl7v2', 'fhir', 'omop', 'terminology', 'config', 'errors'],
+  commands: ['package', 'pipeline', 'mllp', 'http', 'database', 'mapping', 'hl7v2', 'fhir', 'omop', 'terminology', 'config', 'errors'],
   mllp: ['pipeline', 'database', 'terminology', 'hl7v2', 'fhir', 'omop', 'errors'],
   http: ['pipeline', 'database', 'terminology', 'hl7v2', 'fhir', 'omop', 'errors'],
   pipeline: ['mapping', 'database', 'terminology', 'hl7v2', 'fhir', 'omop', 'errors'],
@@ -69,10 +69,10 @@ function importsOf(source: Source): string[] {
     .map((specifier) => relative(root, resolve(root, dirname(source.path), specifier)));
 }
 
-/** services/main.ts -> main; services/mapping/… -> mapping; terminology/… -> terminology; scripts/… -> scripts. */
+/** services/main.ts -> main; services/mapping/… -> mapping; terminology/… -> terminology; package.json -> package. */
 function roomOf(path: string): string {
   const [top = '', second = ''] = path.split('/');
-  return top === 'services' ? second.replace(/\.ts$/, '') : top;
+  return (top === 'services' ? second : top).replace(/\.(ts|json)$/, '');
 }
 
 const lines = (text: string) => text.split('\n').length;

@@ -5,7 +5,7 @@ import { type CommandDefinition, configOfProcess, withExamples } from './command
 
 const EXAMPLES = `
   $ npx polyseme psql                                          a shell on the embedded PostgreSQL
-  $ npx polyseme psql -- -c 'select count(*) from cdm.person'  one statement
+  $ npx polyseme psql -- -c 'table cdm.cdm_source'             one statement
 `;
 
 /** psql: opens PostgreSQL's shell on the embedded database that "serve" runs, or on POLYSEME_DATABASE_URL. */
