@@ -54,7 +54,14 @@ function spelling(): (name: string) => string {
     }>(`hl7-dictionary-json/${version}.json`);
     const all = [...Object.values(segments).map((each) => each.fields), ...Object.values(fields).map((each) => each.subfields)];
     for (const { desc } of all.flatMap((each) => each ?? [])) {
-      if (desc && !known.has(letters(desc))) known.set(letters(desc), desc.replace(/[\t|`$\\:]/g, ' ').replace(/[ #*+]+$/, '').trim());
+      if (desc && !known.has(letters(desc)))
+        known.set(
+          letters(desc),
+          desc
+            .replace(/[\t|`$\\:]/g, ' ')
+            .replace(/[ #*+]+$/, '')
+            .trim(),
+        );
     }
   }
   const small = new Set(['OF', 'OR', 'AND', 'TO', 'FOR', 'IN', 'THE', 'A', 'ON', 'BY', 'FROM', 'WITH', 'PER', 'AT', 'AS']);
