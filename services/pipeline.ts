@@ -16,7 +16,7 @@ import { type JournalMessage, type MessageOutcome, recordFailure, settle, takeMe
 import { type CurrentResource, lockCurrent } from './database/resources.ts';
 import { type ResourceWrite, type WriteOutcome, writeResources } from './database/write-resources.ts';
 import { gravest, harmless, type Problem, problem, Refusal, type Result } from './errors.ts';
-import { contentHash, readJson } from './fhir/json.ts';
+import { contentHash } from './fhir/json.ts';
 import { mergedResource } from './fhir/merge.ts';
 import type { Resource } from './fhir/resource.ts';
 import { indexRows } from './fhir/search-index.ts';
@@ -24,9 +24,10 @@ import { validateResource } from './fhir/validate.ts';
 import { acknowledgement } from './hl7v2/acknowledge.ts';
 import { shallowKeys } from './hl7v2/keys.ts';
 import type { Message } from './hl7v2/message.ts';
-import { parseMessage } from './hl7v2/parse.ts';
+import { parseMessage, readHeader } from './hl7v2/parse.ts';
 import type { Conversion, Maps } from './mapping/conversion.ts';
 import type { ResourceRows, UnmappedCode } from './omop/row.ts';
+import { dateOf, rowsOf, storedDate, storedResource } from './pipeline/rows.ts';
 
 export interface Parts {
   readonly database: Database;
@@ -71,7 +72,7 @@ const keyOf = (resource: { readonly resourceType: string; readonly id: string })
  */
 export async function receive(parts: Parts, bytes: Uint8Array, channel: 'mllp' | 'http' | 'import'): Promise<Received> {
   const parsed = parseMessage(bytes);
-  const header = parsed.ok ? parsed.value : headerAlone(bytes);
+  const header = parsed.ok ? parsed.value : readHeader(bytes);
   const keys = header && shallowKeys(header);
   // The sender as the message names itself: control ids are unique within an application of a facility, not across a port.
   const source = keys ? [keys.sendingFacility, keys.sendingApplication].filter((name) => name !== '').join('/') : '';
@@ -91,13 +92,6 @@ export async function receive(parts: Parts, bytes: Uint8Array, channel: 'mllp' |
     status: judged.status,
     problems: judged.problems,
   };
-}
-
-/** The first segment of a message that cannot be read as a whole: whom to answer, and about which message. */
-function headerAlone(bytes: Uint8Array): Message | undefined {
-  const end = bytes.findIndex((byte) => byte === 0x0d || byte === 0x0a);
-  const parsed = parseMessage(end < 0 ? bytes : bytes.subarray(0, end));
-  return parsed.ok ? parsed.value : undefined;
 }
 
 interface Judgement {
@@ -173,7 +167,7 @@ function converted(parts: Parts, message: JournalMessage): { readonly changes: r
   if (!parsed.ok)
     return { changes: [], outcome: ended(message, gravest(parsed.problems)?.ack === 'AR' ? 'refused' : 'parked', '', parsed.problems) };
   const conversion = parts.maps.convert(parsed.value, { timezone: parts.sourceTimezone });
-  const problems = [...parsed.problems, ...conversion.problems];
+  const problems = [...parsed.problems, ...parsed.value.structureProblems, ...conversion.problems];
   if (conversion.rung === 'park-message') return { changes: [], outcome: ended(message, 'parked', conversion.spec, problems) };
   if (conversion.rung === 'refuse') return { changes: [], outcome: ended(message, 'refused', conversion.spec, problems) };
   const invalid = conversion.drafts.flatMap(({ resource }) => validateResource(resource)).filter((each) => !harmless([each]));
@@ -223,42 +217,53 @@ export async function write(
 /** The one way into the store: merged, validated, indexed, mapped to rows, written together. */
 async function apply(parts: Parts, tx: Transaction, changes: readonly Change[]): Promise<readonly WriteOutcome[]> {
   if (changes.length === 0) return [];
-  const references = changes.map(({ resource }) => ({ type: resource.resourceType, id: resource.id }));
-  const current = await lockCurrent(tx, references);
-  const writes = changes.map((change) => writeOf(parts, change, current.get(keyOf(change.resource))));
-  const outcomes = await writeResources(tx, writes, (resource) => rowsOf(parts, resource));
+  const ids = changes.map(({ resource }) => ({ type: resource.resourceType, id: resource.id }));
+  const current = await lockCurrent(tx, ids);
+  const merged = changes.map((change) => mergedWith(change, current.get(keyOf(change.resource))));
+  const today = dateOf(parts, parts.clock());
+  const rows = await rowsOf(
+    parts,
+    tx,
+    merged.map(({ resource }) => resource),
+    () => today,
+  );
+  const writes = merged.map((each, index) => writeOf(each, rows[index] ?? NO_ROWS));
+  const outcomes = await writeResources(tx, writes, (queryable, resources) =>
+    rowsOf(parts, queryable, resources, (each) => storedDate(parts, each)),
+  );
   const stale = outcomes.find((outcome) => outcome.status === 'conflict');
   if (stale) throw new Refusal([problem('resource-version-conflict', { reference: `${stale.type}/${stale.id}`, version: stale.version })]);
   return outcomes;
 }
 
-function writeOf(parts: Parts, change: Change, current: CurrentResource | undefined): ResourceWrite {
+interface Merged {
+  readonly change: Change;
+  readonly current: CurrentResource | undefined;
+  readonly before: Change['resource'] | undefined;
+  readonly resource: Change['resource'];
+}
+
+function mergedWith(change: Change, current: CurrentResource | undefined): Merged {
   const before = current === undefined || current.deleted ? undefined : storedResource(current);
   const resource = before ? overStored(before, change) : change.resource;
   const faults = change.delete ? [] : validateResource(resource).filter((each) => !harmless([each]));
   if (faults.length > 0) throw new Refusal(faults);
-  const rows = rowsOf(parts, resource);
-  return {
-    ...change,
-    resource,
-    current,
-    hash: contentHash(resource),
-    index: indexRows(resource),
-    oldIndex: before && indexRows(before),
-    rows: { ...rows, unmapped: [...change.unmapped, ...rows.unmapped] },
-  };
+  return { change, current, before, resource };
 }
+
+const NO_ROWS: ResourceRows = { rows: [], exclusions: [], unmapped: [], adjustments: [], spec: '' };
+
+const writeOf = ({ change, current, before, resource }: Merged, rows: ResourceRows): ResourceWrite => ({
+  ...change,
+  resource,
+  current,
+  hash: contentHash(resource),
+  index: indexRows(resource),
+  oldIndex: before && indexRows(before),
+  rows: { ...rows, unmapped: [...change.unmapped, ...rows.unmapped] },
+});
 
 function overStored(before: Change['resource'], { update, resource, deletes }: Change): Change['resource'] {
   if (update === 'ensure') return before;
   return update === 'merge' ? mergedResource(before, resource, deletes) : resource;
-}
-
-const rowsOf = (parts: Parts, resource: Resource): ResourceRows =>
-  parts.maps.rows(resource, { vocabulary: parts.vocabulary, timezone: parts.cdmTimezone });
-
-function storedResource(current: CurrentResource): Change['resource'] {
-  const read = readJson(current.body);
-  if (!read.ok) throw new Refusal(read.problems);
-  return { ...read.value, resourceType: current.type, id: current.id };
 }

@@ -42,9 +42,14 @@ export const serveCommand: CommandDefinition = (program, terminal, exit) => {
     terminal.say(`SQL     ${house.embedded ? 'npx polyseme psql' : 'POLYSEME_DATABASE_URL'} (schema cdm)`);
     if (doors.newToken) terminal.say(`Token   ${doors.newToken}\n        shown only now; send it as "Authorization: Bearer TOKEN"`);
     terminal.say(`Stop    Ctrl-C`);
-    await Promise.race([stopped, house.embedded?.exited ?? stopped]);
-    terminal.say('Stopping: answering what is open, finishing what is under way.');
-    exit(0);
+    const died = await Promise.race([
+      stopped.then(() => false),
+      house.embedded?.exited.then(({ expected }) => !expected) ?? new Promise<never>(() => {}),
+    ]);
+    terminal.say(
+      died ? 'PostgreSQL ended and could not be started again.' : 'Stopping: answering what is open, finishing what is under way.',
+    );
+    exit(died ? 1 : 0);
   });
 };
 

@@ -15,6 +15,9 @@ import type { HeldLocks } from './reference-locks.ts';
 import { type CurrentResource, lockByKeys, resourceRef, typeNumber } from './resources.ts';
 import { plainArray, textArray } from './wire.ts';
 
+/** Makes the CDM rows of resources, one answer each, in order. */
+export type RowsOf = (tx: Queryable, resources: readonly Resource[]) => Promise<readonly ResourceRows[]>;
+
 const CHUNK = 500;
 // Patient -> Encounter -> event is the longest chain; more rounds than this would be a circle.
 const MOST_ROUNDS = 10;
@@ -80,7 +83,7 @@ export async function rederive(
   tx: Transaction,
   first: AppliedRows,
   written: ReadonlySet<number>,
-  rowsOf: (resource: Resource) => ResourceRows,
+  rowsOf: RowsOf,
   held: HeldLocks,
 ): Promise<void> {
   let { appeared, vanished } = first;
@@ -103,10 +106,15 @@ export async function rederive(
 export async function remake(
   tx: Transaction,
   resources: readonly CurrentResource[],
-  rowsOf: (resource: Resource) => ResourceRows,
+  rowsOf: RowsOf,
   held: HeldLocks = new Set(),
 ): Promise<AppliedRows> {
-  const made = resources.filter((each) => !each.deleted).map((current) => ({ current, rows: rowsOf(parsed(current)) }));
+  const live = resources.filter((each) => !each.deleted);
+  const rowsOfLive = await rowsOf(tx, live.map(parsed));
+  const made = live.flatMap((current, i) => {
+    const rows = rowsOfLive[i];
+    return rows === undefined ? [] : { current, rows };
+  });
   const applied = await applyRows(
     tx,
     made.map(({ current, rows }) => ({

@@ -6,7 +6,7 @@ import type { IndexRows } from '../fhir/search-query.ts';
 import type { ResourceRows } from '../omop/row.ts';
 import { type AppliedRows, applyRows } from './cdm.ts';
 import type { Prepared, Transaction } from './connect.ts';
-import { rederive } from './dependants.ts';
+import { type RowsOf, rederive } from './dependants.ts';
 import { Collision } from './failures.ts';
 import { replaceFindings } from './findings.ts';
 import { replaceIndex } from './index-rows.ts';
@@ -46,9 +46,6 @@ export interface WriteOutcome {
   /** JSON text as stored, '' when deleted or in conflict. */
   readonly body: string;
 }
-
-/** Makes the CDM rows of a stored resource again, when what it refers to has come or gone. */
-export type RowsOf = (resource: Resource) => ResourceRows;
 
 interface Planned {
   readonly write: ResourceWrite;

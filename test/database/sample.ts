@@ -125,7 +125,7 @@ export async function writeIn(
         ...over,
       };
     }),
-    rowsOf,
+    async (_tx, made) => made.map(rowsOf),
   );
 }
 
