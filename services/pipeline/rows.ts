@@ -1,0 +1,55 @@
+import type { Vocabulary } from '../../terminology/vocabulary.ts';
+import type { Queryable } from '../database/connect.ts';
+import { type CurrentResource, type ResourceId, readResources } from '../database/resources.ts';
+import { Refusal } from '../errors.ts';
+import { isObject, readJson } from '../fhir/json.ts';
+import type { Resource } from '../fhir/resource.ts';
+import type { Maps } from '../mapping/conversion.ts';
+import type { ResourceRows } from '../omop/row.ts';
+
+export interface RowParts {
+  readonly maps: Maps;
+  readonly vocabulary: Vocabulary;
+  readonly cdmTimezone: string;
+  readonly clock: () => Date;
+}
+
+/** Returns the CDM rows of resources, each as of its own date; what they name by reference (the drug of a request) is read with them. */
+export async function rowsOf(
+  parts: RowParts,
+  tx: Queryable,
+  resources: readonly Resource[],
+  asOf: (resource: Resource) => string,
+): Promise<readonly ResourceRows[]> {
+  const named = new Map(resources.map((resource) => [`${resource.resourceType}/${resource.id}`, resource]));
+  const missing = resources.flatMap(medicationOf).filter(({ type, id }) => !named.has(`${type}/${id}`));
+  if (missing.length > 0)
+    for (const [key, found] of await readResources(tx, missing)) if (!found.deleted) named.set(key, storedResource(found));
+  const lookup = (reference: string) => named.get(reference);
+  const { vocabulary, cdmTimezone: timezone } = parts;
+  return resources.map((resource) => parts.maps.rows(resource, { vocabulary, timezone, asOf: asOf(resource), lookup }));
+}
+
+function medicationOf(resource: Resource): readonly ResourceId[] {
+  const { medicationReference } = resource;
+  const reference = isObject(medicationReference) ? medicationReference['reference'] : undefined;
+  const id = typeof reference === 'string' ? /^Medication\/([A-Za-z0-9\-.]{1,64})$/.exec(reference)?.[1] : undefined;
+  return id === undefined ? [] : [{ type: 'Medication', id }];
+}
+
+/** Returns the day a stored version came: its rows made again are the rows made then. */
+export function storedDate(parts: RowParts, { meta }: Resource): string {
+  const updated = isObject(meta) ? meta['lastUpdated'] : undefined;
+  return dateOf(parts, typeof updated === 'string' ? new Date(updated) : parts.clock());
+}
+
+/** Returns YYYY-MM-DD in the CDM's zone. */
+export const dateOf = (parts: RowParts, instant: Date): string =>
+  new Intl.DateTimeFormat('sv-SE', { timeZone: parts.cdmTimezone }).format(instant);
+
+/** Returns a stored resource as data. */
+export function storedResource(current: CurrentResource): Resource & { readonly id: string } {
+  const read = readJson(current.body);
+  if (!read.ok) throw new Refusal(read.problems);
+  return { ...read.value, resourceType: current.type, id: current.id };
+}
