@@ -122,6 +122,7 @@ export const ERRORS = {
   'mapping-spec-invalid': row(500, 'AR', 'fatal', 'invalid', '{text}', 'Run "npx polyseme check" for the whole list.'),
   'mapping-no-authority': row(422, 'AE', 'error', 'required', 'Neither MSH-4 nor MSH-3 says who sends, and the source has no authority set: ids would mix patients of different senders.', 'Send MSH-4, or set the authority of the source.'),
   'mapping-values-left-out': row(200, 'AA', 'warning', 'incomplete', 'The element takes one value; {count} more were left out.', 'Let the rule keep them all (multiple: join), or map them elsewhere.'),
+  'mapping-nothing-to-map': row(422, 'AE', 'error', 'incomplete', 'The message {message} has none of the segments that its map makes resources of.', 'Check what the sender left out: a patient (PID) at least.'),
 
   // --- omop: rules -------------------------------------------------------------------------------------------------
 

@@ -84,6 +84,9 @@ class Runner {
     });
     module.run(message.root, run);
     const drafts = run.drafts();
+    // A message of which nothing is made must not end as applied without a word.
+    if (drafts.length === 0 && run.problems.length === 0)
+      return nothing(map.label, problem('mapping-nothing-to-map', { message: `${type}^${event}`.slice(0, 20) }, 'MSH-9'));
     const unread = unreadFields(message, { reads: module.reads, ignored: map.ignored }, run.seen, this.#masksOf(module));
     return { drafts, problems: run.problems, unmapped: run.unmapped, unread, rung: run.rung, spec: map.label };
   }

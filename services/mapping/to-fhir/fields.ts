@@ -34,7 +34,8 @@ function writeRule(rule: Rule, target: Target, out: string, place: Place): strin
     const made = rule.kind === 'object' && rule.entries.length === 0 ? '' : `if (${out} !== undefined) `;
     body = `${body}\n${made}X.reported(${JSON.stringify(options.report.value)}, ${JSON.stringify(target.path)});`;
   }
-  if (options.when !== undefined) {
+  // `when` of a loop is asked for each, inside it.
+  if (options.when !== undefined && options.each === undefined) {
     const when = compiled(options.when, place);
     body = `if (${when === undefined ? 'false' : quiet(asCondition(when))}) {\n${body}\n}`;
   }
@@ -190,7 +191,10 @@ function writeEach(rule: Rule, each: ScalarNode, target: Target, out: string, pl
   }
   const list = place.build.fresh('l');
   const name = place.build.fresh('v');
-  const inner = writeForm(rule, target, name, { ...place, scope: loop.scope });
+  const within: Place = { ...place, scope: loop.scope };
+  const when = rule.options.when === undefined ? undefined : compiled(rule.options.when, within);
+  const form = writeForm(rule, target, name, within);
+  const inner = rule.options.when === undefined ? form : `if (${when === undefined ? 'false' : quiet(asCondition(when))}) {\n${form}\n}`;
   return `const ${list} = [];\n${loop.before()}\nlet ${name};\n${inner}\nR.push(${list}, ${name});\n${loop.after}\n${out} = ${target.many ? `R.some(${list})` : `${list}[0]`};`;
 }
 

@@ -139,7 +139,7 @@ class ModuleWriter {
   #handleJs(name: string, spot: Spot, resource: string, all: boolean): string | ScopeFault {
     const made = this.#made.get(name);
     if (made === undefined) {
-      if (this.#input.resources.some((each) => each.name === name)) return all ? '[]' : 'undefined';
+      if (this.#input.spec.resources.some((each) => each.name === name)) return all ? '[]' : 'undefined';
       return {
         code: 'unknown-handle',
         values: {
