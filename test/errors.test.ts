@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -18,10 +17,6 @@ describe('the error table', () => {
   it('has no code that nothing reports', () => {
     const text = productText();
     expect(Object.keys(ERRORS).filter((code) => !text.includes(`'${code}'`))).toEqual([]);
-  });
-
-  it('is documented as it stands', () => {
-    execFileSync(process.execPath, [join(root, 'scripts', 'generate-error-pages.ts'), '--check']);
   });
 
   it('says in every row what to do, in a sentence, and refuses with a status that refuses', () => {
