@@ -23,7 +23,7 @@ function writeEntry(entry: RuleEntry, type: string, object: string, filled: stri
   const nameVar = place.build.fresh('n');
   const target = targetOf(type, entry.name, nameVar);
   if (target === undefined) {
-    place.build.fault('unknown-element', entry.at, { type, name: entry.name, nearest: didYouMean(entry.name, elementNames(type).all) });
+    place.build.fault('unknown-element', entry.at, { type, name: entry.name, nearest: nearestElement(type, entry.name) });
     return '';
   }
   const body = place.write.rule(entry.rule, { ...target, path: `${path}.${entry.name}` }, value, place);
@@ -32,6 +32,12 @@ function writeEntry(entry: RuleEntry, type: string, object: string, filled: stri
   const needed = target.required || entry.rule.options.require === true;
   const otherwise = needed ? ` else { if (${filled}) X.lacks(${JSON.stringify(`${path}.${entry.name}`)}, false); ${lacking} = true; }` : '';
   return `let ${value}${target.choice === undefined ? '' : `, ${nameVar}`};\n${body}\nif (${value} !== undefined) { ${object}[${property}] = ${value};${dynamic} }${otherwise}`;
+}
+
+/** ' Did you mean "value[x]"?' — a choice is written with its brackets. */
+function nearestElement(type: string, name: string): string {
+  const { all } = elementNames(type);
+  return all.includes(`${name}[x]`) ? ` Did you mean "${name}[x]"?` : didYouMean(name, all);
 }
 
 function reportMissingRules(entries: readonly RuleEntry[], type: string, place: Place): void {
@@ -57,7 +63,7 @@ export function writeResourceFields(entries: readonly ResourceField[], type: str
     const nameVar = place.build.fresh('n');
     const target: Target | undefined = targetOf(type, entry.name, nameVar);
     if (target === undefined) {
-      place.build.fault('unknown-element', entry.at, { type, name: entry.name, nearest: didYouMean(entry.name, elementNames(type).all) });
+      place.build.fault('unknown-element', entry.at, { type, name: entry.name, nearest: nearestElement(type, entry.name) });
       continue;
     }
     const names = propertiesOf(type, entry.name);
