@@ -49,14 +49,17 @@ export function createJournal(database: Database, options: JournalOptions = {}):
   let partitionsCheckedAt = 0;
   let closed = false;
 
+  const keepPartitions = async (): Promise<void> => {
+    await database.query('SELECT journal.ensure_partitions(2)');
+    partitionsCheckedAt = Date.now();
+  };
+  // Not everything that is journalled comes through `append`.
+  const keeper = setInterval(() => void keepPartitions().catch(() => {}), PARTITION_CHECK_MS).unref();
   const flush = async (): Promise<void> => {
     while (queue.length > 0) {
       const batch = nextBatch(queue, flushCount);
       try {
-        if (Date.now() - partitionsCheckedAt > PARTITION_CHECK_MS) {
-          await database.query('SELECT journal.ensure_partitions(2)');
-          partitionsCheckedAt = Date.now();
-        }
+        if (Date.now() - partitionsCheckedAt > PARTITION_CHECK_MS) await keepPartitions();
         const receipts = await storeBatch(database, batch, reusedControlId);
         for (const [i, each] of batch.entries()) settleOne(each, receipts[i]);
         if (receipts.some((receipt) => !receipt.duplicate && !receipt.refused)) for (const heard of listeners) heard();
@@ -89,6 +92,7 @@ export function createJournal(database: Database, options: JournalOptions = {}):
     },
     close: async () => {
       closed = true;
+      clearInterval(keeper);
       if (queue.length > 0 && flushing === undefined) start();
       await flushing;
     },

@@ -52,7 +52,9 @@ export async function migrate(url: string): Promise<readonly string[]> {
     await guard.connect();
     await guard.query('SELECT pg_advisory_lock($1::bigint)', [MIGRATOR_LOCK]);
     await guard.query('CREATE SCHEMA IF NOT EXISTS ops');
-    return await apply(url, guard);
+    const applied = await apply(url, guard);
+    await guard.query('SELECT journal.ensure_partitions(2)');
+    return applied;
   } catch (error) {
     throw safe(error);
   } finally {

@@ -19,8 +19,8 @@ const fingerprint = (query: SearchQuery): string =>
 export const cursorOf = (query: SearchQuery, high: number, { key, rid }: Position): string =>
   Buffer.from(JSON.stringify([fingerprint(query), high, key, rid])).toString('base64url');
 
-/** Returns what `query.page` says; throws Refusal('search-page-invalid') when it is not a cursor of this query. */
-export function readCursor(query: SearchQuery): Cursor {
+/** Returns what `query.page` says, its key being of `keyKind`; throws Refusal('search-page-invalid') when it is not a cursor of this query. */
+export function readCursor(query: SearchQuery, keyKind: 'none' | 'text' | 'number'): Cursor {
   const refused = new Refusal([problem('search-page-invalid')]);
   let value: unknown;
   try {
@@ -30,9 +30,12 @@ export function readCursor(query: SearchQuery): Cursor {
   }
   if (!Array.isArray(value) || value.length !== 4) throw refused;
   const [print, high, key, rid]: readonly unknown[] = value;
-  const plainKey = key === null || (typeof key === 'string' && key.length <= 64) || (typeof key === 'number' && Number.isSafeInteger(key));
-  if (print !== fingerprint(query) || !isCount(high) || !isCount(rid) || !plainKey) throw refused;
-  return { high, position: { key, rid } };
+  if (print !== fingerprint(query) || !isCount(high) || !isCount(rid)) throw refused;
+  if (keyKind === 'none' && key === '') return { high, position: { key, rid } };
+  if (keyKind === 'text' && typeof key === 'string' && /^[A-Za-z0-9.-]{1,64}$/.test(key)) return { high, position: { key, rid } };
+  if (keyKind === 'number' && (key === null || (typeof key === 'number' && Number.isSafeInteger(key))))
+    return { high, position: { key, rid } };
+  throw refused;
 }
 
 const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;

@@ -104,26 +104,47 @@ export function dateSource({ tx, type, high }: Scope, p: number, descending: boo
   };
 }
 
+/**
+ * How candidates are ordered. The same query always has the same order, whatever source serves it: a cursor made by one is read by
+ * another. `rid`: by write, as the token index is; the other sorts by their key.
+ */
+export type Order = Sort | { readonly by: 'rid'; readonly descending: boolean; readonly p: number };
+
 /** The candidates of one rare clause, all of them at once, in the order asked for. */
-export function seekSource({ tx, type, high }: Scope, clause: Clause, sort: Sort): Source {
+export function seekSource({ tx, type, high }: Scope, clause: Clause, order: Order): Source {
   const bindings = new Bindings();
   const selects = seekSql(clause, type, bindings) ?? [];
   const rids = `SELECT DISTINCT rid FROM (${selects.join(' UNION ALL ')}) s WHERE rid <= ${bindings.add(high, 'bigint')}`;
   const keyOf = (): string => {
-    if (sort.by === '_lastUpdated')
+    if (order.by === 'rid') return `''`;
+    if (order.by === '_lastUpdated')
       return `(SELECT (extract(epoch FROM r.updated) * 1000)::bigint FROM fhir.resource r WHERE r.rid = c.rid)`;
-    if (sort.by === '_id') return '(SELECT r.id FROM fhir.resource r WHERE r.rid = c.rid)';
-    return `(SELECT ${sort.descending ? 'max' : 'min'}(d.lo) FROM fhir.dt d WHERE d.rid = c.rid AND d.p = ${bindings.add(sort.p, 'int')})`;
+    if (order.by === '_id') return '(SELECT r.id FROM fhir.resource r WHERE r.rid = c.rid)';
+    return `(SELECT ${order.descending ? 'max' : 'min'}(d.lo) FROM fhir.dt d WHERE d.rid = c.rid AND d.p = ${bindings.add(order.p, 'int')})`;
   };
-  const direction = sort.descending ? 'DESC' : 'ASC';
+  const direction = order.descending ? 'DESC' : 'ASC';
   const text = `WITH c AS MATERIALIZED (${rids}), k AS MATERIALIZED (SELECT c.rid, ${keyOf()} AS key FROM c)
-    SELECT rid, key FROM k ORDER BY key IS NULL, key ${direction}, CASE WHEN key IS NULL THEN -rid ELSE ${sort.descending ? '-rid' : 'rid'} END`;
+    SELECT rid, key FROM k ORDER BY key IS NULL, key ${direction}, CASE WHEN key IS NULL THEN -rid ELSE ${order.descending ? '-rid' : 'rid'} END`;
   let all: readonly Position[] | undefined;
   return {
     next: async (after, count) => {
       all ??= positions(await tx.query<PositionRow>(text, bindings.values));
-      const start = after === undefined ? 0 : all.findIndex((each) => comesAfter(each, after, sort.descending));
+      const start = after === undefined ? 0 : all.findIndex((each) => comesAfter(each, after, order.descending));
       return start < 0 ? [] : all.slice(start, start + count);
+    },
+  };
+}
+
+/** Tries the first candidates of `first`, and asks for a better source only when they did not fill the page. */
+export function firstFrom(first: Source, better: () => Promise<Source>): Source {
+  let source: Source | undefined;
+  return {
+    next: async (after, count) => {
+      if (source !== undefined) return source.next(after, count);
+      source = first;
+      const found = await first.next(after, count);
+      if (found.length >= count) source = await better();
+      return found;
     },
   };
 }

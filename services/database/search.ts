@@ -16,6 +16,7 @@ import { Bindings, conditionSql } from './search-conditions.ts';
 import { cursorOf, readCursor } from './search-cursor.ts';
 import {
   dateSource,
+  firstFrom,
   idSource,
   type Position,
   rarestClause,
@@ -63,8 +64,8 @@ const NEWEST_FIRST: Sort = { by: '_lastUpdated', descending: true, p: 0 };
  */
 export async function searchResources(database: Database, query: SearchQuery, options: SearchOptions = {}): Promise<SearchPage> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-  const start = query.page === undefined ? undefined : readCursor(query);
   const sort = sortOf(query);
+  const start = query.page === undefined ? undefined : readCursor(query, keyKind(query, sort));
   const deadline = performance.now() + timeoutMs;
   return database.snapshot(
     async (tx) => {
@@ -93,22 +94,36 @@ function sortOf(query: SearchQuery): Sort {
   throw new Refusal([problem('search-sort-combination')]);
 }
 
+/** What the positions of this query's order hold as key. */
+function keyKind(query: SearchQuery, sort: Sort): 'none' | 'text' | 'number' {
+  if (sort.by === '_id') return 'text';
+  return sort.by === '_lastUpdated' && query.clauses.some((clause) => clause.kind === 'token') ? 'none' : 'number';
+}
+
 async function highest(tx: Transaction): Promise<number> {
   const [row] = await tx.query<{ high: number | null }>({ name: 'search_high', text: 'SELECT max(rid) AS high FROM fhir.resource' });
   return row?.high ?? 0;
 }
 
-/** Picks where candidates come from: the rarest clause if one is rare, else the order itself, filtered as it goes. */
+/**
+ * Picks where candidates come from: the rarest clause if one is rare, else the order itself, filtered as it goes. Recency is the order of
+ * writes where a token serves it, else of update times; that depends on the query alone, so that cursors stay readable.
+ */
 async function sourceOf(scope: Scope, query: SearchQuery, sort: Sort): Promise<Source> {
-  const tokens = query.clauses.filter((clause) => clause.kind === 'token');
-  const [token] = tokens;
-  const byRecency = sort.by === '_lastUpdated';
-  if (byRecency && token !== undefined && query.clauses.length === 1) return tokenSource(scope, token.any, sort.descending);
+  const { descending } = sort;
+  const token = query.clauses.find((clause) => clause.kind === 'token');
+  if (sort.by === '_lastUpdated' && token !== undefined) {
+    const walked = tokenSource(scope, token.any, descending);
+    if (query.clauses.length === 1) return walked;
+    return firstFrom(walked, async () => {
+      const rare = await rarestClause(scope, query.clauses);
+      return rare === undefined ? walked : seekSource(scope, rare, { by: 'rid', descending, p: 0 });
+    });
+  }
   const rare = await rarestClause(scope, query.clauses);
   if (rare !== undefined) return seekSource(scope, rare, sort);
-  if (byRecency && token !== undefined) return tokenSource(scope, token.any, sort.descending);
-  if (byRecency) return updatedSource(scope, query.clauses, sort.descending);
-  return sort.by === '_id' ? idSource(scope, sort.descending) : dateSource(scope, sort.p, sort.descending);
+  if (sort.by === '_lastUpdated') return updatedSource(scope, query.clauses, descending);
+  return sort.by === '_id' ? idSource(scope, descending) : dateSource(scope, sort.p, descending);
 }
 
 interface CandidateRow {
