@@ -15,7 +15,7 @@ import { expressionRuntime, type Run } from './expression/runtime.ts';
 import type { Compiled, FhirScope } from './expression/scope.ts';
 import { asCondition, system } from './expression/typed.ts';
 import { entryOf, type ListNode, type ScalarNode, type SpecNode, textOf } from './read.ts';
-import { texts } from './spec.ts';
+import { texts } from './spec-read.ts';
 import { FHIR_TYPES } from './to-fhir/target.ts';
 
 export interface CaseReport {

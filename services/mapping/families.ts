@@ -3,7 +3,8 @@
 import { kindOf } from '../fhir/definitions.ts';
 import { type Diagnostic, diagnostic, didYouMean } from './diagnostics.ts';
 import type { SpecFile } from './files.ts';
-import { type MessageSpec, type ResourceSpec, type Spec, specOf, type TableSpec, type TypeSpec } from './spec.ts';
+import type { MessageSpec, ResourceSpec, Spec, TableSpec, TypeSpec } from './spec.ts';
+import { specOf } from './spec-read.ts';
 
 export interface SpecFamily {
   readonly name: string;
