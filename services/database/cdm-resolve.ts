@@ -12,6 +12,7 @@ import {
   MOST_RECENT_VISIT,
   misfit,
   ROWS_PER_RESOURCE,
+  resourceOf,
   TARGET_TABLES,
   targetOf,
 } from './cdm-tables.ts';
@@ -102,7 +103,9 @@ export function outsideReferences(entries: readonly RowsEntry[]): ReadonlySet<st
     for (const row of entry.rows) {
       for (const name in row.columns) {
         const value = row.columns[name];
-        if (isRef(value) && value.ref !== MOST_RECENT_VISIT && !inside.has(value.ref)) found.add(value.ref);
+        if (!isRef(value) || value.ref === MOST_RECENT_VISIT) continue;
+        const reference = resourceOf(value);
+        if (!inside.has(reference)) found.add(reference);
       }
     }
   }
@@ -195,7 +198,7 @@ const OWNED = new Set<RowTable>([...EVENT_DATES.map((each) => each.table), 'deat
 function personOf(entry: RowsEntry, row: CdmRow): string | undefined {
   if (!OWNED.has(row.table)) return undefined;
   const value = row.columns['person_id'];
-  if (isRef(value)) return value.ref;
+  if (isRef(value)) return resourceOf(value);
   return row.table === 'death' ? entry.reference : '';
 }
 
@@ -216,9 +219,9 @@ function plainRow(entry: RowsEntry, row: CdmRow, targets: Targets, waitsFor: Set
     else if (value.ref === MOST_RECENT_VISIT) deferred = name;
     else {
       const table = targetOf(name);
-      const id = table === undefined ? undefined : targets.get(targetKey(table, value.ref));
+      const id = table === undefined ? undefined : targets.get(targetKey(table, resourceOf(value)));
       columns.set(name, id ?? null);
-      if (id === undefined) waitsFor.add(value.ref);
+      if (id === undefined) waitsFor.add(resourceOf(value));
     }
   }
   const id = rowId(entry, row);

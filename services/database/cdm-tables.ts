@@ -69,6 +69,10 @@ export const targetOf = (column: string): RowTable | undefined => TARGETS.get(co
 
 export const isRef = (value: CdmValue | undefined): value is ResourceRef => typeof value === 'object' && value !== null;
 
+/** Returns the resource that a reference names: 'Patient/1' also for 'Patient/1/_history/2'; other servers' stay as they are. */
+export const resourceOf = ({ ref }: ResourceRef): string =>
+  /^([A-Za-z]+\/[A-Za-z0-9.-]{1,64})\/_history\/[A-Za-z0-9.-]{1,64}$/.exec(ref)?.[1] ?? ref;
+
 /** Returns the PostgreSQL array type to send a column's values as, and whether its elements need quotes. */
 export function wireType(column: CdmColumn): { readonly cast: string; readonly quoted: boolean } {
   switch (column.type) {

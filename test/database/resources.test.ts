@@ -173,6 +173,19 @@ describe('CDM rows', () => {
     expect((await readResource(db, 'Observation', 'o2'))?.version).toBe(1);
   });
 
+  test('references to a version mean the resource; those to other servers and to what is no resource wait, harmlessly', async () => {
+    await write(db, [patient('p9', 1970), observation('o9', 'p9/_history/3', '2020-01-01')]);
+    await write(db, [observation('o9b', 'p9/_history/7', '2020-01-01')]);
+    expect(await count('cdm.measurement WHERE person_id = $1', [await keyOf('Patient', 'p9')])).toBe(2);
+    for (const reference of ['http://other/fhir/Patient/p9', 'urn:uuid:5', 'Nonsense/p9', 'p9', '#p9', `Patient/${"x'\\{".repeat(50)}`]) {
+      const resource = { ...observation('o9c', 'x', '2020-01-01'), subject: { reference } };
+      await write(db, [resource]);
+      expect(await db.query('SELECT waits_for FROM ops.exclusion WHERE resource_key = $1', [await keyOf('Observation', 'o9c')])).toEqual([
+        { waits_for: reference },
+      ]);
+    }
+  });
+
   test('a person that vanishes takes its rows along, and brings them back', async () => {
     await write(db, [patient('p3', 1970), encounter('e3', 'p3', '2020-03-01')]);
     await write(db, [observation('o3', 'p3', '2020-03-01', { encounter: { reference: 'Encounter/e3' } })]);
