@@ -59,7 +59,7 @@ async function main(): Promise<number> {
   say(
     `${table(
       ['codes without a standard concept', 'why', 'seen'],
-      unmapped.map((each) => [`${each.system} ${each.code}`, each.why, each.resources]),
+      unmapped.map((each) => [`${each.system || '(no code system)'} ${each.code}`, each.why, each.resources]),
     )}\n`,
   );
   const explained = await explainRow(database, 'measurement', await someMeasurement(database));
@@ -129,7 +129,7 @@ function sayWhereToLook(): void {
   http://127.0.0.1:8080/fhir/R4/Observation?code=http://loinc.org|718-7
   http://127.0.0.1:8080/fhir/R4/metadata
 What to try next
-  POLYSEME_DATA_DIR=.polyseme-demo npx polyseme psql -- -c 'select * from cdm.measurement limit 5'
+  POLYSEME_DATA_DIR=.polyseme-demo npx polyseme psql -- -c 'table cdm.measurement limit 5'
   npx polyseme convert fixtures/hl7v2/us-oru-r01-cbc.hl7 --to omop
   npx polyseme check
 `);
