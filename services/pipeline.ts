@@ -13,7 +13,7 @@ import type { Journal } from './database/journal.ts';
 import type { JournalEntry } from './database/journal-entry.ts';
 import { recordSettled } from './database/journal-record.ts';
 import { type JournalMessage, type MessageOutcome, recordFailure, settle, takeMessages } from './database/journal-take.ts';
-import { type CurrentResource, lockCurrent } from './database/resources.ts';
+import { type CurrentResource, lockCurrent, type ResourceId } from './database/resources.ts';
 import { type ResourceWrite, type WriteOutcome, writeResources } from './database/write-resources.ts';
 import { gravest, harmless, type Problem, problem, Refusal, type Result } from './errors.ts';
 import { contentHash } from './fhir/json.ts';
@@ -64,6 +64,7 @@ export interface Change {
 }
 
 const MOST_ATTEMPTS = 3;
+const idOf = ({ resource }: { readonly resource: Change['resource'] }): ResourceId => ({ type: resource.resourceType, id: resource.id });
 const keyOf = (resource: { readonly resourceType: string; readonly id: string }): string => `${resource.resourceType}/${resource.id}`;
 
 /**
@@ -143,22 +144,35 @@ const isTransient = (error: unknown): boolean =>
 /** Takes messages, and applies them in order; messages that write the same resource are written one after the other. */
 async function applyTaken(parts: Parts, tx: Transaction, limit: number, taking?: (id: number) => void): Promise<number> {
   const taken = await takeMessages(tx, { limit });
-  const outcomes: MessageOutcome[] = [];
-  let together: Change[] = [];
-  for (const message of taken) {
+  const all = taken.map((message) => {
     taking?.(message.id);
-    const { changes, outcome } = converted(parts, message);
-    const touched = new Set(together.map(({ resource }) => keyOf(resource)));
-    if (changes.some(({ resource }) => touched.has(keyOf(resource)))) {
-      await apply(parts, tx, together);
-      together = [];
-    }
-    together.push(...changes);
-    outcomes.push(outcome);
-  }
-  await apply(parts, tx, together);
-  await settle(tx, outcomes);
+    return converted(parts, message);
+  });
+  const waves = wavesOf(all.map(({ changes }) => changes));
+  // Everything at once and in one order: two workers that share a practitioner would else wait for each other.
+  if (waves.length > 1) await lockCurrent(tx, waves.flat().map(idOf));
+  for (const wave of waves) await apply(parts, tx, wave);
+  await settle(
+    tx,
+    all.map(({ outcome }) => outcome),
+  );
   return taken.length;
+}
+
+/** Groups of changes, in order, none of which writes a resource twice. */
+function wavesOf(groups: readonly (readonly Change[])[]): readonly (readonly Change[])[] {
+  const waves: Change[][] = [];
+  let touched = new Set<string>();
+  for (const changes of groups) {
+    const keys = changes.map(({ resource }) => keyOf(resource));
+    if (waves.length === 0 || keys.some((key) => touched.has(key))) {
+      waves.push([]);
+      touched = new Set();
+    }
+    waves.at(-1)?.push(...changes);
+    for (const key of keys) touched.add(key);
+  }
+  return waves;
 }
 
 /** Returns what a message asks for, and what is to be recorded of it; a message that is parked or refused changes nothing. */
@@ -217,8 +231,7 @@ export async function write(
 /** The one way into the store: merged, validated, indexed, mapped to rows, written together. */
 async function apply(parts: Parts, tx: Transaction, changes: readonly Change[]): Promise<readonly WriteOutcome[]> {
   if (changes.length === 0) return [];
-  const ids = changes.map(({ resource }) => ({ type: resource.resourceType, id: resource.id }));
-  const current = await lockCurrent(tx, ids);
+  const current = await lockCurrent(tx, changes.map(idOf));
   const merged = changes.map((change) => mergedWith(change, current.get(keyOf(change.resource))));
   const today = dateOf(parts, parts.clock());
   const rows = await rowsOf(

@@ -1,61 +1,58 @@
+import { checkRows, type PlainRow, type ResolvedEntry, type RowsEntry, resolveEntries } from '../database/cdm-resolve.ts';
+import { mergedResource } from '../fhir/merge.ts';
 import type { Resource } from '../fhir/resource.ts';
-import type { Maps, RowContext } from '../mapping/conversion.ts';
-import type { CdmRow, CdmValue } from '../omop/row.ts';
+import type { Draft, Maps, RowContext } from '../mapping/conversion.ts';
+import { columnsOf } from '../omop/tables.ts';
 import { plural, table } from './terminal.ts';
 
-/** A row with its ids: what a file of the CDM holds. */
+/** A row with its ids: what a file of the CDM holds, column by column in the CDM's order. */
 export interface FileRow {
   readonly table: string;
   readonly columns: Readonly<Record<string, string | number | null>>;
 }
 
-/** As in the store: an event's id is its resource's number times this, and its own. */
-const ROWS_PER_RESOURCE = 1024;
+/** A resource of the run, and how it changes what an earlier input said of it. */
+export interface MadeResource {
+  readonly resource: Resource;
+  readonly update: Draft['update'];
+  readonly deletes: readonly string[];
+}
+
+const NO_VISIT_TO_TAKE_THE_DATE_FROM = 25;
+const NO_PERSON = 22;
 
 /**
- * CDM rows of resources without a database. Resources are numbered as they come, so ids are unique within one run and the same in
- * each run over the same files; they are not the ids of a store. Rows are kept until `numbered`, for what they refer to may come later.
+ * CDM rows of resources without a database, made as the store makes them: later inputs change what earlier ones said of a resource,
+ * and a row stands only beside its person. Resources are numbered as they come, so ids are the same in each run over the same files;
+ * they are not the ids of a store.
  */
 export class RowsOfRun {
   readonly #maps: Maps;
   readonly #context: RowContext;
-  readonly #keys = new Map<string, number>();
-  readonly #kept: { readonly reference: string; readonly row: CdmRow }[] = [];
-  readonly #visits = new Map<string, number>();
-  readonly #persons = new Set<string>();
+  readonly #resources = new Map<string, Resource>();
   readonly #rules = new Map<number, number>();
-  readonly #unmapped = new Map<string, number>();
+  readonly #unmapped = new Set<string>();
 
   constructor(maps: Maps, context: RowContext) {
     this.#maps = maps;
     this.#context = context;
   }
 
-  add(resource: Resource): void {
-    const made = this.#maps.rows(resource, this.#context);
-    const reference = `${resource.resourceType}/${resource.id ?? ''}`;
-    for (const { rule } of made.exclusions) this.#exclude(rule);
-    for (const { system, code } of made.unmapped)
-      this.#unmapped.set(`${system}|${code}`, (this.#unmapped.get(`${system}|${code}`) ?? 0) + 1);
-    for (const row of made.rows) {
-      this.#kept.push({ reference, row });
-      if (row.table === 'visit_occurrence') this.#visits.set(reference, row.n);
-      if (row.table === 'person') this.#persons.add(reference);
-    }
+  add({ resource, update, deletes }: MadeResource): void {
+    // A resource without an id is like no other.
+    const reference = `${resource.resourceType}/${resource.id ?? `#${this.#resources.size}`}`;
+    const before = this.#resources.get(reference);
+    if (before !== undefined && update === 'ensure') return;
+    this.#resources.set(reference, before !== undefined && update === 'merge' ? mergedResource(before, resource, deletes) : resource);
   }
 
-  /** Returns every row with its ids. A row whose person has none is left out and counted (omop-rules 22), as is one without its date (25). */
+  /** Returns every row with its ids. A row whose person has none is left out and counted (omop-rules 22), as is one without a date (25). */
   numbered(): readonly FileRow[] {
-    return this.#kept.flatMap(({ reference, row }) => {
-      const person = row.columns['person_id'];
-      if (typeof person === 'object' && person !== null && !this.#persons.has(person.ref)) return this.#exclude(22);
-      if (Object.values(row.columns).some((value) => typeof value === 'object' && value !== null && !value.ref.includes('/')))
-        return this.#exclude(25);
-      const key = this.#keyOf(reference);
-      const id = row.table === 'person' || row.table === 'death' ? key : key * ROWS_PER_RESOURCE + row.n;
-      const columns = Object.fromEntries(Object.entries(row.columns).map(([name, value]) => [name, this.#plain(name, value)]));
-      return [{ table: row.table, columns: { [row.table === 'death' ? 'person_id' : `${row.table}_id`]: id, ...columns } }];
-    });
+    const entries = [...this.#resources].map(([reference, resource], index) => this.#entry(reference, resource, index + 1));
+    checkRows(entries);
+    const resolved = resolveEntries(entries, new Map());
+    for (const each of resolved) for (const _ of each.excluded) this.#exclude(NO_PERSON);
+    return latestDeaths(this.#dated(resolved)).map(fileRow);
   }
 
   /** Returns the counts of rows, exclusions by rule and unmapped codes, as a person reads them. */
@@ -65,21 +62,48 @@ export class RowsOfRun {
     return `${table(['CDM table', 'rows'], tables)}\n\n${table(['left out by', 'rows'], excluded)}\n\n${plural(this.#unmapped.size, 'unmapped code')}.`;
   }
 
-  #exclude(rule: number): [] {
+  #entry(reference: string, resource: Resource, resourceKey: number): RowsEntry {
+    const made = this.#maps.rows(resource, { ...this.#context, lookup: (asked) => this.#resources.get(asked) });
+    for (const { rule } of made.exclusions) this.#exclude(rule);
+    for (const { system, code } of made.unmapped) this.#unmapped.add(`${system}|${code}`);
+    return { resourceKey, reference, oldMask: 0, rows: made.rows };
+  }
+
+  #exclude(rule: number): void {
     this.#rules.set(rule, (this.#rules.get(rule) ?? 0) + 1);
-    return [];
   }
 
-  #plain(name: string, value: CdmValue): string | number | null {
-    if (typeof value !== 'object' || value === null) return value;
-    if (name === 'person_id') return this.#keyOf(value.ref);
-    const visit = this.#visits.get(value.ref);
-    return visit === undefined ? null : this.#keyOf(value.ref) * ROWS_PER_RESOURCE + visit;
+  /** Gives rows that take their date from the person's latest visit that date (25). */
+  #dated(resolved: readonly ResolvedEntry[]): readonly PlainRow[] {
+    const rows = resolved.flatMap((each) => each.rows);
+    const latest = new Map<number | undefined, string>();
+    for (const { table: name, personId, columns } of rows) {
+      const start = String(columns.get('visit_start_date') ?? '');
+      if (name === 'visit_occurrence' && start > (latest.get(personId) ?? '')) latest.set(personId, start);
+    }
+    return rows.flatMap((row) => {
+      if (row.deferred === undefined) return [row];
+      const date = latest.get(row.personId);
+      if (date !== undefined) return [{ ...row, columns: new Map([...row.columns, [row.deferred, date]]) }];
+      this.#exclude(NO_VISIT_TO_TAKE_THE_DATE_FROM);
+      return [];
+    });
   }
+}
 
-  #keyOf(reference: string): number {
-    const key = this.#keys.get(reference) ?? this.#keys.size + 1;
-    this.#keys.set(reference, key);
-    return key;
+/** Of several deaths of one person the latest, as the store keeps it. */
+function latestDeaths(rows: readonly PlainRow[]): readonly PlainRow[] {
+  const died = (row: PlainRow): string => String(row.columns.get('death_date') ?? '');
+  const kept = new Map<number, PlainRow>();
+  for (const row of rows) {
+    if (row.table !== 'death') continue;
+    const before = kept.get(row.id);
+    if (before === undefined || died(row) > died(before)) kept.set(row.id, row);
   }
+  return rows.filter((row) => row.table !== 'death' || kept.get(row.id) === row);
+}
+
+function fileRow({ table: name, columns }: PlainRow): FileRow {
+  const ordered = columnsOf(name).flatMap((column) => (columns.has(column.name) ? [[column.name, columns.get(column.name) ?? null]] : []));
+  return { table: name, columns: Object.fromEntries(ordered) };
 }

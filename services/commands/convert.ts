@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import { Option } from 'commander';
 import type { Config } from '../config.ts';
 import { harmless, type Problem, problem, Refusal } from '../errors.ts';
@@ -10,8 +10,9 @@ import type { Maps } from '../mapping/conversion.ts';
 import { loadMaps } from '../mapping/maps.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { type ConvertFormat, writeOutputs } from './convert-output.ts';
-import { RowsOfRun } from './convert-rows.ts';
-import { filesOf, type Input, inputsOf } from './inputs.ts';
+import { type MadeResource, RowsOfRun } from './convert-rows.ts';
+import { pullDate } from './house.ts';
+import { faultOf, filesOf, type Input, inputsOf } from './inputs.ts';
 import { plural, problemText, type Terminal } from './terminal.ts';
 import { vocabularyWithoutDatabase } from './vocabulary-folder.ts';
 
@@ -54,10 +55,8 @@ export const convertCommand: CommandDefinition = (program, terminal, exit) => {
     const config = configOfProcess();
     const maps = loadMaps(config.mappingsDir);
     if (!maps.ok) throw new Refusal(maps.problems);
-    if (options.out === '-' && options.format === 'parquet') throw new Refusal([problem('output-needs-folder', { format: 'parquet' })]);
-    if (options.to === 'fhir' && (options.format === 'csv' || options.format === 'parquet'))
-      throw new Refusal([problem('output-is-nested', { format: options.format })]);
-    if (options.out !== '-') mkdirSync(options.out, { recursive: true });
+    refuseFormat(options);
+    if (options.out !== '-') makeFolder(options.out);
     const tally = await convertAll(filesOf(files), options, config, maps.value, terminal);
     terminal.say(
       `${plural(tally.inputs, 'input')}: ${tally.converted} converted into ${plural(tally.outputs, options.to === 'fhir' ? 'resource' : 'row')}, ` +
@@ -67,6 +66,22 @@ export const convertCommand: CommandDefinition = (program, terminal, exit) => {
   });
 };
 
+/** Files of one table each cannot share standard output, and tables cannot hold what is nested. */
+function refuseFormat({ to, format, out }: ConvertOptions): void {
+  if (format !== 'csv' && format !== 'parquet') return;
+  if (to === 'fhir') throw new Refusal([problem('output-is-nested', { format })]);
+  if (out === '-') throw new Refusal([problem('output-needs-folder', { format })]);
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new Refusal([problem('folder-unwritable', { folder, reason: faultOf(error) })]);
+  }
+}
+
 async function convertAll(
   files: readonly string[],
   options: ConvertOptions,
@@ -75,7 +90,11 @@ async function convertAll(
   terminal: Terminal,
 ): Promise<Tally> {
   const tally: Tally = { inputs: 0, converted: 0, notConverted: 0, outputs: 0, warnings: 0 };
-  const run = new RowsOfRun(maps, { vocabulary: await vocabularyWithoutDatabase(config), timezone: config.cdmTimezone });
+  const run = new RowsOfRun(maps, {
+    vocabulary: await vocabularyWithoutDatabase(config),
+    timezone: config.cdmTimezone,
+    asOf: pullDate(config, new Date()),
+  });
   const resources: Resource[] = [];
   const report = (from: string, problems: readonly Problem[]) => {
     tally.warnings += problems.filter((each) => harmless([each])).length;
@@ -92,11 +111,11 @@ async function convertAll(
       if (made.resources === undefined) tally.notConverted += 1;
       else {
         tally.converted += 1;
-        for (const resource of made.resources) options.to === 'omop' ? run.add(resource) : resources.push(resource);
+        for (const each of made.resources) options.to === 'omop' ? run.add(each) : resources.push(each.resource);
       }
     }
   }
-  const rows = run.numbered();
+  const rows = options.to === 'omop' ? run.numbered() : [];
   tally.outputs = resources.length + rows.length;
   writeOutputs({ resources, rows }, options.format, options.out, terminal);
   if (options.to === 'omop') terminal.say(run.summary(rows));
@@ -104,7 +123,7 @@ async function convertAll(
 }
 
 interface Made {
-  readonly resources: readonly Resource[] | undefined;
+  readonly resources: readonly MadeResource[] | undefined;
   readonly problems: readonly Problem[];
 }
 
@@ -114,11 +133,10 @@ function resourcesOf(input: Input, maps: Maps, config: Config): Made {
   const parsed = parseMessage(input.bytes);
   if (!parsed.ok) return { resources: undefined, problems: parsed.problems };
   const conversion = maps.convert(parsed.value, { timezone: config.sourceTimezone });
-  const resources = conversion.drafts.map((draft) => draft.resource);
-  const invalid = resources.flatMap(validateResource).filter((each) => !harmless([each]));
+  const invalid = conversion.drafts.flatMap(({ resource }) => validateResource(resource)).filter((each) => !harmless([each]));
   const problems = [...parsed.problems, ...conversion.problems, ...invalid];
   const stopped = conversion.rung === 'park-message' || conversion.rung === 'refuse' || invalid.length > 0;
-  return { resources: stopped ? undefined : resources, problems };
+  return { resources: stopped ? undefined : conversion.drafts, problems };
 }
 
 /** The resources of a Bundle, or the one resource; what is not valid FHIR is not converted. References by urn:uuid become Type/id. */
@@ -127,6 +145,6 @@ function bundledResources(value: JsonObject): Made {
   if (problems.length > 0) return { resources: undefined, problems };
   const resources = resourcesIn(value);
   return resources.ok
-    ? { resources: resources.value, problems: resources.problems }
+    ? { resources: resources.value.map((resource) => ({ resource, update: 'replace', deletes: [] })), problems: resources.problems }
     : { resources: undefined, problems: resources.problems };
 }

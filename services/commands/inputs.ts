@@ -1,7 +1,7 @@
 import { createReadStream, globSync, readFileSync, statSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { join, relative } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { type Problem, problem, type Result } from '../errors.ts';
+import { type Problem, problem } from '../errors.ts';
 import { readJson } from '../fhir/json.ts';
 import type { JsonObject } from '../fhir/resource.ts';
 import { splitBatch } from '../hl7v2/batch.ts';
@@ -12,10 +12,20 @@ export type Input =
   | { readonly kind: 'resource'; readonly from: string; readonly resource: JsonObject }
   | { readonly kind: 'problem'; readonly from: string; readonly problems: readonly Problem[] };
 
-/** Returns the files that the arguments name: paths as they are, patterns with * or ? expanded, each once, in order; '-' is standard input. */
+/**
+ * Returns the files that the arguments name: paths as they are, patterns with * or ? expanded, each once, in order; '-' is standard
+ * input. A pattern that finds nothing stays as it is, so that it is reported as a file that is not there.
+ */
 export function filesOf(args: readonly string[]): readonly string[] {
-  const named = args.flatMap((arg) => (arg !== '-' && /[*?{]/.test(arg) && !exists(arg) ? globSync(arg).toSorted() : [arg]));
+  const named = args.flatMap((arg) => (arg !== '-' && /[*?{]/.test(arg) && !exists(arg) ? found(arg) : [arg]));
   return [...new Set(named)];
+}
+
+function found(pattern: string): readonly string[] {
+  const files = globSync(pattern, { withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative('', join(entry.parentPath, entry.name)));
+  return files.length > 0 ? files.toSorted() : [pattern];
 }
 
 /** Yields what a file holds, recognised by its content: HL7v2 (one, many, or a batch), a FHIR resource or Bundle, or NDJSON. */
@@ -42,7 +52,7 @@ export function* inputsIn(from: string, bytes: Uint8Array): Generator<Input> {
     .replace(/^\v/, '')
     .trimStart();
   if (/^(MSH|FHS|BHS)/.test(start)) yield* messagesIn(from, bytes);
-  else if (start.startsWith('{')) yield* jsonIn(from, new TextDecoder('utf-8').decode(bytes));
+  else if (start.startsWith('{')) yield* jsonIn(from, bytes);
   else yield { kind: 'problem', from, problems: [problem('input-not-recognised', { file: from })] };
 }
 
@@ -55,35 +65,57 @@ function* messagesIn(from: string, bytes: Uint8Array): Generator<Input> {
   }
 }
 
-function* jsonIn(from: string, text: string): Generator<Input> {
-  const whole = readJson(text);
+function* jsonIn(from: string, bytes: Uint8Array): Generator<Input> {
+  const whole = readJson(bytes);
   if (whole.ok) {
     yield { kind: 'resource', from, resource: whole.value };
     return;
   }
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  const first = lines.length > 1 ? readJson(lines[0] ?? '') : whole;
-  if (!first.ok) yield { kind: 'problem', from, problems: whole.problems };
-  else for (const [index, line] of lines.entries()) yield inputOfLine(`${from}:${index + 1}`, readJson(line));
+  const lines = [...linesIn(bytes)].map((line, index) => ({ line, number: index + 1 })).filter(({ line }) => !isBlank(line));
+  const [first] = lines;
+  if (first === undefined || lines.length === 1 || !readJson(first.line).ok) yield { kind: 'problem', from, problems: whole.problems };
+  else for (const { line, number } of lines) yield inputOfLine(`${from}:${number}`, line);
 }
 
 async function* linesOf(file: string): AsyncGenerator<Input> {
   let number = 0;
   try {
-    for await (const line of createInterface({ input: createReadStream(file, 'utf8'), crlfDelay: Number.POSITIVE_INFINITY })) {
-      number += 1;
-      if (line.trim() !== '') yield inputOfLine(`${file}:${number}`, readJson(line));
+    let rest: Uint8Array = Buffer.alloc(0);
+    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
+      const end = chunk.lastIndexOf(LINE_END) + 1;
+      const whole = end === 0 ? [] : [...linesIn(Buffer.concat([rest, chunk.subarray(0, end - 1)]))];
+      rest = end === 0 ? Buffer.concat([rest, chunk]) : chunk.subarray(end);
+      for (const line of whole) {
+        number += 1;
+        if (!isBlank(line)) yield inputOfLine(`${file}:${number}`, line);
+      }
     }
+    if (!isBlank(rest)) yield inputOfLine(`${file}:${number + 1}`, rest);
   } catch (error) {
     yield { kind: 'problem', from: file, problems: [problem('file-unreadable', { file, reason: faultOf(error) })] };
   }
 }
 
-function inputOfLine(from: string, read: Result<JsonObject>): Input {
+const LINE_END = 0x0a;
+const isBlank = (line: Uint8Array): boolean => line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
+
+/** Lines as bytes: text that is not UTF-8 must be refused where it is read, not mended on the way. */
+function* linesIn(bytes: Uint8Array): Generator<Uint8Array> {
+  let start = 0;
+  for (let end = bytes.indexOf(LINE_END); end >= 0; end = bytes.indexOf(LINE_END, start)) {
+    yield bytes.subarray(start, end);
+    start = end + 1;
+  }
+  yield bytes.subarray(start);
+}
+
+function inputOfLine(from: string, line: Uint8Array): Input {
+  const read = readJson(line);
   return read.ok ? { kind: 'resource', from, resource: read.value } : { kind: 'problem', from, problems: read.problems };
 }
 
-const faultOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault');
+/** The system's code of a fault (ENOENT, EACCES); never its text. */
+export const faultOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault');
 
 function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;

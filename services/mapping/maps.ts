@@ -32,7 +32,7 @@ export function loadMaps(dir: string): Result<LoadedMaps> {
 }
 
 const problemOf = (each: Diagnostic): Problem =>
-  problem('mapping-spec-invalid', { text: `${each.code}: ${each.text} ${each.cure}` }, `${each.file}:${each.line}:${each.column}`);
+  problem('mapping-spec-invalid', { code: each.code, reason: each.text.replace(/\.$/, '') }, `${each.file}:${each.line}:${each.column}`);
 
 /** Returns the maps of spec files whatever is wrong with them; `diagnostics` tells. */
 export function mapsOf(files: readonly SpecFile[]): LoadedMaps {

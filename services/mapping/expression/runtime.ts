@@ -26,6 +26,7 @@ export interface Run extends LocalTime {
   readonly authority: string;
 }
 
+const PLAIN_NUMBER = /^(?:0|[1-9]\d{0,8})(?:\.\d{0,4}[1-9])?$/;
 const NUMBER = /^([+-]?)0*(\d*)(?:\.(\d*))?$/;
 
 function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -88,6 +89,8 @@ function each(list: readonly unknown[], name: string): unknown[] {
 
 function number(value: string | undefined, X: Run): number | Decimal | undefined {
   if (value === undefined) return undefined;
+  // Short numbers that JavaScript writes back as they came.
+  if (PLAIN_NUMBER.test(value)) return Number(value);
   const match = NUMBER.exec(value.trim());
   const [, sign = '', whole = '', fraction = ''] = match ?? [];
   if (match === null || (whole === '' && fraction === '' && !value.includes('0'))) {

@@ -12,6 +12,8 @@ export interface LocalTime {
   readonly messageOffset: string | undefined;
   /** IANA name. */
   readonly timezone: string;
+  /** Times of this message already converted without a fault or note: most of them come many times. */
+  readonly known?: Map<string, string>;
   /** Told of what had to be decided though nothing is wrong enough to drop: DST gaps and overlaps, a lone hour. */
   note(code: ErrorCode): void;
 }
@@ -36,6 +38,8 @@ export function fhirDate(value: string | undefined, X: LocalTime): string | unde
 /** Returns the FHIR dateTime of a v2 DTM or TS in the precision sent; undefined with `X.error` when it is no time that exists. */
 export function fhirDateTime(value: string | undefined, X: LocalTime): string | undefined {
   if (value === undefined) return undefined;
+  const known = X.known?.get(value);
+  if (known !== undefined) return known;
   const parts = DTM.exec(value.trim());
   if (parts === null || !isCalendarDate(parts) || !isClockTime(parts[4], parts[5], parts[6])) {
     X.error = 'mapping-not-a-date';
@@ -55,7 +59,9 @@ export function fhirDateTime(value: string | undefined, X: LocalTime): string | 
     X.error = 'mapping-not-a-date';
     return undefined;
   }
-  return `${date}T${clock}${offset}`;
+  const made = `${date}T${clock}${offset}`;
+  if (own !== undefined) X.known?.set(value, made);
+  return made;
 }
 
 /** Returns the FHIR time of a v2 TM; undefined with `X.error` when it is none. */

@@ -10,7 +10,8 @@ bytes.write(ID_NAMESPACE.replaceAll('-', ''), 'hex');
 
 /** Returns the UUIDv5 of the parts; parts keep their bounds: ('a', 'bc') and ('ab', 'c') differ. */
 export function idOf(authority: string, type: string, parts: readonly string[]): string {
-  const name = JSON.stringify([authority, type, ...parts]);
+  let name = `${authority.length}:${authority}${type.length}:${type}`;
+  for (const part of parts) name += `${part.length}:${part}`;
   // One buffer for all ids: making them is the larger half of a short message's work.
   if (SPACE + name.length * 3 > bytes.length) bytes = Buffer.concat([bytes.subarray(0, SPACE), Buffer.alloc(name.length * 3)]);
   const length = SPACE + bytes.write(name, SPACE, 'utf8');

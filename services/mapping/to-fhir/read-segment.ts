@@ -21,12 +21,20 @@ function pieces(text: string, separator: string): string[] {
   return found;
 }
 
+/** One field as it was first looked at. */
+interface Field {
+  readonly raw: string;
+  /** undefined: one plain text without separators, escapes or `""`. */
+  readonly split: Split | undefined;
+}
+
 export class ReadSegment implements Segment {
   readonly name: string;
   readonly index: number;
   readonly #segment: Segment;
   readonly #delimiters: Delimiters;
-  readonly #splits: (Split | null | undefined)[] = [];
+  /** null: absent or empty, or left to the segment (MSH-1 and MSH-2). */
+  readonly #fields: (Field | null | undefined)[] = [];
 
   constructor(segment: Segment, delimiters: Delimiters) {
     this.name = segment.name;
@@ -48,31 +56,26 @@ export class ReadSegment implements Segment {
     return this.#segment.raw(field);
   }
 
-  /** null: the field is one plain text without separators, escapes or `""`. */
-  #split(field: number, raw: string): Split | null {
-    const known = this.#splits[field];
-    if (known !== undefined) return known;
+  #look(field: number): Field | null {
+    const raw = this.#segment.raw(field);
+    const isVerbatim = field <= 2 && this.name === 'MSH';
+    const found = raw === undefined || raw === '' || isVerbatim ? null : { raw, split: this.#split(raw) };
+    this.#fields[field] = found;
+    return found;
+  }
+
+  #split(raw: string): Split | undefined {
     const { component, repetition, subcomponent, escape: mark } = this.#delimiters;
     const has = (one: string): boolean => one !== '' && raw.includes(one);
     const repeated = has(repetition);
     const compound = has(component);
-    let split: Split | null = null;
-    if (repeated || compound || has(subcomponent) || has(mark) || raw === NULL) {
-      split = (repeated ? pieces(raw, repetition) : [raw]).map((each) => (compound ? pieces(each, component) : [each]));
-    }
-    this.#splits[field] = split;
-    return split;
-  }
-
-  #isVerbatim(field: number): boolean {
-    return field <= 2 && this.name === 'MSH';
+    if (!repeated && !compound && !has(subcomponent) && !has(mark) && raw !== NULL) return undefined;
+    return (repeated ? pieces(raw, repetition) : [raw]).map((each) => (compound ? pieces(each, component) : [each]));
   }
 
   repetitions(field: number): number {
-    const raw = this.#segment.raw(field);
-    if (raw === undefined || raw === '') return 0;
-    if (this.#isVerbatim(field)) return this.#segment.repetitions(field);
-    return this.#split(field, raw)?.length ?? 1;
+    const found = this.#fields[field] ?? this.#look(field);
+    return found === null ? this.#segment.repetitions(field) : (found.split?.length ?? 1);
   }
 
   components(field: number, repetition: number): number {
@@ -84,22 +87,19 @@ export class ReadSegment implements Segment {
   }
 
   state(field: number, repetition?: number, component?: number, subcomponent?: number): ValueState {
-    const raw = this.#segment.raw(field);
-    if (raw === undefined) return 'absent';
-    if (component === undefined && subcomponent === undefined && !this.#isVerbatim(field)) {
-      const split = this.#split(field, raw);
-      if (split === null && (repetition === undefined || repetition === 1)) return raw === '' ? 'empty' : 'valued';
+    const found = this.#fields[field] ?? this.#look(field);
+    const whole = component === undefined && subcomponent === undefined && (repetition === undefined || repetition === 1);
+    if (found !== null && whole && (found.split === undefined || found.raw !== NULL)) {
+      if (found.split === undefined || repetition === undefined || found.split.length === 1) return 'valued';
     }
     return this.#segment.state(field, repetition, component, subcomponent);
   }
 
   value(field: number, repetition = 1, component = 1, subcomponent = 1): string | undefined {
-    const raw = this.#segment.raw(field);
-    if (raw === undefined || raw === '') return undefined;
-    if (this.#isVerbatim(field)) return this.#segment.value(field, repetition, component, subcomponent);
-    const split = this.#split(field, raw);
-    if (split === null) return repetition === 1 && component === 1 && subcomponent === 1 ? raw : undefined;
-    const part = split[repetition - 1]?.[component - 1];
+    const found = this.#fields[field] ?? this.#look(field);
+    if (found === null) return this.name === 'MSH' ? this.#segment.value(field, repetition, component, subcomponent) : undefined;
+    if (found.split === undefined) return repetition === 1 && component === 1 && subcomponent === 1 ? found.raw : undefined;
+    const part = found.split[repetition - 1]?.[component - 1];
     if (part === undefined || part === '') return undefined;
     const { subcomponent: separator, escape: mark } = this.#delimiters;
     const plain = (separator === '' || !part.includes(separator)) && (mark === '' || !part.includes(mark)) && part !== NULL;

@@ -54,6 +54,7 @@ export class MessageRun implements Run {
   readonly authority: string;
   readonly timezone: string;
   readonly messageOffset: string | undefined;
+  readonly known = new Map<string, string>();
   readonly problems: Problem[] = [];
   readonly unmapped: UnmappedCode[] = [];
   rung: Rung = 'none';
