@@ -12,22 +12,27 @@ export function convertTo(operand: Compiled, type: string, at: Compiling, offset
   if (operand.type.kind === 'any') return operand;
   if (!CONVERSIONS.some((each) => each === type)) return at.fault('unknown-type', offset, { name: type });
   if (operand.type.kind === 'choice') return convertChoice(operand, type, at, offset);
-  if (operand.type.many) {
-    const name = at.fresh();
-    const item = convertTo({ js: name, type: { ...operand.type, many: false } }, type, at, offset);
-    return item.type.kind === 'any'
-      ? item
-      : {
-          js: `(${operand.js}).map((${name}) => ${item.js}).filter((x) => x !== undefined)`,
-          type: system(type, true),
-          ...(operand.source === undefined ? {} : { source: operand.source }),
-        };
-  }
+  if (operand.type.many) return convertEach(operand, type, at, offset);
   const js = conversion(operand, type, at.scope.format);
   if (js === undefined) {
     return at.fault('expression-type', offset, { reason: `${operand.type.name} cannot become ${type}`, hint: 'Choose a part that can.' });
   }
   return { js, type: system(type === 'code' ? 'string' : type), ...(operand.source === undefined ? {} : { source: operand.source }) };
+}
+
+function convertEach(operand: Compiled, type: string, at: Compiling, offset: number): Compiled {
+  const name = at.fresh();
+  const texts = operand.text;
+  const one = (js: string): Compiled => ({ js, type: { ...operand.type, many: false }, ...(texts === undefined ? {} : { text: js }) });
+  const item = convertTo(one(name), type, at, offset);
+  if (item.type.kind === 'any') return item;
+  const list = texts ?? operand.js;
+  return {
+    js: `(${list}).map((${name}) => ${item.js}).filter((x) => x !== undefined)`,
+    type: system(type === 'code' ? 'string' : type, true),
+    mapped: { list, one: (js) => convertTo(one(js), type, at, offset).js },
+    ...(operand.source === undefined ? {} : { source: operand.source }),
+  };
 }
 
 function conversion(operand: Compiled, type: string, format: 'hl7v2' | 'fhir'): string | undefined {

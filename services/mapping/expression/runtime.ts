@@ -52,17 +52,21 @@ function place(s: Segment | undefined, f: number, r: number, c = 0, sc = 0): Pla
   return state === 'valued' ? { s, f, r, c, sc } : undefined;
 }
 
-function places(s: Segment | undefined, f: number): Place[] {
+const NOTHING: readonly never[] = [];
+
+function places(s: Segment | undefined, f: number): readonly Place[] {
+  const n = s === undefined ? 0 : s.repetitions(f);
+  if (s === undefined || n === 0) return NOTHING;
   const found: Place[] = [];
-  if (s === undefined) return found;
-  for (let r = 1, n = s.repetitions(f); r <= n; r++) if (s.state(f, r) === 'valued') found.push({ s, f, r, c: 0, sc: 0 });
+  for (let r = 1; r <= n; r++) if (s.state(f, r) === 'valued') found.push({ s, f, r, c: 0, sc: 0 });
   return found;
 }
 
-function texts(s: Segment | undefined, f: number, c?: number, sc?: number): string[] {
+function texts(s: Segment | undefined, f: number, c?: number, sc?: number): readonly string[] {
+  const n = s === undefined ? 0 : s.repetitions(f);
+  if (s === undefined || n === 0) return NOTHING;
   const found: string[] = [];
-  if (s === undefined) return found;
-  for (let r = 1, n = s.repetitions(f); r <= n; r++) {
+  for (let r = 1; r <= n; r++) {
     const value = s.value(f, r, c, sc);
     if (value !== undefined) found.push(value);
   }

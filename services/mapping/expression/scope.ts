@@ -24,6 +24,8 @@ export interface Compiled {
   readonly choices?: readonly string[];
   /** A text literal's value. */
   readonly literal?: string;
+  /** many, converted one by one: the list before, and the conversion of one, for who wants only one. */
+  readonly mapped?: { readonly list: string; one(js: string): string };
   /** v2, a whole field that should not repeat: JavaScript of all repetitions that are there all the same. */
   readonly every?: { readonly js: string; readonly text: string; taken(): void };
   /** v2: the first field it reads, for reports: JavaScript of the segment, and 'OBX-5'. */

@@ -50,6 +50,14 @@ export function pick(value: Compiled, rule: Rule, target: Target, place: Place):
   if (!value.type.many) return value;
   if (multiple === 'first' || multiple === 'last') {
     const edge = (js: string): string => `R.chosen(${js}, ${JSON.stringify(multiple)}, () => ${whereJs(value, place)}, X)`;
+    if (value.mapped !== undefined) {
+      const { list, one: convert } = value.mapped;
+      return {
+        js: convert(edge(list)),
+        type: { ...value.type, many: false },
+        ...(value.source === undefined ? {} : { source: value.source }),
+      };
+    }
     const { every: _, ...one } = value;
     // The text form is asked for when there is one: both forms would report twice.
     const text =
@@ -72,7 +80,7 @@ export function afterValue(value: Compiled, fallible: boolean, out: string, plac
   const at = whereJs(value, place);
   const failed = fallible ? `\nif (X.error !== undefined) ${place.guarded ? `X.pending(${at})` : `X.failed(${at}, "drop")`};` : '';
   if (place.deletes === undefined || source === undefined) return failed;
-  return `${failed}\nif (${out} === undefined) ${place.deletes(source.segment, source.field)}`;
+  return `${failed}\nif (X.deleting && ${out} === undefined) ${place.deletes(source.segment, source.field)}`;
 }
 
 /** JavaScript of where a value stands in the message: 'OBX[2]-5'. */

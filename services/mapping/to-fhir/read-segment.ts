@@ -28,13 +28,15 @@ interface Field {
   readonly split: Split | undefined;
 }
 
+/** Absent or empty, or left to the segment (MSH-1 and MSH-2). */
+const NO_FIELD: Field = { raw: '', split: undefined };
+
 export class ReadSegment implements Segment {
   readonly name: string;
   readonly index: number;
   readonly #segment: Segment;
   readonly #delimiters: Delimiters;
-  /** null: absent or empty, or left to the segment (MSH-1 and MSH-2). */
-  readonly #fields: (Field | null | undefined)[] = [];
+  readonly #fields: (Field | undefined)[] = [];
 
   constructor(segment: Segment, delimiters: Delimiters) {
     this.name = segment.name;
@@ -56,10 +58,10 @@ export class ReadSegment implements Segment {
     return this.#segment.raw(field);
   }
 
-  #look(field: number): Field | null {
+  #look(field: number): Field {
     const raw = this.#segment.raw(field);
     const isVerbatim = field <= 2 && this.name === 'MSH';
-    const found = raw === undefined || raw === '' || isVerbatim ? null : { raw, split: this.#split(raw) };
+    const found = raw === undefined || raw === '' || isVerbatim ? NO_FIELD : { raw, split: this.#split(raw) };
     this.#fields[field] = found;
     return found;
   }
@@ -75,7 +77,7 @@ export class ReadSegment implements Segment {
 
   repetitions(field: number): number {
     const found = this.#fields[field] ?? this.#look(field);
-    return found === null ? this.#segment.repetitions(field) : (found.split?.length ?? 1);
+    return found === NO_FIELD ? this.#segment.repetitions(field) : (found.split?.length ?? 1);
   }
 
   components(field: number, repetition: number): number {
@@ -89,7 +91,7 @@ export class ReadSegment implements Segment {
   state(field: number, repetition?: number, component?: number, subcomponent?: number): ValueState {
     const found = this.#fields[field] ?? this.#look(field);
     const whole = component === undefined && subcomponent === undefined && (repetition === undefined || repetition === 1);
-    if (found !== null && whole && (found.split === undefined || found.raw !== NULL)) {
+    if (found !== NO_FIELD && whole && (found.split === undefined || found.raw !== NULL)) {
       if (found.split === undefined || repetition === undefined || found.split.length === 1) return 'valued';
     }
     return this.#segment.state(field, repetition, component, subcomponent);
@@ -97,7 +99,7 @@ export class ReadSegment implements Segment {
 
   value(field: number, repetition = 1, component = 1, subcomponent = 1): string | undefined {
     const found = this.#fields[field] ?? this.#look(field);
-    if (found === null) return this.name === 'MSH' ? this.#segment.value(field, repetition, component, subcomponent) : undefined;
+    if (found === NO_FIELD) return this.name === 'MSH' ? this.#segment.value(field, repetition, component, subcomponent) : undefined;
     if (found.split === undefined) return repetition === 1 && component === 1 && subcomponent === 1 ? found.raw : undefined;
     const part = found.split[repetition - 1]?.[component - 1];
     if (part === undefined || part === '') return undefined;

@@ -39,7 +39,8 @@ function typed(p: Place | undefined, apply: Apply, X: MessageRun): unknown {
   return made;
 }
 
-function typedEach(list: readonly (Place | undefined)[], apply: Apply, X: MessageRun): unknown[] {
+function typedEach(list: readonly (Place | undefined)[], apply: Apply, X: MessageRun): readonly unknown[] {
+  if (list.length === 0) return NONE;
   const found: unknown[] = [];
   for (const p of list) {
     const made = typed(p, apply, X);
@@ -130,7 +131,8 @@ export const mapRuntime = {
   },
   some: <T>(list: readonly T[]): readonly T[] | undefined => (list.length > 0 ? list : undefined),
   oneOf: <T>(value: T | undefined): readonly T[] | undefined => (value === undefined ? undefined : [value]),
-  each1: <T, U>(list: readonly T[], apply: (value: T) => U | undefined): U[] => {
+  each1: <T, U>(list: readonly T[], apply: (value: T) => U | undefined): readonly U[] => {
+    if (list.length === 0) return NONE;
     const found: U[] = [];
     for (const each of list) {
       const made = apply(each);
