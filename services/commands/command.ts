@@ -8,8 +8,11 @@ export type CommandDefinition = (program: Command, terminal: Terminal, exit: (co
 
 /** Puts examples before the options and the exit codes after them, in every --help alike. */
 export function withExamples(command: Command, examples: string, exitCodes: readonly string[]): Command {
-  const lines = exitCodes.map((each) => `  ${each}`).join('\n');
-  return command.addHelpText('before', `Examples:\n${examples.trimEnd()}\n`).addHelpText('after', `\nExit codes:\n${lines}`);
+  const codes = exitCodes.some((each) => each.startsWith('2')) ? exitCodes : [...exitCodes, '2  wrong call'];
+  const lines = codes.map((each) => `  ${each}`).join('\n');
+  return command
+    .addHelpText('before', `Examples:\n${examples.replace(/^\n/, '').trimEnd()}\n`)
+    .addHelpText('after', `\nExit codes:\n${lines}`);
 }
 
 /** Returns the settings of this process; wrong ones are refused. */

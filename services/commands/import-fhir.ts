@@ -2,30 +2,38 @@ import { harmless, type Problem, problem, Refusal } from '../errors.ts';
 import { isArray, isObject, writeJson } from '../fhir/json.ts';
 import type { JsonObject, Resource } from '../fhir/resource.ts';
 import { type AskedEntry, questionsOf } from '../fhir/transaction.ts';
+import { resolveTransaction } from '../fhir/transaction-resolve.ts';
 import { validateResource } from '../fhir/validate.ts';
 import { writeRequest } from '../pipeline/fhir-write.ts';
 import type { Parts } from '../pipeline.ts';
+import { inOrderOfReference, keysOf, type Unit } from './import-order.ts';
 
-interface Unit {
+/** What was refused, and where it stands. */
+export interface Refused {
   readonly from: string;
-  readonly entries: readonly AskedEntry[];
+  readonly problems: readonly Problem[];
 }
 
 /** Missing targets may still come with another file. */
 const MAY_COME = new Set<Problem['code']>(['reference-not-found', 'fhir-reference-none']);
-const LINES_TOGETHER = 500;
+const MOST_TOGETHER = 500;
 const BASE = 'urn:polyseme:import';
+
+const mayCome = (problems: readonly Problem[]): boolean => problems.every((each) => MAY_COME.has(each.code));
+const sizeOf = (units: readonly Unit[]): number => units.reduce((sum, { entries }) => sum + entries.length, 0);
 
 /**
  * FHIR files into the store. A resource keeps its id (its own, else that of its fullUrl), so that importing a file again changes
- * nothing. A bundle is one transaction; single resources are gathered into transactions. What refers to something that has not come yet
- * waits for the rest, whatever the order of the files.
+ * nothing. A bundle is stored whole or not at all; single resources are gathered into transactions. What refers to something that has
+ * not come yet waits for the rest, whatever the order of the files; of several versions of a resource the last one read stays.
  */
 export class FhirImport {
   readonly tally = { read: 0, created: 0, updated: 0, unchanged: 0 };
   readonly #parts: Parts;
   readonly #waiting: Unit[] = [];
-  #gathered: Unit = { from: '', entries: [] };
+  readonly #waitingKeys = new Set<string>();
+  #gathered: Unit[] = [];
+  #gatheredKeys = new Set<string>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -33,55 +41,93 @@ export class FhirImport {
 
   /** Takes a Bundle or a resource; returns what refuses it. */
   async add(from: string, value: JsonObject): Promise<readonly Problem[]> {
-    const faults = validateResource(value).filter((each) => !harmless([each]));
     const isBundle = value['resourceType'] === 'Bundle';
-    this.tally.read += isBundle ? entriesIn(value).length : 1;
+    const all = isBundle ? entriesIn(value) : [{ resource: value }];
+    this.tally.read += all.length;
+    const faults = validateResource(value).filter((each) => !harmless([each]));
     if (faults.length > 0) return faults;
-    if (isBundle) return this.#write({ from, entries: entriesIn(value).map((entry, index) => put(entry, index)) }, true);
-    const { entries } = this.#gathered;
-    const next = put({ resource: value }, entries.length);
-    const twice = entries.some((each) => each.type === next.type && each.id === next.id);
-    if (twice || entries.length >= LINES_TOGETHER) await this.#flush();
-    this.#gathered = {
-      from: this.#gathered.from || from,
-      entries: [...this.#gathered.entries, { ...next, index: this.#gathered.entries.length }],
-    };
+    const read = all.flatMap(({ resource }) => (isObject(resource) ? [resource] : []));
+    const unit = { from, entries: standalone(all), read };
+    const keys = keysOf(unit);
+    if (isBundle || this.#gathered.length >= MOST_TOGETHER || keys.some((key) => this.#gatheredKeys.has(key))) await this.#flush();
+    // Behind an older version that waits, a newer one waits too.
+    if (keys.some((key) => this.#waitingKeys.has(key))) this.#wait([unit]);
+    else if (isBundle) return this.#writeOrWait(unit);
+    else {
+      this.#gathered.push(unit);
+      for (const key of keys) this.#gatheredKeys.add(key);
+    }
     return [];
   }
 
-  /** Writes what waits, round by round as long as a round gets something in; returns what is refused for good. */
-  async finish(): Promise<readonly { readonly from: string; readonly problems: readonly Problem[] }[]> {
+  /**
+   * Writes what waits, what is referred to first; returns what is refused for good. `stopped` is asked between transactions: what is not
+   * stored then stays so.
+   */
+  async finish(stopped: () => boolean): Promise<readonly Refused[]> {
     await this.#flush();
-    for (;;) {
-      const units = this.#waiting.splice(0);
-      for (const unit of units) await this.#write(unit, true);
-      if (this.#waiting.length === units.length) break;
+    const refused: Refused[] = [];
+    let waiting = this.#waiting.splice(0);
+    // A condition may find what was written after it was asked: again, as long as something gets in.
+    for (let before = Number.POSITIVE_INFINITY; waiting.length > 0 && waiting.length < before; ) {
+      before = waiting.length;
+      const left = await this.#round(waiting, refused, stopped);
+      if (stopped()) return refused;
+      waiting = left;
     }
-    // Nothing more comes: single resources that were gathered stand alone now, so that only the broken ones are refused.
-    const last = this.#waiting.splice(0);
-    const refused: { from: string; problems: readonly Problem[] }[] = [];
-    for (const unit of last) refused.push(...(await this.#alone(unit)));
+    for (const group of inOrderOfReference(waiting)) {
+      const problems = await this.#write(group, () => true);
+      if (problems.length > 0) refused.push(...group.map(({ from }) => ({ from, problems })));
+    }
     return refused;
   }
 
-  async #alone(unit: Unit): Promise<readonly { readonly from: string; readonly problems: readonly Problem[] }[]> {
-    if (unit.entries.some((entry) => entry.fullUrl !== undefined)) return [{ from: unit.from, problems: await this.#write(unit, false) }];
-    const refused: { from: string; problems: readonly Problem[] }[] = [];
-    for (const entry of unit.entries) {
-      const problems = await this.#write({ from: unit.from, entries: [entry] }, false);
-      if (problems.length > 0) refused.push({ from: `${unit.from} ${entry.type}/${entry.id ?? ''}`, problems });
+  /** Returns the units that still wait for something. */
+  async #round(units: readonly Unit[], refused: Refused[], stopped: () => boolean): Promise<Unit[]> {
+    const left: Unit[] = [];
+    for (const groups of together(inOrderOfReference(units))) {
+      if (stopped()) return left;
+      if ((await this.#write(groups.flat(), () => false)).length === 0) continue;
+      for (const group of groups) {
+        if (stopped()) return left;
+        const problems = await this.#write(group, (found) => !mayCome(found));
+        if (problems.length === 0) continue;
+        if (mayCome(problems)) left.push(...group);
+        else refused.push(...group.map(({ from }) => ({ from, problems })));
+      }
     }
-    return refused;
+    return left;
   }
 
   async #flush(): Promise<void> {
-    const unit = this.#gathered;
-    this.#gathered = { from: '', entries: [] };
-    if (unit.entries.length > 0 && (await this.#write(unit, true)).length > 0) this.#waiting.push(unit);
+    const units = this.#gathered;
+    this.#gathered = [];
+    this.#gatheredKeys = new Set();
+    // Which of them are at fault is found out at the end, when everything is there that may come.
+    if (units.length > 0 && (await this.#write(units, () => false)).length > 0) this.#wait(units);
   }
 
-  async #write(unit: Unit, mayWait: boolean): Promise<readonly Problem[]> {
-    const content = Buffer.from(unit.entries.map(({ resource }) => writeJson(resource)).join('\n'));
+  async #writeOrWait(unit: Unit): Promise<readonly Problem[]> {
+    const problems = await this.#write([unit], (found) => !mayCome(found));
+    if (problems.length === 0 || !mayCome(problems)) return problems;
+    this.#wait([unit]);
+    return [];
+  }
+
+  #wait(units: readonly Unit[]): void {
+    this.#waiting.push(...units);
+    for (const key of units.flatMap(keysOf)) this.#waitingKeys.add(key);
+  }
+
+  /** Writes units in one transaction; returns why nothing of them was stored. `isFinal`: whether that is a refusal for the journal. */
+  async #write(units: readonly Unit[], isFinal: (problems: readonly Problem[]) => boolean): Promise<readonly Problem[]> {
+    const entries = units.flatMap((unit) => unit.entries).map((entry, index) => ({ ...entry, index }));
+    const content = Buffer.from(
+      units
+        .flatMap(({ read }) => read)
+        .map(writeJson)
+        .join('\n'),
+    );
     const entry = {
       source: 'import',
       channel: 'import',
@@ -90,28 +136,57 @@ export class FhirImport {
       messageType: 'transaction',
       patientKeys: [],
     } as const;
-    const asked = { kind: 'transaction', entries: unit.entries, questions: questionsOf(unit.entries, {}) } as const;
-    const isFinal = (problems: readonly Problem[]) => !mayWait || !problems.every((each) => MAY_COME.has(each.code));
+    const asked = { kind: 'transaction', entries, questions: questionsOf(entries, {}) } as const;
     try {
       for (const { status } of await writeRequest(this.#parts, { entry, asked, base: BASE, isFinal })) {
         if (status === 'created' || status === 'updated' || status === 'unchanged') this.tally[status] += 1;
       }
       return [];
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      if (isFinal(error.problems)) return error.problems;
-      this.#waiting.push(unit);
-      return [];
+      if (error instanceof Refusal) return error.problems;
+      throw error;
     }
   }
 }
 
-const entriesIn = (bundle: JsonObject): readonly JsonObject[] =>
-  (isArray(bundle['entry']) ? bundle['entry'] : []).filter(isObject).filter((entry) => isObject(entry['resource']));
+/** Groups in order, as many as make a transaction of a good size. */
+function together(groups: readonly (readonly Unit[])[]): readonly (readonly (readonly Unit[])[])[] {
+  const all: (readonly Unit[])[][] = [];
+  let size = Number.POSITIVE_INFINITY;
+  let keys = new Set<string>();
+  for (const group of groups) {
+    const own = group.flatMap(keysOf);
+    if (size + sizeOf(group) > MOST_TOGETHER || own.some((key) => keys.has(key))) {
+      all.push([]);
+      size = 0;
+      keys = new Set();
+    }
+    all.at(-1)?.push(group);
+    size += sizeOf(group);
+    for (const key of own) keys.add(key);
+  }
+  return all;
+}
+
+const entriesIn = (bundle: JsonObject): readonly JsonObject[] => (isArray(bundle['entry']) ? bundle['entry'] : []).filter(isObject);
+
+/** The entries as updates, with references to each other by fullUrl made references by id: what is left refers to the store. */
+function standalone(entries: readonly JsonObject[]): readonly AskedEntry[] {
+  const asked = entries.map(put);
+  const resolved = resolveTransaction({ kind: 'transaction', entries: asked, questions: [] }, new Map(), {
+    newId: () => '',
+    keepConditional: true,
+  });
+  if (!resolved.ok) throw new Refusal(resolved.problems);
+  const resources = new Map(resolved.value.map(({ index, resource }) => [index, resource]));
+  return asked.map((entry) => ({ ...entry, fullUrl: undefined, resource: resources.get(entry.index) ?? entry.resource }));
+}
 
 /** An entry as an update of the id that the resource has, or that its fullUrl gives it. */
 function put(entry: JsonObject, index: number): AskedEntry {
-  const value = isObject(entry['resource']) ? entry['resource'] : {};
+  const at = `Bundle.entry[${index}]`;
+  const { resource: value } = entry;
+  if (!isObject(value)) throw new Refusal([problem('import-not-a-write', {}, at)]);
   const fullUrl = typeof entry['fullUrl'] === 'string' ? entry['fullUrl'] : undefined;
   const type = String(value['resourceType']);
   const own = typeof value['id'] === 'string' ? value['id'] : undefined;

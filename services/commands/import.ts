@@ -1,11 +1,11 @@
-import { pino } from 'pino';
+import type { Database } from '../database/connect.ts';
 import { cdmCounts, exclusionCounts, unmappedCodes } from '../database/issues.ts';
 import { counts } from '../database/journal-take.ts';
-import { type Problem, Refusal } from '../errors.ts';
-import { receive } from '../pipeline.ts';
+import { harmless, type Problem, Refusal } from '../errors.ts';
+import { type Parts, receive } from '../pipeline.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openHouse, pullDate } from './house.ts';
-import { FhirImport } from './import-fhir.ts';
+import { FhirImport, type Refused } from './import-fhir.ts';
 import { filesOf, type Input, inputsOf } from './inputs.ts';
 import { plural, problemText, progress, type Terminal, table } from './terminal.ts';
 import { startWorker } from './worker.ts';
@@ -30,39 +30,18 @@ export const importCommand: CommandDefinition = (program, terminal, exit) => {
   withExamples(command, EXAMPLES, EXIT_CODES);
   command.action(async (args: readonly string[], options: { readonly json?: boolean }) => {
     const config = configOfProcess();
-    let interrupted = false;
-    const interrupt = () => {
-      interrupted = true;
-    };
-    process.once('SIGINT', interrupt);
+    using interruption = untilInterrupted();
     await using house = await openHouse(config);
-    const fhir = new FhirImport(house.parts);
-    const files = filesOf(args);
-    const refused: { from: string; problems: readonly Problem[] }[] = [];
-    const bar = progress(terminal, 'importing', files.length);
-    let messages = 0;
-    for (const [index, file] of files.entries()) {
-      for await (const input of inputsOf(file)) {
-        if (interrupted) break;
-        if (input.kind === 'message') messages += 1;
-        const problems = await importOne(input, fhir, house.parts);
-        if (problems.length > 0) refused.push({ from: input.from, problems });
-      }
-      bar.advance(index + 1);
-    }
-    refused.push(...(await fhir.finish()));
-    bar.end();
-    const log = pino({ level: 'silent' });
-    const worker = await startWorker(house.parts, { parallel: 2, batch: 100, pullDate: () => pullDate(config, new Date()) }, log);
-    await worker.idle();
-    await worker.stop();
-    process.off('SIGINT', interrupt);
-    for (const { from, problems } of refused) for (const each of problems.slice(0, 5)) terminal.say(`${from}: ${problemText(each)}`);
     const { database } = house;
+    const unwellBefore = await unwell(database);
+    const read = await readAll(filesOf(args), house.parts, terminal, interruption.isAsked);
+    await processed(house.parts, () => pullDate(config, new Date()), terminal, interruption);
+    for (const { from, problems } of read.refused) for (const each of problems.slice(0, 5)) terminal.say(`${from}: ${problemText(each)}`);
     const report = {
-      messages,
-      resources: fhir.tally,
-      refused: refused.length,
+      messages: read.messages,
+      resources: read.tally,
+      refused: read.refused.length,
+      interrupted: interruption.isAsked(),
       journal: await counts(database),
       tables: await cdmCounts(database),
       leftOut: await exclusionCounts(database),
@@ -70,11 +49,76 @@ export const importCommand: CommandDefinition = (program, terminal, exit) => {
     };
     if (options.json) terminal.out(JSON.stringify(report, undefined, 2));
     else sayReport(report, terminal);
-    exit(interrupted ? 130 : refused.length === 0 ? 0 : 1);
+    const well = report.refused === 0 && (await unwell(database)) === unwellBefore;
+    exit(interruption.isAsked() ? 130 : well ? 0 : 1);
   });
 };
 
-async function importOne(input: Input, fhir: FhirImport, parts: Parameters<typeof receive>[0]): Promise<readonly Problem[]> {
+interface Interruption extends Disposable {
+  readonly isAsked: () => boolean;
+  readonly asked: Promise<void>;
+}
+
+/** The first Ctrl-C or SIGTERM asks to end after the unit under way; the next one ends the process as ever. */
+function untilInterrupted(): Interruption {
+  let isAsked = false;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const off = () => {
+    process.off('SIGINT', ask);
+    process.off('SIGTERM', ask);
+  };
+  const ask = () => {
+    isAsked = true;
+    resolve();
+    off();
+  };
+  process.once('SIGINT', ask);
+  process.once('SIGTERM', ask);
+  return { isAsked: () => isAsked, asked: promise, [Symbol.dispose]: off };
+}
+
+/** How many messages of the journal are parked or refused. */
+const unwell = async (database: Database): Promise<number> =>
+  (await counts(database)).reduce((sum, { parked, refused }) => sum + parked + refused, 0);
+
+interface Read {
+  readonly messages: number;
+  readonly tally: FhirImport['tally'];
+  readonly refused: readonly Refused[];
+}
+
+async function readAll(files: readonly string[], parts: Parts, terminal: Terminal, stopped: () => boolean): Promise<Read> {
+  const fhir = new FhirImport(parts);
+  const refused: Refused[] = [];
+  const bar = progress(terminal, 'importing', files.length);
+  let messages = 0;
+  for (const [index, file] of files.entries()) {
+    if (stopped()) break;
+    for await (const input of inputsOf(file)) {
+      if (stopped()) break;
+      if (input.kind === 'message') messages += 1;
+      const problems = await importOne(input, fhir, parts);
+      // A warning beside inputs (a batch whose count is wrong) is said and refuses nothing.
+      if (harmless(problems)) for (const each of problems) terminal.say(`${input.from}: ${problemText(each)}`);
+      else refused.push({ from: input.from, problems });
+    }
+    bar.advance(index + 1);
+  }
+  if (!stopped()) refused.push(...(await fhir.finish(stopped)));
+  bar.end();
+  return { messages, tally: fhir.tally, refused };
+}
+
+/** Applies what waits in the journal, and what derives from it; ends early, after the batch under way, when asked to. */
+async function processed(parts: Parts, today: () => string, terminal: Terminal, { asked, isAsked }: Interruption): Promise<void> {
+  if (isAsked()) return;
+  const log = { error: (values: object, text: string) => terminal.say(`${text}: ${JSON.stringify(values)}`) };
+  const worker = await startWorker(parts, { parallel: 2, batch: 100, pullDate: today }, log);
+  await Promise.race([worker.idle(), asked]);
+  await worker.stop();
+}
+
+async function importOne(input: Input, fhir: FhirImport, parts: Parts): Promise<readonly Problem[]> {
   try {
     if (input.kind === 'problem') return input.problems;
     if (input.kind === 'resource') return await fhir.add(input.from, input.resource);
@@ -90,16 +134,21 @@ interface Report {
   readonly messages: number;
   readonly resources: FhirImport['tally'];
   readonly refused: number;
+  readonly interrupted: boolean;
+  readonly journal: Awaited<ReturnType<typeof counts>>;
   readonly tables: Awaited<ReturnType<typeof cdmCounts>>;
   readonly leftOut: Awaited<ReturnType<typeof exclusionCounts>>;
 }
 
-function sayReport({ messages, resources, refused, tables, leftOut }: Report, terminal: Terminal): void {
+function sayReport({ messages, resources, refused, interrupted, journal, tables, leftOut }: Report, terminal: Terminal): void {
   const { read, created, updated, unchanged } = resources;
   terminal.say(`${plural(messages, 'message')} into the journal.`);
   terminal.say(
-    `${plural(read, 'resource')} read: ${created} created, ${updated} updated, ${unchanged} unchanged, ${read - created - updated - unchanged} refused.`,
+    `${plural(read, 'resource')} read: ${created} created, ${updated} updated, ${unchanged} unchanged, ${read - created - updated - unchanged} ${interrupted ? 'not stored' : 'refused'}.`,
   );
+  const waiting = journal.reduce((sum, each) => sum + each.waiting, 0);
+  if (interrupted)
+    terminal.say(`Ended as asked; ${plural(waiting, 'message waits', 'messages wait')} in the journal. Run it again for the rest.`);
   if (refused > 0) terminal.say(`${plural(refused, 'input')} refused or parked, reported above.`);
   terminal.out(
     table(

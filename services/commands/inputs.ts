@@ -80,17 +80,18 @@ function* jsonIn(from: string, bytes: Uint8Array): Generator<Input> {
 async function* linesOf(file: string): AsyncGenerator<Input> {
   let number = 0;
   try {
-    let rest: Uint8Array = Buffer.alloc(0);
+    let rest: Uint8Array[] = [];
     for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
-      const end = chunk.lastIndexOf(LINE_END) + 1;
-      const whole = end === 0 ? [] : [...linesIn(Buffer.concat([rest, chunk.subarray(0, end - 1)]))];
-      rest = end === 0 ? Buffer.concat([rest, chunk]) : chunk.subarray(end);
+      const end = chunk.lastIndexOf(LINE_END);
+      const whole = end < 0 ? [] : linesIn(Buffer.concat([...rest, chunk.subarray(0, end)]));
+      rest = end < 0 ? [...rest, chunk] : [chunk.subarray(end + 1)];
       for (const line of whole) {
         number += 1;
         if (!isBlank(line)) yield inputOfLine(`${file}:${number}`, line);
       }
     }
-    if (!isBlank(rest)) yield inputOfLine(`${file}:${number + 1}`, rest);
+    const last = Buffer.concat(rest);
+    if (!isBlank(last)) yield inputOfLine(`${file}:${number + 1}`, last);
   } catch (error) {
     yield { kind: 'problem', from: file, problems: [problem('file-unreadable', { file, reason: faultOf(error) })] };
   }

@@ -1,13 +1,15 @@
 import { Command, CommanderError } from 'commander';
 import { type Problem, problem, Refusal } from '../errors.ts';
 import { checkCommand } from './check.ts';
+import { withExamples } from './command.ts';
 import { convertCommand } from './convert.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
+import { VERSION } from './house.ts';
 import { importCommand } from './import.ts';
 import { psqlCommand } from './psql.ts';
 import { serveCommand } from './serve.ts';
-import { problemText, type Terminal } from './terminal.ts';
+import { faultOf, problemText, type Terminal } from './terminal.ts';
 import { tokenCommand } from './token.ts';
 import { vocabularyCommand } from './vocabulary.ts';
 
@@ -24,7 +26,7 @@ const COMMANDS = [
   tokenCommand,
 ];
 
-const EXAMPLES = `Examples:
+const EXAMPLES = `
   $ npx polyseme serve                                     take HL7v2 on MLLP 2575 and FHIR on HTTP 8080
   $ npx polyseme convert message.hl7 --to fhir             what a message becomes; no database
   $ npx polyseme import bundles/*.json                     load files into the store
@@ -36,11 +38,12 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   let exitCode = 0;
   const program = new Command('polyseme')
     .description('HL7v2 and FHIR in; FHIR R4 resources and OMOP CDM 5.4 rows out.')
-    .addHelpText('before', EXAMPLES)
+    .version(VERSION)
     .showSuggestionAfterError()
     .showHelpAfterError('Run "npx polyseme --help" or "npx polyseme COMMAND --help" for examples.')
     .configureOutput({ writeOut: (text) => terminal.out(text.trimEnd()), writeErr: (text) => terminal.say(text.trimEnd()) })
     .exitOverride();
+  withExamples(program, EXAMPLES, ['0  done', '1  refused or failed; what and the cure are said', '2  wrong call']);
   for (const command of COMMANDS) {
     command(program, terminal, (code) => {
       exitCode = code;
@@ -58,5 +61,5 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
 
 function problemsOf(error: unknown): readonly Problem[] {
   if (error instanceof Refusal) return error.problems;
-  return [problem('internal', { reason: error instanceof Error ? error.message : String(error) })];
+  return [problem('internal', { reason: faultOf(error) })];
 }

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { Refusal } from '../errors.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
-import { openDoors, refusalsToBind } from './doors.ts';
+import { openDoors, readTls, refusalsToBind } from './doors.ts';
 import { openHouse } from './house.ts';
 
 const EXAMPLES = `
@@ -34,12 +34,14 @@ export const serveCommand: CommandDefinition = (program, terminal, exit) => {
     const refusals = refusalsToBind(config, options.insecureBind === true);
     if (refusals.length > 0) throw new Refusal(refusals);
     const log = pino({ level: config.logLevel, base: null }, pino.destination({ fd: 2, sync: true }));
+    readTls(config);
     const stopped = untilStopped();
     await using house = await openHouse(config, log);
     await using doors = await openDoors(config, house, log);
     terminal.say(`FHIR    ${doors.http.url}/fhir/R4/metadata`);
     terminal.say(`HL7v2   ${doors.http.url}/hl7v2 (POST), MLLP ${config.mllp.host}:${doors.mllp.port}`);
     terminal.say(`SQL     ${house.embedded ? 'npx polyseme psql' : 'POLYSEME_DATABASE_URL'} (schema cdm)`);
+    if (doors.isClosedToAll) terminal.say('Token   every token is revoked: make one with "npx polyseme token create NAME"');
     if (doors.newToken) terminal.say(`Token   ${doors.newToken}\n        shown only now; send it as "Authorization: Bearer TOKEN"`);
     terminal.say(`Stop    Ctrl-C`);
     const died = await Promise.race([
@@ -56,10 +58,15 @@ export const serveCommand: CommandDefinition = (program, terminal, exit) => {
 /** Resolves at the first Ctrl-C or SIGTERM; a second one ends the process at once, which the journal survives. */
 function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
+    let asked = false;
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(code);
+        asked = true;
         resolve();
-        process.once(signal, () => process.exit(130));
       });
     }
   });

@@ -16,6 +16,21 @@ export const processTerminal: Terminal = {
   interactive: process.stderr.isTTY === true,
 };
 
+/** The kind of an unforeseen fault and where it rose; never its text, which may quote a patient's data. */
+export const faultOf = (error: unknown): string =>
+  error instanceof Error
+    ? [
+        error.name,
+        'code' in error ? String(error.code) : '',
+        error.stack
+          ?.split('\n')
+          .find((line) => /^\s+at /.test(line))
+          ?.trim() ?? '',
+      ]
+        .filter((each) => each !== '')
+        .join(' ')
+    : 'unknown';
+
 /** Returns the lines a person reads: code, place, what is wrong, what to do. */
 export function problemText({ code, text, at }: Problem): string {
   return `${ERRORS[code].severity}: ${text}${at === undefined ? '' : `\n  at:   ${at}`}\n  cure: ${ERRORS[code].cure}\n  code: ${code}`;

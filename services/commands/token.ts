@@ -4,42 +4,37 @@ import { type CommandDefinition, configOfProcess, withExamples } from './command
 import { openStore } from './house.ts';
 import { table } from './terminal.ts';
 
-const EXAMPLES = `
-  $ npx polyseme token create reporting        prints a new access token once; only its hash is stored
-  $ npx polyseme token list
-  $ npx polyseme token revoke 3
-`;
+const CREATE = '  $ npx polyseme token create reporting        prints a new access token once; only its hash is stored';
+const LIST = '  $ npx polyseme token list                    names and dates; with --json for a machine';
+const REVOKE = '  $ npx polyseme token revoke 3                ends the token with this id at once';
+const EXIT_CODES = ['0  done', '1  refused'];
 
 /** token create|list|revoke: access tokens of the HTTP door. */
 export const tokenCommand: CommandDefinition = (program, terminal, exit) => {
   const command = program.command('token').description('access tokens of the HTTP door');
-  withExamples(command, EXAMPLES, ['0  done', '1  refused']);
-  command
-    .command('create <name>')
-    .description('make a token and print it once')
-    .action(async (name: string) => {
+  withExamples(command, [CREATE, LIST, REVOKE].join('\n'), EXIT_CODES);
+  withExamples(command.command('create <name>').description('make a token and print it once'), CREATE, EXIT_CODES).action(
+    async (name: string) => {
       await using store = await openStore(configOfProcess());
       const made = await createToken(store.database, name);
       terminal.out(made.token);
       terminal.say('Keep it now: it cannot be shown again. Use it as "Authorization: Bearer TOKEN".');
       exit(0);
-    });
-  command
-    .command('list')
-    .description('names and dates; never the tokens')
-    .action(async () => {
+    },
+  );
+  withExamples(command.command('list').description('names and dates; never the tokens'), LIST, EXIT_CODES)
+    .option('--json', 'print JSON')
+    .action(async (options: { readonly json?: boolean }) => {
       await using store = await openStore(configOfProcess());
-      const rows = (await tokens(store.database)).map((each) => [each.id, each.name, each.createdAt, each.revokedAt ?? '']);
-      terminal.out(table(['id', 'name', 'created', 'revoked'], rows));
+      const all = await tokens(store.database);
+      const rows = all.map((each) => [each.id, each.name, each.createdAt, each.revokedAt ?? '']);
+      terminal.out(options.json ? JSON.stringify(all, undefined, 2) : table(['id', 'name', 'created', 'revoked'], rows));
       exit(0);
     });
-  command
-    .command('revoke <id>')
-    .description('end a token')
-    .action(async (id: string) => {
-      await using store = await openStore(configOfProcess());
-      if (!(await revokeToken(store.database, Number(id)))) throw new Refusal([problem('token-unknown', { id })]);
-      terminal.say(`Token ${id} is revoked.`);
-      exit(0);
-    });
+  withExamples(command.command('revoke <id>').description('end a token'), REVOKE, EXIT_CODES).action(async (id: string) => {
+    await using store = await openStore(configOfProcess());
+    if (!(await revokeToken(store.database, Number(id)))) throw new Refusal([problem('token-unknown', { id })]);
+    terminal.say(`Token ${id} is revoked.`);
+    exit(0);
+  });
 };

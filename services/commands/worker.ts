@@ -1,8 +1,8 @@
-import type { Logger } from 'pino';
 import { deriveStale } from '../database/derived.ts';
 import { JOURNAL_CHANNEL } from '../database/journal-entry.ts';
 import { Refusal } from '../errors.ts';
 import { type Parts, processNext } from '../pipeline.ts';
+import { faultOf } from './terminal.ts';
 
 export interface WorkerOptions {
   /** Batches of different patients under way at once. */
@@ -20,13 +20,17 @@ export interface Worker {
   stop(): Promise<void>;
 }
 
+export interface WorkerLog {
+  error(values: object, text: string): void;
+}
+
 const RETRY_AFTER_MS = 1_000;
 
 /**
  * Processes the journal as it fills: woken by this process's own intake and by others' NOTIFY, and once a minute in case one was
  * missed. While the database is away it tries again every second; nothing is lost, for the journal holds what waits.
  */
-export async function startWorker(parts: Parts, options: WorkerOptions, log: Logger): Promise<Worker> {
+export async function startWorker(parts: Parts, options: WorkerOptions, log: WorkerLog): Promise<Worker> {
   let stopping = false;
   let asked = false;
   let running: Promise<void> | undefined;
@@ -76,7 +80,3 @@ export async function startWorker(parts: Parts, options: WorkerOptions, log: Log
     },
   };
 }
-
-/** The kind of fault and where it rose; never its text, which may quote a patient's data. */
-const faultOf = (error: unknown): string =>
-  error instanceof Error ? `${error.name} ${error.stack?.split('\n')[1]?.trim() ?? ''}` : 'unknown';

@@ -10,10 +10,15 @@ const LOCAL_NAMES = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 
 /**
  * Returns why this caller is not answered, or undefined. Without tokens the door stands on loopback only, where a web page could
- * still reach it through a name that resolves to 127.0.0.1: so the Host header must be a local one.
+ * still reach it: through a name that resolves to 127.0.0.1, so the Host header must be a local one; and by posting blindly to
+ * 127.0.0.1 itself, so the Origin, which browsers then send, must be a local one too.
  */
 export async function refusalOfCaller(headers: IncomingHttpHeaders, settings: AccessSettings): Promise<Problem | undefined> {
-  if (!settings.verifyToken) return LOCAL_NAMES.test(headers.host ?? '') ? undefined : problem('host-not-allowed');
+  if (!settings.verifyToken) {
+    if (!LOCAL_NAMES.test(headers.host ?? '')) return problem('host-not-allowed');
+    const origin = headers.origin?.replace(/^https?:\/\//i, '');
+    return origin === undefined || LOCAL_NAMES.test(origin) ? undefined : problem('origin-not-allowed');
+  }
   const token = /^Bearer ([\w.~+/=-]{1,200})$/.exec(headers.authorization ?? '')?.[1];
   return token !== undefined && (await settings.verifyToken(token)) ? undefined : problem('login-required');
 }

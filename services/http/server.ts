@@ -14,7 +14,9 @@ export interface HttpSettings {
   readonly port: number;
   /** PEM texts. */
   readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string | undefined } | undefined;
+  /** Largest body of a FHIR request, and of an HL7v2 message. */
   readonly maxBodyBytes: number;
+  readonly maxMessageBytes: number;
   /** Undefined on loopback: whoever is on this machine may call. */
   readonly verifyToken: ((token: string) => Promise<boolean>) | undefined;
   readonly version: string;
@@ -22,7 +24,7 @@ export interface HttpSettings {
 
 export interface HttpDoor {
   readonly url: string;
-  /** Stops taking requests, lets the running ones finish. */
+  /** Stops taking requests, lets the running ones finish for ten seconds, then cuts them off. */
   close(): Promise<void>;
 }
 
@@ -46,16 +48,22 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   door.setErrorHandler<FastifyError>((error, request, reply) => sendProblems(reply, problemsOf(error, request, settings, log)));
   door.setNotFoundHandler((_request, reply) => sendProblems(reply, [problem('route-not-found')]));
   statusRoutes(door, parts);
-  hl7v2Routes(door, parts);
+  hl7v2Routes(door, parts, settings.maxMessageBytes);
   fhirRoutes(door, parts, settings);
   await door.listen({ host: settings.host, port: settings.port });
   const address = door.server.address();
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
   return {
     url: `${settings.tls ? 'https' : 'http'}://${host}:${typeof address === 'object' && address !== null ? address.port : settings.port}`,
-    close: () => door.close(),
+    close: async () => {
+      const cut = setTimeout(() => door.server.closeAllConnections(), DRAIN_MS);
+      await door.close();
+      clearTimeout(cut);
+    },
   };
 }
+
+const DRAIN_MS = 10_000;
 
 function serverOf(settings: HttpSettings): FastifyInstance {
   const common = {
@@ -72,7 +80,7 @@ function serverOf(settings: HttpSettings): FastifyInstance {
 
 function problemsOf(error: FastifyError, request: FastifyRequest, settings: HttpSettings, log: Logger): readonly Problem[] {
   if (error instanceof Refusal) return error.problems;
-  if (error.statusCode === 413) return [problem('too-large', { limit: settings.maxBodyBytes })];
+  if (error.statusCode === 413) return [problem('too-large', { limit: request.routeOptions.bodyLimit ?? settings.maxBodyBytes })];
   if (error.statusCode === 415)
     return [problem('media-type-not-supported', { type: request.headers['content-type'] ?? 'that is missing' })];
   if (error.statusCode !== undefined && error.statusCode < 500) return [problem('request-malformed', { reason: error.code })];

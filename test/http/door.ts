@@ -27,7 +27,15 @@ export function listAt(value: unknown, ...path: readonly (string | number)[]): r
 /** The HTTP door on a free port and a database of its own. */
 export async function testDoor(verifyToken?: (token: string) => Promise<boolean>): Promise<TestDoor> {
   const house = await testHouse();
-  const settings = { host: '127.0.0.1', port: 0, tls: undefined, maxBodyBytes: 2_000_000, verifyToken, version: 'test' };
+  const settings = {
+    host: '127.0.0.1',
+    port: 0,
+    tls: undefined,
+    maxBodyBytes: 2_000_000,
+    maxMessageBytes: 1_000_000,
+    verifyToken,
+    version: 'test',
+  };
   const door = await startHttp(settings, house.parts, pino({ level: 'silent' }));
   return {
     ...house,
