@@ -1,0 +1,171 @@
+/** Messages and bundles all the way: resources, history, index, OMOP rows, what derives from them; beside COPY of the same rows. */
+import { pino } from 'pino';
+import type { House } from '../../services/commands/house.ts';
+import { FhirImport } from '../../services/commands/import-fhir.ts';
+import { startWorker } from '../../services/commands/worker.ts';
+import { counts } from '../../services/database/journal-take.ts';
+import { readJson } from '../../services/fhir/json.ts';
+import { receive } from '../../services/pipeline.ts';
+import { copyFloor } from './copy-floor.ts';
+import { withHouse } from './house.ts';
+import { type Figure, number, once, spreadOf } from './measure.ts';
+import { admission, laboratoryReport } from './messages.ts';
+import { sampleBundles } from './samples.ts';
+
+const ADMISSIONS = 3_000;
+const REPORTS = 1_200;
+const REPEATS = 3;
+const BUNDLES = 24;
+const log = pino({ level: 'silent' });
+
+interface Applied {
+  readonly rates: readonly number[];
+  readonly resourceRates: readonly number[];
+  readonly cpuMicroseconds: number;
+  readonly ratio: number;
+  readonly floorRows: number;
+}
+
+const resourcesStored = async ({ database }: House): Promise<number> =>
+  (await database.query<{ readonly n: number }>('SELECT count(*) AS n FROM fhir.resource'))[0]?.n ?? 0;
+
+async function fill({ parts }: House, messages: readonly string[]): Promise<void> {
+  const answers = await Promise.all(messages.map((text) => receive(parts, Buffer.from(text), 'import')));
+  if (answers.some(({ status }) => status !== 200)) throw new Error('a message of the benchmark was not accepted');
+}
+
+/** Applies what waits by the same worker as the service's; returns seconds of wall time and microseconds of CPU. */
+async function applyAll({ parts }: House): Promise<{ readonly seconds: number; readonly cpu: number }> {
+  const cpuBefore = process.cpuUsage();
+  const start = performance.now();
+  const worker = await startWorker(parts, { parallel: 2, batch: 100, pullDate: () => '2026-06-01' }, log);
+  await worker.idle();
+  const seconds = (performance.now() - start) / 1000;
+  const used = process.cpuUsage(cpuBefore);
+  await worker.stop();
+  return { seconds, cpu: used.user + used.system };
+}
+
+/** One kind of message, each of another patient, in rounds; the last word of the store is checked. */
+function applied(make: (patient: number) => string, count: number): Promise<Applied> {
+  return withHouse(async (house) => {
+    await fill(
+      house,
+      Array.from({ length: 200 }, (_, i) => make(i)),
+    );
+    await applyAll(house);
+    const rates: number[] = [];
+    const resourceRates: number[] = [];
+    let seconds = 0;
+    let cpu = 0;
+    const first = await resourcesStored(house);
+    for (let round = 0; round < REPEATS; round++) {
+      await fill(
+        house,
+        Array.from({ length: count }, (_, i) => make(1_000 + round * count + i)),
+      );
+      const before = await resourcesStored(house);
+      const done = await applyAll(house);
+      seconds += done.seconds;
+      cpu += done.cpu;
+      rates.push(count / done.seconds);
+      resourceRates.push(((await resourcesStored(house)) - before) / done.seconds);
+    }
+    for (const each of await counts(house.database))
+      if (each.applied !== each.received) throw new Error('not every message of the benchmark was applied');
+    const all = await resourcesStored(house);
+    const floor = await copyFloor(house);
+    const floorOfRounds = (floor.seconds * (all - first)) / all;
+    return { rates, resourceRates, cpuMicroseconds: cpu / count / REPEATS, ratio: seconds / floorOfRounds, floorRows: floor.rows };
+  });
+}
+
+export async function appliedFigures(): Promise<readonly Figure[]> {
+  const row = 'd applied';
+  const admissions = await applied(admission, ADMISSIONS);
+  const reports = await applied((patient) => laboratoryReport(patient, 12), REPORTS);
+  const [adt, oru, resources] = [spreadOf(admissions.rates), spreadOf(reports.rates), spreadOf(reports.resourceRates)];
+  const cpu = (of: Applied) => `${number(of.cpuMicroseconds)} µs CPU of the service each`;
+  return [
+    {
+      row,
+      what: 'ADT applied (4 resources), from the journal',
+      value: adt,
+      unit: 'messages/s',
+      target: '≥ 1,200',
+      met: adt.median >= 1_200,
+      note: cpu(admissions),
+    },
+    {
+      row,
+      what: `  time against COPY of the same ${number(admissions.floorRows)} rows`,
+      value: once(admissions.ratio),
+      unit: 'x',
+      target: '≤ 2.5',
+      met: admissions.ratio <= 2.5,
+    },
+    {
+      row,
+      what: 'ORU with 12 OBX applied (15 resources), from the journal',
+      value: oru,
+      unit: 'messages/s',
+      target: '≥ 350',
+      met: oru.median >= 350,
+      note: cpu(reports),
+    },
+    { row, what: '  resources', value: resources, unit: 'resources/s', target: '≥ 5,000', met: resources.median >= 5_000 },
+    {
+      row,
+      what: `  time against COPY of the same ${number(reports.floorRows)} rows`,
+      value: once(reports.ratio),
+      unit: 'x',
+      target: '≤ 2.5',
+      met: reports.ratio <= 2.5,
+    },
+  ];
+}
+
+/** FHIR transactions, as `polyseme import` does them: read, validated, resolved, stored, indexed, mapped. */
+export async function bundleFigures(): Promise<readonly Figure[]> {
+  const { texts, from } = sampleBundles(BUNDLES);
+  return withHouse(async (house) => {
+    const load = new FhirImport(house.parts);
+    const cpuBefore = process.cpuUsage();
+    const start = performance.now();
+    for (const [i, text] of texts.entries()) {
+      const read = readJson(text);
+      const problems = read.ok ? await load.add(`bundle ${i}`, read.value) : read.problems;
+      if (problems.length > 0) throw new Error(`bundle ${i}: ${problems[0]?.code}`);
+    }
+    if ((await load.finish(() => false)).length > 0) throw new Error('a bundle of the benchmark was refused');
+    const seconds = (performance.now() - start) / 1000;
+    const used = process.cpuUsage(cpuBefore);
+    const stored = await resourcesStored(house);
+    if (load.tally.created !== stored) throw new Error('not every resource of the bundles was stored');
+    const residentMb = process.memoryUsage().rss / 1e6;
+    const floor = await copyFloor(house);
+    const rate = stored / seconds;
+    const ratio = seconds / floor.seconds;
+    const row = 'e bundles';
+    return [
+      {
+        row,
+        what: `FHIR transactions with index and OMOP rows (${from})`,
+        value: once(rate),
+        unit: 'resources/s',
+        target: '≥ 4,000',
+        met: rate >= 4_000,
+        note: `${number((used.user + used.system) / stored)} µs CPU of the service each, ${stored} resources`,
+      },
+      { row, what: `  time against COPY of the same ${number(floor.rows)} rows`, value: once(ratio), unit: 'x' },
+      {
+        row,
+        what: '  resident memory of this process (loader included)',
+        value: once(residentMb),
+        unit: 'MB',
+        target: '≤ 700',
+        met: residentMb <= 700,
+      },
+    ];
+  });
+}

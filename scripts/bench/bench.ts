@@ -1,0 +1,74 @@
+/**
+ * npm run bench [-- NAME…]: measures what design targets name, on this machine, each beside its floor or peer in the same run. Figures of
+ * a shared machine move; the ratios are what counts.
+ */
+import { execFileSync } from 'node:child_process';
+import { cpus, loadavg, release, totalmem } from 'node:os';
+import packageJson from '../../package.json' with { type: 'json' };
+import { appliedFigures, bundleFigures } from './applied.ts';
+import { httpFigures } from './http.ts';
+import { intakeFigures } from './intake.ts';
+import { messageFigures, rowFigures, terminologyFigures } from './maps.ts';
+import { type Figure, number } from './measure.ts';
+import { startFigures } from './start.ts';
+
+const ROWS: Readonly<Record<string, () => readonly Figure[] | Promise<readonly Figure[]>>> = {
+  messages: messageFigures,
+  rows: rowFigures,
+  terminology: terminologyFigures,
+  mllp: intakeFigures,
+  applied: appliedFigures,
+  bundles: bundleFigures,
+  http: httpFigures,
+  start: startFigures,
+};
+
+const NOT_MEASURED = [
+  'JSONata and Liquid maps of the same content (they were measured once, when libraries were chosen)',
+  'searches over 1 million resources: chained, _has, sorted by date; growth of the store at 10x and 100x',
+  'terminology: subsumes, is-a pages, text, $lookup and $expand over HTTP, SNOMED-size import, Athena default bundle',
+  'data-quality checks on 1 million rows',
+  'memory over an hour',
+  'TLS, remote databases, more than one process',
+];
+
+const say = (text = ''): void => console.log(text);
+
+function sayMachine(): void {
+  const model = cpus()[0]?.model ?? 'unknown processor';
+  say(`${model}, ${cpus().length} cores, ${number(totalmem() / 2 ** 30)} GiB, Linux ${release()}, load ${loadavg().map(number).join(' ')}`);
+  say(`Polyseme ${packageJson.version} (${commit()}), Node ${process.version}, V8 ${process.versions.v8}, ${new Date().toISOString()}`);
+  say('Service, PostgreSQL and load generator share the machine. median [lowest–highest] of the windows.\n');
+}
+
+function commit(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return 'no git';
+  }
+}
+
+function lineOf({ what, value, unit, target, met, note }: Figure): string {
+  const spread = value.low === value.high ? '' : `[${number(value.low)}–${number(value.high)}]`;
+  const verdict = target === undefined ? '' : `target ${target} ${met ? 'met' : 'MISSED'}`;
+  const figure = `${number(value.median).padStart(10)} ${unit.padEnd(12)} ${spread.padEnd(19)}`;
+  return `${what.padEnd(66)} ${figure} ${verdict.padEnd(24)} ${note ?? ''}`.trimEnd();
+}
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !Object.hasOwn(ROWS, name));
+if (unknown.length > 0) {
+  say(`No benchmark is named ${unknown.join(', ')}. There are: ${Object.keys(ROWS).join(', ')}`);
+  process.exit(2);
+}
+sayMachine();
+for (const [name, measure] of Object.entries(ROWS)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  const start = performance.now();
+  const figures = await measure();
+  say(`${figures[0]?.row ?? name}   (${((performance.now() - start) / 1000).toFixed(0)} s)`);
+  for (const figure of figures) say(lineOf(figure));
+  say();
+}
+say(`Not measured:\n${NOT_MEASURED.map((each) => `  ${each}`).join('\n')}`);

@@ -1,0 +1,85 @@
+/** Reads and simple searches over HTTP, beside an empty route of the same server library under the same load. */
+import { fastify } from 'fastify';
+import { pino } from 'pino';
+import { startHttp } from '../../services/http/server.ts';
+import { processNext, receive } from '../../services/pipeline.ts';
+import { withHouse } from './house.ts';
+import { type Figure, number, quantile, type Spread, spreadOf } from './measure.ts';
+import { laboratoryReport } from './messages.ts';
+import { inThread, type Load } from './sender.ts';
+
+const PATIENTS = 300;
+const ROUNDS = 3;
+const COUNT = 4_000;
+
+interface Measured {
+  readonly rate: Spread;
+  readonly p95: number;
+  readonly ratio: Spread;
+}
+
+export async function httpFigures(): Promise<readonly Figure[]> {
+  return withHouse(async ({ parts, database }) => {
+    const messages = Array.from({ length: PATIENTS }, (_, i) => Buffer.from(laboratoryReport(i, 12)));
+    await Promise.all(messages.map((bytes) => receive(parts, bytes, 'import')));
+    while ((await processNext(parts, 100)) > 0);
+    const ids = await database.query<{ readonly type: number; readonly id: string; readonly body: string }>(
+      `SELECT r.id, r.body FROM fhir.resource r WHERE r.body LIKE '{"resourceType":"Observation"%' LIMIT 2000`,
+    );
+    const patients = await database.query<{ readonly id: string }>(
+      `SELECT r.id FROM fhir.resource r WHERE r.body LIKE '{"resourceType":"Patient"%'`,
+    );
+    const settings = { host: '127.0.0.1', port: 0, tls: undefined, maxBodyBytes: 1 << 20, maxMessageBytes: 1 << 20, verifyToken: undefined, version: 'bench' };
+    const door = await startHttp(settings, parts, pino({ level: 'silent' }));
+    const empty = fastify();
+    const body = ids[0]?.body ?? '{}';
+    empty.get('/', (_request, reply) => reply.type('application/fhir+json').send(body));
+    await empty.listen({ host: '127.0.0.1', port: 0 });
+    const address = empty.server.address();
+    const emptyPort = typeof address === 'object' && address !== null ? address.port : 0;
+    const port = Number(new URL(door.url).port);
+    const measured = (items: readonly string[]) => besideEmpty({ port, items }, emptyPort);
+    const read = await measured(ids.map(({ id }) => `/fhir/R4/Observation/${id}`));
+    const token = await measured(patients.map((_, i) => `/fhir/R4/Patient?identifier=P${i}`));
+    const dated = await measured(
+      patients.map(({ id }) => `/fhir/R4/Observation?patient=${id}&code=http://loinc.org|718-7&date=ge2026-01-01`),
+    );
+    await door.close();
+    await empty.close();
+    const row = 'f HTTP';
+    const latency = (of: Measured) => `p95 ${number(of.p95)} ms at 1 request at a time per connection, 16 connections`;
+    return [
+      {
+        row,
+        what: 'read by id',
+        value: read.rate,
+        unit: 'requests/s',
+        target: '≥ 12,000',
+        met: read.rate.median >= 12_000,
+        note: latency(read),
+      },
+      { row, what: '  time against an empty Fastify route', value: read.ratio, unit: 'x' },
+      { row, what: `search by identifier (${PATIENTS} patients)`, value: token.rate, unit: 'requests/s', note: latency(token) },
+      { row, what: '  time against an empty Fastify route', value: token.ratio, unit: 'x' },
+      { row, what: 'search by patient, code and date', value: dated.rate, unit: 'requests/s', note: latency(dated) },
+      { row, what: '  time against an empty Fastify route', value: dated.ratio, unit: 'x' },
+    ];
+  });
+}
+
+async function besideEmpty({ port, items }: Pick<Load, 'port' | 'items'>, emptyPort: number): Promise<Measured> {
+  const common = { kind: 'http', connections: 16, window: 1 } as const;
+  await inThread({ ...common, port, items, count: COUNT / 2 });
+  const rates: number[] = [];
+  const ratios: number[] = [];
+  const latencies: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const ours = await inThread({ ...common, port, items, count: COUNT });
+    if (ours.accepted !== COUNT) throw new Error(`${COUNT - ours.accepted} requests of the benchmark failed`);
+    const floor = await inThread({ ...common, port: emptyPort, items: ['/'], count: COUNT });
+    rates.push(COUNT / ours.seconds);
+    ratios.push(ours.seconds / floor.seconds);
+    latencies.push(...ours.latenciesMs);
+  }
+  return { rate: spreadOf(rates), ratio: spreadOf(ratios), p95: quantile(latencies, 0.95) };
+}
