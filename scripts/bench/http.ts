@@ -29,7 +29,15 @@ export async function httpFigures(): Promise<readonly Figure[]> {
     const patients = await database.query<{ readonly id: string }>(
       `SELECT r.id FROM fhir.resource r WHERE r.body LIKE '{"resourceType":"Patient"%'`,
     );
-    const settings = { host: '127.0.0.1', port: 0, tls: undefined, maxBodyBytes: 1 << 20, maxMessageBytes: 1 << 20, verifyToken: undefined, version: 'bench' };
+    const settings = {
+      host: '127.0.0.1',
+      port: 0,
+      tls: undefined,
+      maxBodyBytes: 1 << 20,
+      maxMessageBytes: 1 << 20,
+      verifyToken: undefined,
+      version: 'bench',
+    };
     const door = await startHttp(settings, parts, pino({ level: 'silent' }));
     const empty = fastify();
     const body = ids[0]?.body ?? '{}';
