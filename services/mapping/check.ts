@@ -7,9 +7,9 @@ import type { SpecFamily } from './families.ts';
 import { givenBytes, type SpecFile, specFiles } from './files.ts';
 import { type LoadedMaps, mapsOf } from './maps.ts';
 import { entryOf } from './read.ts';
-import { runRowCases } from './rows-cases.ts';
 import { Build } from './to-fhir/build.ts';
 import { writeTypeMap } from './to-fhir/fields.ts';
+import { runRowCases } from './to-rows/cases.ts';
 
 export interface CheckReport {
   readonly ok: boolean;

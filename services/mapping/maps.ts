@@ -10,8 +10,8 @@ import type { Diagnostic } from './diagnostics.ts';
 import { offsetOf } from './expression/times.ts';
 import { familiesOf, type SpecFamily } from './families.ts';
 import { type SpecFile, specFiles } from './files.ts';
-import { compileRowMaps, type RowMaps } from './rows-maps.ts';
 import { MessageRun } from './to-fhir/run.ts';
+import { compileRowMaps, type RowMaps } from './to-rows/maps.ts';
 import { type FieldMasks, unreadFields } from './unread.ts';
 
 export interface LoadedMaps extends Maps {

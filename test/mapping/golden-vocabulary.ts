@@ -1,4 +1,4 @@
-import { type WrittenConcept, writtenVocabulary } from '../../services/mapping/rows-vocabulary.ts';
+import { type WrittenConcept, writtenVocabulary } from '../../services/mapping/to-rows/vocabulary.ts';
 import { systemOfVocabulary } from '../../terminology/systems.ts';
 import type { Vocabulary } from '../../terminology/vocabulary.ts';
 

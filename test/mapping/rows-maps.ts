@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { JsonObject, Resource } from '../../services/fhir/resource.ts';
 import type { RowContext } from '../../services/mapping/conversion.ts';
 import { type ReadSpec, readSpec } from '../../services/mapping/read.ts';
-import { compileRowMaps, type RowMaps } from '../../services/mapping/rows-maps.ts';
-import { type WrittenConcept, writtenVocabulary } from '../../services/mapping/rows-vocabulary.ts';
+import { compileRowMaps, type RowMaps } from '../../services/mapping/to-rows/maps.ts';
+import { type WrittenConcept, writtenVocabulary } from '../../services/mapping/to-rows/vocabulary.ts';
 import type { ResourceRows } from '../../services/omop/row.ts';
 
 const folder = new URL('../../mappings/fhir-to-omop/', import.meta.url);

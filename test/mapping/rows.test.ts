@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readSpec } from '../../services/mapping/read.ts';
-import { runRowCases } from '../../services/mapping/rows-cases.ts';
-import { compileRowMaps } from '../../services/mapping/rows-maps.ts';
+import { runRowCases } from '../../services/mapping/to-rows/cases.ts';
+import { compileRowMaps } from '../../services/mapping/to-rows/maps.ts';
 import { contextOf, mapFiles, projectMaps } from './rows-maps.ts';
 
 const HEAD = `map: t/observation

@@ -1,13 +1,13 @@
 /** Reads row maps and concept tables out of YAML trees, with a diagnostic for whatever does not belong. */
 
-import type { RowTable } from '../omop/row.ts';
-import { CDM_TABLES } from '../omop/tables.generated.ts';
-import { ROUTED_TABLES, type RoutedTable } from '../omop/tables.ts';
-import { type Diagnostic, didYouMean, type Position } from './diagnostics.ts';
-import { entryOf, type MapEntry, type MapNode, type ReadSpec, type SpecNode, textOf } from './read.ts';
-import type { ColumnSpec, ConceptRow, ConceptTable, ExcludeSpec, RowMapSpec, RowSpec } from './rows-model.ts';
-import { readColumn } from './rows-read-column.ts';
-import { RowReader } from './rows-reader.ts';
+import type { RowTable } from '../../omop/row.ts';
+import { CDM_TABLES } from '../../omop/tables.generated.ts';
+import { ROUTED_TABLES, type RoutedTable } from '../../omop/tables.ts';
+import { type Diagnostic, didYouMean, type Position } from '../diagnostics.ts';
+import { entryOf, type MapEntry, type MapNode, type ReadSpec, type SpecNode, textOf } from '../read.ts';
+import type { ColumnSpec, ConceptRow, ConceptTable, ExcludeSpec, RowMapSpec, RowSpec } from './model.ts';
+import { readColumn } from './read-column.ts';
+import { RowReader } from './reader.ts';
 
 const ROW_TABLES: readonly RowTable[] = [
   ...ROUTED_TABLES,

@@ -1,9 +1,9 @@
 /** From codings to concepts: choosing one coding, resolving it, and reporting what could not be resolved (rules 1, 2, 6, 7, 8, 9). */
-import type { Concept, Resolution, Target, Vocabulary } from '../../terminology/vocabulary.ts';
-import type { Resource } from '../fhir/resource.ts';
-import { type Coding, inOrderOfChoice } from '../omop/coding-choice.ts';
-import { drugSpecificity } from '../omop/drug-class.ts';
-import { isObject, type RowRun, textAt } from './rows-building.ts';
+import type { Concept, Resolution, Target, Vocabulary } from '../../../terminology/vocabulary.ts';
+import type { Resource } from '../../fhir/resource.ts';
+import { type Coding, inOrderOfChoice } from '../../omop/coding-choice.ts';
+import { drugSpecificity } from '../../omop/drug-class.ts';
+import { isObject, type RowRun, textAt } from './building.ts';
 
 /** One clinical idea as the source says it. */
 export interface Idea {

@@ -1,13 +1,13 @@
 /** One CDM row while it is made, and the notes of the run it belongs to. */
-import type { Concept } from '../../terminology/vocabulary.ts';
-import { Decimal, type JsonObject, type Resource } from '../fhir/resource.ts';
-import { moment } from '../omop/dates.ts';
-import type { Exposure } from '../omop/drug-dates.ts';
-import type { CdmRow, CdmValue, Exclusion, RowTable, UnmappedCode } from '../omop/row.ts';
-import { cut } from '../omop/source-value.ts';
-import type { CdmColumn } from '../omop/tables.generated.ts';
-import { exact } from '../omop/values.ts';
-import type { RowContext } from './conversion.ts';
+import type { Concept } from '../../../terminology/vocabulary.ts';
+import { Decimal, type JsonObject, type Resource } from '../../fhir/resource.ts';
+import { moment } from '../../omop/dates.ts';
+import type { Exposure } from '../../omop/drug-dates.ts';
+import type { CdmRow, CdmValue, Exclusion, RowTable, UnmappedCode } from '../../omop/row.ts';
+import { cut } from '../../omop/source-value.ts';
+import type { CdmColumn } from '../../omop/tables.generated.ts';
+import { exact } from '../../omop/values.ts';
+import type { RowContext } from '../conversion.ts';
 
 /** What one resource has come to so far. */
 export interface RowRun {

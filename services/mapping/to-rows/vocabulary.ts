@@ -1,5 +1,5 @@
 /** A small vocabulary written out in a map's own cases, so that a case says all that it depends on. */
-import type { Concept, Resolution, Target, Vocabulary } from '../../terminology/vocabulary.ts';
+import type { Concept, Resolution, Target, Vocabulary } from '../../../terminology/vocabulary.ts';
 
 export interface WrittenConcept extends Concept {
   /** FHIR code system, '' when it is only known by its vocabulary_id. */

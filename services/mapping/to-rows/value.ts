@@ -1,12 +1,12 @@
 /** Results: value[x] and reference ranges into the columns of measurement and observation (rules 46-51, 55). */
-import type { JsonObject } from '../fhir/resource.ts';
-import type { AnswerFamily } from '../omop/qualitative.ts';
-import { qualitativeConcept } from '../omop/qualitative.ts';
-import { eventColumnsOf } from '../omop/tables.ts';
-import { exact, numberAllowed, numericText, operatorConcept, rangeOfText } from '../omop/values.ts';
-import { adjusted, type Building, digitsOf, isObject, textAt, writeText } from './rows-building.ts';
-import { ideaOf, resolveIdea, standardId } from './rows-coding.ts';
-import { writeUnit } from './rows-unit.ts';
+import type { JsonObject } from '../../fhir/resource.ts';
+import type { AnswerFamily } from '../../omop/qualitative.ts';
+import { qualitativeConcept } from '../../omop/qualitative.ts';
+import { eventColumnsOf } from '../../omop/tables.ts';
+import { exact, numberAllowed, numericText, operatorConcept, rangeOfText } from '../../omop/values.ts';
+import { adjusted, type Building, digitsOf, isObject, textAt, writeText } from './building.ts';
+import { ideaOf, resolveIdea, standardId } from './coding.ts';
+import { writeUnit } from './unit.ts';
 
 const YES = 4188539;
 const NO = 4188540;

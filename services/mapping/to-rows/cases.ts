@@ -1,12 +1,12 @@
 /** Runs the cases that stand in a row map: given a resource and a written-out vocabulary, exactly these rows. */
-import { readJson } from '../fhir/json.ts';
-import type { Resource } from '../fhir/resource.ts';
-import type { CdmRow, CdmValue, ResourceRows } from '../omop/row.ts';
-import { type Diagnostic, diagnostic, type Position } from './diagnostics.ts';
-import { entryOf, type MapNode, type SpecNode, textOf } from './read.ts';
-import type { RowMaps } from './rows-maps.ts';
-import type { RowMapSpec } from './rows-model.ts';
-import { type WrittenConcept, writtenVocabulary } from './rows-vocabulary.ts';
+import { readJson } from '../../fhir/json.ts';
+import type { Resource } from '../../fhir/resource.ts';
+import type { CdmRow, CdmValue, ResourceRows } from '../../omop/row.ts';
+import { type Diagnostic, diagnostic, type Position } from '../diagnostics.ts';
+import { entryOf, type MapNode, type SpecNode, textOf } from '../read.ts';
+import type { RowMaps } from './maps.ts';
+import type { RowMapSpec } from './model.ts';
+import { type WrittenConcept, writtenVocabulary } from './vocabulary.ts';
 
 export interface RowCaseReport {
   readonly passed: number;

@@ -1,8 +1,8 @@
 /** A row map as it was read: text and positions, nothing compiled. The language is described in mappings/README.md, "Rows". */
-import type { RowTable } from '../omop/row.ts';
-import type { RoutedTable } from '../omop/tables.ts';
-import type { Position } from './diagnostics.ts';
-import type { MapNode, ScalarNode } from './read.ts';
+import type { RowTable } from '../../omop/row.ts';
+import type { RoutedTable } from '../../omop/tables.ts';
+import type { Position } from '../diagnostics.ts';
+import type { MapNode, ScalarNode } from '../read.ts';
 
 export interface RowMapSpec {
   readonly id: string;

@@ -1,8 +1,8 @@
 /** Units (rule 47): NULL when there is none, 0 when it is not mapped. */
-import type { Resolution } from '../../terminology/vocabulary.ts';
-import type { JsonObject } from '../fhir/resource.ts';
-import { eventColumnsOf } from '../omop/tables.ts';
-import { type Building, textAt, writeText } from './rows-building.ts';
+import type { Resolution } from '../../../terminology/vocabulary.ts';
+import type { JsonObject } from '../../fhir/resource.ts';
+import { eventColumnsOf } from '../../omop/tables.ts';
+import { type Building, textAt, writeText } from './building.ts';
 
 const UCUM = 'http://unitsofmeasure.org';
 

@@ -1,9 +1,9 @@
 /** What the CDM itself asks of a row once its columns are written, whatever the map said (rules 33, 42, 43, 56). */
-import type { JsonObject } from '../fhir/resource.ts';
-import { dailyDose, drugEnd } from '../omop/drug-dates.ts';
-import type { CdmValue, RowTable } from '../omop/row.ts';
-import { visitEnd } from '../omop/visits.ts';
-import { adjusted, type Building, digitsOf, isObject, textAt } from './rows-building.ts';
+import type { JsonObject } from '../../fhir/resource.ts';
+import { dailyDose, drugEnd } from '../../omop/drug-dates.ts';
+import type { CdmValue, RowTable } from '../../omop/row.ts';
+import { visitEnd } from '../../omop/visits.ts';
+import { adjusted, type Building, digitsOf, isObject, textAt } from './building.ts';
 
 const dateIn = (value: CdmValue | undefined): string | undefined => (typeof value === 'string' ? value : undefined);
 const numberIn = (value: CdmValue | undefined): number | undefined => (value === undefined || value === null ? undefined : Number(value));

@@ -1,16 +1,16 @@
 /** Which columns a rule of a row map fills in a given table, and how. Made once per row and table; run for every row. */
-import { daysSupply, EXPOSURES } from '../omop/drug-dates.ts';
-import type { AnswerFamily } from '../omop/qualitative.ts';
-import type { RowTable } from '../omop/row.ts';
-import type { CdmColumn } from '../omop/tables.generated.ts';
-import { columnFor, columnOf, columnsOf } from '../omop/tables.ts';
-import { type Applier, adjusted, type Building, digitsOf, isObject, textAt, writeMoment, writeText, writeValue } from './rows-building.ts';
-import { ideaOf, resolveIdea, standardId } from './rows-coding.ts';
-import type { ColumnRuleSpec, ColumnSpec, ConceptTable } from './rows-model.ts';
-import { writeBirth, writeCategories, writeDeathDate } from './rows-person.ts';
-import { rowOfCode } from './rows-table.ts';
-import { writeUnit } from './rows-unit.ts';
-import { saysAbsent, writeRange, writeResult } from './rows-value.ts';
+import { daysSupply, EXPOSURES } from '../../omop/drug-dates.ts';
+import type { AnswerFamily } from '../../omop/qualitative.ts';
+import type { RowTable } from '../../omop/row.ts';
+import type { CdmColumn } from '../../omop/tables.generated.ts';
+import { columnFor, columnOf, columnsOf } from '../../omop/tables.ts';
+import { type Applier, adjusted, type Building, digitsOf, isObject, textAt, writeMoment, writeText, writeValue } from './building.ts';
+import { ideaOf, resolveIdea, standardId } from './coding.ts';
+import type { ColumnRuleSpec, ColumnSpec, ConceptTable } from './model.ts';
+import { writeBirth, writeCategories, writeDeathDate } from './person.ts';
+import { rowOfCode } from './table.ts';
+import { writeUnit } from './unit.ts';
+import { saysAbsent, writeRange, writeResult } from './value.ts';
 
 /** Names that are no column and no role but fill several columns, or only steer how others are filled. */
 export const SPECIAL_NAMES = ['value', 'range', 'birth', 'race', 'ethnicity', 'exposure', 'dosage', 'days_supply', 'quantity'] as const;

@@ -1,18 +1,18 @@
 /** A row map to JavaScript: every expression becomes a function of (resource, item), in one module per map. */
-import { kindOf } from '../fhir/definitions.ts';
-import type { RowTable } from '../omop/row.ts';
-import { columnFor, columnsOf, ROUTED_TABLES } from '../omop/tables.ts';
-import { type Diagnostic, type DiagnosticCode, diagnostic, didYouMean, type Position } from './diagnostics.ts';
-import { compileExpression } from './expression/compile.ts';
-import { typeOfFhir } from './expression/compile-fhir.ts';
-import { expressionRuntime, type Run } from './expression/runtime.ts';
-import type { Compiled, FhirScope } from './expression/scope.ts';
-import { asCondition } from './expression/typed.ts';
-import type { ScalarNode } from './read.ts';
-import type { Applier } from './rows-building.ts';
-import { applierOf, nameChoices } from './rows-columns.ts';
-import type { Alternative, ColumnSpec, ConceptTable, ExcludeSpec, RowMapSpec, RowSpec } from './rows-model.ts';
-import { FHIR, shapeFault } from './rows-shapes.ts';
+import { kindOf } from '../../fhir/definitions.ts';
+import type { RowTable } from '../../omop/row.ts';
+import { columnFor, columnsOf, ROUTED_TABLES } from '../../omop/tables.ts';
+import { type Diagnostic, type DiagnosticCode, diagnostic, didYouMean, type Position } from '../diagnostics.ts';
+import { compileExpression } from '../expression/compile.ts';
+import { typeOfFhir } from '../expression/compile-fhir.ts';
+import { expressionRuntime, type Run } from '../expression/runtime.ts';
+import type { Compiled, FhirScope } from '../expression/scope.ts';
+import { asCondition } from '../expression/typed.ts';
+import type { ScalarNode } from '../read.ts';
+import type { Applier } from './building.ts';
+import { applierOf, nameChoices } from './columns.ts';
+import type { Alternative, ColumnSpec, ConceptTable, ExcludeSpec, RowMapSpec, RowSpec } from './model.ts';
+import { FHIR, shapeFault } from './shapes.ts';
 
 /** An expression, compiled: `of` is given the resource and, inside `each`, the item. Without `each` both are the resource. */
 export interface Read {

@@ -1,5 +1,5 @@
-import type { Coding } from '../omop/coding-choice.ts';
-import type { ConceptRow, ConceptTable } from './rows-model.ts';
+import type { Coding } from '../../omop/coding-choice.ts';
+import type { ConceptRow, ConceptTable } from './model.ts';
 
 /** Returns the row of a coding; a coding without system is taken as of the table's. */
 export function rowOfCode(table: ConceptTable, coding: Coding): ConceptRow | undefined {

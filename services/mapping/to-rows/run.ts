@@ -1,18 +1,18 @@
 /** Runs a compiled row map over one resource. */
 import { createHash } from 'node:crypto';
-import type { Concept, Target } from '../../terminology/vocabulary.ts';
-import type { Resource } from '../fhir/resource.ts';
-import type { CdmRow, ResourceRows, RowTable, UnmappedCode } from '../omop/row.ts';
-import { columnOf, columnsOf, eventColumnsOf, tableOfDomain } from '../omop/tables.ts';
-import type { RowContext } from './conversion.ts';
-import type { SpecNode } from './read.ts';
-import { adjusted, type Building, isObject, type RowRun, writeText } from './rows-building.ts';
-import { ideaOf, type Resolved, resolveIdea } from './rows-coding.ts';
-import type { CompiledRow, CompiledRowMap } from './rows-compile.ts';
-import { FINISHERS } from './rows-finish.ts';
-import type { Agent } from './rows-model.ts';
-import { Slots, slotPlan } from './rows-slots.ts';
-import { choiceIn } from './rows-value.ts';
+import type { Concept, Target } from '../../../terminology/vocabulary.ts';
+import type { Resource } from '../../fhir/resource.ts';
+import type { CdmRow, ResourceRows, RowTable, UnmappedCode } from '../../omop/row.ts';
+import { columnOf, columnsOf, eventColumnsOf, tableOfDomain } from '../../omop/tables.ts';
+import type { RowContext } from '../conversion.ts';
+import type { SpecNode } from '../read.ts';
+import { adjusted, type Building, isObject, type RowRun, writeText } from './building.ts';
+import { ideaOf, type Resolved, resolveIdea } from './coding.ts';
+import type { CompiledRow, CompiledRowMap } from './compile.ts';
+import { FINISHERS } from './finish.ts';
+import type { Agent } from './model.ts';
+import { Slots, slotPlan } from './slots.ts';
+import { choiceIn } from './value.ts';
 
 /** Which rule a row without a date is counted under, by the table it was meant for. */
 const DATE_RULES: Readonly<Partial<Record<RowTable, number>>> = {

@@ -1,10 +1,10 @@
 /** Concept ids written in row maps and concept tables, held against a loaded vocabulary: is it that concept, standard, of the right domain? */
-import type { Vocabulary } from '../../terminology/vocabulary.ts';
-import { columnOf } from '../omop/tables.ts';
-import { type Diagnostic, diagnostic, type Position } from './diagnostics.ts';
-import { conceptColumns } from './rows-columns.ts';
-import type { RowMaps } from './rows-maps.ts';
-import type { ColumnSpec, RowSpec } from './rows-model.ts';
+import type { Vocabulary } from '../../../terminology/vocabulary.ts';
+import { columnOf } from '../../omop/tables.ts';
+import { type Diagnostic, diagnostic, type Position } from '../diagnostics.ts';
+import { conceptColumns } from './columns.ts';
+import type { RowMaps } from './maps.ts';
+import type { ColumnSpec, RowSpec } from './model.ts';
 
 export interface ConceptCheck {
   readonly diagnostics: readonly Diagnostic[];

@@ -1,12 +1,12 @@
 /** Columns that only person and death have (rules 22-26, 29). */
-import { birth } from '../omop/birth.ts';
-import { death } from '../omop/death.ts';
-import { personEthnicity, personRace } from '../omop/race.ts';
-import { columnOf } from '../omop/tables.ts';
-import { adjusted, type Building, writeText } from './rows-building.ts';
-import { ideaOf, standardId } from './rows-coding.ts';
-import type { ConceptTable } from './rows-model.ts';
-import { rowOfCode } from './rows-table.ts';
+import { birth } from '../../omop/birth.ts';
+import { death } from '../../omop/death.ts';
+import { personEthnicity, personRace } from '../../omop/race.ts';
+import { columnOf } from '../../omop/tables.ts';
+import { adjusted, type Building, writeText } from './building.ts';
+import { ideaOf, standardId } from './coding.ts';
+import type { ConceptTable } from './model.ts';
+import { rowOfCode } from './table.ts';
 
 /** `value`: [birthDate, birthTime]. */
 export function writeBirth(row: Building, value: unknown): void {

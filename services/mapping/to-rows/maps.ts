@@ -1,13 +1,13 @@
 /** The row maps together: from the files of a folder to `rows(resource, context)`. */
-import type { Resource } from '../fhir/resource.ts';
-import type { ResourceRows } from '../omop/row.ts';
-import type { RowContext } from './conversion.ts';
-import { type Diagnostic, diagnostic } from './diagnostics.ts';
-import type { ReadSpec } from './read.ts';
-import { type CompiledRowMap, compileRowMap } from './rows-compile.ts';
-import type { ConceptTable, RowMapSpec } from './rows-model.ts';
-import { isConceptTable, isRowMap, readConceptTable, readRowMap } from './rows-read.ts';
-import { rowsOf, specName } from './rows-run.ts';
+import type { Resource } from '../../fhir/resource.ts';
+import type { ResourceRows } from '../../omop/row.ts';
+import type { RowContext } from '../conversion.ts';
+import { type Diagnostic, diagnostic } from '../diagnostics.ts';
+import type { ReadSpec } from '../read.ts';
+import { type CompiledRowMap, compileRowMap } from './compile.ts';
+import type { ConceptTable, RowMapSpec } from './model.ts';
+import { isConceptTable, isRowMap, readConceptTable, readRowMap } from './read.ts';
+import { rowsOf, specName } from './run.ts';
 
 export interface RowMaps {
   /** Returns the CDM rows of a resource; none, with spec '', for a type that no map takes. Never throws for data. */

@@ -1,5 +1,5 @@
-import { type Diagnostic, type DiagnosticCode, diagnostic, didYouMean, type Position } from './diagnostics.ts';
-import { entryOf, isExpression, type MapEntry, type MapNode, type ScalarNode, type SpecNode, textOf } from './read.ts';
+import { type Diagnostic, type DiagnosticCode, diagnostic, didYouMean, type Position } from '../diagnostics.ts';
+import { entryOf, isExpression, type MapEntry, type MapNode, type ScalarNode, type SpecNode, textOf } from '../read.ts';
 
 /** Collects diagnostics while a tree is read. */
 export class RowReader {

@@ -2,8 +2,8 @@
  * The types that expressions of row maps see, and what kinds of values the columns of a row take: checked against each other before
  * anything runs.
  */
-import { elementsOf, kindOf } from '../fhir/definitions.ts';
-import type { Compiled, FhirTypes } from './expression/scope.ts';
+import { elementsOf, kindOf } from '../../fhir/definitions.ts';
+import type { Compiled, FhirTypes } from '../expression/scope.ts';
 
 /** FHIR R4 as expressions ask for it. */
 export const FHIR: FhirTypes = {

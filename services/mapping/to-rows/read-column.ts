@@ -1,7 +1,7 @@
 /** Reads one column rule: a literal, an expression, a list of alternatives, or the long form with `from`, `ref`, `id` or `concept`. */
-import { entryOf, type ListNode, type MapEntry, type MapNode, type ScalarNode, type SpecNode, textOf } from './read.ts';
-import type { Alternative, ColumnRuleSpec, ColumnSpec } from './rows-model.ts';
-import type { RowReader } from './rows-reader.ts';
+import { entryOf, type ListNode, type MapEntry, type MapNode, type ScalarNode, type SpecNode, textOf } from '../read.ts';
+import type { Alternative, ColumnRuleSpec, ColumnSpec } from './model.ts';
+import type { RowReader } from './reader.ts';
 
 const OPTIONS = ['time', 'text', 'map', 'answers'] as const;
 
