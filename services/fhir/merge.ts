@@ -1,10 +1,12 @@
-import { choiceNames, elementsOf } from './definitions.ts';
-import type { JsonObject, Resource } from './resource.ts';
+import { choiceNames, elementsOf, kindOf } from './definitions.ts';
+import { isObject } from './json.ts';
+import type { JsonObject, JsonValue, Resource } from './resource.ts';
 
 /**
  * Returns `stored` as a message changes it: a top-level element that the message values replaces the stored one, one that it
  * deletes is gone, one that it does not mention stays (HL7v2 chapter 2.5.3, "no value" against `""`). `deletes` names elements as
- * declared ('birthDate', 'value[x]') or as written ('valueQuantity').
+ * declared ('birthDate', 'value[x]') or as written ('valueQuantity'). Within an element that is a group of elements
+ * (Encounter.hospitalization) the same holds for its members; a period that the message only ends keeps its start.
  */
 export function mergedResource<T extends Resource>(stored: JsonObject, draft: T, deletes: readonly string[]): T {
   const alternatives = [...elementsOf(draft.resourceType).values()].map((element) => [element.name, ...choiceNames(element)]);
@@ -12,5 +14,16 @@ export function mergedResource<T extends Resource>(stored: JsonObject, draft: T,
     (alternatives.find((names) => names.includes(name)) ?? [name]).flatMap((each) => [each, `_${each}`]);
   const replaced = new Set([...Object.keys(draft), ...deletes].map((name) => name.replace(/^_/, '')).flatMap(spellings));
   const kept = Object.entries(stored).filter(([name]) => !replaced.has(name));
-  return { ...Object.fromEntries(kept), ...draft };
+  const joined = Object.entries(draft).map(([name, value]) => [name, joinedValue(draft.resourceType, name, stored[name], value)] as const);
+  return { ...draft, ...Object.fromEntries(kept), ...Object.fromEntries(joined) };
+}
+
+function joinedValue(type: string, name: string, before: JsonValue | undefined, now: JsonValue | undefined): JsonValue | undefined {
+  if (!isObject(before) || !isObject(now)) return now;
+  if (kindOf(`${type}.${name}`) === 'backbone') return { ...before, ...now };
+  const isPeriod =
+    elementsOf(type)
+      .get(name)
+      ?.types.some((each) => each.code === 'Period') === true;
+  return isPeriod && now['start'] === undefined && before['start'] !== undefined ? { start: before['start'], ...now } : now;
 }

@@ -26,4 +26,25 @@ describe('a draft over what is stored', () => {
     expect('deceasedBoolean' in merged).toBe(false);
     expect(mergedResource(stored, { resourceType: 'Patient', id: 'a' }, ['deceased[x]'])).not.toHaveProperty('deceasedBoolean');
   });
+
+  it('keeps when a stay began if the message only ends it, and forgets an end that the message no longer has', () => {
+    const encounter = {
+      resourceType: 'Encounter',
+      id: 'e',
+      period: { start: '2026-03-01' },
+      hospitalization: { admitSource: { text: 'home' } },
+    };
+    const ended = mergedResource(
+      encounter,
+      { resourceType: 'Encounter', id: 'e', period: { end: '2026-03-04' }, hospitalization: { reAdmission: { text: 'R' } } },
+      [],
+    );
+    expect(ended).toMatchObject({
+      period: { start: '2026-03-01', end: '2026-03-04' },
+      hospitalization: { admitSource: { text: 'home' }, reAdmission: { text: 'R' } },
+    });
+    expect(mergedResource(ended, { resourceType: 'Encounter', id: 'e', period: { start: '2026-03-01' } }, [])['period']).toEqual({
+      start: '2026-03-01',
+    });
+  });
 });
