@@ -16,7 +16,7 @@ import { type JournalMessage, type MessageOutcome, recordFailure, settle, takeMe
 import { type CurrentResource, lockCurrent, type ResourceId } from './database/resources.ts';
 import { type ResourceWrite, type WriteOutcome, writeResources } from './database/write-resources.ts';
 import { gravest, harmless, type Problem, problem, Refusal, type Result } from './errors.ts';
-import { contentHash } from './fhir/json.ts';
+import { contentText, sameContent, textHash } from './fhir/json.ts';
 import { mergedResource } from './fhir/merge.ts';
 import type { Resource } from './fhir/resource.ts';
 import { indexRows } from './fhir/search-index.ts';
@@ -37,6 +37,8 @@ export interface Parts {
   /** IANA zones: of CDM datetimes, and of local times in messages without offset. */
   readonly cdmTimezone: string;
   readonly sourceTimezone: string;
+  /** Namespace of the ids made from messages; each message's own MSH-4 or MSH-3 when undefined. */
+  readonly sourceAuthority?: string | undefined;
   readonly clock: () => Date;
 }
 
@@ -105,9 +107,7 @@ const REUSED: Judgement = { code: 'AR', status: 409, problems: [problem('journal
 
 /** What the sender hears: the worst that processing the message will meet, as far as the message itself tells. */
 function judgement(parts: Parts, parsed: Result<Message>): Judgement {
-  const { problems, rung } = parsed.ok
-    ? parts.maps.convert(parsed.value, { timezone: parts.sourceTimezone })
-    : { ...parsed, rung: 'refuse' as const };
+  const { problems, rung } = parsed.ok ? conversionOf(parts, parsed.value) : { ...parsed, rung: 'refuse' as const };
   if (rung !== 'park-message' && rung !== 'refuse') return { code: 'AA', status: 200, problems: [] };
   const faults = problems.filter((each) => !harmless([each]));
   const worst = gravest(faults);
@@ -180,13 +180,22 @@ function converted(parts: Parts, message: JournalMessage): { readonly changes: r
   const parsed = parseMessage(message.content);
   if (!parsed.ok)
     return { changes: [], outcome: ended(message, gravest(parsed.problems)?.ack === 'AR' ? 'refused' : 'parked', '', parsed.problems) };
-  const conversion = parts.maps.convert(parsed.value, { timezone: parts.sourceTimezone });
-  const problems = [...parsed.problems, ...parsed.value.structureProblems, ...conversion.problems];
+  const conversion = conversionOf(parts, parsed.value);
+  const problems = [...parsed.problems, ...parsed.value.structureProblems, ...conversion.problems, ...unreadReport(conversion)];
   if (conversion.rung === 'park-message') return { changes: [], outcome: ended(message, 'parked', conversion.spec, problems) };
   if (conversion.rung === 'refuse') return { changes: [], outcome: ended(message, 'refused', conversion.spec, problems) };
   const invalid = conversion.drafts.flatMap(({ resource }) => validateResource(resource)).filter((each) => !harmless([each]));
   if (invalid.length > 0) return { changes: [], outcome: ended(message, 'parked', conversion.spec, [...problems, ...invalid]) };
   return { changes: changesOf(conversion, message.id), outcome: ended(message, 'applied', conversion.spec, problems) };
+}
+
+const conversionOf = ({ maps, sourceTimezone: timezone, sourceAuthority: authority }: Parts, message: Message): Conversion =>
+  maps.convert(message, authority === undefined ? { timezone } : { timezone, authority });
+
+/** What arrived and no rule of the map reads: paths only. */
+export function unreadReport({ unread }: Pick<Conversion, 'unread'>): readonly Problem[] {
+  const fields = unread.map(({ path }) => path).join(', ');
+  return fields === '' ? [] : [problem('mapping-fields-unread', { fields })];
 }
 
 const ended = (message: JournalMessage, status: MessageOutcome['status'], spec: string, problems: readonly Problem[]): MessageOutcome => ({
@@ -266,15 +275,19 @@ function mergedWith(change: Change, current: CurrentResource | undefined): Merge
 
 const NO_ROWS: ResourceRows = { rows: [], exclusions: [], unmapped: [], adjustments: [], spec: '' };
 
-const writeOf = ({ change, current, before, resource }: Merged, rows: ResourceRows): ResourceWrite => ({
-  ...change,
-  resource,
-  current,
-  hash: contentHash(resource),
-  index: indexRows(resource),
-  oldIndex: before && indexRows(before),
-  rows: { ...rows, unmapped: [...change.unmapped, ...rows.unmapped] },
-});
+function writeOf({ change, current, before, resource }: Merged, rows: ResourceRows): ResourceWrite {
+  const text = contentText(resource);
+  return {
+    ...change,
+    resource,
+    text,
+    current,
+    hash: current && before && sameContent(before, resource) ? current.hash : textHash(text),
+    index: indexRows(resource),
+    oldIndex: before && indexRows(before),
+    rows: { ...rows, unmapped: [...change.unmapped, ...rows.unmapped] },
+  };
+}
 
 function overStored(before: Change['resource'], { update, resource, deletes }: Change): Change['resource'] {
   if (update === 'ensure') return before;

@@ -60,7 +60,7 @@ async function insert(
   if (arrays[0]?.[1] === '{}') return;
   const from = arrays.map(([cast], i) => `$${i + 1}::${cast}`).join(', ');
   await tx.run(
-    { name: `index_insert_${table}`, text: `INSERT INTO fhir.${table} (${columns}) SELECT * FROM unnest(${from})` },
+    { name: `index_insert_${table}`, text: `INSERT INTO fhir.${table} (${columns}) SELECT * FROM unnest(${from}) ORDER BY 1, 2` },
     arrays.map(([, values]) => values),
   );
 }

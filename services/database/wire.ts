@@ -63,7 +63,9 @@ export function textArray(values: Iterable<Scalar>): string {
     if (value === null || value === undefined) text += `${comma}NULL`;
     else {
       const raw = String(value).replaceAll('\u0000', '\ufffd');
-      text += `${comma}"${/["\\]/.test(raw) ? raw.replace(/["\\]/g, '\\$&') : raw}"`;
+      // Twice as fast as one pattern for both, on the texts of resources.
+      const escaped = raw.includes('\\') ? raw.replaceAll('\\', '\\\\') : raw;
+      text += `${comma}"${escaped.replaceAll('"', '\\"')}"`;
     }
     comma = ',';
   }

@@ -1,6 +1,6 @@
 /** Writing resources: the resource, its history, its index, its CDM rows and its findings in one transaction, set by set. */
 import { type Problem, problem, Refusal } from '../errors.ts';
-import { contentText, withMeta } from '../fhir/json.ts';
+import { withMeta } from '../fhir/json.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { IndexRows } from '../fhir/search-query.ts';
 import type { ResourceRows } from '../omop/row.ts';
@@ -16,7 +16,9 @@ import { byteaArray, plainArray, textArray } from './wire.ts';
 
 export interface ResourceWrite {
   readonly resource: Resource & { readonly id: string };
-  /** SHA-256 of the content (contentHash): the same as the current version's means that nothing is written. */
+  /** `contentText` of the resource. */
+  readonly text: string;
+  /** `textHash` of the text; the current version's where the content is the same, which means that nothing is written. */
   readonly hash: Uint8Array;
   /** From `lockCurrent` in this transaction; undefined: the resource was not there. */
   readonly current: CurrentResource | undefined;
@@ -112,7 +114,7 @@ async function plan(tx: Transaction, writes: readonly ResourceWrite[]): Promise<
   return writes.map((write, i) => {
     const resourceKey = write.current?.resourceKey ?? keys.shift() ?? 0;
     const version = (write.current?.version ?? 0) + 1;
-    const body = write.delete ? '' : withMeta(contentText(write.resource), version, updated);
+    const body = write.delete ? '' : withMeta(write.text, version, updated);
     const reference = resourceRef(write.resource.resourceType, write.resource.id);
     return { write, reference, resourceKey, rid: numbers[i]?.rid ?? 0, version, updated, body, spec: write.spec };
   });

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { failure, problem, type Result, success } from '../errors.ts';
 import { MAXIMUM_DEPTH, MAXIMUM_NUMBER_LENGTH, readStrictly } from './json-reader.ts';
 import { Decimal, decimal, type JsonObject, type JsonValue, type Resource } from './resource.ts';
@@ -161,20 +161,22 @@ export function readJson(source: string | Uint8Array): Result<JsonObject> {
 /** Returns the JSON text of a value; a Decimal is written with the digits it came with. */
 export const writeJson = (value: unknown): string => JSON.stringify(value);
 
-/**
- * Returns the JSON text of a value that does not depend on the order of properties (they stand in the order of their UTF-16
- * code units); decimals keep their digits.
- */
-export function canonicalText(value: JsonValue | undefined): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
-  if (!isObject(value)) return value === undefined ? 'null' : writeJson(value);
-  let out = '';
-  for (const name of Object.keys(value).sort()) {
-    const each = value[name];
-    if (each !== undefined) out += `${out === '' ? '' : ','}${JSON.stringify(name)}:${canonicalText(each)}`;
+const isNumber = (value: JsonValue): boolean => typeof value === 'number' || value instanceof Decimal;
+
+/** Returns true when two values say the same in whatever order of properties; decimals by their digits, 1.0 is not 1.00. */
+function sameValue(a: JsonValue, b: JsonValue): boolean {
+  if (a === b) return true;
+  if (isArray(a)) return isArray(b) && a.length === b.length && a.every((each, i) => sameValue(each, b[i] ?? null));
+  if (!isObject(a) || !isObject(b)) return isNumber(a) && isNumber(b) && String(a) === String(b);
+  let left = 0;
+  for (const name in b) if (b[name] !== undefined) left++;
+  for (const name in a) {
+    const [of, other] = [a[name], b[name]];
+    if (of === undefined) continue;
+    if (other === undefined || !sameValue(of, other)) return false;
+    left--;
   }
-  return `{${out}}`;
+  return left === 0;
 }
 
 /** Returns the resource without what the store sets: meta.versionId and meta.lastUpdated; without meta when nothing is left. */
@@ -188,11 +190,11 @@ function content(resource: JsonObject): JsonObject {
 /** Returns the JSON text of a resource without meta.versionId and meta.lastUpdated: `withMeta` puts them in. */
 export const contentText = (resource: JsonObject): string => writeJson(content(resource));
 
-/** Returns the SHA-256 (32 bytes) of what a resource says: the same for another order of properties, version or update time. */
-export const contentHash = (resource: JsonObject): Uint8Array =>
-  createHash('sha256')
-    .update(canonicalText(content(resource)))
-    .digest();
+/** Returns true when two resources say the same: in whatever order of properties, version and update time aside. */
+export const sameContent = (a: JsonObject, b: JsonObject): boolean => sameValue(content(a), content(b));
+
+/** Returns the SHA-256 (32 bytes) of a text of `contentText`. Another order of properties has another hash: `sameContent` tells. */
+export const textHash = (text: string): Uint8Array => hash('sha256', text, 'buffer');
 
 /**
  * Returns the text to be stored: a text of `contentText` with meta.versionId and meta.lastUpdated (an instant such as

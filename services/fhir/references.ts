@@ -12,8 +12,8 @@ export interface ReferenceAt {
 /** reference: Reference.reference; link: a uri, url, oid or uuid; narrative: the text of a div. */
 export type LinkKind = 'reference' | 'link' | 'narrative';
 
-/** Returns what a link is to become; the same text to keep it. */
-export type LinkMap = (text: string, kind: LinkKind, at: string) => string;
+/** Returns what a link is to become; the same text to keep it. `place` returns its FHIRPath: few ask, and making it costs more than the walk. */
+export type LinkMap = (text: string, kind: LinkKind, place: () => string) => string;
 
 type Step = { readonly kind: LinkKind } | { readonly kind: 'object' | 'resource'; readonly type: string };
 
@@ -46,31 +46,58 @@ function planOf(type: string): ReadonlyMap<string, Step> {
   return plan;
 }
 
-function mapValue(value: JsonValue, step: Step, map: LinkMap, at: string): JsonValue {
-  if (isArray(value)) {
-    const mapped = value.map((each, i) => mapValue(each, step, map, `${at}[${i}]`));
-    return mapped.some((each, i) => each !== value[i]) ? mapped : value;
-  }
-  if (typeof value === 'string') return 'type' in step ? value : map(value, step.kind, at);
-  if (!isObject(value) || !('type' in step)) return value;
-  const type = step.kind === 'resource' ? value['resourceType'] : step.type;
-  return typeof type === 'string' ? mapObject(value, type, map, at) : value;
-}
+/** One walk over a resource; `names` lead to where it is. */
+class Walk {
+  readonly #map: LinkMap;
+  readonly #names: (string | number)[];
 
-function mapObject(value: JsonObject, type: string, map: LinkMap, at: string): JsonObject {
-  const plan = planOf(type);
-  let changed: Record<string, JsonValue | undefined> | undefined;
-  for (const name in value) {
-    const each = value[name];
-    const step = each === undefined ? undefined : plan.get(name);
-    if (step === undefined || each === undefined || each === null) continue;
-    const place = step.kind === 'reference' ? at : `${at}.${name.replace(/^_/, '')}`;
-    const mapped = mapValue(each, step, map, place);
-    if (mapped === each) continue;
-    changed ??= { ...value };
-    changed[name] = mapped;
+  constructor(map: LinkMap, type: string) {
+    this.#map = map;
+    this.#names = [type];
   }
-  return changed ?? value;
+
+  readonly #place = (): string =>
+    this.#names.map((each, i) => (typeof each === 'number' ? `[${each}]` : `${i === 0 ? '' : '.'}${each.replace(/^_/, '')}`)).join('');
+
+  object(value: JsonObject, type: string): JsonObject {
+    const plan = planOf(type);
+    let changed: Record<string, JsonValue | undefined> | undefined;
+    for (const name in value) {
+      const each = value[name];
+      const step = each === undefined ? undefined : plan.get(name);
+      if (step === undefined || each === undefined || each === null) continue;
+      const isPlace = step.kind !== 'reference'; // the place of a reference is that of its Reference
+      if (isPlace) this.#names.push(name);
+      const mapped = this.#value(each, step);
+      if (isPlace) this.#names.pop();
+      if (mapped === each) continue;
+      changed ??= { ...value };
+      changed[name] = mapped;
+    }
+    return changed ?? value;
+  }
+
+  #value(value: JsonValue, step: Step): JsonValue {
+    if (typeof value === 'string') return 'type' in step ? value : this.#map(value, step.kind, this.#place);
+    if (isArray(value)) return this.#array(value, step);
+    if (!isObject(value) || !('type' in step)) return value;
+    const type = step.kind === 'resource' ? value['resourceType'] : step.type;
+    return typeof type === 'string' ? this.object(value, type) : value;
+  }
+
+  #array(values: readonly JsonValue[], step: Step): readonly JsonValue[] {
+    let changed: JsonValue[] | undefined;
+    for (let i = 0; i < values.length; i++) {
+      const each = values[i] ?? null;
+      this.#names.push(i);
+      const mapped = this.#value(each, step);
+      this.#names.pop();
+      if (mapped === each) continue;
+      changed ??= [...values];
+      changed[i] = mapped;
+    }
+    return changed ?? values;
+  }
 }
 
 /**
@@ -80,19 +107,19 @@ function mapObject(value: JsonObject, type: string, map: LinkMap, at: string): J
  */
 export function mapLinks<T extends JsonObject>(resource: T, map: LinkMap): T {
   const type = resource['resourceType'];
-  const mapped = typeof type === 'string' ? mapObject(resource, type, map, type) : resource;
+  const mapped = typeof type === 'string' ? new Walk(map, type).object(resource, type) : resource;
   return mapped === resource ? resource : { ...resource, ...mapped };
 }
 
 /** Returns the resource with every literal Reference.reference mapped; '#id' references are not asked for. */
-export const mapReferences = <T extends JsonObject>(resource: T, map: (reference: string, at: string) => string): T =>
-  mapLinks(resource, (text, kind, at) => (kind === 'reference' && !text.startsWith('#') ? map(text, at) : text));
+export const mapReferences = <T extends JsonObject>(resource: T, map: (reference: string, place: () => string) => string): T =>
+  mapLinks(resource, (text, kind, place) => (kind === 'reference' && !text.startsWith('#') ? map(text, place) : text));
 
 /** Returns the literal references of a resource, contained resources included, without '#id' ones, each with its place. */
 export function references(resource: JsonObject): readonly ReferenceAt[] {
   const found: ReferenceAt[] = [];
-  mapReferences(resource, (reference, at) => {
-    found.push({ reference, at });
+  mapReferences(resource, (reference, place) => {
+    found.push({ reference, at: place() });
     return reference;
   });
   return found;

@@ -1,6 +1,6 @@
 import { rangeOf, type TimeRange } from './dates.ts';
 import { isResourceType } from './definitions.ts';
-import { hash64 } from './hash.ts';
+import { hasherAfter } from './hash.ts';
 import { isArray, isObject } from './json.ts';
 import { type ParameterPath, type SearchParameter, searchParameters, valuesAt } from './parameters.ts';
 import type { JsonValue, Resource } from './resource.ts';
@@ -100,8 +100,17 @@ function tokenForms({ system, code }: TokenValue, implied: boolean): readonly st
   return implied ? [code, `${system}|${code}`, `${system}|`, `|${code}`] : [code, `${system}|${code}`, `${system}|`];
 }
 
-/** Returns the hash under which fhir.tok holds a form of a value of a parameter. */
-export const tokenHash = (type: string, parameter: string, form: string): bigint => hash64(`${type}?${parameter}=${form}`);
+const hashers = new Map<string, (form: string) => bigint>();
+
+/** Returns what makes the hash under which fhir.tok holds a form of a value of a parameter. */
+export function tokenHasher(type: string, parameter: string): (form: string) => bigint {
+  const prefix = `${type}?${parameter}=`;
+  const known = hashers.get(prefix);
+  if (known !== undefined) return known;
+  const hasher = hasherAfter(prefix);
+  hashers.set(prefix, hasher);
+  return hasher;
+}
 
 function formsOf(value: JsonValue, path: ParameterPath, parameter: SearchParameter, options: IndexOptions): readonly string[] {
   if (parameter.kind === 'token') return tokensOf(value, path).flatMap((each) => tokenForms(each, path.system !== undefined));
@@ -137,7 +146,8 @@ export function indexRows(resource: Resource, options: IndexOptions = {}): Index
             if (norm !== '') strings.set(`${p} ${norm}`, { p, norm });
           }
         } else {
-          for (const form of formsOf(value, path, parameter, options)) tokens.add(tokenHash(type, name, form));
+          const hash = tokenHasher(type, name);
+          for (const form of formsOf(value, path, parameter, options)) tokens.add(hash(form));
         }
       }
     }

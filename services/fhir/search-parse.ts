@@ -2,7 +2,7 @@ import { failure, type Problem, problem, type Result, success } from '../errors.
 import { isResourceType } from './definitions.ts';
 import { searchParameters } from './parameters.ts';
 import { type Asked, type AskedToken, askedOf } from './search-asked.ts';
-import { type IndexOptions, indexed, tokenHash } from './search-index.ts';
+import { type IndexOptions, indexed, tokenHasher } from './search-index.ts';
 import type { Clause, SearchQuery } from './search-query.ts';
 
 export interface SearchOptions extends IndexOptions {
@@ -64,7 +64,7 @@ function clauseOf(type: string, asked: Asked): Clause {
     default: {
       const forms = asked.kind === 'token' ? asked.any.map(tokenForm) : asked.any;
       const name = asked.parameter.name;
-      return { kind: 'token', parameter: name, any: [...new Set(forms.map((form) => tokenHash(type, name, form)))] };
+      return { kind: 'token', parameter: name, any: [...new Set(forms.map(tokenHasher(type, name)))] };
     }
   }
 }

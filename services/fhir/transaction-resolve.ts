@@ -107,8 +107,8 @@ class Rewriter {
   resource(entry: AskedEntry, resource: Resource): Resource {
     const own = baseOf(entry.fullUrl);
     const prefix = `Bundle.entry[${entry.index}].resource`;
-    return mapLinks(resource, (text, kind, at) => {
-      if (kind === 'reference') return this.reference(text, own, `${prefix}${at.slice(resource.resourceType.length)}`);
+    return mapLinks(resource, (text, kind, place) => {
+      if (kind === 'reference') return this.reference(text, own, () => `${prefix}${place().slice(resource.resourceType.length)}`);
       if (kind === 'link') return this.byUrl.get(text) ?? text;
       return text.replace(/((?:href|src)\s*=\s*)(["'])([^"']*)\2/g, (whole, start: string, quote: string, link: string) => {
         const target = this.byUrl.get(link);
@@ -117,7 +117,7 @@ class Rewriter {
     });
   }
 
-  private reference(text: string, own: string | undefined, at: string): string {
+  private reference(text: string, own: string | undefined, place: () => string): string {
     if (text.startsWith('#')) return text;
     const hash = text.indexOf('#');
     const [address, fragment] = hash < 0 ? [text, ''] : [text.slice(0, hash), text.slice(hash)];
@@ -125,17 +125,17 @@ class Rewriter {
     const within = this.byUrl.get(isAbsolute || own === undefined ? address : `${own}/${address}`);
     if (within !== undefined) return within + fragment;
     if (/^urn:(uuid|oid):/.test(address)) {
-      this.problems.push(problem('fhir-bundle-reference', {}, at));
+      this.problems.push(problem('fhir-bundle-reference', {}, place()));
       return text;
     }
     const local = localReference(text, this.base);
     const isConditional = !this.keepConditional && /^[A-Za-z]+\?/.test(local);
-    return isConditional ? this.conditional(local, at) : local;
+    return isConditional ? this.conditional(local, place) : local;
   }
 
-  private conditional(key: string, at: string): string {
+  private conditional(key: string, place: () => string): string {
     if (questionOf(key) === undefined) {
-      this.problems.push(problem('fhir-reference', {}, at));
+      this.problems.push(problem('fhir-reference', {}, place()));
       return key;
     }
     const found = this.answers.get(key) ?? [];
@@ -143,7 +143,7 @@ class Rewriter {
     if (found.length === 1 && only !== undefined) return `${key.slice(0, key.indexOf('?'))}/${only}`;
     const within = found.length === 0 ? this.conditions.get(key) : undefined;
     if (within !== undefined) return within;
-    this.problems.push(problem(found.length === 0 ? 'fhir-reference-none' : 'fhir-reference-multiple', {}, at));
+    this.problems.push(problem(found.length === 0 ? 'fhir-reference-none' : 'fhir-reference-multiple', {}, place()));
     return key;
   }
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Database, Transaction } from '../../services/database/connect.ts';
 import { lockCurrent } from '../../services/database/resources.ts';
 import { type ResourceWrite, type WriteOutcome, writeResources } from '../../services/database/write-resources.ts';
-import { contentHash } from '../../services/fhir/json.ts';
+import { contentText, textHash } from '../../services/fhir/json.ts';
 import type { JsonValue, Resource } from '../../services/fhir/resource.ts';
 import type { IndexRows } from '../../services/fhir/search-query.ts';
 import type { CdmRow, ResourceRows } from '../../services/omop/row.ts';
@@ -114,7 +114,8 @@ export async function writeIn(
       const before = current.get(`${resource.resourceType}/${resource.id}`);
       return {
         resource,
-        hash: contentHash(resource),
+        text: contentText(resource),
+        hash: textHash(contentText(resource)),
         current: before,
         index: indexOf(resource),
         oldIndex: before === undefined || before.deleted ? undefined : indexOf(parse(before.body)),

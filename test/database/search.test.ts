@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
 import { type SearchOptions, searchResources } from '../../services/database/search.ts';
 import { RARE } from '../../services/database/search-sources.ts';
-import { contentHash } from '../../services/fhir/json.ts';
 import type { Resource } from '../../services/fhir/resource.ts';
 import { indexRows } from '../../services/fhir/search-index.ts';
 import { matches } from '../../services/fhir/search-match.ts';
@@ -20,7 +19,6 @@ const store = async (resources: readonly Stored[]): Promise<void> => {
   for (const resource of resources) {
     const old = stored.get(`${resource.resourceType}/${resource.id}`);
     await write(db, [resource], {
-      hash: contentHash(resource),
       index: indexRows(resource),
       oldIndex: old === undefined ? undefined : indexRows(old),
       rows: rowsOnly([]),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalText, contentHash, contentText, etag, readJson, withMeta, writeJson } from '../../services/fhir/json.ts';
+import { contentText, etag, readJson, sameContent, textHash, withMeta, writeJson } from '../../services/fhir/json.ts';
 import { readStrictly } from '../../services/fhir/json-reader.ts';
 import { Decimal } from '../../services/fhir/resource.ts';
 
@@ -29,7 +29,8 @@ describe('numbers keep their digits', () => {
     const resource = value('{"resourceType":"Observation","valueQuantity":{"value":5.10}}');
     expect(withMeta(contentText(resource), 1, '2026-01-01T00:00:00.000Z')).toContain('"value":5.10}');
     const other = value('{"resourceType":"Observation","valueQuantity":{"value":5.1}}');
-    expect(contentHash(resource)).not.toEqual(contentHash(other));
+    expect(sameContent(resource, other)).toBe(false);
+    expect(textHash(contentText(resource))).not.toEqual(textHash(contentText(other)));
   });
   it('refuses a number that has no end', () => {
     expect(reason(`{"a":${'1'.repeat(101)}}`)).toContain('a number longer than 100 characters, at 1:6');
@@ -118,12 +119,37 @@ describe('laws', () => {
 
 describe('what is stored', () => {
   const patient = { resourceType: 'Patient', active: true, meta: { versionId: '7', lastUpdated: 'x', profile: ['p'] }, id: 'a' };
-  it('hashes what a resource says, not its version nor its order', () => {
+  it('is the same by what a resource says, not by its version nor its order', () => {
     const { meta: _meta, ...rest } = patient;
-    expect(contentHash({ ...rest, meta: { profile: ['p'] } })).toEqual(contentHash(patient));
-    expect(contentHash({ id: 'a', meta: { profile: ['p'] }, active: true, resourceType: 'Patient' })).toEqual(contentHash(patient));
-    expect(contentHash({ ...patient, active: false })).not.toEqual(contentHash(patient));
-    expect(canonicalText({ b: 1, a: [{ d: 1, c: 2 }] })).toBe('{"a":[{"c":2,"d":1}],"b":1}');
+    expect(sameContent({ ...rest, meta: { profile: ['p'] } }, patient)).toBe(true);
+    expect(sameContent({ id: 'a', meta: { profile: ['p'] }, active: true, resourceType: 'Patient' }, patient)).toBe(true);
+    expect(sameContent({ ...patient, active: false }, patient)).toBe(false);
+    expect(sameContent({ ...patient, gender: 'other' }, patient)).toBe(false);
+    expect(sameContent(patient, { ...patient, gender: 'other' })).toBe(false);
+    expect(sameContent({ b: 1, a: [{ d: 1, c: 2 }] }, { a: [{ c: 2, d: 1 }], b: 1, c: undefined })).toBe(true);
+    expect(sameContent({ a: [1, 2] }, { a: [2, 1] })).toBe(false);
+    expect(sameContent({ a: '1' }, { a: 1 })).toBe(false);
+  });
+  it('is the same exactly when the sorted texts are', () => {
+    const sorted = (each: unknown): unknown =>
+      Array.isArray(each)
+        ? each.map(sorted)
+        : typeof each === 'object' && each !== null
+          ? Object.fromEntries(
+              Object.entries(each)
+                .sort(([a], [b]) => (a < b ? -1 : 1))
+                .map(([name, of]) => [name, sorted(of)]),
+            )
+          : each;
+    const small = fc.jsonValue({ maxDepth: 2, stringUnit: fc.constantFrom('a', 'b') });
+    const object = fc.dictionary(fc.constantFrom('a', 'b', 'c'), small);
+    fc.assert(
+      fc.property(object, object, (a, b) => {
+        const [left, right] = [value(JSON.stringify(a)), value(JSON.stringify(b))];
+        expect(sameContent(left, right)).toBe(JSON.stringify(sorted(left)) === JSON.stringify(sorted(right)));
+      }),
+      { numRuns: 2000 },
+    );
   });
   it('sets version and time in the text', () => {
     expect(withMeta(contentText(patient), 3, 'T')).toBe(
