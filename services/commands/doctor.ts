@@ -1,10 +1,11 @@
 import { accessSync, constants } from 'node:fs';
 import { createServer } from 'node:net';
-import { type Config, readConfig } from '../config.ts';
+import { type Config, isLoopback, readConfig } from '../config.ts';
 import { openDatabase } from '../database/connect.ts';
 import { type Check, databaseChecks } from '../database/embedded/checks.ts';
 import { ERRORS, type Problem, Refusal } from '../errors.ts';
 import { type CommandDefinition, withExamples } from './command.ts';
+import { readTls, refusalsToBind } from './doors.ts';
 
 const EXAMPLES = `
   $ npx polyseme doctor              what is well, what is not, and the cure to copy
@@ -36,7 +37,8 @@ export async function checksOf(environment: Readonly<Record<string, string | und
     await portCheck('HTTP port', value.http, 'POLYSEME_HTTP_PORT=8081'),
     await portCheck('MLLP port', value.mllp, 'POLYSEME_MLLP_PORT=2576'),
   ];
-  return [nodeCheck(), { name: 'settings', ok: true, detail: 'understood' }, mappingsCheck(value.mappingsDir), ...database, ...ports];
+  const settings = { name: 'settings', ok: true, detail: 'understood' };
+  return [nodeCheck(), settings, tlsCheck(value), bindCheck(value), mappingsCheck(value.mappingsDir), ...database, ...ports];
 }
 
 const embeddedOptions = (config: Config) => ({ dataDir: config.dataDir, binDir: config.postgresBin, account: config.postgresAccount });
@@ -52,6 +54,24 @@ function nodeCheck(): Check {
   return major >= OLDEST_NODE
     ? { name: 'node', ok: true, detail }
     : { name: 'node', ok: false, detail, cure: 'npm ci   # installs Node 24 for this project' };
+}
+
+function tlsCheck(config: Config): Check {
+  try {
+    return { name: 'TLS', ok: true, detail: readTls(config) ? 'certificate and key can be used' : 'none' };
+  } catch (error) {
+    const [first] = error instanceof Refusal ? error.problems : [];
+    if (first) return checkOf('TLS', first);
+    throw error;
+  }
+}
+
+/** "serve --insecure-bind" is a decision of its own: without it, this is what serve would say. */
+function bindCheck(config: Config): Check {
+  const [first] = refusalsToBind(config, false);
+  if (first) return checkOf('addresses', first);
+  const open = [config.http.host, config.mllp.host].filter((host) => !isLoopback(host));
+  return { name: 'addresses', ok: true, detail: open.length === 0 ? 'this machine only' : `${open.join(', ')} with TLS` };
 }
 
 function mappingsCheck(folder: string): Check {

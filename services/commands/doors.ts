@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
@@ -93,6 +94,8 @@ export function readTls({ tls }: Config) {
   if (tls === undefined) return undefined;
   const read = { cert: readPem(tls.cert), key: readPem(tls.key), ca: tls.clientCa === undefined ? undefined : readPem(tls.clientCa) };
   try {
+    // An empty file is no fault to TLS itself, and no authority would mean that no client is asked for a certificate.
+    for (const each of [read.cert, read.ca]) if (each !== undefined) new X509Certificate(each);
     createSecureContext({ ...read, minVersion: 'TLSv1.2' });
     return read;
   } catch (error) {

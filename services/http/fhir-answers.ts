@@ -68,13 +68,15 @@ export const sendResource = (reply: FastifyReply, resource: Resource): FastifyRe
 export function sendRead(
   reply: FastifyReply,
   found: (Version & { readonly deleted: boolean }) | undefined,
-  reference: string,
+  type: string,
   ifNoneMatch: string | undefined,
 ): FastifyReply {
-  if (found === undefined) return sendProblems(reply, [missing('resource-not-found', reference)]);
-  if (found.deleted) return sendProblems(reply, [missing('resource-deleted', reference)]);
+  if (found === undefined) return sendProblems(reply, [missing('resource-not-found', type)]);
+  if (found.deleted) return sendProblems(reply, [missing('resource-deleted', type)]);
   if (ifNoneMatch === etag(found.version)) return reply.header('etag', etag(found.version)).status(304).send();
   return sendVersion(reply, 200, found);
 }
 
-export const missing = (code: 'resource-not-found' | 'resource-deleted', reference: string): Problem => problem(code, { reference });
+/** The id is not repeated: many are made from a patient's number. */
+export const missing = (code: 'resource-not-found' | 'resource-deleted', type: string): Problem =>
+  problem(code, { reference: `${type} with this id` });

@@ -82,9 +82,8 @@ async function writeAnswer(parts: Parts, asked: AskedEntry, base: string): Promi
 
 async function readAnswer(parts: Parts, asked: AskedEntry, base: string): Promise<EntryAnswer> {
   if (asked.search === undefined) {
-    const reference = `${asked.type}/${asked.id ?? ''}`;
     const found = await readResource(parts.database, asked.type, asked.id ?? '');
-    if (found === undefined || found.deleted) throw new Refusal([missing(found ? 'resource-deleted' : 'resource-not-found', reference)]);
+    if (found === undefined || found.deleted) throw new Refusal([missing(found ? 'resource-deleted' : 'resource-not-found', asked.type)]);
     return entryOfRead(asked.index, resourceOfVersion(found));
   }
   const query = parseSearch(asked.type, asked.search, { base });

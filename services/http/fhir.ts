@@ -27,7 +27,7 @@ export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { read
       sendResource(reply, capabilityStatement({ base: baseOf(request), version: settings.version, date: PUBLISHED })),
     read: async (request, reply) => {
       const { type, id } = addressOf(request);
-      return sendRead(reply, await readResource(parts.database, type, id), `${type}/${id}`, request.headers['if-none-match']);
+      return sendRead(reply, await readResource(parts.database, type, id), type, request.headers['if-none-match']);
     },
     'search-type': (request, reply) => search(parts, request, reply),
     create: async (request, reply) => {

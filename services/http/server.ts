@@ -1,4 +1,4 @@
-import { type FastifyError, type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
+import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Logger } from 'pino';
 import { type Problem, problem, Refusal } from '../errors.ts';
 import type { Parts } from '../pipeline.ts';
@@ -66,11 +66,19 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
 const DRAIN_MS = 10_000;
 
 function serverOf(settings: HttpSettings): FastifyInstance {
+  // Addresses that no route can be found for never come to the hooks; fastify's own answer would quote them, to anybody.
+  const frameworkErrors = (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+    refusalOfCaller(request.headers, settings).then(
+      (refusal) => sendProblems(reply, [refusal ?? problem('request-malformed', { reason: error.code })]),
+      () => sendProblems(reply, [problem('database-unreachable')]),
+    );
+  };
   const common = {
     bodyLimit: settings.maxBodyBytes,
     forceCloseConnections: 'idle',
     requestTimeout: 120_000,
     routerOptions: { maxParamLength: 200 },
+    frameworkErrors,
   } as const;
   if (!settings.tls) return fastify(common);
   const { cert, key, clientCa } = settings.tls;
