@@ -227,6 +227,8 @@ export const ERRORS = {
   'mllp-ack-missing': row(504, 'AE', 'error', 'timeout', 'The receiver did not acknowledge within {seconds} seconds.', 'The message counts as not delivered; send it again.'),
   'mllp-closed': row(502, 'AE', 'error', 'transient', 'The connection to the receiver is closed: {reason}.', 'Check the address and the receiver; the message counts as not delivered.'),
   'mllp-nothing-to-acknowledge': row(400, 'AE', 'error', 'required', 'The message has no MSH-10, so that no acknowledgement could name it.', 'Give every message a control id.'),
+  'receiver-invalid': row(400, 'AR', 'error', 'invalid', '"{address}" is no address to send to.', 'Write host:port, such as 127.0.0.1:2575 or [::1]:2575.'),
+  'send-not-hl7v2': row(422, 'AR', 'error', 'not-supported', '{file} is not HL7v2: MLLP carries nothing else.', 'Send FHIR to /fhir/R4, or load it with "npx polyseme import".'),
   internal: row(500, 'AE', 'fatal', 'exception', 'Something failed that should not have: {reason}.', 'Nothing was stored. Report it with the log entry of this time.'),
 } as const satisfies Record<string, ErrorRow>;
 

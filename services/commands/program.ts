@@ -8,6 +8,7 @@ import { explainCommand } from './explain.ts';
 import { VERSION } from './house.ts';
 import { importCommand } from './import.ts';
 import { psqlCommand } from './psql.ts';
+import { sendCommand } from './send.ts';
 import { serveCommand } from './serve.ts';
 import { faultOf, problemText, type Terminal } from './terminal.ts';
 import { tokenCommand } from './token.ts';
@@ -17,6 +18,7 @@ import { vocabularyCommand } from './vocabulary.ts';
 const COMMANDS = [
   serveCommand,
   importCommand,
+  sendCommand,
   convertCommand,
   checkCommand,
   vocabularyCommand,

@@ -5,6 +5,7 @@ const COMMANDS = [
   [],
   ['serve'],
   ['import'],
+  ['send'],
   ['convert'],
   ['check'],
   ['vocabulary'],
