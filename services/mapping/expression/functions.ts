@@ -79,6 +79,8 @@ export const FUNCTIONS: Readonly<Record<string, FunctionRow>> = {
   contains: text('boolean', ['text'], "x.contains('a')", 'true when it occurs'),
   length: text('integer', [], 'x.length()', 'the number of characters'),
   split: text('strings', ['text'], "x.split(',')", 'the parts between such texts'),
+  comparator: text('string', [], 'x.comparator()', 'the <, <=, >= or > that a text begins with; nothing when it begins otherwise'),
+  withoutComparator: text('string', [], 'x.withoutComparator()', 'what stands after it; all when there is none'),
   isNumber: text('boolean', [], 'x.isNumber()', 'true for a decimal number'),
   isOid: text('boolean', [], 'x.isOid()', 'true for an object identifier such as 1.2.840'),
   isUuid: text('boolean', [], 'x.isUuid()', 'true for a UUID'),

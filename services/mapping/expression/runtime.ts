@@ -198,6 +198,8 @@ export const expressionRuntime = {
           .split(mark ?? ',', 1000)
           .map((each) => each.trim())
           .filter((each) => each !== ''),
+  comparator: (value: string | undefined): string | undefined => /^\s*([<>]=?)/.exec(value ?? '')?.[1],
+  withoutComparator: (value: string | undefined): string | undefined => value?.replace(/^\s*[<>]=?\s*/, ''),
   isNumber: (value: string | undefined): boolean => value !== undefined && /^[+-]?(\d+(\.\d*)?|\.\d+)$/.test(value.trim()),
   isOid: (value: string | undefined): boolean => value !== undefined && /^[0-2](\.(0|[1-9]\d*))+$/.test(value),
   isUuid: (value: string | undefined): boolean => value !== undefined && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value),
