@@ -28,6 +28,7 @@ const SETTINGS = z.object({
   POLYSEME_TLS_CLIENT_CA: z.string().min(1).optional(),
   POLYSEME_CDM_TIMEZONE: timezone.default('UTC'),
   POLYSEME_SOURCE_TIMEZONE: timezone.default('UTC'),
+  POLYSEME_SOURCE_AUTHORITY: z.string().min(1).optional(),
   POLYSEME_PULL_DATE: z.iso.date().optional(),
   POLYSEME_MAX_MESSAGE_BYTES: z.coerce
     .number()
@@ -55,6 +56,8 @@ export interface Config {
   /** IANA zone of all CDM datetimes (omop-rules 68), and of local times in messages that carry no offset. */
   readonly cdmTimezone: string;
   readonly sourceTimezone: string;
+  /** Namespace of the ids made from messages; each message's own MSH-4 or MSH-3 when undefined. */
+  readonly sourceAuthority: string | undefined;
   /** Date of extraction for open periods (YYYY-MM-DD); today when undefined. */
   readonly pullDate: string | undefined;
   readonly maxMessageBytes: number;
@@ -93,6 +96,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     tls,
     cdmTimezone: of.POLYSEME_CDM_TIMEZONE,
     sourceTimezone: of.POLYSEME_SOURCE_TIMEZONE,
+    sourceAuthority: of.POLYSEME_SOURCE_AUTHORITY,
     pullDate: of.POLYSEME_PULL_DATE,
     maxMessageBytes: of.POLYSEME_MAX_MESSAGE_BYTES,
     maxBodyBytes: of.POLYSEME_MAX_BODY_BYTES,

@@ -8,6 +8,7 @@ import { validateResource } from '../fhir/validate.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
 import type { Maps } from '../mapping/conversion.ts';
 import { loadMaps } from '../mapping/maps.ts';
+import { unreadReport } from '../pipeline.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { type ConvertFormat, writeOutputs } from './convert-output.ts';
 import { type MadeResource, RowsOfRun } from './convert-rows.ts';
@@ -122,6 +123,10 @@ async function convertAll(
   return tally;
 }
 
+function contextOf({ sourceTimezone: timezone, sourceAuthority: authority }: Config) {
+  return authority === undefined ? { timezone } : { timezone, authority };
+}
+
 interface Made {
   readonly resources: readonly MadeResource[] | undefined;
   readonly problems: readonly Problem[];
@@ -132,9 +137,9 @@ function resourcesOf(input: Input, maps: Maps, config: Config): Made {
   if (input.kind === 'resource') return bundledResources(input.resource);
   const parsed = parseMessage(input.bytes);
   if (!parsed.ok) return { resources: undefined, problems: parsed.problems };
-  const conversion = maps.convert(parsed.value, { timezone: config.sourceTimezone });
+  const conversion = maps.convert(parsed.value, contextOf(config));
   const invalid = conversion.drafts.flatMap(({ resource }) => validateResource(resource)).filter((each) => !harmless([each]));
-  const problems = [...parsed.problems, ...conversion.problems, ...invalid];
+  const problems = [...parsed.problems, ...conversion.problems, ...unreadReport(conversion), ...invalid];
   const stopped = conversion.rung === 'park-message' || conversion.rung === 'refuse' || invalid.length > 0;
   return { resources: stopped ? undefined : conversion.drafts, problems };
 }

@@ -66,8 +66,17 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
     const vocabulary = await activeVocabulary(config, store, log);
     await writeCdmSource(store.database, cdmSource(config, new Date()));
     journal = createJournal(store.database);
-    const { cdmTimezone, sourceTimezone } = config;
-    const parts = { database: store.database, journal, maps: maps.value, vocabulary, cdmTimezone, sourceTimezone, clock: () => new Date() };
+    const { cdmTimezone, sourceTimezone, sourceAuthority } = config;
+    const parts = {
+      database: store.database,
+      journal,
+      maps: maps.value,
+      vocabulary,
+      cdmTimezone,
+      sourceTimezone,
+      sourceAuthority,
+      clock: () => new Date(),
+    };
     return { ...store, parts, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();

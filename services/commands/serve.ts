@@ -17,6 +17,7 @@ Settings (environment; a secret may be given as NAME_FILE):
   POLYSEME_TLS_CERT, _KEY     PEM files; POLYSEME_TLS_CLIENT_CA asks clients for certificates of this authority
   POLYSEME_CDM_TIMEZONE       UTC: the zone of all CDM datetimes
   POLYSEME_SOURCE_TIMEZONE    UTC: the zone of local times in messages that carry no offset
+  POLYSEME_SOURCE_AUTHORITY   MSH-4 or MSH-3 of each message: the namespace of the ids made from it
   POLYSEME_MAPPINGS_DIR       the specs that came with Polyseme
   POLYSEME_PULL_DATE          today: where open observation periods end
   POLYSEME_MAX_MESSAGE_BYTES, POLYSEME_MAX_BODY_BYTES, POLYSEME_POSTGRES_BIN, POLYSEME_POSTGRES_ACCOUNT, POLYSEME_LOG_LEVEL
