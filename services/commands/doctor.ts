@@ -1,9 +1,9 @@
-import { accessSync, constants } from 'node:fs';
 import { createServer } from 'node:net';
 import { type Config, isLoopback, readConfig } from '../config.ts';
 import { openDatabase } from '../database/connect.ts';
 import { type Check, databaseChecks } from '../database/embedded/checks.ts';
 import { ERRORS, type Problem, Refusal } from '../errors.ts';
+import { checkSpecs } from '../mapping/check.ts';
 import { type CommandDefinition, withExamples } from './command.ts';
 import { readTls, refusalsToBind } from './doors.ts';
 
@@ -75,17 +75,16 @@ function bindCheck(config: Config): Check {
 }
 
 function mappingsCheck(folder: string): Check {
-  try {
-    accessSync(folder, constants.R_OK);
-    return { name: 'mappings', ok: true, detail: folder };
-  } catch {
-    return {
-      name: 'mappings',
-      ok: false,
-      detail: `${folder} cannot be read`,
-      cure: 'unset POLYSEME_MAPPINGS_DIR   # or set it to the folder of your specs',
-    };
-  }
+  const { ok, files, diagnostics } = checkSpecs(folder);
+  if (ok) return { name: 'mappings', ok, detail: `${files} specs in ${folder}` };
+  if (files > 0)
+    return { name: 'mappings', ok, detail: `${diagnostics.length} faults in ${folder}`, cure: `npx polyseme check '${folder}'` };
+  return {
+    name: 'mappings',
+    ok,
+    detail: `${folder} holds no spec that can be read`,
+    cure: 'unset POLYSEME_MAPPINGS_DIR   # or set it to the folder of your specs',
+  };
 }
 
 async function urlCheck(url: string): Promise<Check> {

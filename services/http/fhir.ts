@@ -4,21 +4,15 @@ import { searchResources } from '../database/search.ts';
 import { problem, Refusal } from '../errors.ts';
 import { searchsetBundle } from '../fhir/bundle.ts';
 import { capabilityStatement, INTERACTIONS, type Interaction } from '../fhir/capability.ts';
-import { isResourceType } from '../fhir/definitions.ts';
 import { parseSearch } from '../fhir/search-parse.ts';
 import type { Parts } from '../pipeline.ts';
 import { resourceOf, sendRead, sendResource, sendWritten } from './fhir-answers.ts';
 import { answerBundle } from './fhir-bundle.ts';
+import { readHistories, readOneVersion } from './fhir-history.ts';
+import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, queryOf } from './fhir-request.ts';
 import { createResource, updateResource } from './fhir-single.ts';
 
-/** Where the FHIR door stands. */
-export const FHIR_PATH = '/fhir/R4';
 const PUBLISHED = '2026-11-21';
-
-interface Addressed {
-  readonly type: string;
-  readonly id: string;
-}
 
 /** The FHIR R4 door (http://hl7.org/fhir/R4/http.html): one route for each line of the table that the CapabilityStatement is made from. */
 export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { readonly version: string }): void {
@@ -29,6 +23,10 @@ export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { read
       const { type, id } = addressOf(request);
       return sendRead(reply, await readResource(parts.database, type, id), type, request.headers['if-none-match']);
     },
+    vread: (request, reply) => readOneVersion(parts, request, reply),
+    'history-instance': (request, reply) => readHistories(parts, request, reply),
+    'history-type': (request, reply) => readHistories(parts, request, reply),
+    'history-system': (request, reply) => readHistories(parts, request, reply),
     'search-type': (request, reply) => search(parts, request, reply),
     create: async (request, reply) => {
       const written = await createResource(
@@ -59,7 +57,7 @@ export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { read
 async function search(parts: Parts, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { type } = addressOf(request);
   const base = baseOf(request);
-  const asked = [...new URLSearchParams(request.url.split('?')[1] ?? ''), ...formOf(request)];
+  const asked = [...queryOf(request), ...formOf(request)];
   const query = parseSearch(type, asked, { base, lenient: headerOf(request, 'prefer')?.includes('handling=lenient') === true });
   if (!query.ok) throw new Refusal(query.problems);
   const page = await searchResources(parts.database, query.value, { base });
@@ -77,26 +75,4 @@ function formOf(request: FastifyRequest): Iterable<[string, string]> {
   if (!type.startsWith('application/x-www-form-urlencoded'))
     throw new Refusal([problem('media-type-not-supported', { type: type || 'that is missing' })]);
   return new URLSearchParams(Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '');
-}
-
-/** Bytes of the body; FHIR JSON, or an unlabelled body, is read. */
-function bodyOf(request: FastifyRequest): Uint8Array {
-  const type = request.headers['content-type'] ?? 'application/fhir+json';
-  if (!/^(application\/(fhir\+)?json|text\/json)\s*(;|$)/i.test(type)) throw new Refusal([problem('media-type-not-supported', { type })]);
-  return Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-}
-
-function addressOf(request: FastifyRequest): Addressed {
-  const params = Object.entries(request.params ?? {}).map(([name, value]) => [name, String(value)] as const);
-  const { type = '', id = '' } = Object.fromEntries(params);
-  if (!isResourceType(type)) throw new Refusal([problem('fhir-unknown-type', { type: type.slice(0, 64) })]);
-  return { type, id };
-}
-
-/** The own base URL as the caller reached it. */
-const baseOf = (request: FastifyRequest): string => `${request.protocol}://${request.host}${FHIR_PATH}`;
-
-function headerOf(request: FastifyRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value.join(', ') : value;
 }

@@ -38,6 +38,11 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
     const refusal = await refusalOfCaller(request.headers, settings);
     if (refusal) throw new Refusal([refusal]);
   });
+  let closing = false;
+  // A connection kept for the next request would hold up the end until its caller lets go of it.
+  door.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('connection', 'close');
+  });
   // The route's pattern, never the address: searches carry patients' data.
   door.addHook('onResponse', async (request, reply) => {
     log.info(
@@ -56,6 +61,7 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   return {
     url: `${settings.tls ? 'https' : 'http'}://${host}:${typeof address === 'object' && address !== null ? address.port : settings.port}`,
     close: async () => {
+      closing = true;
       const cut = setTimeout(() => door.server.closeAllConnections(), DRAIN_MS);
       await door.close();
       clearTimeout(cut);

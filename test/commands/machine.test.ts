@@ -44,25 +44,25 @@ describe('doctor', () => {
         done(typeof address === 'object' && address !== null ? address.port : 0);
       });
     });
-    const names = async (environment: Readonly<Record<string, string>>) =>
-      (await failing({ ...FREE_PORTS, POLYSEME_DATA_DIR: dir.path, ...environment })).map((check) => check.name);
-    expect(await names({ POLYSEME_DATA_DIR: join(file, 'below') })).toContain('data folder');
-    expect(await names({ POLYSEME_HTTP_PORT: String(port) })).toEqual(['HTTP port']);
-    expect(await names({ POLYSEME_MLLP_PORT: String(port) })).toEqual(['MLLP port']);
-    expect(await names({ POLYSEME_MAPPINGS_DIR: join(dir.path, 'not-there') })).toEqual(['mappings']);
-    expect(await names({ POLYSEME_TLS_CERT: file, POLYSEME_TLS_KEY: file })).toEqual(['TLS']);
-    expect(await names({ POLYSEME_HTTP_HOST: '0.0.0.0' })).toEqual(['addresses']);
-    const { AUTHORITY, SERVER_CERTIFICATE, SERVER_KEY, CLIENT_KEY } = await import('../mllp/certificates.ts');
-    const [cert, key, other] = [
-      dir.write('cert.pem', SERVER_CERTIFICATE),
-      dir.write('key.pem', SERVER_KEY),
-      dir.write('other.pem', CLIENT_KEY),
-    ];
-    const tls = { POLYSEME_HTTP_HOST: '0.0.0.0', POLYSEME_TLS_CERT: cert, POLYSEME_TLS_KEY: key };
-    expect(await names({ ...tls, POLYSEME_TLS_CLIENT_CA: dir.write('ca.pem', AUTHORITY) })).toEqual([]);
-    expect(await names({ ...tls, POLYSEME_TLS_CLIENT_CA: file })).toEqual(['TLS']);
-    expect(await names({ ...tls, POLYSEME_TLS_KEY: other })).toEqual(['TLS']);
-    expect(await names({ ...tls, POLYSEME_TLS_KEY: join(dir.path, 'not-there') })).toEqual(['TLS']);
+    const { AUTHORITY, SERVER_CERTIFICATE, SERVER_KEY } = await import('../mllp/certificates.ts');
+    const names = async (environment: Readonly<Record<string, string>>) => (await failing(environment)).map((check) => check.name);
+    const everything = {
+      POLYSEME_DATA_DIR: join(file, 'below'),
+      POLYSEME_HTTP_PORT: String(port),
+      POLYSEME_MLLP_PORT: String(port),
+      POLYSEME_MAPPINGS_DIR: join(dir.path, 'not-there'),
+      POLYSEME_TLS_CERT: file,
+      POLYSEME_TLS_KEY: file,
+    };
+    expect(await names(everything)).toEqual(expect.arrayContaining(['TLS', 'mappings', 'data folder', 'HTTP port', 'MLLP port']));
+    const open = { ...FREE_PORTS, POLYSEME_DATA_DIR: dir.path, POLYSEME_HTTP_HOST: '0.0.0.0' };
+    expect(await names(open)).toEqual(['addresses']);
+    const tls = {
+      POLYSEME_TLS_CERT: dir.write('cert.pem', SERVER_CERTIFICATE),
+      POLYSEME_TLS_KEY: dir.write('key.pem', SERVER_KEY),
+      POLYSEME_TLS_CLIENT_CA: dir.write('ca.pem', AUTHORITY),
+    };
+    expect(await names({ ...open, ...tls })).toEqual([]);
     taken.close();
   });
 
