@@ -39,7 +39,8 @@ export function typeNumber(type: string): number {
   return number;
 }
 
-interface ResourceRow {
+/** A row of the statements that select COLUMNS or HISTORY_COLUMNS. */
+export interface ResourceRow {
   readonly rid: number;
   readonly resource_key: number;
   readonly type: number;
@@ -56,10 +57,11 @@ interface ResourceRow {
 }
 
 const COMMON = 'r.rid, r.resource_key, r.type, r.id, r.version, r.updated, r.deleted, r.hash, r.body, r.message_id, r.spec';
-const COLUMNS = `${COMMON}, r.cdm_mask, r.row_spec`;
-const HISTORY_COLUMNS = `${COMMON}, 0 AS cdm_mask, '' AS row_spec`;
+export const COLUMNS = `${COMMON}, r.cdm_mask, r.row_spec`;
+export const HISTORY_COLUMNS = `${COMMON}, 0 AS cdm_mask, '' AS row_spec`;
 
-const resource = (row: ResourceRow): CurrentResource => ({
+/** Returns what a row says. */
+export const storedResource = (row: ResourceRow): CurrentResource => ({
   type: resourceTypeOf(row.type) ?? '',
   id: row.id,
   resourceKey: row.resource_key,
@@ -97,12 +99,12 @@ export async function lockCurrent(tx: Transaction, references: readonly Resource
     plainArray(known.map(({ type }) => typeNumber(type))),
     textArray(known.map(({ id }) => id)),
   ]);
-  return new Map(rows.map((row) => [resourceRef(resourceTypeOf(row.type) ?? '', row.id), resource(row)]));
+  return new Map(rows.map((row) => [resourceRef(resourceTypeOf(row.type) ?? '', row.id), storedResource(row)]));
 }
 
 /** Like `lockCurrent`, by resource_key. */
 export async function lockByKeys(tx: Transaction, keys: readonly number[]): Promise<readonly CurrentResource[]> {
-  return keys.length === 0 ? [] : (await tx.query<ResourceRow>(LOCK_KEYS, [plainArray(keys)])).map(resource);
+  return keys.length === 0 ? [] : (await tx.query<ResourceRow>(LOCK_KEYS, [plainArray(keys)])).map(storedResource);
 }
 
 /** Returns the current version of a resource, also when it is deleted; undefined when there never was one. */
@@ -110,7 +112,7 @@ export async function readResource(database: Queryable, type: string, id: string
   const number = RESOURCE_TYPES.get(type);
   if (number === undefined) return undefined;
   const [row] = await database.query<ResourceRow>(READ, [number, id]);
-  return row === undefined ? undefined : resource(row);
+  return row === undefined ? undefined : storedResource(row);
 }
 
 /** Returns many current versions by 'Type/id', without locking. */
@@ -120,7 +122,7 @@ export async function readResources(database: Queryable, references: readonly Re
     `SELECT ${COLUMNS} FROM unnest($1::smallint[], $2::text[]) AS a(type, id) JOIN fhir.resource r ON r.type = a.type AND r.id = a.id`,
     [plainArray(known.map(({ type }) => typeNumber(type))), textArray(known.map(({ id }) => id))],
   );
-  return new Map(rows.map((row) => [resourceRef(resourceTypeOf(row.type) ?? '', row.id), resource(row)]));
+  return new Map(rows.map((row) => [resourceRef(resourceTypeOf(row.type) ?? '', row.id), storedResource(row)]));
 }
 
 /** Returns one version of a resource (http://hl7.org/fhir/R4/http.html#vread); undefined when it never had that version. */
@@ -135,7 +137,7 @@ export async function readVersion(database: Queryable, type: string, id: string,
      WHERE o.type = $1 AND o.id = $2`,
     [number, id, version],
   );
-  return row === undefined ? undefined : resource(row);
+  return row === undefined ? undefined : storedResource(row);
 }
 
 /** Returns every version of a resource, newest first (http://hl7.org/fhir/R4/http.html#history), at most `count`. */
@@ -149,5 +151,5 @@ export async function readHistory(database: Queryable, type: string, id: string,
      ORDER BY version DESC LIMIT $3`,
     [number, id, count],
   );
-  return rows.map(resource);
+  return rows.map(storedResource);
 }

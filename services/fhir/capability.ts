@@ -4,7 +4,18 @@ import type { JsonObject, Resource } from './resource.ts';
 
 /** An interaction as http://hl7.org/fhir/R4/http.html defines it, with the route that serves it below the base URL. */
 export interface Interaction {
-  readonly code: 'read' | 'create' | 'update' | 'search-type' | 'transaction' | 'batch' | 'capabilities';
+  readonly code:
+    | 'read'
+    | 'vread'
+    | 'history-instance'
+    | 'history-type'
+    | 'history-system'
+    | 'create'
+    | 'update'
+    | 'search-type'
+    | 'transaction'
+    | 'batch'
+    | 'capabilities';
   readonly level: 'type' | 'instance' | 'system';
   readonly method: 'GET' | 'POST' | 'PUT';
   /** With :type and :id as parameters. */
@@ -19,10 +30,14 @@ export const INTERACTIONS: readonly Interaction[] = [
   { code: 'capabilities', level: 'system', method: 'GET', path: '/metadata' },
   { code: 'transaction', level: 'system', method: 'POST', path: '/' },
   { code: 'batch', level: 'system', method: 'POST', path: '/' },
+  { code: 'history-system', level: 'system', method: 'GET', path: '/_history' },
+  { code: 'history-type', level: 'type', method: 'GET', path: '/:type/_history' },
   { code: 'search-type', level: 'type', method: 'GET', path: '/:type' },
   { code: 'search-type', level: 'type', method: 'POST', path: '/:type/_search' },
   { code: 'create', level: 'type', method: 'POST', path: '/:type' },
   { code: 'read', level: 'instance', method: 'GET', path: '/:type/:id' },
+  { code: 'history-instance', level: 'instance', method: 'GET', path: '/:type/:id/_history' },
+  { code: 'vread', level: 'instance', method: 'GET', path: '/:type/:id/_history/:vid' },
   { code: 'update', level: 'instance', method: 'PUT', path: '/:type/:id' },
 ];
 
@@ -40,6 +55,8 @@ const codesOf = (levels: readonly Interaction['level'][], except: readonly strin
   return [...new Set(codes)].map((code) => ({ code }));
 };
 
+const DOES: ReadonlySet<string> = new Set(INTERACTIONS.map(({ code }) => code));
+
 const EVERY_TYPE: readonly JsonObject[] = [
   { name: '_id', type: 'token', definition: 'http://hl7.org/fhir/SearchParameter/Resource-id' },
   { name: '_lastUpdated', type: 'date', definition: 'http://hl7.org/fhir/SearchParameter/Resource-lastUpdated' },
@@ -51,7 +68,7 @@ function resourceEntry(type: string): JsonObject {
     type,
     interaction: codesOf(['type', 'instance']),
     versioning: 'versioned',
-    readHistory: false,
+    readHistory: DOES.has('vread'),
     updateCreate: true,
     conditionalCreate: true,
     conditionalUpdate: false,

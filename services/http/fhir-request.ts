@@ -1,0 +1,42 @@
+import type { FastifyRequest } from 'fastify';
+import { problem, Refusal } from '../errors.ts';
+import { isResourceType } from '../fhir/definitions.ts';
+
+/** Where the FHIR door stands. */
+export const FHIR_PATH = '/fhir/R4';
+
+export interface Addressed {
+  /** '' where the route names none. */
+  readonly type: string;
+  readonly id: string;
+  /** Version id of …/_history/:vid. */
+  readonly vid: string;
+}
+
+/** Returns what the address names; throws Refusal for a type that R4 does not have. */
+export function addressOf(request: FastifyRequest): Addressed {
+  const params = Object.entries(request.params ?? {}).map(([name, value]) => [name, String(value)] as const);
+  const { type, id = '', vid = '' } = Object.fromEntries(params);
+  if (type !== undefined && !isResourceType(type)) throw new Refusal([problem('fhir-unknown-type', { type: type.slice(0, 64) })]);
+  return { type: type ?? '', id, vid };
+}
+
+/** The own base URL as the caller reached it. */
+export const baseOf = (request: FastifyRequest): string => `${request.protocol}://${request.host}${FHIR_PATH}`;
+
+export function headerOf(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+/** Returns the decoded parameters of the address, in their order. */
+export const queryOf = (request: FastifyRequest): readonly (readonly [name: string, value: string])[] => [
+  ...new URLSearchParams(request.url.split('?').slice(1).join('?')),
+];
+
+/** Bytes of the body; FHIR JSON, or an unlabelled body, is read. */
+export function bodyOf(request: FastifyRequest): Uint8Array {
+  const type = request.headers['content-type'] ?? 'application/fhir+json';
+  if (!/^(application\/(fhir\+)?json|text\/json)\s*(;|$)/i.test(type)) throw new Refusal([problem('media-type-not-supported', { type })]);
+  return Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+}
