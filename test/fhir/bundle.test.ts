@@ -310,9 +310,13 @@ describe('answers are valid resources', () => {
     const claimed = new Set(
       types.flatMap((each) => (isArray(each['interaction']) ? each['interaction'] : [])).map((each) => JSON.stringify(each)),
     );
-    expect([...claimed]).toEqual(['{"code":"search-type"}', '{"code":"create"}', '{"code":"read"}', '{"code":"update"}']);
-    expect(isObject(rest) && rest['interaction']).toEqual([{ code: 'transaction' }, { code: 'batch' }]);
-    expect(INTERACTIONS.filter((each) => each.level === 'system').map((each) => each.code)).toContain('capabilities');
+    const codes = (isSystem: boolean) => [
+      ...new Set(INTERACTIONS.filter((each) => (each.level === 'system') === isSystem).map(({ code }) => code)),
+    ];
+    expect([...claimed]).toEqual(codes(false).map((code) => JSON.stringify({ code })));
+    expect(codes(true)).toContain('capabilities');
+    const system = codes(true).filter((code) => code !== 'capabilities');
+    expect(isObject(rest) && rest['interaction']).toEqual(system.map((code) => ({ code })));
     for (const type of types) {
       const names = (isArray(type['searchParam']) ? type['searchParam'] : []).map((each) => (isObject(each) ? each['name'] : ''));
       for (const name of names)
