@@ -60,6 +60,8 @@ export interface Change {
   /** If-Match: the version that must be the current one. */
   readonly expectVersion?: number | undefined;
   readonly delete?: boolean;
+  /** This very resource was validated already: it is not again, unless it is merged with what is stored. */
+  readonly validated?: boolean;
   /** What its map had to say of it; kept with the resource. */
   readonly problems: readonly Problem[];
   readonly unmapped: readonly UnmappedCode[];
@@ -207,7 +209,13 @@ const ended = (message: JournalMessage, status: MessageOutcome['status'], spec: 
 
 /** Problems and unmapped codes of a message are kept with its first resource. */
 const changesOf = ({ drafts, problems, unmapped }: Conversion, messageId: number): readonly Change[] =>
-  drafts.map((draft, index) => ({ ...draft, messageId, problems: index === 0 ? problems : [], unmapped: index === 0 ? unmapped : [] }));
+  drafts.map((draft, index) => ({
+    ...draft,
+    messageId,
+    validated: true,
+    problems: index === 0 ? problems : [],
+    unmapped: index === 0 ? unmapped : [],
+  }));
 
 /**
  * Writes FHIR resources and their CDM rows, and the request itself into the journal, in one transaction. `plan` says what to write; it
@@ -268,7 +276,8 @@ interface Merged {
 function mergedWith(change: Change, current: CurrentResource | undefined): Merged {
   const before = current === undefined || current.deleted ? undefined : storedResource(current);
   const resource = before ? overStored(before, change) : change.resource;
-  const faults = change.delete ? [] : validateResource(resource).filter((each) => !harmless([each]));
+  const isKnown = change.delete || resource === before || (change.validated && resource === change.resource);
+  const faults = isKnown ? [] : validateResource(resource).filter((each) => !harmless([each]));
   if (faults.length > 0) throw new Refusal(faults);
   return { change, current, before, resource };
 }

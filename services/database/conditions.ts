@@ -1,13 +1,14 @@
 /** Searches that a write depends on: conditional creates and references (http://hl7.org/fhir/R4/http.html#ccreate), inside its transaction. */
 import { createHash } from 'node:crypto';
+import { resourceTypeOf } from '../fhir/definitions.ts';
 import { readJson } from '../fhir/json.ts';
 import type { IndexOptions } from '../fhir/search-index.ts';
 import { matches } from '../fhir/search-match.ts';
 import type { SearchQuery } from '../fhir/search-query.ts';
 import type { Transaction } from './connect.ts';
-import { typeNumber } from './resources.ts';
+import { type ResourceId, resourceRef, typeNumber } from './resources.ts';
 import { Bindings, conditionSql } from './search-conditions.ts';
-import { plainArray } from './wire.ts';
+import { plainArray, textArray } from './wire.ts';
 
 /**
  * Makes transactions that create under the same condition wait for each other, so that only one of them finds nothing. Held until
@@ -38,4 +39,21 @@ export async function matchingIds(tx: Transaction, query: SearchQuery, options: 
     return read.ok && matches(query, { ...read.value, resourceType: query.type }, options);
   });
   return found.slice(0, 2).map(({ id }) => id);
+}
+
+const STORED = {
+  name: 'resource_stored',
+  text: `SELECT r.type, r.id FROM unnest($1::smallint[], $2::text[]) AS a(type, id)
+         JOIN fhir.resource r ON r.type = a.type AND r.id = a.id WHERE NOT r.deleted`,
+};
+
+/** Returns which of `references` ('Type/id') are stored and not deleted. Each is asked for once; nothing of them is read. */
+export async function storedAmong(tx: Transaction, references: readonly ResourceId[]): Promise<ReadonlySet<string>> {
+  const asked = [...new Map(references.map((each) => [resourceRef(each.type, each.id), each])).values()];
+  if (asked.length === 0) return new Set();
+  const rows = await tx.query<{ readonly type: number; readonly id: string }>(STORED, [
+    plainArray(asked.map(({ type }) => typeNumber(type))),
+    textArray(asked.map(({ id }) => id)),
+  ]);
+  return new Set(rows.map((row) => resourceRef(resourceTypeOf(row.type) ?? '', row.id)));
 }

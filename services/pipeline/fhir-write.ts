@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { lockConditions, matchingIds } from '../database/conditions.ts';
+import { lockConditions, matchingIds, storedAmong } from '../database/conditions.ts';
 import type { Transaction as DatabaseTransaction } from '../database/connect.ts';
 import type { JournalEntry } from '../database/journal-entry.ts';
 import { type ResourceId, readResources } from '../database/resources.ts';
@@ -112,11 +112,11 @@ async function refuseMissing(tx: DatabaseTransaction, changes: readonly Omit<Cha
     }),
   );
   if (asked.length === 0) return;
-  const stored = await readResources(
+  const stored = await storedAmong(
     tx,
     asked.map(({ target }) => target),
   );
-  const missing = asked.filter(({ target }) => stored.get(`${target.type}/${target.id}`)?.deleted !== false);
+  const missing = asked.filter(({ target }) => !stored.has(`${target.type}/${target.id}`));
   if (missing.length === 0) return;
   throw new Refusal(missing.slice(0, 20).map(({ target, at }) => problem('reference-not-found', { reference: target.type }, at)));
 }
