@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { run } from './commands/program.ts';
-import { processTerminal } from './commands/terminal.ts';
+import { endWithReader, processTerminal } from './commands/terminal.ts';
 
+endWithReader();
 process.exitCode = await run(process.argv.slice(2), processTerminal);

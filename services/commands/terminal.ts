@@ -16,6 +16,14 @@ export const processTerminal: Terminal = {
   interactive: process.stderr.isTTY === true,
 };
 
+/** Ends this process, as other programs end, when nobody reads its results any more: `polyseme convert … | head`. */
+export function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? BROKEN_PIPE : 1));
+}
+
+/** 128 and the number of SIGPIPE. */
+const BROKEN_PIPE = 141;
+
 /** The kind of an unforeseen fault and where it rose; never its text, which may quote a patient's data. */
 export const faultOf = (error: unknown): string =>
   error instanceof Error

@@ -32,7 +32,8 @@ export async function ran(args: readonly string[], environment: Environment = {}
   }
 }
 
-const MAIN = resolve(import.meta.dirname, '..', '..', 'services', 'main.ts');
+/** The program. */
+export const MAIN = resolve(import.meta.dirname, '..', '..', 'services', 'main.ts');
 
 /** Runs one command line as a user does, in a process of its own, with `input` on its standard input. */
 export async function ranAlone(args: readonly string[], environment: Environment = {}, input: string | Uint8Array = ''): Promise<Ran> {

@@ -1,9 +1,11 @@
+import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { describe, expect, it } from 'vitest';
 import { fixture } from '../parts.ts';
-import { folder, ran, ranAlone } from './command-line.ts';
+import { folder, MAIN, ran, ranAlone } from './command-line.ts';
 
 const HL7 = 'us-adt-a01-admit.hl7';
 const message = fixture('hl7v2', HL7);
@@ -141,6 +143,17 @@ describe('convert', () => {
     expect(rows.filter((row) => row['table'] === 'measurement')).toEqual([]);
     expect(said).toMatch(/rule 22 +1/);
     expect(rows.find((row) => row['table'] === 'drug_exposure')).toMatchObject({ drug_source_value: expect.stringContaining('860975') });
+  });
+});
+
+describe('convert in a pipe', () => {
+  it('ends without a fault when nobody reads on', async () => {
+    using dir = folder();
+    const many = dir.write('many.hl7', readFileSync(message, 'utf8').repeat(200));
+    const child = spawn(process.execPath, [MAIN, 'convert', many, '--quiet'], { env: { PATH: process.env['PATH'] ?? '' } });
+    child.stdout.once('data', () => child.stdout.destroy());
+    const ended = new Promise<number | null>((done) => child.once('close', done));
+    expect([await text(child.stderr), await ended]).toEqual([expect.not.stringContaining('EPIPE'), 141]);
   });
 });
 
