@@ -1,25 +1,36 @@
 import { describe, expect, it } from 'vitest';
-import { ran } from './command-line.ts';
+import { isLoopback, readConfig } from '../../services/config.ts';
+import { folder, ran } from './command-line.ts';
 
-const COMMANDS = [
-  [],
-  ['serve'],
-  ['import'],
-  ['send'],
-  ['convert'],
-  ['check'],
-  ['vocabulary'],
-  ['vocabulary', 'load'],
-  ['explain'],
-  ['doctor'],
-  ['psql'],
-  ['token'],
-  ['token', 'create'],
-  ['token', 'list'],
-  ['token', 'revoke'],
-];
+/** Every command and subcommand, found as a user finds them. */
+async function commandsBelow(command: readonly string[]): Promise<readonly (readonly string[])[]> {
+  const { out } = await ran([...command, '--help']);
+  const names = [...(out.split('\nCommands:\n')[1]?.split('\n\n')[0] ?? '').matchAll(/^ {2}([a-z]+)/gm)].flatMap((each) => each[1] ?? []);
+  const below = await Promise.all(names.filter((name) => name !== 'help').map((name) => commandsBelow([...command, name])));
+  return [command, ...below.flat()];
+}
+
+const COMMANDS = await commandsBelow([]);
 
 describe('--help', () => {
+  it('names the commands there must be', () => {
+    const names = COMMANDS.map((each) => each.join(' '));
+    const needed = [
+      'serve',
+      'import',
+      'convert',
+      'check',
+      'vocabulary load',
+      'explain',
+      'doctor',
+      'psql',
+      'token create',
+      'token list',
+      'token revoke',
+    ];
+    expect(names).toEqual(expect.arrayContaining(needed));
+  });
+
   it.each(COMMANDS.map((each) => [each.join(' ') || 'polyseme', each] as const))(
     'of %s begins with examples and lists exit codes',
     async (_name, command) => {
@@ -29,14 +40,6 @@ describe('--help', () => {
       expect(out).toMatch(/\nExit codes:\n( {2}.+\n?)+/);
     },
   );
-
-  it('names every command there is', async () => {
-    const { out } = await ran(['--help']);
-    const named = [...(out.split('Commands:\n')[1] ?? '').matchAll(/^ {2}([a-z]+)/gm)].map((each) => each[1]);
-    expect(named.filter((each) => each !== 'help').toSorted()).toEqual(
-      COMMANDS.flatMap((each) => (each.length === 1 ? each : [])).toSorted(),
-    );
-  });
 });
 
 describe('a wrong call', () => {
@@ -75,5 +78,23 @@ describe('settings', () => {
     for (const name of ['POLYSEME_HTTP_PORT', 'POLYSEME_HTPP_HOST', 'POLYSEME_DATABASE_URL']) expect(said).toContain(name);
     expect(said).not.toContain('secret');
     expect(said.match(/cure: /g)).toHaveLength(3);
+  });
+
+  it('may be read from a file, whose last newline is no part of them', () => {
+    using dir = folder();
+    const url = 'postgres://polyseme:hidden@db/polyseme';
+    for (const end of ['', '\n', '\r\n']) {
+      const config = readConfig({ POLYSEME_DATABASE_URL_FILE: dir.write('url', `${url}${end}`) });
+      expect(config).toMatchObject({ ok: true, value: { databaseUrl: url } });
+    }
+    const missing = readConfig({ POLYSEME_DATABASE_URL_FILE: `${dir.path}/not-there` });
+    expect(missing).toMatchObject({ ok: false, problems: [{ code: 'setting-invalid' }] });
+  });
+
+  it('know which addresses only this machine can reach', () => {
+    expect(['127.0.0.1', '127.3.2.1', '::1', 'localhost'].filter(isLoopback)).toHaveLength(4);
+    expect(
+      ['0.0.0.0', '::', '10.0.0.1', '127.0.0.1.evil.example', '1127.0.0.1', 'localhost.example', '', '::ffff:10.0.0.1'].filter(isLoopback),
+    ).toEqual([]);
   });
 });
