@@ -1,4 +1,4 @@
-import { ERRORS, type Problem } from '../errors.ts';
+import { ERRORS, type Problem, problem } from '../errors.ts';
 
 /** Where a command writes: results to `out`, everything said about the work to `say`. Tests pass their own. */
 export interface Terminal {
@@ -23,6 +23,14 @@ export function endWithReader(): void {
 
 /** 128 and the number of SIGPIPE. */
 const BROKEN_PIPE = 141;
+
+/** Ends this process at a fault that nothing caught, saying where it rose; Node would print its text, which may quote a patient's data. */
+export function endOnFault({ say }: Terminal): void {
+  process.on('uncaughtException', (error) => {
+    say(problemText(problem('internal', { reason: faultOf(error) })));
+    process.exit(1);
+  });
+}
 
 /** The kind of an unforeseen fault and where it rose; never its text, which may quote a patient's data. */
 export const faultOf = (error: unknown): string =>

@@ -98,6 +98,16 @@ function problemsOf(error: FastifyError, request: FastifyRequest, settings: Http
   if (error.statusCode === 415)
     return [problem('media-type-not-supported', { type: request.headers['content-type'] ?? 'that is missing' })];
   if (error.statusCode !== undefined && error.statusCode < 500) return [problem('request-malformed', { reason: error.code })];
-  log.error({ route: request.routeOptions.url, fault: error.name, stack: error.stack?.split('\n').slice(1, 6) }, 'http failed');
+  log.error(
+    {
+      route: request.routeOptions.url,
+      fault: error.name,
+      stack: error.stack
+        ?.split('\n')
+        .filter((line) => /^\s+at /.test(line))
+        .slice(0, 5),
+    },
+    'http failed',
+  );
   return [problem('internal', { reason: error.name })];
 }

@@ -1,7 +1,9 @@
 /** doctor, check and psql: what they say of a machine, of specs, and without a server. */
+import { spawn } from 'node:child_process';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { freshDatabase } from '../fresh-database.ts';
 import { folder, ran } from './command-line.ts';
@@ -108,5 +110,24 @@ describe('psql', () => {
     using dir = folder();
     const { code, said } = await ran(['psql', '--', '-c', 'select 1'], { POLYSEME_DATA_DIR: dir.path });
     expect([code, said]).toEqual([1, expect.stringContaining('npx polyseme serve')]);
+  });
+});
+
+describe('a fault that nothing caught', () => {
+  it('ends the process and is named by its kind and place, never by its text', async () => {
+    using dir = folder();
+    const terminal = resolve(import.meta.dirname, '..', '..', 'services', 'commands', 'terminal.ts');
+    const script = dir.write(
+      'fault.mjs',
+      `import { endOnFault, processTerminal } from ${JSON.stringify(terminal)};
+       endOnFault(processTerminal);
+       setTimeout(() => Promise.reject(new RangeError('of Zwirbelmann\\nat home')), 1);
+       setTimeout(() => {}, 60_000);`,
+    );
+    const child = spawn(process.execPath, [script]);
+    const ended = new Promise<number | null>((done) => child.once('close', done));
+    const said = await text(child.stderr);
+    expect([await ended, said]).toEqual([1, expect.stringMatching(/RangeError.*fault\.mjs/)]);
+    expect(said).not.toMatch(/Zwirbelmann|at home/);
   });
 });
