@@ -11,6 +11,8 @@ export interface Position {
 }
 
 export interface Source {
+  /** The clause that every candidate answers because of where it comes from: it need not be looked up again. */
+  readonly serves?: Clause;
   /** The next at most `count` candidates after `after`, in order, each once; fewer mean that there are no more. */
   next(after: Position | undefined, count: number): Promise<readonly Position[]>;
 }

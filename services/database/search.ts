@@ -9,7 +9,7 @@ import { readJson } from '../fhir/json.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { IndexOptions } from '../fhir/search-index.ts';
 import { matches } from '../fhir/search-match.ts';
-import type { SearchQuery } from '../fhir/search-query.ts';
+import type { Clause, SearchQuery } from '../fhir/search-query.ts';
 import type { Database, Transaction } from './connect.ts';
 import { typeNumber } from './resources.ts';
 import { Bindings, conditionSql } from './search-conditions.ts';
@@ -114,7 +114,7 @@ async function sourceOf(scope: Scope, query: SearchQuery, sort: Sort): Promise<S
   const token = query.clauses.find((clause) => clause.kind === 'token');
   if (sort.by === '_lastUpdated' && token !== undefined) {
     const walked = tokenSource(scope, token.any, descending);
-    if (query.clauses.length === 1) return walked;
+    if (query.clauses.length === 1) return { ...walked, serves: token };
     return firstFrom(walked, async () => {
       const rare = await rarestClause(scope, query.clauses);
       return rare === undefined ? walked : seekSource(scope, rare, { by: 'rid', descending, p: 0 });
@@ -158,7 +158,7 @@ async function walk(
   let after = from;
   for (let chunk = Math.max(FIRST_CHUNK, query.count + 1); found.length <= query.count; chunk = Math.min(chunk * 4, LARGEST_CHUNK)) {
     const candidates = await source.next(after, chunk);
-    const rows = await filtered(scope, query, candidates);
+    const rows = await filtered(scope, query, candidates, source.serves);
     let last: Position | undefined;
     for (const row of rows) {
       last = candidates[row.ord - 1];
@@ -177,20 +177,25 @@ async function walk(
   return found.slice(0, query.count + 1);
 }
 
-async function filtered({ tx, type }: Scope, query: SearchQuery, candidates: readonly Position[]): Promise<readonly CandidateRow[]> {
+async function filtered(
+  { tx, type }: Scope,
+  query: SearchQuery,
+  candidates: readonly Position[],
+  served: Clause | undefined,
+): Promise<readonly CandidateRow[]> {
   if (candidates.length === 0) return [];
   const bindings = new Bindings();
   const rids = bindings.add(plainArray(candidates.map((each) => each.rid)), 'bigint[]');
+  const clauses = query.clauses.filter((clause) => clause !== served);
   const conditions = [
     `r.type = ${bindings.add(type, 'smallint')}`,
     'NOT r.deleted',
-    ...query.clauses.map((clause) => conditionSql(clause, bindings)),
+    ...clauses.map((clause) => conditionSql(clause, bindings)),
   ];
-  return tx.query<CandidateRow>(
-    `SELECT a.ord, r.type, r.id, r.version, r.updated, r.body FROM unnest(${rids}) WITH ORDINALITY AS a(rid, ord)
-     JOIN fhir.resource r ON r.rid = a.rid WHERE ${conditions.join(' AND ')} ORDER BY a.ord LIMIT ${bindings.add(query.count + 1, 'bigint')}`,
-    bindings.values,
-  );
+  const text = `SELECT a.ord, r.type, r.id, r.version, r.updated, r.body FROM unnest(${rids}) WITH ORDINALITY AS a(rid, ord)
+     JOIN fhir.resource r ON r.rid = a.rid WHERE ${conditions.join(' AND ')} ORDER BY a.ord LIMIT ${bindings.add(query.count + 1, 'bigint')}`;
+  // Prepared only where one plan is right for all values: how rare a clause's tokens are decides how the others are best looked up.
+  return tx.query<CandidateRow>(clauses.length === 0 ? { name: 'search_bodies', text } : text, bindings.values);
 }
 
 function parsed(row: CandidateRow): Resource {
