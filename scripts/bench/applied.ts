@@ -1,21 +1,17 @@
 /** Messages and bundles all the way: resources, history, index, OMOP rows, what derives from them; beside COPY of the same rows. */
 import { pino } from 'pino';
 import type { House } from '../../services/commands/house.ts';
-import { FhirImport } from '../../services/commands/import-fhir.ts';
 import { startWorker } from '../../services/commands/worker.ts';
 import { counts } from '../../services/database/journal-take.ts';
-import { readJson } from '../../services/fhir/json.ts';
 import { receive } from '../../services/pipeline.ts';
 import { copyFloor } from './copy-floor.ts';
 import { withHouse } from './house.ts';
 import { type Figure, number, once, spreadOf } from './measure.ts';
 import { admission, laboratoryReport } from './messages.ts';
-import { sampleBundles } from './samples.ts';
 
 const ADMISSIONS = 3_000;
 const REPORTS = 1_200;
 const REPEATS = 3;
-const BUNDLES = 24;
 const log = pino({ level: 'silent' });
 
 interface Applied {
@@ -26,7 +22,7 @@ interface Applied {
   readonly floorRows: number;
 }
 
-const resourcesStored = async ({ database }: House): Promise<number> =>
+export const resourcesStored = async ({ database }: House): Promise<number> =>
   (await database.query<{ readonly n: number }>('SELECT count(*) AS n FROM fhir.resource'))[0]?.n ?? 0;
 
 async function fill({ parts }: House, messages: readonly string[]): Promise<void> {
@@ -123,49 +119,4 @@ export async function appliedFigures(): Promise<readonly Figure[]> {
       met: reports.ratio <= 2.5,
     },
   ];
-}
-
-/** FHIR transactions, as `polyseme import` does them: read, validated, resolved, stored, indexed, mapped. */
-export async function bundleFigures(): Promise<readonly Figure[]> {
-  const { texts, from } = sampleBundles(BUNDLES);
-  return withHouse(async (house) => {
-    const load = new FhirImport(house.parts);
-    const cpuBefore = process.cpuUsage();
-    const start = performance.now();
-    for (const [i, text] of texts.entries()) {
-      const read = readJson(text);
-      const problems = read.ok ? await load.add(`bundle ${i}`, read.value) : read.problems;
-      if (problems.length > 0) throw new Error(`bundle ${i}: ${problems[0]?.code}`);
-    }
-    if ((await load.finish(() => false)).length > 0) throw new Error('a bundle of the benchmark was refused');
-    const seconds = (performance.now() - start) / 1000;
-    const used = process.cpuUsage(cpuBefore);
-    const stored = await resourcesStored(house);
-    if (load.tally.created !== stored) throw new Error('not every resource of the bundles was stored');
-    const residentMb = process.memoryUsage().rss / 1e6;
-    const floor = await copyFloor(house);
-    const rate = stored / seconds;
-    const ratio = seconds / floor.seconds;
-    const row = 'e bundles';
-    return [
-      {
-        row,
-        what: `FHIR transactions with index and OMOP rows (${from})`,
-        value: once(rate),
-        unit: 'resources/s',
-        target: '≥ 4,000',
-        met: rate >= 4_000,
-        note: `${number((used.user + used.system) / stored)} µs CPU of the service each, ${stored} resources`,
-      },
-      { row, what: `  time against COPY of the same ${number(floor.rows)} rows`, value: once(ratio), unit: 'x' },
-      {
-        row,
-        what: '  resident memory of this process (loader included)',
-        value: once(residentMb),
-        unit: 'MB',
-        target: '≤ 700',
-        met: residentMb <= 700,
-      },
-    ];
-  });
 }

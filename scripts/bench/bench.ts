@@ -5,7 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import packageJson from '../../package.json' with { type: 'json' };
-import { appliedFigures, bundleFigures } from './applied.ts';
+import { appliedFigures } from './applied.ts';
+import { bundleFigures } from './bundles.ts';
 import { httpFigures } from './http.ts';
 import { intakeFigures } from './intake.ts';
 import { messageFigures, rowFigures, terminologyFigures } from './maps.ts';

@@ -10,7 +10,7 @@ import { inThread, type Load } from './sender.ts';
 
 const PATIENTS = 300;
 const ROUNDS = 3;
-const COUNT = 4_000;
+const COUNT = 2_000;
 
 interface Measured {
   readonly rate: Spread;

@@ -11,7 +11,7 @@ import { inThread, type Sent } from './sender.ts';
 
 const CONNECTIONS = 8;
 const WINDOW = 32;
-const COUNT = 8_000;
+const COUNT = 6_000;
 const REPEATS = 3;
 
 /** Opens an MLLP door that stores and acknowledges, and lets `use` have its port. */

@@ -44,7 +44,7 @@ export interface Compared {
 }
 
 /** Runs contenders in turn, `windows` times for about `windowMs` each, after one window that warms up. */
-export function compare(contenders: Readonly<Record<string, Contender>>, { windows = 7, windowMs = 400 } = {}): Compared {
+export function compare(contenders: Readonly<Record<string, Contender>>, { windows = 5, windowMs = 400 } = {}): Compared {
   const names = Object.keys(contenders);
   const wall = new Map<string, number[]>(names.map((name) => [name, []]));
   const cpu = new Map<string, number[]>(names.map((name) => [name, []]));
