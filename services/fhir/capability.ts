@@ -12,19 +12,20 @@ export interface Interaction {
     | 'history-system'
     | 'create'
     | 'update'
+    | 'delete'
     | 'search-type'
     | 'transaction'
     | 'batch'
     | 'capabilities';
   readonly level: 'type' | 'instance' | 'system';
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** With :type and :id as parameters. */
   readonly path: string;
 }
 
 /**
  * Everything the FHIR door does: its routes, what a bundle entry may ask for, and what the CapabilityStatement says all come
- * from this table. Conditional update (PUT :type?…) is in bundles only; conditional create (If-None-Exist) in both.
+ * from this table. An update or delete at type level is a conditional one (PUT :type?…).
  */
 export const INTERACTIONS: readonly Interaction[] = [
   { code: 'capabilities', level: 'system', method: 'GET', path: '/metadata' },
@@ -35,10 +36,13 @@ export const INTERACTIONS: readonly Interaction[] = [
   { code: 'search-type', level: 'type', method: 'GET', path: '/:type' },
   { code: 'search-type', level: 'type', method: 'POST', path: '/:type/_search' },
   { code: 'create', level: 'type', method: 'POST', path: '/:type' },
+  { code: 'update', level: 'type', method: 'PUT', path: '/:type' },
+  { code: 'delete', level: 'type', method: 'DELETE', path: '/:type' },
   { code: 'read', level: 'instance', method: 'GET', path: '/:type/:id' },
   { code: 'history-instance', level: 'instance', method: 'GET', path: '/:type/:id/_history' },
   { code: 'vread', level: 'instance', method: 'GET', path: '/:type/:id/_history/:vid' },
   { code: 'update', level: 'instance', method: 'PUT', path: '/:type/:id' },
+  { code: 'delete', level: 'instance', method: 'DELETE', path: '/:type/:id' },
 ];
 
 export interface CapabilityOptions {
@@ -57,6 +61,8 @@ const codesOf = (levels: readonly Interaction['level'][], except: readonly strin
 
 const DOES: ReadonlySet<string> = new Set(INTERACTIONS.map(({ code }) => code));
 
+const hasConditional = (code: string): boolean => INTERACTIONS.some((each) => each.code === code && each.level === 'type');
+
 const EVERY_TYPE: readonly JsonObject[] = [
   { name: '_id', type: 'token', definition: 'http://hl7.org/fhir/SearchParameter/Resource-id' },
   { name: '_lastUpdated', type: 'date', definition: 'http://hl7.org/fhir/SearchParameter/Resource-lastUpdated' },
@@ -71,9 +77,9 @@ function resourceEntry(type: string): JsonObject {
     readHistory: DOES.has('vread'),
     updateCreate: true,
     conditionalCreate: true,
-    conditionalUpdate: false,
-    conditionalDelete: 'not-supported',
-    referencePolicy: ['literal', 'logical', 'local'],
+    conditionalUpdate: hasConditional('update'),
+    conditionalDelete: hasConditional('delete') ? 'single' : 'not-supported',
+    referencePolicy: ['literal', 'logical', 'local', 'enforced'],
     searchParam: [...EVERY_TYPE, ...own],
   };
 }

@@ -3,6 +3,7 @@ import { isResourceType } from './definitions.ts';
 import { hasherAfter } from './hash.ts';
 import { isArray, isObject } from './json.ts';
 import { type ParameterPath, type SearchParameter, searchParameters, valuesAt } from './parameters.ts';
+import { mapReferences } from './references.ts';
 import type { JsonValue, Resource } from './resource.ts';
 import type { IndexRows } from './search-query.ts';
 
@@ -112,6 +113,19 @@ export function tokenHasher(type: string, parameter: string): (form: string) => 
   return hasher;
 }
 
+/** Hashes references in elements that no search parameter looks at: they are found before a deletion only. */
+export const REFERENCE_ELSEWHERE = tokenHasher('', '_reference');
+
+const LOCAL = /^[A-Za-z]+\/[A-Za-z0-9.-]{1,64}$/;
+
+function addReferencesElsewhere(resource: Resource, seen: ReadonlySet<string>, options: IndexOptions, tokens: Set<bigint>): void {
+  mapReferences(resource, (reference) => {
+    const local = localReference(reference.replace(/#.*$/, ''), options.base);
+    if (!seen.has(local) && LOCAL.test(local)) tokens.add(REFERENCE_ELSEWHERE(local));
+    return reference;
+  });
+}
+
 function formsOf(value: JsonValue, path: ParameterPath, parameter: SearchParameter, options: IndexOptions): readonly string[] {
   if (parameter.kind === 'token') return tokensOf(value, path).flatMap((each) => tokenForms(each, path.system !== undefined));
   if (parameter.kind === 'uri') return typeof value === 'string' && value !== '' ? [value] : [];
@@ -125,7 +139,7 @@ function formsOf(value: JsonValue, path: ParameterPath, parameter: SearchParamet
 
 /**
  * Returns the rows of the search index for a resource: every parameter of `searchParameters` that it has a value for. _id and
- * _lastUpdated are columns of the resource itself. Values that cannot be read as their datatype make no row: validation
+ * _lastUpdated are columns of the resource itself. References that no parameter looks at are there too, under one name. Values that cannot be read as their datatype make no row: validation
  * reports them.
  */
 export function indexRows(resource: Resource, options: IndexOptions = {}): IndexRows {
@@ -133,6 +147,7 @@ export function indexRows(resource: Resource, options: IndexOptions = {}): Index
   const tokens = new Set<bigint>();
   const strings = new Map<string, { readonly p: number; readonly norm: string }>();
   const dates = new Map<string, TimeRange & { readonly p: number }>();
+  const seen = new Set<string>();
   for (const parameter of searchParameters(type).values()) {
     const { p, name, kind } = parameter;
     for (const path of parameter.paths) {
@@ -147,10 +162,14 @@ export function indexRows(resource: Resource, options: IndexOptions = {}): Index
           }
         } else {
           const hash = tokenHasher(type, name);
-          for (const form of formsOf(value, path, parameter, options)) tokens.add(hash(form));
+          for (const form of formsOf(value, path, parameter, options)) {
+            tokens.add(hash(form));
+            if (kind === 'reference') seen.add(form);
+          }
         }
       }
     }
   }
+  addReferencesElsewhere(resource, seen, options, tokens);
   return { tokens: [...tokens], strings: [...strings.values()], dates: [...dates.values()], numbers: [], quantities: [] };
 }

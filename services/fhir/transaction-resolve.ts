@@ -10,11 +10,12 @@ export interface TransactionEntry {
   readonly index: number;
   readonly method: EntryMethod;
   readonly type: string;
-  /** undefined only for a GET that searches. */
+  /** undefined only for a GET that searches and a conditional delete that finds nothing. */
   readonly id: string | undefined;
   /** A conditional create that found one: nothing is written, the answer is 200 with the resource that is there. */
   readonly exists: boolean;
   readonly search: AskedEntry['search'];
+  /** The version that must be the current one; 0: there must be none. */
   readonly ifMatch: number | undefined;
   /** With the final id; undefined for GET and DELETE. */
   readonly resource: (Resource & { readonly id: string }) | undefined;
@@ -35,29 +36,50 @@ export type Answers = ReadonlyMap<string, readonly string[]>;
 interface Named {
   readonly id: string | undefined;
   readonly exists: boolean;
+  /** A conditional update that found none: it must not write over a resource that has the id by chance. */
+  readonly isNew?: boolean;
 }
+
+/** Type/id of what the entries delete. */
+const deleted = (entries: readonly AskedEntry[], answers: Answers): ReadonlySet<string> =>
+  new Set(
+    entries.flatMap(({ method, type, id, condition }) => {
+      const target = id ?? (condition === undefined ? undefined : answers.get(condition.key)?.[0]);
+      return method === 'DELETE' && target !== undefined ? [`${type}/${target}`] : [];
+    }),
+  );
 
 /** Decides the id of every entry; entries that create under the same condition are one resource. */
 function name(entries: readonly AskedEntry[], answers: Answers, options: ResolveOptions): Result<ReadonlyMap<AskedEntry, Named>> {
   const named = new Map<AskedEntry, Named>();
   const created = new Map<string, string>();
   const problems: Problem[] = [];
+  const gone = deleted(entries, answers);
   for (const entry of entries) {
     const { method, condition, resource } = entry;
+    if (method === 'DELETE' && condition !== undefined) {
+      const [only, second] = answers.get(condition.key) ?? [];
+      if (second !== undefined) problems.push(problem('fhir-condition-multiple', {}, `Bundle.entry[${entry.index}].request`));
+      named.set(entry, { id: only, exists: false });
+      continue;
+    }
     if (resource === undefined || method === 'GET' || method === 'DELETE' || entry.id !== undefined) {
       named.set(entry, { id: entry.id, exists: false });
       continue;
     }
-    const found = condition === undefined ? [] : (answers.get(condition.key) ?? []);
+    const answered = condition === undefined ? [] : (answers.get(condition.key) ?? []);
+    // Deletes come first: the one that is found may be gone by then.
+    const found = answered.length === 1 && gone.has(`${entry.type}/${answered[0]}`) ? [] : answered;
     const before = condition === undefined ? undefined : created.get(condition.key);
     if (found.length > 1) problems.push(problem('fhir-condition-multiple', {}, `Bundle.entry[${entry.index}].request`));
     const [only] = found;
     if (method === 'PUT' && only !== undefined && resource.id !== undefined && resource.id !== only) {
       problems.push(problem('fhir-condition-id', {}, `Bundle.entry[${entry.index}].resource.id`));
     }
+    const isNew = method === 'PUT' && condition !== undefined && only === undefined && before === undefined;
     const id = only ?? before ?? (method === 'PUT' ? resource.id : undefined) ?? options.newId(resource);
     if (condition !== undefined && only === undefined) created.set(condition.key, id);
-    named.set(entry, { id, exists: method === 'POST' && (only !== undefined || before !== undefined) });
+    named.set(entry, { id, exists: method === 'POST' && (only !== undefined || before !== undefined), isNew });
   }
   return problems.length > 0 ? failure(...problems) : success(named);
 }
@@ -155,8 +177,9 @@ function resolveTogether(asked: readonly AskedEntry[], answers: Answers, options
   if (twice.length > 0) return failure(...twice);
   const rewriter = new Rewriter(named.value, answers, options);
   const entries = asked.map((entry): TransactionEntry => {
-    const { id, exists } = named.value.get(entry) ?? { id: undefined, exists: false };
-    const { index, method, type, search, ifMatch, problems } = entry;
+    const { id, exists, isNew } = named.value.get(entry) ?? { id: undefined, exists: false, isNew: false };
+    const { index, method, type, search, problems } = entry;
+    const ifMatch = entry.ifMatch ?? (isNew ? 0 : undefined);
     const resource = entry.resource === undefined || exists ? undefined : rewriter.resource(entry, entry.resource);
     const final = resource === undefined || id === undefined ? undefined : { ...resource, id };
     return { index, method, type, id, exists, search, ifMatch, resource: final, problems };

@@ -26,7 +26,7 @@ export interface AskedEntry {
   readonly id: string | undefined;
   /** The search of a GET, or undefined. */
   readonly search: readonly (readonly [name: string, value: string])[] | undefined;
-  /** The condition of a conditional create or update. */
+  /** The condition of a conditional create, update or delete. */
   readonly condition: Question | undefined;
   readonly ifMatch: number | undefined;
   readonly fullUrl: string | undefined;
@@ -93,7 +93,8 @@ function urlProblem(method: EntryMethod, target: Target, resource: Resource | un
     if ((target.id === undefined) === (target.query === undefined)) return 'PUT needs Type/id or Type?search';
     return target.id === undefined || resource.id === target.id ? undefined : 'the id in the url must be the id of the resource';
   }
-  if (method === 'DELETE') return target.id === undefined ? 'DELETE needs Type/id' : undefined;
+  if (method === 'DELETE')
+    return (target.id === undefined) === (target.query === undefined) ? 'DELETE needs Type/id or Type?search' : undefined;
   return target.id !== undefined && target.query !== undefined ? 'GET needs Type/id or Type?search' : undefined;
 }
 
@@ -113,7 +114,8 @@ function readEntry(entry: JsonObject, index: number, options: TransactionOptions
     return failure(problem('fhir-bundle-url', { reason: wrong ?? '' }, `${at}.request.url`));
   }
   const ifNoneExist = method === 'POST' ? textOf(request['ifNoneExist']) : undefined;
-  const conditionText = method === 'PUT' && target.query !== undefined ? target.query : ifNoneExist?.replace(/^[^?]*\?/, '');
+  const conditionText =
+    (method === 'PUT' || method === 'DELETE') && target.query !== undefined ? target.query : ifNoneExist?.replace(/^[^?]*\?/, '');
   const condition = conditionText === undefined ? undefined : questionOf(`${target.type}?${conditionText}`);
   if (conditionText !== undefined && condition === undefined) {
     return failure(problem('fhir-bundle-url', { reason: 'the condition has no criterion' }, `${at}.request`));
@@ -162,7 +164,7 @@ const unreadable = (index: number, problems: readonly Problem[]): AskedEntry => 
 
 /**
  * Returns the entries of a transaction or batch in the order of execution, with the searches that must be answered first:
- * conditions of conditional creates and updates, and conditional references (Practitioner?identifier=…). The bundle must be
+ * conditions of conditional creates, updates and deletes, and conditional references (Practitioner?identifier=…). The bundle must be
  * valid already (`validateResource`). Problems, each at its entry: a method or URL that is not supported, the same resource
  * written twice, a bundle of another type. In a batch they are the entry's own and the others go on.
  */

@@ -48,9 +48,7 @@ const STATUS_TEXTS: Readonly<Record<Written['status'], string>> = {
 export const entryOfWritten = ({ index, status, type, id, version, updated }: Written): EntryAnswer => ({
   index,
   status: STATUS_TEXTS[status],
-  location: `${type}/${id}/_history/${version}`,
-  etag: etag(version),
-  lastModified: updated,
+  ...(version === 0 ? {} : { location: `${type}/${id}/_history/${version}`, etag: etag(version), lastModified: updated }),
 });
 
 /** What was read, as an entry of a transaction-response. */

@@ -5,12 +5,12 @@ import { type EntryAnswer, orderTransaction, searchsetBundle, transactionRespons
 import { writeJson } from '../fhir/json.ts';
 import type { Resource } from '../fhir/resource.ts';
 import { parseSearch } from '../fhir/search-parse.ts';
-import { type AskedEntry, questionsOf, type Transaction } from '../fhir/transaction.ts';
+import type { AskedEntry, Transaction } from '../fhir/transaction.ts';
 import { validateResource } from '../fhir/validate.ts';
 import { writeRequest } from '../pipeline/fhir-write.ts';
 import type { Parts } from '../pipeline.ts';
 import { entryOfRead, entryOfWritten, missing, resourceOf as resourceOfVersion } from './fhir-answers.ts';
-import { resourceOfType } from './fhir-single.ts';
+import { resourceOfType, writeAsked } from './fhir-single.ts';
 
 /** transaction and batch (http://hl7.org/fhir/R4/http.html#transaction): returns the response bundle, or throws what refuses the whole. */
 export async function answerBundle(parts: Parts, bytes: Uint8Array, base: string): Promise<Resource> {
@@ -45,9 +45,16 @@ async function transactionAnswers(parts: Parts, asked: Transaction, content: Uin
   const entry = { source: 'fhir', channel: 'fhir', content, controlId: undefined, messageType: 'transaction', patientKeys: [] } as const;
   const written = asked.entries.some(({ method }) => method !== 'GET') ? await writeRequest(parts, { entry, asked, base }) : [];
   const answers = written.map(entryOfWritten);
-  for (const each of asked.entries) if (each.method === 'GET') answers.push(await readAnswer(parts, each, base));
+  const answered = new Set(answers.map(({ index }) => index));
+  for (const each of asked.entries) {
+    if (each.method === 'GET') answers.push(await readAnswer(parts, each, base));
+    else if (!answered.has(each.index)) answers.push(nothingDeleted(each));
+  }
   return answers;
 }
+
+/** A conditional delete that found nothing. */
+const nothingDeleted = ({ index }: AskedEntry): EntryAnswer => ({ index, status: '204 No Content' });
 
 /** Entries of a batch do not know of each other: each is a request, a transaction and a journal entry of its own. */
 async function batchAnswers(parts: Parts, asked: Transaction, base: string): Promise<readonly EntryAnswer[]> {
@@ -67,17 +74,8 @@ async function batchAnswers(parts: Parts, asked: Transaction, base: string): Pro
 
 async function writeAnswer(parts: Parts, asked: AskedEntry, base: string): Promise<EntryAnswer> {
   const content = Buffer.from(asked.resource === undefined ? '' : writeJson(asked.resource));
-  const entry = {
-    source: 'fhir',
-    channel: 'fhir',
-    content,
-    controlId: undefined,
-    messageType: `${asked.method} ${asked.type}`,
-    patientKeys: [],
-  } as const;
-  const transaction = { kind: 'batch', entries: [asked], questions: questionsOf([asked], { base }) } as const;
-  const [written] = await writeRequest(parts, { entry, asked: transaction, base });
-  return written === undefined ? { index: asked.index, status: '204 No Content' } : entryOfWritten(written);
+  const written = await writeAsked(parts, content, base, asked);
+  return written === undefined ? nothingDeleted(asked) : { ...entryOfWritten(written), index: asked.index };
 }
 
 async function readAnswer(parts: Parts, asked: AskedEntry, base: string): Promise<EntryAnswer> {

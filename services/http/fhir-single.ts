@@ -1,15 +1,10 @@
 import { harmless, problem, Refusal } from '../errors.ts';
 import { readJson } from '../fhir/json.ts';
 import type { Resource } from '../fhir/resource.ts';
-import { type AskedEntry, questionOf, questionsOf, versionOfEtag } from '../fhir/transaction.ts';
+import { type AskedEntry, type Question, questionOf, questionsOf, versionOfEtag } from '../fhir/transaction.ts';
 import { validateResource } from '../fhir/validate.ts';
 import { type Written, writeRequest } from '../pipeline/fhir-write.ts';
 import type { Parts } from '../pipeline.ts';
-
-interface Address {
-  readonly type: string;
-  readonly id: string;
-}
 
 /** create (http://hl7.org/fhir/R4/http.html#create), with If-None-Exist a conditional one. */
 export async function createResource(
@@ -22,25 +17,27 @@ export async function createResource(
   const resource = resourceOf(bytes, type);
   const condition = ifNoneExist === undefined ? undefined : questionOf(`${type}?${ifNoneExist.replace(/^[^?]*\?/, '')}`);
   if (ifNoneExist !== undefined && condition === undefined) throw new Refusal([problem('condition-empty')]);
-  return writeOne(parts, bytes, base, { ...EMPTY, method: 'POST', type, condition, resource });
+  return writeOne(parts, bytes, base, { ...ALONE, method: 'POST', type, condition, resource });
 }
 
-/** update (http.html#update); a new id creates (http.html#upsert). */
+/** update (http.html#update); a new id creates (http.html#upsert). With a condition in place of the id a conditional one (#cond-update). */
 export async function updateResource(
   parts: Parts,
-  { type, id }: Address,
+  { type, ...target }: { readonly type: string; readonly id?: string | undefined; readonly condition?: Question | undefined },
   bytes: Uint8Array,
   base: string,
   ifMatch: string | undefined,
 ): Promise<Written> {
   const resource = resourceOf(bytes, type);
-  if (resource.id !== id) throw new Refusal([problem('id-mismatch')]);
+  if (target.id !== undefined && resource.id !== target.id) throw new Refusal([problem('id-mismatch')]);
   const version = ifMatch === undefined ? undefined : versionOfEtag(ifMatch);
   if (ifMatch !== undefined && version === undefined) throw new Refusal([problem('if-match-malformed')]);
-  return writeOne(parts, bytes, base, { ...EMPTY, method: 'PUT', type, id, ifMatch: version, resource });
+  return writeOne(parts, bytes, base, { ...ALONE, ...target, method: 'PUT', type, ifMatch: version, resource });
 }
 
-const EMPTY = {
+/** What an entry of a request that is no bundle does not say. */
+export const ALONE = {
+  resource: undefined,
   index: 0,
   id: undefined,
   search: undefined,
@@ -51,6 +48,13 @@ const EMPTY = {
 } as const;
 
 async function writeOne(parts: Parts, content: Uint8Array, base: string, asked: AskedEntry): Promise<Written> {
+  const written = await writeAsked(parts, content, base, asked);
+  if (written === undefined) throw new Refusal([problem('internal', { reason: 'a write without outcome' })]);
+  return written;
+}
+
+/** Does one entry as a transaction of its own; undefined: a conditional delete that found nothing. */
+export async function writeAsked(parts: Parts, content: Uint8Array, base: string, asked: AskedEntry): Promise<Written | undefined> {
   const entry = {
     source: 'fhir',
     channel: 'fhir',
@@ -61,7 +65,6 @@ async function writeOne(parts: Parts, content: Uint8Array, base: string, asked: 
   } as const;
   const transaction = { kind: 'batch', entries: [asked], questions: questionsOf([asked], { base }) } as const;
   const [written] = await writeRequest(parts, { entry, asked: transaction, base });
-  if (written === undefined) throw new Refusal([problem('internal', { reason: 'a write without outcome' })]);
   return written;
 }
 

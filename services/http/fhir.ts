@@ -8,6 +8,7 @@ import { parseSearch } from '../fhir/search-parse.ts';
 import type { Parts } from '../pipeline.ts';
 import { resourceOf, sendRead, sendResource, sendWritten } from './fhir-answers.ts';
 import { answerBundle } from './fhir-bundle.ts';
+import { conditionOf, deleteResource } from './fhir-delete.ts';
 import { readHistories, readOneVersion } from './fhir-history.ts';
 import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, queryOf } from './fhir-request.ts';
 import { createResource, updateResource } from './fhir-single.ts';
@@ -39,9 +40,12 @@ export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { read
       return sendWritten(reply, written, baseOf(request), headerOf(request, 'prefer'));
     },
     update: async (request, reply) => {
-      const written = await updateResource(parts, addressOf(request), bodyOf(request), baseOf(request), headerOf(request, 'if-match'));
+      const { type, id } = addressOf(request);
+      const target = id === '' ? { type, condition: conditionOf(request, type) } : { type, id };
+      const written = await updateResource(parts, target, bodyOf(request), baseOf(request), headerOf(request, 'if-match'));
       return sendWritten(reply, written, baseOf(request), headerOf(request, 'prefer'));
     },
+    delete: (request, reply) => deleteResource(parts, request, reply),
     transaction: async (request, reply) => sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request))),
     batch: async (request, reply) => sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request))),
   };

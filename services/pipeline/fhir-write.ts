@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { lockConditions, matchingIds, storedAmong } from '../database/conditions.ts';
+import { lockConditions, matchingIds } from '../database/conditions.ts';
 import type { Transaction as DatabaseTransaction } from '../database/connect.ts';
 import type { JournalEntry } from '../database/journal-entry.ts';
-import { type ResourceId, readResources } from '../database/resources.ts';
+import { lockCurrent, readResources } from '../database/resources.ts';
 import { type Problem, problem, Refusal } from '../errors.ts';
-import { isResourceType } from '../fhir/definitions.ts';
-import { references } from '../fhir/references.ts';
 import type { Resource } from '../fhir/resource.ts';
 import { parseSearch } from '../fhir/search-parse.ts';
 import type { Question, Transaction } from '../fhir/transaction.ts';
 import { type Answers, resolveTransaction, type TransactionEntry } from '../fhir/transaction-resolve.ts';
 import { type Change, type Parts, write } from '../pipeline.ts';
+import { refuseDangling } from './fhir-integrity.ts';
 
 /** What became of one write of a request. */
 export interface Written {
@@ -20,8 +19,9 @@ export interface Written {
   readonly status: 'created' | 'updated' | 'deleted' | 'unchanged' | 'exists';
   readonly type: string;
   readonly id: string;
+  /** 0: deleted what never was. */
   readonly version: number;
-  /** ISO instant. */
+  /** ISO instant; '' with version 0. */
   readonly updated: string;
   /** JSON text as stored; '' when deleted. */
   readonly body: string;
@@ -50,7 +50,7 @@ export async function writeRequest(parts: Parts, request: WriteRequest): Promise
     entries = await resolvedEntries(tx, request);
     existing = await existingOnes(tx, entries);
     const changes = entries.flatMap(changeOf);
-    await refuseMissing(tx, changes);
+    await refuseDangling(tx, changes);
     return changes;
   };
   const outcomes = await write(parts, request.entry, plan, request.isFinal);
@@ -59,27 +59,56 @@ export async function writeRequest(parts: Parts, request: WriteRequest): Promise
     const outcome = entry.exists ? existing.get(`${entry.type}/${entry.id}`) : written.get(`${entry.type}/${entry.id}`);
     if (entry.method === 'GET' || outcome === undefined) return [];
     const { type, id, version, updated, body, status } = outcome;
-    return [{ index: entry.index, status: status === 'conflict' ? 'unchanged' : status, type, id, version, updated: updated ?? '', body }];
+    // Deleting what is gone already, or never was, is deleting it.
+    const became = entry.method === 'DELETE' ? 'deleted' : status === 'conflict' ? 'unchanged' : status;
+    return [{ index: entry.index, status: became, type, id, version, updated: updated ?? '', body }];
   });
 }
 
 async function resolvedEntries(tx: DatabaseTransaction, { asked, base, newId }: WriteRequest): Promise<readonly TransactionEntry[]> {
   const conditions = asked.entries.flatMap((entry) => entry.condition?.key ?? []);
   await lockConditions(tx, conditions);
-  const answers = await answersTo(tx, asked.questions, base);
+  const pinned = new Set(asked.entries.flatMap(({ method, condition }) => (method === 'POST' ? [] : (condition?.key ?? []))));
+  const answers = await answersTo(tx, asked.questions, base, pinned);
   const resolved = resolveTransaction(asked, answers, { base, newId: newId ?? (() => randomUUID()) });
   if (!resolved.ok) throw new Refusal(resolved.problems);
+  // An entry of a batch has its problems with it: here it is a request of its own.
+  const problems = resolved.value.flatMap((entry) => entry.problems);
+  if (problems.length > 0) throw new Refusal(problems);
   return resolved.value;
 }
 
-async function answersTo(tx: DatabaseTransaction, questions: readonly Question[], base: string): Promise<Answers> {
+async function answersTo(
+  tx: DatabaseTransaction,
+  questions: readonly Question[],
+  base: string,
+  pinned: ReadonlySet<string>,
+): Promise<Answers> {
   const answers = new Map<string, readonly string[]>();
   for (const { key, type, parameters } of questions) {
     const query = parseSearch(type, parameters, { base });
     if (!query.ok) throw new Refusal(query.problems);
-    answers.set(key, await matchingIds(tx, query.value, { base }));
+    const ask = (): Promise<readonly string[]> => matchingIds(tx, query.value, { base });
+    answers.set(key, pinned.has(key) ? await pinnedAnswer(tx, type, ask) : await ask());
   }
   return answers;
+}
+
+const MOST_ROUNDS = 8;
+
+/** Returns an answer that cannot change any more: what another writer changes meanwhile must not be updated or deleted by mistake. */
+async function pinnedAnswer(tx: DatabaseTransaction, type: string, ask: () => Promise<readonly string[]>): Promise<readonly string[]> {
+  let found = await ask();
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    await lockCurrent(
+      tx,
+      found.map((id) => ({ type, id })),
+    );
+    const again = await ask();
+    if (again.join() === found.join()) return again;
+    found = again;
+  }
+  throw new Refusal([problem('database-busy', { attempts: MOST_ROUNDS })]);
 }
 
 /** What conditional creates found, as it stands. */
@@ -100,29 +129,4 @@ function changeOf({ method, type, id, resource, ifMatch, exists }: TransactionEn
   const common = { update: 'replace', deletes: [], spec: '', problems: [], unmapped: [], expectVersion: ifMatch } as const;
   if (method === 'DELETE') return [{ ...common, resource: { resourceType: type, id }, delete: true }];
   return resource === undefined ? [] : [{ ...common, resource }];
-}
-
-/** Refuses references to resources that are neither stored nor written here: an event without its patient would be lost to everybody. */
-async function refuseMissing(tx: DatabaseTransaction, changes: readonly Omit<Change, 'messageId'>[]): Promise<void> {
-  const here = new Set(changes.filter((change) => !change.delete).map(({ resource }) => `${resource.resourceType}/${resource.id}`));
-  const asked = changes.flatMap(({ resource }, index) =>
-    references(resource).flatMap(({ reference, at }) => {
-      const target = localTarget(reference);
-      return target === undefined || here.has(`${target.type}/${target.id}`) ? [] : [{ target, at, index }];
-    }),
-  );
-  if (asked.length === 0) return;
-  const stored = await storedAmong(
-    tx,
-    asked.map(({ target }) => target),
-  );
-  const missing = asked.filter(({ target }) => !stored.has(`${target.type}/${target.id}`));
-  if (missing.length === 0) return;
-  throw new Refusal(missing.slice(0, 20).map(({ target, at }) => problem('reference-not-found', { reference: target.type }, at)));
-}
-
-/** Type/id of a relative reference; undefined for one to another server, a contained resource or a logical address. */
-function localTarget(reference: string): ResourceId | undefined {
-  const [, type = '', id = ''] = /^([A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/[^/]+)?(?:#.*)?$/.exec(reference) ?? [];
-  return isResourceType(type) ? { type, id } : undefined;
 }

@@ -48,7 +48,7 @@ export const dateOf = (parts: RowParts, instant: Date): string =>
   new Intl.DateTimeFormat('sv-SE', { timeZone: parts.cdmTimezone }).format(instant);
 
 /** Returns a stored resource as data. */
-export function storedResource(current: CurrentResource): Resource & { readonly id: string } {
+export function storedResource(current: Pick<CurrentResource, 'type' | 'id' | 'body'>): Resource & { readonly id: string } {
   const read = readJson(current.body);
   if (!read.ok) throw new Refusal(read.problems);
   return { ...read.value, resourceType: current.type, id: current.id };

@@ -117,9 +117,10 @@ describe('a transaction', () => {
       put({ ...patient, id: 'a' }),
       post(urn(1), encounter('Patient/a')),
       post(urn(2), patient),
+      { request: { method: 'DELETE', url: 'Patient/old' } },
     ]);
-    expect(entries(sent).map(({ method, index }) => `${method} ${index}`)).toEqual(['POST 2', 'POST 3', 'PUT 1', 'GET 0']);
-    expect(entries(sent)[3]?.search).toEqual([['active', 'true']]);
+    expect(entries(sent).map(({ method, index }) => `${method} ${index}`)).toEqual(['DELETE 4', 'POST 2', 'POST 3', 'PUT 1', 'GET 0']);
+    expect(entries(sent)[4]?.search).toEqual([['active', 'true']]);
   });
   it('gives new ids and rewrites urn:uuid references, uris and links of narratives', () => {
     const div = `<div xmlns="http://www.w3.org/1999/xhtml"><a href="${urn(1)}">x</a></div>`;
@@ -155,7 +156,8 @@ describe('a transaction', () => {
     expect(codes(bundle([put({ ...patient, id: 'a' }), put({ ...patient, id: 'a' })]))).toEqual(['Bundle.entry[1] fhir-bundle-overlap']);
   });
   it.each<[JsonObject, string]>([
-    [{ request: { method: 'DELETE', url: 'Patient/1' } }, 'fhir-interaction'],
+    [{ request: { method: 'DELETE', url: 'Patient' } }, 'fhir-bundle-url'],
+    [{ request: { method: 'DELETE', url: 'Patient?_count=1' } }, 'fhir-bundle-url'],
     [{ request: { method: 'PATCH', url: 'Patient/1' } }, 'fhir-interaction'],
     [{ request: { method: 'POST', url: 'Patient/1' }, resource: patient }, 'fhir-bundle-url'],
     [{ request: { method: 'POST', url: 'Encounter' }, resource: patient }, 'fhir-bundle-url'],
