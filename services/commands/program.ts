@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { VERSION } from './house.ts';
 import { importCommand } from './import.ts';
+import { journalCommand } from './journal.ts';
 import { psqlCommand } from './psql.ts';
 import { sendCommand } from './send.ts';
 import { serveCommand } from './serve.ts';
@@ -22,6 +23,7 @@ const COMMANDS = [
   convertCommand,
   checkCommand,
   vocabularyCommand,
+  journalCommand,
   explainCommand,
   doctorCommand,
   psqlCommand,

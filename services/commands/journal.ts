@@ -1,0 +1,202 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Database } from '../database/connect.ts';
+import { messageById, requeue } from '../database/journal-take.ts';
+import {
+  type JournalFilter,
+  type JournalStatus,
+  listMessages,
+  lockParked,
+  notifyJournal,
+  parkedGroups,
+  parkedIds,
+  refuseParked,
+  STATUSES,
+  traceOf,
+} from '../database/journal-view.ts';
+import { problem, Refusal } from '../errors.ts';
+import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
+import { openStore } from './house.ts';
+import { groupsText, listingText, messageJson, messageText } from './journal-text.ts';
+import { count } from './options.ts';
+import { plural, type Terminal } from './terminal.ts';
+
+const LIST = `  $ npx polyseme journal list --status parked --since 2h            the newest that are parked
+  $ npx polyseme journal list --grouped                             parked ones by cause, with the cure
+  $ npx polyseme journal list --source RIVERBEND/RBGADT --type ADT --json`;
+const SHOW = `  $ npx polyseme journal show 4711                                  state, problems with cures, times, map, resources
+  $ npx polyseme journal show 4711 --content                        the message too: patient data`;
+const RETRY = `  $ npx polyseme journal retry --code mapping-no-map                what would be put back
+  $ npx polyseme journal retry --code mapping-no-map --yes          put back, in their old places
+  $ npx polyseme journal retry 4711 4712 --yes`;
+const SKIP = `  $ npx polyseme journal skip 4711 --because "test message of the vendor"`;
+
+/** journal list|show|retry|skip: what was received and what became of it, and the repair of what is parked. */
+export const journalCommand: CommandDefinition = (program, terminal, exit) => {
+  const command = program.command('journal').description('what was received, what became of it; retry what is parked');
+  withExamples(command, [LIST, SHOW, RETRY, SKIP].join('\n'), ['0  done', '1  refused']);
+  list(command, terminal, exit);
+  show(command, terminal, exit);
+  retry(command, terminal, exit);
+  skip(command, terminal, exit);
+};
+
+interface FilterOptions {
+  readonly source?: string;
+  readonly type?: string;
+  readonly controlId?: string;
+  readonly code?: string;
+  readonly since?: string;
+  readonly until?: string;
+}
+
+/** The filters that list and retry share; times are kept as ISO instants. */
+const filtered = (command: Command): Command =>
+  command
+    .option('--source <name>', 'sender: FACILITY/APPLICATION (MSH-4/MSH-3)')
+    .option('--type <type>', 'message type: ADT or ADT^A01')
+    .option('--control-id <id>', 'MSH-10')
+    .option('--code <code>', 'problem code: the cause of a parked or refused message')
+    .option('--since <time>', 'received since: 2026-03-01, 2026-03-01T12:00:00Z, 30m, 2h, 7d', instant)
+    .option('--until <time>', 'received before', instant);
+
+const filterOf = ({ source, type, controlId, code, since, until }: FilterOptions): JournalFilter => ({
+  source,
+  type,
+  controlId,
+  code,
+  since,
+  until,
+});
+
+const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Returns the instant in ISO 8601; a date alone begins at midnight UTC, 2h is two hours ago. */
+function instant(value: string): string {
+  const ago = /^(\d{1,6})([mhd])$/.exec(value);
+  if (ago) return new Date(Date.now() - Number(ago[1]) * (UNIT_MS[ago[2] ?? ''] ?? 0)).toISOString();
+  const read = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(value) ? Date.parse(value) : Number.NaN;
+  if (Number.isNaN(read)) throw new InvalidArgumentError('Write 2026-03-01, 2026-03-01T12:00:00Z (with its zone), or 30m, 2h, 7d for ago.');
+  return new Date(read).toISOString();
+}
+
+function status(value: string): JournalStatus {
+  const known = STATUSES.find((each) => each === value);
+  if (known === undefined) throw new InvalidArgumentError(`Write one of ${STATUSES.join(', ')}.`);
+  return known;
+}
+
+type Define = (command: Command, terminal: Terminal, exit: (code: number) => void) => void;
+
+const list: Define = (parent, terminal, exit) => {
+  const command = filtered(parent.command('list').description('messages, newest first'))
+    .option('--status <status>', 'received (waiting), applied, parked or refused', status)
+    .option('--limit <number>', 'most messages shown', count, 50)
+    .option('--grouped', 'parked messages by cause')
+    .option('--json', 'print JSON');
+  withExamples(command, LIST, ['0  listed', '1  refused']);
+  command.action(async (options: FilterOptions & { status?: JournalStatus; limit: number; grouped?: boolean; json?: boolean }) => {
+    if (options.grouped && options.status !== undefined && options.status !== 'parked')
+      throw new Refusal([problem('journal-grouped-parked')]);
+    await using store = await openStore(configOfProcess());
+    const filter = filterOf(options);
+    if (options.grouped) {
+      const groups = await parkedGroups(store.database, filter);
+      terminal.out(options.json ? JSON.stringify(groups, undefined, 2) : groupsText(groups));
+    } else {
+      const listing = await listMessages(store.database, { ...filter, status: options.status }, options.limit);
+      terminal.out(options.json ? JSON.stringify(listing, undefined, 2) : listingText(listing));
+    }
+    exit(0);
+  });
+};
+
+const show: Define = (parent, terminal, exit) => {
+  const command = parent
+    .command('show <id>')
+    .description('one message: state, problems with cures, times, map, resources')
+    .option('--content', 'the message itself and its identifiers too: patient data')
+    .option('--json', 'print JSON; the content as base64');
+  withExamples(command, SHOW, ['0  shown', '1  there is no such message']);
+  command.action(async (id: string, options: { readonly content?: boolean; readonly json?: boolean }) => {
+    await using store = await openStore(configOfProcess());
+    const [message, trace] = await Promise.all([messageById(store.database, idOf(id)), traceOf(store.database, idOf(id))]);
+    if (!message || !trace) throw new Refusal([problem('journal-no-message', { id })]);
+    const withContent = options.content === true;
+    terminal.out(options.json ? messageJson(message, trace, withContent) : messageText(message, trace, withContent));
+    exit(0);
+  });
+};
+
+const retry: Define = (parent, terminal, exit) => {
+  const command = filtered(
+    parent.command('retry [id...]').description('put parked messages back, to be processed again in their old places'),
+  )
+    .option('--all', 'all that are parked')
+    .option('--yes', 'do it; without it only what would move is shown')
+    .option('--json', 'print JSON');
+  withExamples(command, RETRY, ['0  done, or shown without --yes', '1  refused: a message is not parked; nothing was moved']);
+  command.action(async (ids: readonly string[], options: FilterOptions & { all?: boolean; yes?: boolean; json?: boolean }) => {
+    const filter = filterOf(options);
+    const isFiltered = Object.values(filter).some((each) => each !== undefined);
+    const ways = [ids.length > 0, isFiltered, options.all === true].filter(Boolean).length;
+    if (ways !== 1) throw new Refusal([problem('journal-retry-what')]);
+    await using store = await openStore(configOfProcess());
+    const { database } = store;
+    const named = ids.map(idOf);
+    if (!options.yes) {
+      const groups = named.length > 0 ? undefined : await parkedGroups(database, filter);
+      const moving = groups?.reduce((sum, each) => sum + each.count, 0) ?? (await checkedParked(database, named)).length;
+      if (options.json) terminal.out(JSON.stringify({ moved: 0, wouldMove: moving, groups: groups ?? [] }, undefined, 2));
+      else {
+        if (groups) terminal.out(groupsText(groups));
+        terminal.say(`${plural(moving, 'message')} would be put back. Nothing was done: add --yes.`);
+      }
+      return exit(0);
+    }
+    const moved = await putBack(database, named, filter);
+    if (options.json) terminal.out(JSON.stringify({ moved, wouldMove: moved, groups: [] }, undefined, 2));
+    else terminal.say(`${plural(moved, 'message')} put back; a running "npx polyseme serve" processes them now, else the next one does.`);
+    exit(0);
+  });
+};
+
+const skip: Define = (parent, terminal, exit) => {
+  const command = parent
+    .command('skip <id>')
+    .description('refuse a parked message for good; it stays in the journal with the reason')
+    .requiredOption('--because <reason>', 'why; kept with the message (write no patient data)')
+    .option('--json', 'print JSON');
+  withExamples(command, SKIP, ['0  skipped', '1  it is not parked']);
+  command.action(async (id: string, options: { readonly because: string; readonly json?: boolean }) => {
+    await using store = await openStore(configOfProcess());
+    if (options.because.trim() === '') throw new Refusal([problem('journal-skip-because')]);
+    const reason = problem('journal-skipped', { reason: options.because.trim() });
+    if (!(await refuseParked(store.database, idOf(id), reason))) throw new Refusal([problem('journal-not-parked', { id })]);
+    if (options.json) terminal.out(JSON.stringify({ id: idOf(id), status: 'refused' }));
+    else terminal.say(`Message ${id} is refused now; its reason is kept with it.`);
+    exit(0);
+  });
+};
+
+/** Returns the id as a number; what is none finds no message. */
+function idOf(id: string): number {
+  if (!/^\d{1,15}$/.test(id)) throw new Refusal([problem('journal-no-message', { id })]);
+  return Number(id);
+}
+
+/** Returns `ids` when all of them are parked; refuses by name those that are not. */
+async function checkedParked(database: Pick<Database, 'query' | 'run'>, ids: readonly number[]): Promise<readonly number[]> {
+  const parked = new Set(await lockParked(database, ids));
+  const others = ids.filter((id) => !parked.has(id));
+  if (others.length > 0) throw new Refusal(others.slice(0, 20).map((id) => problem('journal-not-parked', { id })));
+  return [...parked];
+}
+
+/** Puts all of them back or none, and wakes whoever processes. */
+const putBack = (database: Database, named: readonly number[], filter: JournalFilter): Promise<number> =>
+  database.transaction(async (tx) => {
+    const ids = named.length > 0 ? await checkedParked(tx, named) : await lockParked(tx, await parkedIds(tx, filter));
+    const moved = await requeue(tx, ids);
+    await notifyJournal(tx);
+    return moved;
+  });
