@@ -5,6 +5,7 @@ import type { Parts } from '../pipeline.ts';
 import { refusalOfCaller } from './access.ts';
 import { fhirRoutes } from './fhir.ts';
 import { hl7v2Routes } from './hl7v2.ts';
+import { metricsRoutes } from './metrics.ts';
 import { sendProblems } from './problems.ts';
 import { statusRoutes } from './status.ts';
 
@@ -50,9 +51,17 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
       'http',
     );
   });
-  door.setErrorHandler<FastifyError>((error, request, reply) => sendProblems(reply, problemsOf(error, request, settings, log)));
+  door.setErrorHandler<FastifyError>((error, request, reply) => {
+    // The rest of a body that is too large is thrown away as it comes: closing at once would take the answer from who still sends.
+    if (error.statusCode === 413) {
+      reply.removeHeader('connection');
+      request.raw.resume();
+    }
+    return sendProblems(reply, problemsOf(error, request, settings, log));
+  });
   door.setNotFoundHandler((_request, reply) => sendProblems(reply, [problem('route-not-found')]));
   statusRoutes(door, parts);
+  metricsRoutes(door, parts);
   hl7v2Routes(door, parts, settings.maxMessageBytes);
   fhirRoutes(door, parts, settings);
   await door.listen({ host: settings.host, port: settings.port });
