@@ -1,0 +1,157 @@
+import type { FastifyInstance } from 'fastify';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Database } from '../database/connect.ts';
+import { pulses, type SourcePulse } from '../database/journal-pulse.ts';
+import type { Parts } from '../pipeline.ts';
+
+/** Seconds; a FHIR read takes milliseconds, an import through one transaction can take tens of seconds. */
+const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+/** A source is what a sender calls itself: whoever sends under ever new names must not fill the monitoring. */
+const MOST_SOURCES = 200;
+const OTHER_SOURCES = '(others)';
+const LONGEST_SOURCE = 100;
+/** Reading the journal's counts is given at most this share of the time. */
+const SHARE_OF_TIME = 0.05;
+
+let ofProcess: Registry | undefined;
+
+/** Memory, processor, event loop and garbage collection of this process; there is one of them, however many doors it has. */
+function processMetrics(): Registry {
+  if (ofProcess === undefined) {
+    ofProcess = new Registry();
+    collectDefaultMetrics({ register: ofProcess });
+  }
+  return ofProcess;
+}
+
+/**
+ * GET /metrics in the Prometheus text format: per source what was received and what became of it, how long the oldest message waits,
+ * when the last came; durations of HTTP requests by route pattern; the process. Labels carry no patient data: source names (MSH-4/MSH-3),
+ * states, methods, route patterns and status codes. Answers while the database is away, too, and says so.
+ */
+export function metricsRoutes(door: FastifyInstance, parts: Parts): void {
+  const register = new Registry();
+  const duration = new Histogram({
+    name: 'polyseme_http_request_duration_seconds',
+    help: 'HTTP requests by route pattern.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: DURATIONS,
+    registers: [register],
+  });
+  door.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? '-';
+    duration.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+  });
+  const journal = journalMetrics(register);
+  const latest = rarely(parts.database);
+  const all = Registry.merge([register, processMetrics()]);
+  door.get('/metrics', async (_request, reply) => {
+    journal.show(await latest().catch(() => undefined), parts.clock());
+    return reply.type(all.contentType).send(await all.metrics());
+  });
+}
+
+/**
+ * Returns the pulses: read anew when the last reading is older than it took, twenty times over. Readers at the same moment share one;
+ * a journal of many millions is therefore not scanned at every scrape.
+ */
+function rarely(database: Database): () => Promise<readonly SourcePulse[]> {
+  let reading: Promise<readonly SourcePulse[]> | undefined;
+  let staleAtMs = 0;
+  return () => {
+    if (reading !== undefined && performance.now() < staleAtMs) return reading;
+    const startedMs = performance.now();
+    staleAtMs = Number.POSITIVE_INFINITY;
+    reading = pulses(database);
+    reading.then(
+      () => {
+        const nowMs = performance.now();
+        staleAtMs = nowMs + (nowMs - startedMs) * (1 / SHARE_OF_TIME - 1);
+      },
+      () => {
+        staleAtMs = 0;
+      },
+    );
+    return reading;
+  };
+}
+
+function journalMetrics(register: Registry) {
+  const registers = [register];
+  const labelNames = ['source'] as const;
+  const received = new Counter({
+    name: 'polyseme_messages_received_total',
+    help: 'Messages received, repeated ones included.',
+    labelNames,
+    registers,
+  });
+  const duplicate = new Counter({
+    name: 'polyseme_messages_duplicate_total',
+    help: 'Messages that were in the journal already.',
+    labelNames,
+    registers,
+  });
+  const state = new Gauge({
+    name: 'polyseme_messages',
+    help: 'Messages by what became of them; with duplicates they add up to those received.',
+    labelNames: ['source', 'status'],
+    registers,
+  });
+  const oldest = new Gauge({
+    name: 'polyseme_oldest_waiting_seconds',
+    help: 'Age of the oldest message that waits to be processed; 0 when none does.',
+    labelNames,
+    registers,
+  });
+  const last = new Gauge({
+    name: 'polyseme_last_received_timestamp_seconds',
+    help: 'When the last message came, in seconds since 1970.',
+    labelNames,
+    registers,
+  });
+  const reachable = new Gauge({ name: 'polyseme_database_up', help: '1 when the database answered this request, else 0.', registers });
+  return {
+    /** `found` undefined: the database did not answer; then nothing is said of sources. */
+    show(found: readonly SourcePulse[] | undefined, now: Date): void {
+      for (const each of [received, duplicate, state, oldest, last]) each.reset();
+      reachable.set(found === undefined ? 0 : 1);
+      for (const pulse of bounded(found ?? [])) {
+        const { source } = pulse;
+        received.inc({ source }, pulse.received);
+        duplicate.inc({ source }, pulse.duplicate);
+        for (const status of ['applied', 'parked', 'refused', 'waiting'] as const) state.set({ source, status }, pulse[status]);
+        oldest.set(
+          { source },
+          pulse.oldestWaiting === undefined ? 0 : Math.max(0, (now.getTime() - Date.parse(pulse.oldestWaiting)) / 1000),
+        );
+        if (pulse.lastReceived !== undefined) last.set({ source }, Date.parse(pulse.lastReceived) / 1000);
+      }
+    },
+  };
+}
+
+/** Returns at most so many sources, those with the most messages by name and the rest in one; names are cut, and joined when they then meet. */
+export function bounded(all: readonly SourcePulse[]): readonly SourcePulse[] {
+  const known = new Map<string, SourcePulse>();
+  for (const [index, pulse] of all.toSorted((a, b) => b.received - a.received).entries()) {
+    const source = index < MOST_SOURCES ? pulse.source.slice(0, LONGEST_SOURCE) : OTHER_SOURCES;
+    const before = known.get(source);
+    known.set(source, before === undefined ? { ...pulse, source } : joined(before, pulse));
+  }
+  return [...known.values()];
+}
+
+const joined = (a: SourcePulse, b: SourcePulse): SourcePulse => ({
+  source: a.source,
+  received: a.received + b.received,
+  applied: a.applied + b.applied,
+  parked: a.parked + b.parked,
+  refused: a.refused + b.refused,
+  duplicate: a.duplicate + b.duplicate,
+  waiting: a.waiting + b.waiting,
+  oldestWaiting: [a.oldestWaiting, b.oldestWaiting].filter((each) => each !== undefined).toSorted()[0],
+  lastReceived: [a.lastReceived, b.lastReceived]
+    .filter((each) => each !== undefined)
+    .toSorted()
+    .at(-1),
+});
