@@ -13,6 +13,8 @@ interface ElementDefinition {
   readonly path: string;
   readonly min: number;
   readonly max: string;
+  readonly isSummary?: boolean;
+  readonly isModifier?: boolean;
   readonly contentReference?: string;
   readonly type?: readonly {
     readonly code: string;
@@ -121,7 +123,8 @@ function packed(): { readonly types: string; readonly codeSets: string } {
         const codes = set === undefined ? undefined : codeSetText(set, definitions);
         if (set !== undefined && codes !== undefined) codeSets.set(last(set), codes);
         const binding = set === undefined || codes === undefined ? '' : ` ${last(set)}`;
-        lines.push(`${name} ${element.min} ${element.max} ${types}${binding}`);
+        const marks = `${element.isSummary ? '+' : ''}${element.isModifier ? '!' : ''}`;
+        lines.push(`${marks}${name} ${element.min} ${element.max} ${types}${binding}`);
       }
     }
   }
@@ -138,7 +141,8 @@ function definitionsText(): string {
     '',
     '/**',
     ' * `@type kind base` (A abstract resource, R resource, P primitive, T datatype, B element with children), then its own elements:',
-    ' * `name min max types [code set]`. Types: `#path` is an element with children, `Quantity~` allows no comparator.',
+    ' * `name min max types [code set]`, with + before an element of the summary and ! before a modifier. Types: `#path` is an element',
+    ' * with children, `Quantity~` allows no comparator.',
     ' */',
     `export const TYPES = \`\n${types}\n\`;`,
     '',

@@ -199,6 +199,7 @@ export const ERRORS = {
   'host-not-allowed': row(403, 'AR', 'error', 'security', 'The Host header names another machine.', 'Call the server by 127.0.0.1 or localhost, or bind it to the address you use.'),
   'too-large': row(413, 'AR', 'error', 'too-long', 'The input is larger than {limit} bytes.', 'Split it, or raise POLYSEME_MAX_BODY_BYTES or POLYSEME_MAX_MESSAGE_BYTES.'),
   'media-type-not-supported': row(415, 'AR', 'error', 'not-supported', 'The content type {type} is not read here.', 'Send application/fhir+json to /fhir/R4, or x-application/hl7-v2+er7 to /hl7v2.'),
+  'format-not-supported': row(406, 'AR', 'error', 'not-supported', 'Answers are JSON; another form was asked for.', 'Send "Accept: application/fhir+json" or _format=json.'),
   'request-malformed': row(400, 'AR', 'error', 'structure', 'The request cannot be read: {reason}.', 'Check the address, the headers and the length of the body.'),
   'resource-not-found': row(404, 'AE', 'error', 'not-found', 'There is no {reference} here.', 'Check type and id; search the type to find what there is.'),
   'resource-deleted': row(410, 'AE', 'error', 'not-found', '{reference} was deleted.', 'Create or update it to bring it back.'),

@@ -77,6 +77,7 @@ function resourceEntry(type: string): JsonObject {
     readHistory: DOES.has('vread'),
     updateCreate: true,
     conditionalCreate: true,
+    conditionalRead: 'full-support',
     conditionalUpdate: hasConditional('update'),
     conditionalDelete: hasConditional('delete') ? 'single' : 'not-supported',
     referencePolicy: ['literal', 'logical', 'local', 'enforced'],

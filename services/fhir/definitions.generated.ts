@@ -6,14 +6,15 @@ export const RESOURCE_TYPE_NAMES =
 
 /**
  * `@type kind base` (A abstract resource, R resource, P primitive, T datatype, B element with children), then its own elements:
- * `name min max types [code set]`. Types: `#path` is an element with children, `Quantity~` allows no comparator.
+ * `name min max types [code set]`, with + before an element of the summary and ! before a modifier. Types: `#path` is an element
+ * with children, `Quantity~` allows no comparator.
  */
 export const TYPES = `
 @Element T 
 id 0 1 string
 extension 0 * Extension
 @BackboneElement T Element
-modifierExtension 0 * Extension
++!modifierExtension 0 * Extension
 @base64Binary P Element
 @boolean P Element
 @canonical P uri
@@ -35,367 +36,367 @@ modifierExtension 0 * Extension
 @uuid P uri
 @xhtml P Element
 @Address T Element
-use 0 1 code address-use
-type 0 1 code address-type
-text 0 1 string
-line 0 * string
-city 0 1 string
-district 0 1 string
-state 0 1 string
-postalCode 0 1 string
-country 0 1 string
-period 0 1 Period
++!use 0 1 code address-use
++type 0 1 code address-type
++text 0 1 string
++line 0 * string
++city 0 1 string
++district 0 1 string
++state 0 1 string
++postalCode 0 1 string
++country 0 1 string
++period 0 1 Period
 @Age T Quantity
 @Annotation T Element
-author[x] 0 1 Reference(Practitioner,Patient,RelatedPerson,Organization)|string
-time 0 1 dateTime
-text 1 1 markdown
++author[x] 0 1 Reference(Practitioner,Patient,RelatedPerson,Organization)|string
++time 0 1 dateTime
++text 1 1 markdown
 @Attachment T Element
-contentType 0 1 code
-language 0 1 code
++contentType 0 1 code
++language 0 1 code
 data 0 1 base64Binary
-url 0 1 url
-size 0 1 unsignedInt
-hash 0 1 base64Binary
-title 0 1 string
-creation 0 1 dateTime
++url 0 1 url
++size 0 1 unsignedInt
++hash 0 1 base64Binary
++title 0 1 string
++creation 0 1 dateTime
 @CodeableConcept T Element
-coding 0 * Coding
-text 0 1 string
++coding 0 * Coding
++text 0 1 string
 @Coding T Element
-system 0 1 uri
-version 0 1 string
-code 0 1 code
-display 0 1 string
-userSelected 0 1 boolean
++system 0 1 uri
++version 0 1 string
++code 0 1 code
++display 0 1 string
++userSelected 0 1 boolean
 @ContactDetail T Element
-name 0 1 string
-telecom 0 * ContactPoint
++name 0 1 string
++telecom 0 * ContactPoint
 @ContactPoint T Element
-system 0 1 code contact-point-system
-value 0 1 string
-use 0 1 code contact-point-use
-rank 0 1 positiveInt
-period 0 1 Period
++system 0 1 code contact-point-system
++value 0 1 string
++!use 0 1 code contact-point-use
++rank 0 1 positiveInt
++period 0 1 Period
 @Contributor T Element
-type 1 1 code contributor-type
-name 1 1 string
-contact 0 * ContactDetail
++type 1 1 code contributor-type
++name 1 1 string
++contact 0 * ContactDetail
 @Count T Quantity
 @DataRequirement T Element
-type 1 1 code all-types
-profile 0 * canonical
-subject[x] 0 1 CodeableConcept|Reference(Group)
-mustSupport 0 * string
-codeFilter 0 * #DataRequirement.codeFilter
-dateFilter 0 * #DataRequirement.dateFilter
-limit 0 1 positiveInt
-sort 0 * #DataRequirement.sort
++type 1 1 code all-types
++profile 0 * canonical
++subject[x] 0 1 CodeableConcept|Reference(Group)
++mustSupport 0 * string
++codeFilter 0 * #DataRequirement.codeFilter
++dateFilter 0 * #DataRequirement.dateFilter
++limit 0 1 positiveInt
++sort 0 * #DataRequirement.sort
 @DataRequirement.codeFilter B Element
-path 0 1 string
-searchParam 0 1 string
-valueSet 0 1 canonical
-code 0 * Coding
++path 0 1 string
++searchParam 0 1 string
++valueSet 0 1 canonical
++code 0 * Coding
 @DataRequirement.dateFilter B Element
-path 0 1 string
-searchParam 0 1 string
-value[x] 0 1 dateTime|Period|Duration
++path 0 1 string
++searchParam 0 1 string
++value[x] 0 1 dateTime|Period|Duration
 @DataRequirement.sort B Element
-path 1 1 string
-direction 1 1 code sort-direction
++path 1 1 string
++direction 1 1 code sort-direction
 @Distance T Quantity
 @Dosage T BackboneElement
-sequence 0 1 integer
-text 0 1 string
-additionalInstruction 0 * CodeableConcept
-patientInstruction 0 1 string
-timing 0 1 Timing
-asNeeded[x] 0 1 boolean|CodeableConcept
-site 0 1 CodeableConcept
-route 0 1 CodeableConcept
-method 0 1 CodeableConcept
-doseAndRate 0 * #Dosage.doseAndRate
-maxDosePerPeriod 0 1 Ratio
-maxDosePerAdministration 0 1 Quantity~
-maxDosePerLifetime 0 1 Quantity~
++sequence 0 1 integer
++text 0 1 string
++additionalInstruction 0 * CodeableConcept
++patientInstruction 0 1 string
++timing 0 1 Timing
++asNeeded[x] 0 1 boolean|CodeableConcept
++site 0 1 CodeableConcept
++route 0 1 CodeableConcept
++method 0 1 CodeableConcept
++doseAndRate 0 * #Dosage.doseAndRate
++maxDosePerPeriod 0 1 Ratio
++maxDosePerAdministration 0 1 Quantity~
++maxDosePerLifetime 0 1 Quantity~
 @Dosage.doseAndRate B Element
-type 0 1 CodeableConcept
-dose[x] 0 1 Range|Quantity~
-rate[x] 0 1 Ratio|Range|Quantity~
++type 0 1 CodeableConcept
++dose[x] 0 1 Range|Quantity~
++rate[x] 0 1 Ratio|Range|Quantity~
 @Duration T Quantity
 @ElementDefinition T BackboneElement
-path 1 1 string
-representation 0 * code property-representation
-sliceName 0 1 string
-sliceIsConstraining 0 1 boolean
-label 0 1 string
-code 0 * Coding
-slicing 0 1 #ElementDefinition.slicing
-short 0 1 string
-definition 0 1 markdown
-comment 0 1 markdown
-requirements 0 1 markdown
-alias 0 * string
-min 0 1 unsignedInt
-max 0 1 string
-base 0 1 #ElementDefinition.base
-contentReference 0 1 uri
-type 0 * #ElementDefinition.type
-defaultValue[x] 0 1 base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|integer|markdown|oid|positiveInt|string|time|unsignedInt|uri|url|uuid|Address|Age|Annotation|Attachment|CodeableConcept|Coding|ContactPoint|Count|Distance|Duration|HumanName|Identifier|Money|Period|Quantity|Range|Ratio|Reference|SampledData|Signature|Timing|ContactDetail|Contributor|DataRequirement|Expression|ParameterDefinition|RelatedArtifact|TriggerDefinition|UsageContext|Dosage|Meta
-meaningWhenMissing 0 1 markdown
-orderMeaning 0 1 string
-fixed[x] 0 1 base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|integer|markdown|oid|positiveInt|string|time|unsignedInt|uri|url|uuid|Address|Age|Annotation|Attachment|CodeableConcept|Coding|ContactPoint|Count|Distance|Duration|HumanName|Identifier|Money|Period|Quantity|Range|Ratio|Reference|SampledData|Signature|Timing|ContactDetail|Contributor|DataRequirement|Expression|ParameterDefinition|RelatedArtifact|TriggerDefinition|UsageContext|Dosage|Meta
-pattern[x] 0 1 base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|integer|markdown|oid|positiveInt|string|time|unsignedInt|uri|url|uuid|Address|Age|Annotation|Attachment|CodeableConcept|Coding|ContactPoint|Count|Distance|Duration|HumanName|Identifier|Money|Period|Quantity|Range|Ratio|Reference|SampledData|Signature|Timing|ContactDetail|Contributor|DataRequirement|Expression|ParameterDefinition|RelatedArtifact|TriggerDefinition|UsageContext|Dosage|Meta
-example 0 * #ElementDefinition.example
-minValue[x] 0 1 date|dateTime|instant|time|decimal|integer|positiveInt|unsignedInt|Quantity
-maxValue[x] 0 1 date|dateTime|instant|time|decimal|integer|positiveInt|unsignedInt|Quantity
-maxLength 0 1 integer
-condition 0 * id
-constraint 0 * #ElementDefinition.constraint
-mustSupport 0 1 boolean
-isModifier 0 1 boolean
-isModifierReason 0 1 string
-isSummary 0 1 boolean
-binding 0 1 #ElementDefinition.binding
-mapping 0 * #ElementDefinition.mapping
++path 1 1 string
++representation 0 * code property-representation
++sliceName 0 1 string
++sliceIsConstraining 0 1 boolean
++label 0 1 string
++code 0 * Coding
++slicing 0 1 #ElementDefinition.slicing
++short 0 1 string
++definition 0 1 markdown
++comment 0 1 markdown
++requirements 0 1 markdown
++alias 0 * string
++min 0 1 unsignedInt
++max 0 1 string
++base 0 1 #ElementDefinition.base
++contentReference 0 1 uri
++type 0 * #ElementDefinition.type
++defaultValue[x] 0 1 base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|integer|markdown|oid|positiveInt|string|time|unsignedInt|uri|url|uuid|Address|Age|Annotation|Attachment|CodeableConcept|Coding|ContactPoint|Count|Distance|Duration|HumanName|Identifier|Money|Period|Quantity|Range|Ratio|Reference|SampledData|Signature|Timing|ContactDetail|Contributor|DataRequirement|Expression|ParameterDefinition|RelatedArtifact|TriggerDefinition|UsageContext|Dosage|Meta
++meaningWhenMissing 0 1 markdown
++orderMeaning 0 1 string
++fixed[x] 0 1 base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|integer|markdown|oid|positiveInt|string|time|unsignedInt|uri|url|uuid|Address|Age|Annotation|Attachment|CodeableConcept|Coding|ContactPoint|Count|Distance|Duration|HumanName|Identifier|Money|Period|Quantity|Range|Ratio|Reference|SampledData|Signature|Timing|ContactDetail|Contributor|DataRequirement|Expression|ParameterDefinition|RelatedArtifact|TriggerDefinition|UsageContext|Dosage|Meta
++pattern[x] 0 1 base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|integer|markdown|oid|positiveInt|string|time|unsignedInt|uri|url|uuid|Address|Age|Annotation|Attachment|CodeableConcept|Coding|ContactPoint|Count|Distance|Duration|HumanName|Identifier|Money|Period|Quantity|Range|Ratio|Reference|SampledData|Signature|Timing|ContactDetail|Contributor|DataRequirement|Expression|ParameterDefinition|RelatedArtifact|TriggerDefinition|UsageContext|Dosage|Meta
++example 0 * #ElementDefinition.example
++minValue[x] 0 1 date|dateTime|instant|time|decimal|integer|positiveInt|unsignedInt|Quantity
++maxValue[x] 0 1 date|dateTime|instant|time|decimal|integer|positiveInt|unsignedInt|Quantity
++maxLength 0 1 integer
++condition 0 * id
++constraint 0 * #ElementDefinition.constraint
++mustSupport 0 1 boolean
++isModifier 0 1 boolean
++isModifierReason 0 1 string
++isSummary 0 1 boolean
++binding 0 1 #ElementDefinition.binding
++mapping 0 * #ElementDefinition.mapping
 @ElementDefinition.slicing B Element
-discriminator 0 * #ElementDefinition.slicing.discriminator
-description 0 1 string
-ordered 0 1 boolean
-rules 1 1 code resource-slicing-rules
++discriminator 0 * #ElementDefinition.slicing.discriminator
++description 0 1 string
++ordered 0 1 boolean
++rules 1 1 code resource-slicing-rules
 @ElementDefinition.slicing.discriminator B Element
-type 1 1 code discriminator-type
-path 1 1 string
++type 1 1 code discriminator-type
++path 1 1 string
 @ElementDefinition.base B Element
-path 1 1 string
-min 1 1 unsignedInt
-max 1 1 string
++path 1 1 string
++min 1 1 unsignedInt
++max 1 1 string
 @ElementDefinition.type B Element
-code 1 1 uri
-profile 0 * canonical
-targetProfile 0 * canonical
-aggregation 0 * code resource-aggregation-mode
-versioning 0 1 code reference-version-rules
++code 1 1 uri
++profile 0 * canonical
++targetProfile 0 * canonical
++aggregation 0 * code resource-aggregation-mode
++versioning 0 1 code reference-version-rules
 @ElementDefinition.example B Element
-label 1 1 string
-value[x] 1 1 base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|integer|markdown|oid|positiveInt|string|time|unsignedInt|uri|url|uuid|Address|Age|Annotation|Attachment|CodeableConcept|Coding|ContactPoint|Count|Distance|Duration|HumanName|Identifier|Money|Period|Quantity|Range|Ratio|Reference|SampledData|Signature|Timing|ContactDetail|Contributor|DataRequirement|Expression|ParameterDefinition|RelatedArtifact|TriggerDefinition|UsageContext|Dosage|Meta
++label 1 1 string
++value[x] 1 1 base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|integer|markdown|oid|positiveInt|string|time|unsignedInt|uri|url|uuid|Address|Age|Annotation|Attachment|CodeableConcept|Coding|ContactPoint|Count|Distance|Duration|HumanName|Identifier|Money|Period|Quantity|Range|Ratio|Reference|SampledData|Signature|Timing|ContactDetail|Contributor|DataRequirement|Expression|ParameterDefinition|RelatedArtifact|TriggerDefinition|UsageContext|Dosage|Meta
 @ElementDefinition.constraint B Element
-key 1 1 id
-requirements 0 1 string
-severity 1 1 code constraint-severity
-human 1 1 string
-expression 0 1 string
-xpath 0 1 string
-source 0 1 canonical
++key 1 1 id
++requirements 0 1 string
++severity 1 1 code constraint-severity
++human 1 1 string
++expression 0 1 string
++xpath 0 1 string
++source 0 1 canonical
 @ElementDefinition.binding B Element
-strength 1 1 code binding-strength
-description 0 1 string
-valueSet 0 1 canonical
++strength 1 1 code binding-strength
++description 0 1 string
++valueSet 0 1 canonical
 @ElementDefinition.mapping B Element
-identity 1 1 id
-language 0 1 code
-map 1 1 string
-comment 0 1 string
++identity 1 1 id
++language 0 1 code
++map 1 1 string
++comment 0 1 string
 @Expression T Element
-description 0 1 string
-name 0 1 id
-language 1 1 code
-expression 0 1 string
-reference 0 1 uri
++description 0 1 string
++name 0 1 id
++language 1 1 code
++expression 0 1 string
++reference 0 1 uri
 @Extension T Element
 url 1 1 uri
 value[x] 0 1 base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|integer|markdown|oid|positiveInt|string|time|unsignedInt|uri|url|uuid|Address|Age|Annotation|Attachment|CodeableConcept|Coding|ContactPoint|Count|Distance|Duration|HumanName|Identifier|Money|Period|Quantity|Range|Ratio|Reference|SampledData|Signature|Timing|ContactDetail|Contributor|DataRequirement|Expression|ParameterDefinition|RelatedArtifact|TriggerDefinition|UsageContext|Dosage|Meta
 @HumanName T Element
-use 0 1 code name-use
-text 0 1 string
-family 0 1 string
-given 0 * string
-prefix 0 * string
-suffix 0 * string
-period 0 1 Period
++!use 0 1 code name-use
++text 0 1 string
++family 0 1 string
++given 0 * string
++prefix 0 * string
++suffix 0 * string
++period 0 1 Period
 @Identifier T Element
-use 0 1 code identifier-use
-type 0 1 CodeableConcept
-system 0 1 uri
-value 0 1 string
-period 0 1 Period
-assigner 0 1 Reference(Organization)
++!use 0 1 code identifier-use
++type 0 1 CodeableConcept
++system 0 1 uri
++value 0 1 string
++period 0 1 Period
++assigner 0 1 Reference(Organization)
 @MarketingStatus T BackboneElement
-country 1 1 CodeableConcept
-jurisdiction 0 1 CodeableConcept
-status 1 1 CodeableConcept
-dateRange 1 1 Period
-restoreDate 0 1 dateTime
++country 1 1 CodeableConcept
++jurisdiction 0 1 CodeableConcept
++status 1 1 CodeableConcept
++dateRange 1 1 Period
++restoreDate 0 1 dateTime
 @Meta T Element
-versionId 0 1 id
-lastUpdated 0 1 instant
-source 0 1 uri
-profile 0 * canonical
-security 0 * Coding
-tag 0 * Coding
++versionId 0 1 id
++lastUpdated 0 1 instant
++source 0 1 uri
++profile 0 * canonical
++security 0 * Coding
++tag 0 * Coding
 @Money T Element
-value 0 1 decimal
-currency 0 1 code
++value 0 1 decimal
++currency 0 1 code
 @Narrative T Element
 status 1 1 code narrative-status
 div 1 1 xhtml
 @ParameterDefinition T Element
-name 0 1 code
-use 1 1 code operation-parameter-use
-min 0 1 integer
-max 0 1 string
-documentation 0 1 string
-type 1 1 code all-types
-profile 0 1 canonical
++name 0 1 code
++use 1 1 code operation-parameter-use
++min 0 1 integer
++max 0 1 string
++documentation 0 1 string
++type 1 1 code all-types
++profile 0 1 canonical
 @Period T Element
-start 0 1 dateTime
-end 0 1 dateTime
++start 0 1 dateTime
++end 0 1 dateTime
 @Population T BackboneElement
-age[x] 0 1 Range|CodeableConcept
-gender 0 1 CodeableConcept
-race 0 1 CodeableConcept
-physiologicalCondition 0 1 CodeableConcept
++age[x] 0 1 Range|CodeableConcept
++gender 0 1 CodeableConcept
++race 0 1 CodeableConcept
++physiologicalCondition 0 1 CodeableConcept
 @ProdCharacteristic T BackboneElement
-height 0 1 Quantity
-width 0 1 Quantity
-depth 0 1 Quantity
-weight 0 1 Quantity
-nominalVolume 0 1 Quantity
-externalDiameter 0 1 Quantity
-shape 0 1 string
-color 0 * string
-imprint 0 * string
-image 0 * Attachment
-scoring 0 1 CodeableConcept
++height 0 1 Quantity
++width 0 1 Quantity
++depth 0 1 Quantity
++weight 0 1 Quantity
++nominalVolume 0 1 Quantity
++externalDiameter 0 1 Quantity
++shape 0 1 string
++color 0 * string
++imprint 0 * string
++image 0 * Attachment
++scoring 0 1 CodeableConcept
 @ProductShelfLife T BackboneElement
-identifier 0 1 Identifier
-type 1 1 CodeableConcept
-period 1 1 Quantity
-specialPrecautionsForStorage 0 * CodeableConcept
++identifier 0 1 Identifier
++type 1 1 CodeableConcept
++period 1 1 Quantity
++specialPrecautionsForStorage 0 * CodeableConcept
 @Quantity T Element
-value 0 1 decimal
-comparator 0 1 code quantity-comparator
-unit 0 1 string
-system 0 1 uri
-code 0 1 code
++value 0 1 decimal
++!comparator 0 1 code quantity-comparator
++unit 0 1 string
++system 0 1 uri
++code 0 1 code
 @Range T Element
-low 0 1 Quantity~
-high 0 1 Quantity~
++low 0 1 Quantity~
++high 0 1 Quantity~
 @Ratio T Element
-numerator 0 1 Quantity
-denominator 0 1 Quantity
++numerator 0 1 Quantity
++denominator 0 1 Quantity
 @Reference T Element
-reference 0 1 string
-type 0 1 uri
-identifier 0 1 Identifier
-display 0 1 string
++reference 0 1 string
++type 0 1 uri
++identifier 0 1 Identifier
++display 0 1 string
 @RelatedArtifact T Element
-type 1 1 code related-artifact-type
-label 0 1 string
-display 0 1 string
-citation 0 1 markdown
-url 0 1 url
-document 0 1 Attachment
-resource 0 1 canonical
++type 1 1 code related-artifact-type
++label 0 1 string
++display 0 1 string
++citation 0 1 markdown
++url 0 1 url
++document 0 1 Attachment
++resource 0 1 canonical
 @SampledData T Element
-origin 1 1 Quantity~
-period 1 1 decimal
-factor 0 1 decimal
-lowerLimit 0 1 decimal
-upperLimit 0 1 decimal
-dimensions 1 1 positiveInt
++origin 1 1 Quantity~
++period 1 1 decimal
++factor 0 1 decimal
++lowerLimit 0 1 decimal
++upperLimit 0 1 decimal
++dimensions 1 1 positiveInt
 data 0 1 string
 @Signature T Element
-type 1 * Coding
-when 1 1 instant
-who 1 1 Reference(Practitioner,PractitionerRole,RelatedPerson,Patient,Device,Organization)
-onBehalfOf 0 1 Reference(Practitioner,PractitionerRole,RelatedPerson,Patient,Device,Organization)
++type 1 * Coding
++when 1 1 instant
++who 1 1 Reference(Practitioner,PractitionerRole,RelatedPerson,Patient,Device,Organization)
++onBehalfOf 0 1 Reference(Practitioner,PractitionerRole,RelatedPerson,Patient,Device,Organization)
 targetFormat 0 1 code
 sigFormat 0 1 code
 data 0 1 base64Binary
 @SubstanceAmount T BackboneElement
-amount[x] 0 1 Quantity|Range|string
-amountType 0 1 CodeableConcept
-amountText 0 1 string
-referenceRange 0 1 #SubstanceAmount.referenceRange
++amount[x] 0 1 Quantity|Range|string
++amountType 0 1 CodeableConcept
++amountText 0 1 string
++referenceRange 0 1 #SubstanceAmount.referenceRange
 @SubstanceAmount.referenceRange B Element
-lowLimit 0 1 Quantity
-highLimit 0 1 Quantity
++lowLimit 0 1 Quantity
++highLimit 0 1 Quantity
 @Timing T BackboneElement
-event 0 * dateTime
-repeat 0 1 #Timing.repeat
-code 0 1 CodeableConcept
++event 0 * dateTime
++repeat 0 1 #Timing.repeat
++code 0 1 CodeableConcept
 @Timing.repeat B Element
-bounds[x] 0 1 Duration|Range|Period
-count 0 1 positiveInt
-countMax 0 1 positiveInt
-duration 0 1 decimal
-durationMax 0 1 decimal
-durationUnit 0 1 code units-of-time
-frequency 0 1 positiveInt
-frequencyMax 0 1 positiveInt
-period 0 1 decimal
-periodMax 0 1 decimal
-periodUnit 0 1 code units-of-time
-dayOfWeek 0 * code days-of-week
-timeOfDay 0 * time
-when 0 * code event-timing
-offset 0 1 unsignedInt
++bounds[x] 0 1 Duration|Range|Period
++count 0 1 positiveInt
++countMax 0 1 positiveInt
++duration 0 1 decimal
++durationMax 0 1 decimal
++durationUnit 0 1 code units-of-time
++frequency 0 1 positiveInt
++frequencyMax 0 1 positiveInt
++period 0 1 decimal
++periodMax 0 1 decimal
++periodUnit 0 1 code units-of-time
++dayOfWeek 0 * code days-of-week
++timeOfDay 0 * time
++when 0 * code event-timing
++offset 0 1 unsignedInt
 @TriggerDefinition T Element
-type 1 1 code trigger-type
-name 0 1 string
-timing[x] 0 1 Timing|Reference(Schedule)|date|dateTime
-data 0 * DataRequirement
-condition 0 1 Expression
++type 1 1 code trigger-type
++name 0 1 string
++timing[x] 0 1 Timing|Reference(Schedule)|date|dateTime
++data 0 * DataRequirement
++condition 0 1 Expression
 @UsageContext T Element
-code 1 1 Coding
-value[x] 1 1 CodeableConcept|Quantity|Range|Reference(PlanDefinition,ResearchStudy,InsurancePlan,HealthcareService,Group,Location,Organization)
++code 1 1 Coding
++value[x] 1 1 CodeableConcept|Quantity|Range|Reference(PlanDefinition,ResearchStudy,InsurancePlan,HealthcareService,Group,Location,Organization)
 @Resource A 
-id 0 1 id
-meta 0 1 Meta
-implicitRules 0 1 uri
++id 0 1 id
++meta 0 1 Meta
++!implicitRules 0 1 uri
 language 0 1 code
 @Account R DomainResource
-identifier 0 * Identifier
-status 1 1 code account-status
-type 0 1 CodeableConcept
-name 0 1 string
-subject 0 * Reference(Patient,Device,Practitioner,PractitionerRole,Location,HealthcareService,Organization)
-servicePeriod 0 1 Period
-coverage 0 * #Account.coverage
-owner 0 1 Reference(Organization)
-description 0 1 string
++identifier 0 * Identifier
++!status 1 1 code account-status
++type 0 1 CodeableConcept
++name 0 1 string
++subject 0 * Reference(Patient,Device,Practitioner,PractitionerRole,Location,HealthcareService,Organization)
++servicePeriod 0 1 Period
++coverage 0 * #Account.coverage
++owner 0 1 Reference(Organization)
++description 0 1 string
 guarantor 0 * #Account.guarantor
 partOf 0 1 Reference(Account)
 @Account.coverage B BackboneElement
-coverage 1 1 Reference(Coverage)
-priority 0 1 positiveInt
++coverage 1 1 Reference(Coverage)
++priority 0 1 positiveInt
 @Account.guarantor B BackboneElement
 party 1 1 Reference(Patient,RelatedPerson,Organization)
 onHold 0 1 boolean
 period 0 1 Period
 @ActivityDefinition R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
 subtitle 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
++!status 1 1 code publication-status
++experimental 0 1 boolean
 subject[x] 0 1 CodeableConcept|Reference(Group)
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
-description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
++description 0 1 markdown
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
 usage 0 1 string
 copyright 0 1 markdown
 approvalDate 0 1 date
 lastReviewDate 0 1 date
-effectivePeriod 0 1 Period
++effectivePeriod 0 1 Period
 topic 0 * CodeableConcept
 author 0 * ContactDetail
 editor 0 * ContactDetail
@@ -403,12 +404,12 @@ reviewer 0 * ContactDetail
 endorser 0 * ContactDetail
 relatedArtifact 0 * RelatedArtifact
 library 0 * canonical
-kind 0 1 code request-resource-types
++kind 0 1 code request-resource-types
 profile 0 1 canonical
-code 0 1 CodeableConcept
++code 0 1 CodeableConcept
 intent 0 1 code request-intent
 priority 0 1 code request-priority
-doNotPerform 0 1 boolean
++!doNotPerform 0 1 boolean
 timing[x] 0 1 Timing|dateTime|Age|Period|Range|Duration
 location 0 1 Reference(Location)
 participant 0 * #ActivityDefinition.participant
@@ -428,48 +429,48 @@ role 0 1 CodeableConcept
 path 1 1 string
 expression 1 1 Expression
 @AdverseEvent R DomainResource
-identifier 0 1 Identifier
-actuality 1 1 code adverse-event-actuality
-category 0 * CodeableConcept
-event 0 1 CodeableConcept
-subject 1 1 Reference(Patient,Group,Practitioner,RelatedPerson)
-encounter 0 1 Reference(Encounter)
-date 0 1 dateTime
-detected 0 1 dateTime
-recordedDate 0 1 dateTime
-resultingCondition 0 * Reference(Condition)
-location 0 1 Reference(Location)
-seriousness 0 1 CodeableConcept
-severity 0 1 CodeableConcept adverse-event-severity
-outcome 0 1 CodeableConcept adverse-event-outcome
-recorder 0 1 Reference(Patient,Practitioner,PractitionerRole,RelatedPerson)
-contributor 0 * Reference(Practitioner,PractitionerRole,Device)
-suspectEntity 0 * #AdverseEvent.suspectEntity
-subjectMedicalHistory 0 * Reference(Condition,Observation,AllergyIntolerance,FamilyMemberHistory,Immunization,Procedure,Media,DocumentReference)
-referenceDocument 0 * Reference(DocumentReference)
-study 0 * Reference(ResearchStudy)
++identifier 0 1 Identifier
++!actuality 1 1 code adverse-event-actuality
++category 0 * CodeableConcept
++event 0 1 CodeableConcept
++subject 1 1 Reference(Patient,Group,Practitioner,RelatedPerson)
++encounter 0 1 Reference(Encounter)
++date 0 1 dateTime
++detected 0 1 dateTime
++recordedDate 0 1 dateTime
++resultingCondition 0 * Reference(Condition)
++location 0 1 Reference(Location)
++seriousness 0 1 CodeableConcept
++severity 0 1 CodeableConcept adverse-event-severity
++outcome 0 1 CodeableConcept adverse-event-outcome
++recorder 0 1 Reference(Patient,Practitioner,PractitionerRole,RelatedPerson)
++contributor 0 * Reference(Practitioner,PractitionerRole,Device)
++suspectEntity 0 * #AdverseEvent.suspectEntity
++subjectMedicalHistory 0 * Reference(Condition,Observation,AllergyIntolerance,FamilyMemberHistory,Immunization,Procedure,Media,DocumentReference)
++referenceDocument 0 * Reference(DocumentReference)
++study 0 * Reference(ResearchStudy)
 @AdverseEvent.suspectEntity B BackboneElement
-instance 1 1 Reference(Immunization,Procedure,Substance,Medication,MedicationAdministration,MedicationStatement,Device)
-causality 0 * #AdverseEvent.suspectEntity.causality
++instance 1 1 Reference(Immunization,Procedure,Substance,Medication,MedicationAdministration,MedicationStatement,Device)
++causality 0 * #AdverseEvent.suspectEntity.causality
 @AdverseEvent.suspectEntity.causality B BackboneElement
-assessment 0 1 CodeableConcept
-productRelatedness 0 1 string
-author 0 1 Reference(Practitioner,PractitionerRole)
-method 0 1 CodeableConcept
++assessment 0 1 CodeableConcept
++productRelatedness 0 1 string
++author 0 1 Reference(Practitioner,PractitionerRole)
++method 0 1 CodeableConcept
 @AllergyIntolerance R DomainResource
-identifier 0 * Identifier
-clinicalStatus 0 1 CodeableConcept allergyintolerance-clinical
-verificationStatus 0 1 CodeableConcept allergyintolerance-verification
-type 0 1 code allergy-intolerance-type
-category 0 * code allergy-intolerance-category
-criticality 0 1 code allergy-intolerance-criticality
-code 0 1 CodeableConcept
-patient 1 1 Reference(Patient)
++identifier 0 * Identifier
++!clinicalStatus 0 1 CodeableConcept allergyintolerance-clinical
++!verificationStatus 0 1 CodeableConcept allergyintolerance-verification
++type 0 1 code allergy-intolerance-type
++category 0 * code allergy-intolerance-category
++criticality 0 1 code allergy-intolerance-criticality
++code 0 1 CodeableConcept
++patient 1 1 Reference(Patient)
 encounter 0 1 Reference(Encounter)
 onset[x] 0 1 dateTime|Age|Period|Range|string
 recordedDate 0 1 dateTime
 recorder 0 1 Reference(Practitioner,PractitionerRole,Patient,RelatedPerson)
-asserter 0 1 Reference(Patient,RelatedPerson,Practitioner,PractitionerRole)
++asserter 0 1 Reference(Patient,RelatedPerson,Practitioner,PractitionerRole)
 lastOccurrence 0 1 dateTime
 note 0 * Annotation
 reaction 0 * #AllergyIntolerance.reaction
@@ -482,20 +483,20 @@ severity 0 1 code reaction-event-severity
 exposureRoute 0 1 CodeableConcept
 note 0 * Annotation
 @Appointment R DomainResource
-identifier 0 * Identifier
-status 1 1 code appointmentstatus
-cancelationReason 0 1 CodeableConcept
-serviceCategory 0 * CodeableConcept
-serviceType 0 * CodeableConcept
-specialty 0 * CodeableConcept
-appointmentType 0 1 CodeableConcept
-reasonCode 0 * CodeableConcept
++identifier 0 * Identifier
++!status 1 1 code appointmentstatus
++cancelationReason 0 1 CodeableConcept
++serviceCategory 0 * CodeableConcept
++serviceType 0 * CodeableConcept
++specialty 0 * CodeableConcept
++appointmentType 0 1 CodeableConcept
++reasonCode 0 * CodeableConcept
 reasonReference 0 * Reference(Condition,Procedure,Observation,ImmunizationRecommendation)
 priority 0 1 unsignedInt
 description 0 1 string
 supportingInformation 0 * Reference
-start 0 1 instant
-end 0 1 instant
++start 0 1 instant
++end 0 1 instant
 minutesDuration 0 1 positiveInt
 slot 0 * Reference(Slot)
 created 0 1 dateTime
@@ -505,39 +506,39 @@ basedOn 0 * Reference(ServiceRequest)
 participant 1 * #Appointment.participant
 requestedPeriod 0 * Period
 @Appointment.participant B BackboneElement
-type 0 * CodeableConcept
-actor 0 1 Reference(Patient,Practitioner,PractitionerRole,RelatedPerson,Device,HealthcareService,Location)
-required 0 1 code participantrequired
-status 1 1 code participationstatus
++type 0 * CodeableConcept
++actor 0 1 Reference(Patient,Practitioner,PractitionerRole,RelatedPerson,Device,HealthcareService,Location)
++required 0 1 code participantrequired
++status 1 1 code participationstatus
 period 0 1 Period
 @AppointmentResponse R DomainResource
-identifier 0 * Identifier
-appointment 1 1 Reference(Appointment)
++identifier 0 * Identifier
++appointment 1 1 Reference(Appointment)
 start 0 1 instant
 end 0 1 instant
-participantType 0 * CodeableConcept
-actor 0 1 Reference(Patient,Practitioner,PractitionerRole,RelatedPerson,Device,HealthcareService,Location)
-participantStatus 1 1 code participationstatus
++participantType 0 * CodeableConcept
++actor 0 1 Reference(Patient,Practitioner,PractitionerRole,RelatedPerson,Device,HealthcareService,Location)
++!participantStatus 1 1 code participationstatus
 comment 0 1 string
 @AuditEvent R DomainResource
-type 1 1 Coding
-subtype 0 * Coding
-action 0 1 code audit-event-action
++type 1 1 Coding
++subtype 0 * Coding
++action 0 1 code audit-event-action
 period 0 1 Period
-recorded 1 1 instant
-outcome 0 1 code audit-event-outcome
-outcomeDesc 0 1 string
-purposeOfEvent 0 * CodeableConcept
++recorded 1 1 instant
++outcome 0 1 code audit-event-outcome
++outcomeDesc 0 1 string
++purposeOfEvent 0 * CodeableConcept
 agent 1 * #AuditEvent.agent
 source 1 1 #AuditEvent.source
 entity 0 * #AuditEvent.entity
 @AuditEvent.agent B BackboneElement
 type 0 1 CodeableConcept
 role 0 * CodeableConcept
-who 0 1 Reference(PractitionerRole,Practitioner,Organization,Device,Patient,RelatedPerson)
++who 0 1 Reference(PractitionerRole,Practitioner,Organization,Device,Patient,RelatedPerson)
 altId 0 1 string
 name 0 1 string
-requestor 1 1 boolean
++requestor 1 1 boolean
 location 0 1 Reference(Location)
 policy 0 * uri
 media 0 1 Coding
@@ -548,33 +549,33 @@ address 0 1 string
 type 0 1 code network-type
 @AuditEvent.source B BackboneElement
 site 0 1 string
-observer 1 1 Reference(PractitionerRole,Practitioner,Organization,Device,Patient,RelatedPerson)
++observer 1 1 Reference(PractitionerRole,Practitioner,Organization,Device,Patient,RelatedPerson)
 type 0 * Coding
 @AuditEvent.entity B BackboneElement
-what 0 1 Reference
++what 0 1 Reference
 type 0 1 Coding
 role 0 1 Coding
 lifecycle 0 1 Coding
 securityLabel 0 * Coding
-name 0 1 string
++name 0 1 string
 description 0 1 string
-query 0 1 base64Binary
++query 0 1 base64Binary
 detail 0 * #AuditEvent.entity.detail
 @AuditEvent.entity.detail B BackboneElement
 type 1 1 string
 value[x] 1 1 string|base64Binary
 @Basic R DomainResource
-identifier 0 * Identifier
-code 1 1 CodeableConcept
-subject 0 1 Reference
-created 0 1 date
-author 0 1 Reference(Practitioner,PractitionerRole,Patient,RelatedPerson,Organization)
++identifier 0 * Identifier
++!code 1 1 CodeableConcept
++subject 0 1 Reference
++created 0 1 date
++author 0 1 Reference(Practitioner,PractitionerRole,Patient,RelatedPerson,Organization)
 @Binary R Resource
-contentType 1 1 code
-securityContext 0 1 Reference
++contentType 1 1 code
++securityContext 0 1 Reference
 data 0 1 base64Binary
 @BiologicallyDerivedProduct R DomainResource
-identifier 0 * Identifier
++identifier 0 * Identifier
 productCategory 0 1 code product-category
 productCode 0 1 CodeableConcept
 status 0 1 code product-status
@@ -603,100 +604,100 @@ temperature 0 1 decimal
 scale 0 1 code product-storage-scale
 duration 0 1 Period
 @BodyStructure R DomainResource
-identifier 0 * Identifier
-active 0 1 boolean
-morphology 0 1 CodeableConcept
-location 0 1 CodeableConcept
++identifier 0 * Identifier
++!active 0 1 boolean
++morphology 0 1 CodeableConcept
++location 0 1 CodeableConcept
 locationQualifier 0 * CodeableConcept
-description 0 1 string
++description 0 1 string
 image 0 * Attachment
-patient 1 1 Reference(Patient)
++patient 1 1 Reference(Patient)
 @Bundle R Resource
-identifier 0 1 Identifier
-type 1 1 code bundle-type
-timestamp 0 1 instant
-total 0 1 unsignedInt
-link 0 * #Bundle.link
-entry 0 * #Bundle.entry
-signature 0 1 Signature
++identifier 0 1 Identifier
++type 1 1 code bundle-type
++timestamp 0 1 instant
++total 0 1 unsignedInt
++link 0 * #Bundle.link
++entry 0 * #Bundle.entry
++signature 0 1 Signature
 @Bundle.link B BackboneElement
-relation 1 1 string
-url 1 1 uri
++relation 1 1 string
++url 1 1 uri
 @Bundle.entry B BackboneElement
-link 0 * #Bundle.link
-fullUrl 0 1 uri
-resource 0 1 Resource
-search 0 1 #Bundle.entry.search
-request 0 1 #Bundle.entry.request
-response 0 1 #Bundle.entry.response
++link 0 * #Bundle.link
++fullUrl 0 1 uri
++resource 0 1 Resource
++search 0 1 #Bundle.entry.search
++request 0 1 #Bundle.entry.request
++response 0 1 #Bundle.entry.response
 @Bundle.entry.search B BackboneElement
-mode 0 1 code search-entry-mode
-score 0 1 decimal
++mode 0 1 code search-entry-mode
++score 0 1 decimal
 @Bundle.entry.request B BackboneElement
-method 1 1 code http-verb
-url 1 1 uri
-ifNoneMatch 0 1 string
-ifModifiedSince 0 1 instant
-ifMatch 0 1 string
-ifNoneExist 0 1 string
++method 1 1 code http-verb
++url 1 1 uri
++ifNoneMatch 0 1 string
++ifModifiedSince 0 1 instant
++ifMatch 0 1 string
++ifNoneExist 0 1 string
 @Bundle.entry.response B BackboneElement
-status 1 1 string
-location 0 1 uri
-etag 0 1 string
-lastModified 0 1 instant
-outcome 0 1 Resource
++status 1 1 string
++location 0 1 uri
++etag 0 1 string
++lastModified 0 1 instant
++outcome 0 1 Resource
 @CapabilityStatement R DomainResource
-url 0 1 uri
-version 0 1 string
-name 0 1 string
-title 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
-date 1 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
++url 0 1 uri
++version 0 1 string
++name 0 1 string
++title 0 1 string
++!status 1 1 code publication-status
++experimental 0 1 boolean
++date 1 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
 description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
 copyright 0 1 markdown
-kind 1 1 code capability-statement-kind
-instantiates 0 * canonical
-imports 0 * canonical
-software 0 1 #CapabilityStatement.software
-implementation 0 1 #CapabilityStatement.implementation
-fhirVersion 1 1 code FHIR-version
-format 1 * code
-patchFormat 0 * code
-implementationGuide 0 * canonical
-rest 0 * #CapabilityStatement.rest
-messaging 0 * #CapabilityStatement.messaging
-document 0 * #CapabilityStatement.document
++kind 1 1 code capability-statement-kind
++instantiates 0 * canonical
++imports 0 * canonical
++software 0 1 #CapabilityStatement.software
++implementation 0 1 #CapabilityStatement.implementation
++fhirVersion 1 1 code FHIR-version
++format 1 * code
++patchFormat 0 * code
++implementationGuide 0 * canonical
++rest 0 * #CapabilityStatement.rest
++messaging 0 * #CapabilityStatement.messaging
++document 0 * #CapabilityStatement.document
 @CapabilityStatement.software B BackboneElement
-name 1 1 string
-version 0 1 string
-releaseDate 0 1 dateTime
++name 1 1 string
++version 0 1 string
++releaseDate 0 1 dateTime
 @CapabilityStatement.implementation B BackboneElement
-description 1 1 string
-url 0 1 url
-custodian 0 1 Reference(Organization)
++description 1 1 string
++url 0 1 url
++custodian 0 1 Reference(Organization)
 @CapabilityStatement.rest B BackboneElement
-mode 1 1 code restful-capability-mode
++mode 1 1 code restful-capability-mode
 documentation 0 1 markdown
-security 0 1 #CapabilityStatement.rest.security
-resource 0 * #CapabilityStatement.rest.resource
++security 0 1 #CapabilityStatement.rest.security
++resource 0 * #CapabilityStatement.rest.resource
 interaction 0 * #CapabilityStatement.rest.interaction
 searchParam 0 * #CapabilityStatement.rest.resource.searchParam
-operation 0 * #CapabilityStatement.rest.resource.operation
++operation 0 * #CapabilityStatement.rest.resource.operation
 compartment 0 * canonical
 @CapabilityStatement.rest.security B BackboneElement
-cors 0 1 boolean
-service 0 * CodeableConcept
++cors 0 1 boolean
++service 0 * CodeableConcept
 description 0 1 markdown
 @CapabilityStatement.rest.resource B BackboneElement
-type 1 1 code resource-types
-profile 0 1 canonical
-supportedProfile 0 * canonical
++type 1 1 code resource-types
++profile 0 1 canonical
++supportedProfile 0 * canonical
 documentation 0 1 markdown
 interaction 0 * #CapabilityStatement.rest.resource.interaction
 versioning 0 1 code versioning-policy
@@ -710,7 +711,7 @@ referencePolicy 0 * code reference-handling-policy
 searchInclude 0 * string
 searchRevInclude 0 * string
 searchParam 0 * #CapabilityStatement.rest.resource.searchParam
-operation 0 * #CapabilityStatement.rest.resource.operation
++operation 0 * #CapabilityStatement.rest.resource.operation
 @CapabilityStatement.rest.resource.interaction B BackboneElement
 code 1 1 code type-restful-interaction
 documentation 0 1 markdown
@@ -720,8 +721,8 @@ definition 0 1 canonical
 type 1 1 code search-param-type
 documentation 0 1 markdown
 @CapabilityStatement.rest.resource.operation B BackboneElement
-name 1 1 string
-definition 1 1 canonical
++name 1 1 string
++definition 1 1 canonical
 documentation 0 1 markdown
 @CapabilityStatement.rest.interaction B BackboneElement
 code 1 1 code system-restful-interaction
@@ -730,37 +731,37 @@ documentation 0 1 markdown
 endpoint 0 * #CapabilityStatement.messaging.endpoint
 reliableCache 0 1 unsignedInt
 documentation 0 1 markdown
-supportedMessage 0 * #CapabilityStatement.messaging.supportedMessage
++supportedMessage 0 * #CapabilityStatement.messaging.supportedMessage
 @CapabilityStatement.messaging.endpoint B BackboneElement
 protocol 1 1 Coding
 address 1 1 url
 @CapabilityStatement.messaging.supportedMessage B BackboneElement
-mode 1 1 code event-capability-mode
-definition 1 1 canonical
++mode 1 1 code event-capability-mode
++definition 1 1 canonical
 @CapabilityStatement.document B BackboneElement
-mode 1 1 code document-mode
++mode 1 1 code document-mode
 documentation 0 1 markdown
-profile 1 1 canonical
++profile 1 1 canonical
 @CarePlan R DomainResource
-identifier 0 * Identifier
-instantiatesCanonical 0 * canonical
-instantiatesUri 0 * uri
-basedOn 0 * Reference(CarePlan)
-replaces 0 * Reference(CarePlan)
-partOf 0 * Reference(CarePlan)
-status 1 1 code request-status
-intent 1 1 code care-plan-intent
-category 0 * CodeableConcept
-title 0 1 string
-description 0 1 string
-subject 1 1 Reference(Patient,Group)
-encounter 0 1 Reference(Encounter)
-period 0 1 Period
-created 0 1 dateTime
-author 0 1 Reference(Patient,Practitioner,PractitionerRole,Device,RelatedPerson,Organization,CareTeam)
++identifier 0 * Identifier
++instantiatesCanonical 0 * canonical
++instantiatesUri 0 * uri
++basedOn 0 * Reference(CarePlan)
++replaces 0 * Reference(CarePlan)
++partOf 0 * Reference(CarePlan)
++!status 1 1 code request-status
++!intent 1 1 code care-plan-intent
++category 0 * CodeableConcept
++title 0 1 string
++description 0 1 string
++subject 1 1 Reference(Patient,Group)
++encounter 0 1 Reference(Encounter)
++period 0 1 Period
++created 0 1 dateTime
++author 0 1 Reference(Patient,Practitioner,PractitionerRole,Device,RelatedPerson,Organization,CareTeam)
 contributor 0 * Reference(Patient,Practitioner,PractitionerRole,Device,RelatedPerson,Organization,CareTeam)
 careTeam 0 * Reference(CareTeam)
-addresses 0 * Reference(Condition)
++addresses 0 * Reference(Condition)
 supportingInfo 0 * Reference
 goal 0 * Reference(Goal)
 activity 0 * #CarePlan.activity
@@ -779,9 +780,9 @@ code 0 1 CodeableConcept
 reasonCode 0 * CodeableConcept
 reasonReference 0 * Reference(Condition,Observation,DiagnosticReport,DocumentReference)
 goal 0 * Reference(Goal)
-status 1 1 code care-plan-activity-status
+!status 1 1 code care-plan-activity-status
 statusReason 0 1 CodeableConcept
-doNotPerform 0 1 boolean
+!doNotPerform 0 1 boolean
 scheduled[x] 0 1 Timing|Period|string
 location 0 1 Reference(Location)
 performer 0 * Reference(Practitioner,PractitionerRole,Organization,RelatedPerson,Patient,CareTeam,HealthcareService,Device)
@@ -790,29 +791,29 @@ dailyAmount 0 1 Quantity~
 quantity 0 1 Quantity~
 description 0 1 string
 @CareTeam R DomainResource
-identifier 0 * Identifier
-status 0 1 code care-team-status
-category 0 * CodeableConcept
-name 0 1 string
-subject 0 1 Reference(Patient,Group)
-encounter 0 1 Reference(Encounter)
-period 0 1 Period
++identifier 0 * Identifier
++!status 0 1 code care-team-status
++category 0 * CodeableConcept
++name 0 1 string
++subject 0 1 Reference(Patient,Group)
++encounter 0 1 Reference(Encounter)
++period 0 1 Period
 participant 0 * #CareTeam.participant
 reasonCode 0 * CodeableConcept
 reasonReference 0 * Reference(Condition)
-managingOrganization 0 * Reference(Organization)
++managingOrganization 0 * Reference(Organization)
 telecom 0 * ContactPoint
 note 0 * Annotation
 @CareTeam.participant B BackboneElement
-role 0 * CodeableConcept
-member 0 1 Reference(Practitioner,PractitionerRole,RelatedPerson,Patient,Organization,CareTeam)
-onBehalfOf 0 1 Reference(Organization)
++role 0 * CodeableConcept
++member 0 1 Reference(Practitioner,PractitionerRole,RelatedPerson,Patient,Organization,CareTeam)
++onBehalfOf 0 1 Reference(Organization)
 period 0 1 Period
 @CatalogEntry R DomainResource
-identifier 0 * Identifier
++identifier 0 * Identifier
 type 0 1 CodeableConcept
-orderable 1 1 boolean
-referencedItem 1 1 Reference(Medication,Device,Organization,Practitioner,PractitionerRole,HealthcareService,ActivityDefinition,PlanDefinition,SpecimenDefinition,ObservationDefinition,Binary)
++orderable 1 1 boolean
++referencedItem 1 1 Reference(Medication,Device,Organization,Practitioner,PractitionerRole,HealthcareService,ActivityDefinition,PlanDefinition,SpecimenDefinition,ObservationDefinition,Binary)
 additionalIdentifier 0 * Identifier
 classification 0 * CodeableConcept
 status 0 1 code publication-status
@@ -826,56 +827,56 @@ relatedEntry 0 * #CatalogEntry.relatedEntry
 relationtype 1 1 code relation-type
 item 1 1 Reference(CatalogEntry)
 @ChargeItem R DomainResource
-identifier 0 * Identifier
++identifier 0 * Identifier
 definitionUri 0 * uri
 definitionCanonical 0 * canonical
-status 1 1 code chargeitem-status
++!status 1 1 code chargeitem-status
 partOf 0 * Reference(ChargeItem)
-code 1 1 CodeableConcept
-subject 1 1 Reference(Patient,Group)
-context 0 1 Reference(Encounter,EpisodeOfCare)
-occurrence[x] 0 1 dateTime|Period|Timing
++code 1 1 CodeableConcept
++subject 1 1 Reference(Patient,Group)
++context 0 1 Reference(Encounter,EpisodeOfCare)
++occurrence[x] 0 1 dateTime|Period|Timing
 performer 0 * #ChargeItem.performer
 performingOrganization 0 1 Reference(Organization)
 requestingOrganization 0 1 Reference(Organization)
 costCenter 0 1 Reference(Organization)
-quantity 0 1 Quantity
-bodysite 0 * CodeableConcept
++quantity 0 1 Quantity
++bodysite 0 * CodeableConcept
 factorOverride 0 1 decimal
 priceOverride 0 1 Money
 overrideReason 0 1 string
-enterer 0 1 Reference(Practitioner,PractitionerRole,Organization,Patient,Device,RelatedPerson)
-enteredDate 0 1 dateTime
++enterer 0 1 Reference(Practitioner,PractitionerRole,Organization,Patient,Device,RelatedPerson)
++enteredDate 0 1 dateTime
 reason 0 * CodeableConcept
 service 0 * Reference(DiagnosticReport,ImagingStudy,Immunization,MedicationAdministration,MedicationDispense,Observation,Procedure,SupplyDelivery)
 product[x] 0 1 Reference(Device,Medication,Substance)|CodeableConcept
-account 0 * Reference(Account)
++account 0 * Reference(Account)
 note 0 * Annotation
 supportingInformation 0 * Reference
 @ChargeItem.performer B BackboneElement
 function 0 1 CodeableConcept
 actor 1 1 Reference(Practitioner,PractitionerRole,Organization,CareTeam,Patient,Device,RelatedPerson)
 @ChargeItemDefinition R DomainResource
-url 1 1 uri
-identifier 0 * Identifier
-version 0 1 string
-title 0 1 string
-derivedFromUri 0 * uri
-partOf 0 * canonical
-replaces 0 * canonical
-status 1 1 code publication-status
-experimental 0 1 boolean
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
-description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++url 1 1 uri
++identifier 0 * Identifier
++version 0 1 string
++title 0 1 string
++derivedFromUri 0 * uri
++partOf 0 * canonical
++replaces 0 * canonical
++!status 1 1 code publication-status
++experimental 0 1 boolean
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
++description 0 1 markdown
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 copyright 0 1 markdown
 approvalDate 0 1 date
 lastReviewDate 0 1 date
-effectivePeriod 0 1 Period
-code 0 1 CodeableConcept
++effectivePeriod 0 1 Period
++code 0 1 CodeableConcept
 instance 0 * Reference(Medication,Substance,Device)
 applicability 0 * #ChargeItemDefinition.applicability
 propertyGroup 0 * #ChargeItemDefinition.propertyGroup
@@ -893,17 +894,17 @@ factor 0 1 decimal
 amount 0 1 Money
 @Claim R DomainResource
 identifier 0 * Identifier
-status 1 1 code fm-status
-type 1 1 CodeableConcept
++!status 1 1 code fm-status
++type 1 1 CodeableConcept
 subType 0 1 CodeableConcept
-use 1 1 code claim-use
-patient 1 1 Reference(Patient)
-billablePeriod 0 1 Period
-created 1 1 dateTime
++use 1 1 code claim-use
++patient 1 1 Reference(Patient)
++billablePeriod 0 1 Period
++created 1 1 dateTime
 enterer 0 1 Reference(Practitioner,PractitionerRole)
-insurer 0 1 Reference(Organization)
-provider 1 1 Reference(Practitioner,PractitionerRole,Organization)
-priority 1 1 CodeableConcept
++insurer 0 1 Reference(Organization)
++provider 1 1 Reference(Practitioner,PractitionerRole,Organization)
++priority 1 1 CodeableConcept
 fundsReserve 0 1 CodeableConcept
 related 0 * #Claim.related
 prescription 0 1 Reference(DeviceRequest,MedicationRequest,VisionPrescription)
@@ -915,7 +916,7 @@ careTeam 0 * #Claim.careTeam
 supportingInfo 0 * #Claim.supportingInfo
 diagnosis 0 * #Claim.diagnosis
 procedure 0 * #Claim.procedure
-insurance 1 * #Claim.insurance
++insurance 1 * #Claim.insurance
 accident 0 1 #Claim.accident
 item 0 * #Claim.item
 total 0 1 Money
@@ -952,10 +953,10 @@ date 0 1 dateTime
 procedure[x] 1 1 CodeableConcept|Reference(Procedure)
 udi 0 * Reference(Device)
 @Claim.insurance B BackboneElement
-sequence 1 1 positiveInt
-focal 1 1 boolean
++sequence 1 1 positiveInt
++focal 1 1 boolean
 identifier 0 1 Identifier
-coverage 1 1 Reference(Coverage)
++coverage 1 1 Reference(Coverage)
 businessArrangement 0 1 string
 preAuthRef 0 * string
 claimResponse 0 1 Reference(ClaimResponse)
@@ -1012,16 +1013,16 @@ net 0 1 Money
 udi 0 * Reference(Device)
 @ClaimResponse R DomainResource
 identifier 0 * Identifier
-status 1 1 code fm-status
-type 1 1 CodeableConcept
++!status 1 1 code fm-status
++type 1 1 CodeableConcept
 subType 0 1 CodeableConcept
-use 1 1 code claim-use
-patient 1 1 Reference(Patient)
-created 1 1 dateTime
-insurer 1 1 Reference(Organization)
++use 1 1 code claim-use
++patient 1 1 Reference(Patient)
++created 1 1 dateTime
++insurer 1 1 Reference(Organization)
 requestor 0 1 Reference(Practitioner,PractitionerRole,Organization)
-request 0 1 Reference(Claim)
-outcome 1 1 code remittance-outcome
++request 0 1 Reference(Claim)
++outcome 1 1 code remittance-outcome
 disposition 0 1 string
 preAuthRef 0 1 string
 preAuthPeriod 0 1 Period
@@ -1029,7 +1030,7 @@ payeeType 0 1 CodeableConcept
 item 0 * #ClaimResponse.item
 addItem 0 * #ClaimResponse.addItem
 adjudication 0 * #ClaimResponse.item.adjudication
-total 0 * #ClaimResponse.total
++total 0 * #ClaimResponse.total
 payment 0 1 #ClaimResponse.payment
 fundsReserve 0 1 CodeableConcept
 formCode 0 1 CodeableConcept
@@ -1096,8 +1097,8 @@ net 0 1 Money
 noteNumber 0 * positiveInt
 adjudication 1 * #ClaimResponse.item.adjudication
 @ClaimResponse.total B BackboneElement
-category 1 1 CodeableConcept
-amount 1 1 Money
++category 1 1 CodeableConcept
++amount 1 1 Money
 @ClaimResponse.payment B BackboneElement
 type 1 1 CodeableConcept
 adjustment 0 1 Money
@@ -1122,18 +1123,18 @@ detailSequence 0 1 positiveInt
 subDetailSequence 0 1 positiveInt
 code 1 1 CodeableConcept
 @ClinicalImpression R DomainResource
-identifier 0 * Identifier
-status 1 1 code clinicalimpression-status
++identifier 0 * Identifier
++!status 1 1 code clinicalimpression-status
 statusReason 0 1 CodeableConcept
-code 0 1 CodeableConcept
-description 0 1 string
-subject 1 1 Reference(Patient,Group)
-encounter 0 1 Reference(Encounter)
-effective[x] 0 1 dateTime|Period
-date 0 1 dateTime
-assessor 0 1 Reference(Practitioner,PractitionerRole)
++code 0 1 CodeableConcept
++description 0 1 string
++subject 1 1 Reference(Patient,Group)
++encounter 0 1 Reference(Encounter)
++effective[x] 0 1 dateTime|Period
++date 0 1 dateTime
++assessor 0 1 Reference(Practitioner,PractitionerRole)
 previous 0 1 Reference(ClinicalImpression)
-problem 0 * Reference(Condition,AllergyIntolerance)
++problem 0 * Reference(Condition,AllergyIntolerance)
 investigation 0 * #ClinicalImpression.investigation
 protocol 0 * uri
 summary 0 1 string
@@ -1150,42 +1151,42 @@ itemCodeableConcept 0 1 CodeableConcept
 itemReference 0 1 Reference(Condition,Observation,Media)
 basis 0 1 string
 @CodeSystem R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
++!status 1 1 code publication-status
++experimental 0 1 boolean
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
 description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
 copyright 0 1 markdown
-caseSensitive 0 1 boolean
-valueSet 0 1 canonical
-hierarchyMeaning 0 1 code codesystem-hierarchy-meaning
-compositional 0 1 boolean
-versionNeeded 0 1 boolean
-content 1 1 code codesystem-content-mode
-supplements 0 1 canonical
-count 0 1 unsignedInt
-filter 0 * #CodeSystem.filter
-property 0 * #CodeSystem.property
++caseSensitive 0 1 boolean
++valueSet 0 1 canonical
++hierarchyMeaning 0 1 code codesystem-hierarchy-meaning
++compositional 0 1 boolean
++versionNeeded 0 1 boolean
++content 1 1 code codesystem-content-mode
++supplements 0 1 canonical
++count 0 1 unsignedInt
++filter 0 * #CodeSystem.filter
++property 0 * #CodeSystem.property
 concept 0 * #CodeSystem.concept
 @CodeSystem.filter B BackboneElement
-code 1 1 code
-description 0 1 string
-operator 1 * code filter-operator
-value 1 1 string
++code 1 1 code
++description 0 1 string
++operator 1 * code filter-operator
++value 1 1 string
 @CodeSystem.property B BackboneElement
-code 1 1 code
-uri 0 1 uri
-description 0 1 string
-type 1 1 code concept-property-type
++code 1 1 code
++uri 0 1 uri
++description 0 1 string
++type 1 1 code concept-property-type
 @CodeSystem.concept B BackboneElement
 code 1 1 code
 display 0 1 string
@@ -1201,90 +1202,90 @@ value 1 1 string
 code 1 1 code
 value[x] 1 1 code|Coding|string|integer|boolean|dateTime|decimal
 @Communication R DomainResource
-identifier 0 * Identifier
-instantiatesCanonical 0 * canonical
-instantiatesUri 0 * uri
-basedOn 0 * Reference
-partOf 0 * Reference
++identifier 0 * Identifier
++instantiatesCanonical 0 * canonical
++instantiatesUri 0 * uri
++basedOn 0 * Reference
++partOf 0 * Reference
 inResponseTo 0 * Reference(Communication)
-status 1 1 code event-status
-statusReason 0 1 CodeableConcept
++!status 1 1 code event-status
++statusReason 0 1 CodeableConcept
 category 0 * CodeableConcept
-priority 0 1 code request-priority
++priority 0 1 code request-priority
 medium 0 * CodeableConcept
-subject 0 1 Reference(Patient,Group)
++subject 0 1 Reference(Patient,Group)
 topic 0 1 CodeableConcept
 about 0 * Reference
-encounter 0 1 Reference(Encounter)
++encounter 0 1 Reference(Encounter)
 sent 0 1 dateTime
 received 0 1 dateTime
 recipient 0 * Reference(Device,Organization,Patient,Practitioner,PractitionerRole,RelatedPerson,Group,CareTeam,HealthcareService)
 sender 0 1 Reference(Device,Organization,Patient,Practitioner,PractitionerRole,RelatedPerson,HealthcareService)
-reasonCode 0 * CodeableConcept
-reasonReference 0 * Reference(Condition,Observation,DiagnosticReport,DocumentReference)
++reasonCode 0 * CodeableConcept
++reasonReference 0 * Reference(Condition,Observation,DiagnosticReport,DocumentReference)
 payload 0 * #Communication.payload
 note 0 * Annotation
 @Communication.payload B BackboneElement
 content[x] 1 1 string|Attachment|Reference
 @CommunicationRequest R DomainResource
-identifier 0 * Identifier
-basedOn 0 * Reference
-replaces 0 * Reference(CommunicationRequest)
-groupIdentifier 0 1 Identifier
-status 1 1 code request-status
++identifier 0 * Identifier
++basedOn 0 * Reference
++replaces 0 * Reference(CommunicationRequest)
++groupIdentifier 0 1 Identifier
++!status 1 1 code request-status
 statusReason 0 1 CodeableConcept
 category 0 * CodeableConcept
-priority 0 1 code request-priority
-doNotPerform 0 1 boolean
++priority 0 1 code request-priority
++!doNotPerform 0 1 boolean
 medium 0 * CodeableConcept
 subject 0 1 Reference(Patient,Group)
 about 0 * Reference
-encounter 0 1 Reference(Encounter)
++encounter 0 1 Reference(Encounter)
 payload 0 * #CommunicationRequest.payload
-occurrence[x] 0 1 dateTime|Period
-authoredOn 0 1 dateTime
-requester 0 1 Reference(Practitioner,PractitionerRole,Organization,Patient,RelatedPerson,Device)
++occurrence[x] 0 1 dateTime|Period
++authoredOn 0 1 dateTime
++requester 0 1 Reference(Practitioner,PractitionerRole,Organization,Patient,RelatedPerson,Device)
 recipient 0 * Reference(Device,Organization,Patient,Practitioner,PractitionerRole,RelatedPerson,Group,CareTeam,HealthcareService)
-sender 0 1 Reference(Device,Organization,Patient,Practitioner,PractitionerRole,RelatedPerson,HealthcareService)
-reasonCode 0 * CodeableConcept
-reasonReference 0 * Reference(Condition,Observation,DiagnosticReport,DocumentReference)
++sender 0 1 Reference(Device,Organization,Patient,Practitioner,PractitionerRole,RelatedPerson,HealthcareService)
++reasonCode 0 * CodeableConcept
++reasonReference 0 * Reference(Condition,Observation,DiagnosticReport,DocumentReference)
 note 0 * Annotation
 @CommunicationRequest.payload B BackboneElement
 content[x] 1 1 string|Attachment|Reference
 @CompartmentDefinition R DomainResource
-url 1 1 uri
-version 0 1 string
-name 1 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
++url 1 1 uri
++version 0 1 string
++name 1 1 string
++!status 1 1 code publication-status
++experimental 0 1 boolean
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
 description 0 1 markdown
-useContext 0 * UsageContext
++useContext 0 * UsageContext
 purpose 0 1 markdown
-code 1 1 code compartment-type
-search 1 1 boolean
-resource 0 * #CompartmentDefinition.resource
++code 1 1 code compartment-type
++search 1 1 boolean
++resource 0 * #CompartmentDefinition.resource
 @CompartmentDefinition.resource B BackboneElement
-code 1 1 code resource-types
-param 0 * string
++code 1 1 code resource-types
++param 0 * string
 documentation 0 1 string
 @Composition R DomainResource
-identifier 0 1 Identifier
-status 1 1 code composition-status
-type 1 1 CodeableConcept
-category 0 * CodeableConcept
-subject 0 1 Reference
-encounter 0 1 Reference(Encounter)
-date 1 1 dateTime
-author 1 * Reference(Practitioner,PractitionerRole,Device,Patient,RelatedPerson,Organization)
-title 1 1 string
-confidentiality 0 1 code v3-ConfidentialityClassification
++identifier 0 1 Identifier
++!status 1 1 code composition-status
++type 1 1 CodeableConcept
++category 0 * CodeableConcept
++subject 0 1 Reference
++encounter 0 1 Reference(Encounter)
++date 1 1 dateTime
++author 1 * Reference(Practitioner,PractitionerRole,Device,Patient,RelatedPerson,Organization)
++title 1 1 string
++confidentiality 0 1 code v3-ConfidentialityClassification
 attester 0 * #Composition.attester
-custodian 0 1 Reference(Organization)
++custodian 0 1 Reference(Organization)
 relatesTo 0 * #Composition.relatesTo
-event 0 * #Composition.event
++event 0 * #Composition.event
 section 0 * #Composition.section
 @Composition.attester B BackboneElement
 mode 1 1 code composition-attestation-mode
@@ -1294,9 +1295,9 @@ party 0 1 Reference(Patient,RelatedPerson,Practitioner,PractitionerRole,Organiza
 code 1 1 code document-relationship-type
 target[x] 1 1 Identifier|Reference(Composition)
 @Composition.event B BackboneElement
-code 0 * CodeableConcept
-period 0 1 Period
-detail 0 * Reference
++code 0 * CodeableConcept
++period 0 1 Period
++detail 0 * Reference
 @Composition.section B BackboneElement
 title 0 1 string
 code 0 1 CodeableConcept
@@ -1309,23 +1310,23 @@ entry 0 * Reference
 emptyReason 0 1 CodeableConcept
 section 0 * #Composition.section
 @ConceptMap R DomainResource
-url 0 1 uri
-identifier 0 1 Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
++url 0 1 uri
++identifier 0 1 Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
++!status 1 1 code publication-status
++experimental 0 1 boolean
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
 description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
 copyright 0 1 markdown
-source[x] 0 1 uri|canonical
-target[x] 0 1 uri|canonical
++source[x] 0 1 uri|canonical
++target[x] 0 1 uri|canonical
 group 0 * #ConceptMap.group
 @ConceptMap.group B BackboneElement
 source 0 1 uri
@@ -1341,7 +1342,7 @@ target 0 * #ConceptMap.group.element.target
 @ConceptMap.group.element.target B BackboneElement
 code 0 1 code
 display 0 1 string
-equivalence 1 1 code concept-map-equivalence
+!equivalence 1 1 code concept-map-equivalence
 comment 0 1 string
 dependsOn 0 * #ConceptMap.group.element.target.dependsOn
 product 0 * #ConceptMap.group.element.target.dependsOn
@@ -1356,20 +1357,20 @@ code 0 1 code
 display 0 1 string
 url 0 1 canonical
 @Condition R DomainResource
-identifier 0 * Identifier
-clinicalStatus 0 1 CodeableConcept condition-clinical
-verificationStatus 0 1 CodeableConcept condition-ver-status
++identifier 0 * Identifier
++!clinicalStatus 0 1 CodeableConcept condition-clinical
++!verificationStatus 0 1 CodeableConcept condition-ver-status
 category 0 * CodeableConcept
 severity 0 1 CodeableConcept
-code 0 1 CodeableConcept
-bodySite 0 * CodeableConcept
-subject 1 1 Reference(Patient,Group)
-encounter 0 1 Reference(Encounter)
-onset[x] 0 1 dateTime|Age|Period|Range|string
++code 0 1 CodeableConcept
++bodySite 0 * CodeableConcept
++subject 1 1 Reference(Patient,Group)
++encounter 0 1 Reference(Encounter)
++onset[x] 0 1 dateTime|Age|Period|Range|string
 abatement[x] 0 1 dateTime|Age|Period|Range|string
-recordedDate 0 1 dateTime
-recorder 0 1 Reference(Practitioner,PractitionerRole,Patient,RelatedPerson)
-asserter 0 1 Reference(Practitioner,PractitionerRole,Patient,RelatedPerson)
++recordedDate 0 1 dateTime
++recorder 0 1 Reference(Practitioner,PractitionerRole,Patient,RelatedPerson)
++asserter 0 1 Reference(Practitioner,PractitionerRole,Patient,RelatedPerson)
 stage 0 * #Condition.stage
 evidence 0 * #Condition.evidence
 note 0 * Annotation
@@ -1378,72 +1379,72 @@ summary 0 1 CodeableConcept
 assessment 0 * Reference(ClinicalImpression,DiagnosticReport,Observation)
 type 0 1 CodeableConcept
 @Condition.evidence B BackboneElement
-code 0 * CodeableConcept
-detail 0 * Reference
++code 0 * CodeableConcept
++detail 0 * Reference
 @Consent R DomainResource
-identifier 0 * Identifier
-status 1 1 code consent-state-codes
-scope 1 1 CodeableConcept
-category 1 * CodeableConcept
-patient 0 1 Reference(Patient)
-dateTime 0 1 dateTime
-performer 0 * Reference(Organization,Patient,Practitioner,RelatedPerson,PractitionerRole)
-organization 0 * Reference(Organization)
-source[x] 0 1 Attachment|Reference(Consent,DocumentReference,Contract,QuestionnaireResponse)
++identifier 0 * Identifier
++!status 1 1 code consent-state-codes
++!scope 1 1 CodeableConcept
++category 1 * CodeableConcept
++patient 0 1 Reference(Patient)
++dateTime 0 1 dateTime
++performer 0 * Reference(Organization,Patient,Practitioner,RelatedPerson,PractitionerRole)
++organization 0 * Reference(Organization)
++source[x] 0 1 Attachment|Reference(Consent,DocumentReference,Contract,QuestionnaireResponse)
 policy 0 * #Consent.policy
-policyRule 0 1 CodeableConcept
-verification 0 * #Consent.verification
-provision 0 1 #Consent.provision
++policyRule 0 1 CodeableConcept
++verification 0 * #Consent.verification
++provision 0 1 #Consent.provision
 @Consent.policy B BackboneElement
 authority 0 1 uri
 uri 0 1 uri
 @Consent.verification B BackboneElement
-verified 1 1 boolean
++verified 1 1 boolean
 verifiedWith 0 1 Reference(Patient,RelatedPerson)
 verificationDate 0 1 dateTime
 @Consent.provision B BackboneElement
-type 0 1 code consent-provision-type
-period 0 1 Period
++type 0 1 code consent-provision-type
++period 0 1 Period
 actor 0 * #Consent.provision.actor
-action 0 * CodeableConcept
-securityLabel 0 * Coding
-purpose 0 * Coding
-class 0 * Coding
-code 0 * CodeableConcept
-dataPeriod 0 1 Period
-data 0 * #Consent.provision.data
++action 0 * CodeableConcept
++securityLabel 0 * Coding
++purpose 0 * Coding
++class 0 * Coding
++code 0 * CodeableConcept
++dataPeriod 0 1 Period
++data 0 * #Consent.provision.data
 provision 0 * #Consent.provision
 @Consent.provision.actor B BackboneElement
 role 1 1 CodeableConcept
 reference 1 1 Reference(Device,Group,CareTeam,Organization,Patient,Practitioner,RelatedPerson,PractitionerRole)
 @Consent.provision.data B BackboneElement
-meaning 1 1 code consent-data-meaning
-reference 1 1 Reference
++meaning 1 1 code consent-data-meaning
++reference 1 1 Reference
 @Contract R DomainResource
-identifier 0 * Identifier
++identifier 0 * Identifier
 url 0 1 uri
-version 0 1 string
-status 0 1 code contract-status
++version 0 1 string
++!status 0 1 code contract-status
 legalState 0 1 CodeableConcept
 instantiatesCanonical 0 1 Reference(Contract)
 instantiatesUri 0 1 uri
 contentDerivative 0 1 CodeableConcept
-issued 0 1 dateTime
-applies 0 1 Period
++issued 0 1 dateTime
++applies 0 1 Period
 expirationType 0 1 CodeableConcept
-subject 0 * Reference
++subject 0 * Reference
 authority 0 * Reference(Organization)
 domain 0 * Reference(Location)
 site 0 * Reference(Location)
-name 0 1 string
-title 0 1 string
++name 0 1 string
++title 0 1 string
 subtitle 0 1 string
 alias 0 * string
 author 0 1 Reference(Patient,Practitioner,PractitionerRole,Organization)
 scope 0 1 CodeableConcept
 topic[x] 0 1 CodeableConcept|Reference
-type 0 1 CodeableConcept
-subType 0 * CodeableConcept
++type 0 1 CodeableConcept
++subType 0 * CodeableConcept
 contentDefinition 0 1 #Contract.contentDefinition
 term 0 * #Contract.term
 supportingInfo 0 * Reference
@@ -1461,13 +1462,13 @@ publicationDate 0 1 dateTime
 publicationStatus 1 1 code contract-publicationstatus
 copyright 0 1 markdown
 @Contract.term B BackboneElement
-identifier 0 1 Identifier
-issued 0 1 dateTime
-applies 0 1 Period
++identifier 0 1 Identifier
++issued 0 1 dateTime
++applies 0 1 Period
 topic[x] 0 1 CodeableConcept|Reference
 type 0 1 CodeableConcept
 subType 0 1 CodeableConcept
-text 0 1 string
++text 0 1 string
 securityLabel 0 * #Contract.term.securityLabel
 offer 1 1 #Contract.term.offer
 asset 0 * #Contract.term.asset
@@ -1481,7 +1482,7 @@ control 0 * Coding
 @Contract.term.offer B BackboneElement
 identifier 0 * Identifier
 party 0 * #Contract.term.offer.party
-topic 0 1 Reference
++topic 0 1 Reference
 type 0 1 CodeableConcept
 decision 0 1 CodeableConcept
 decisionMode 0 * CodeableConcept
@@ -1530,7 +1531,7 @@ recipient 0 1 Reference(Organization,Patient,Practitioner,PractitionerRole,Relat
 linkId 0 * string
 securityLabelNumber 0 * unsignedInt
 @Contract.term.action B BackboneElement
-doNotPerform 0 1 boolean
+!doNotPerform 0 1 boolean
 type 1 1 CodeableConcept
 subject 0 * #Contract.term.action.subject
 intent 1 1 CodeableConcept
@@ -1565,45 +1566,45 @@ content[x] 1 1 Attachment|Reference(Composition,DocumentReference,QuestionnaireR
 @Contract.rule B BackboneElement
 content[x] 1 1 Attachment|Reference(DocumentReference)
 @Coverage R DomainResource
-identifier 0 * Identifier
-status 1 1 code fm-status
-type 0 1 CodeableConcept
-policyHolder 0 1 Reference(Patient,RelatedPerson,Organization)
-subscriber 0 1 Reference(Patient,RelatedPerson)
-subscriberId 0 1 string
-beneficiary 1 1 Reference(Patient)
-dependent 0 1 string
++identifier 0 * Identifier
++!status 1 1 code fm-status
++type 0 1 CodeableConcept
++policyHolder 0 1 Reference(Patient,RelatedPerson,Organization)
++subscriber 0 1 Reference(Patient,RelatedPerson)
++subscriberId 0 1 string
++beneficiary 1 1 Reference(Patient)
++dependent 0 1 string
 relationship 0 1 CodeableConcept
-period 0 1 Period
-payor 1 * Reference(Organization,Patient,RelatedPerson)
++period 0 1 Period
++payor 1 * Reference(Organization,Patient,RelatedPerson)
 class 0 * #Coverage.class
-order 0 1 positiveInt
-network 0 1 string
++order 0 1 positiveInt
++network 0 1 string
 costToBeneficiary 0 * #Coverage.costToBeneficiary
 subrogation 0 1 boolean
 contract 0 * Reference(Contract)
 @Coverage.class B BackboneElement
-type 1 1 CodeableConcept
-value 1 1 string
-name 0 1 string
++type 1 1 CodeableConcept
++value 1 1 string
++name 0 1 string
 @Coverage.costToBeneficiary B BackboneElement
-type 0 1 CodeableConcept
-value[x] 1 1 Quantity~|Money
++type 0 1 CodeableConcept
++value[x] 1 1 Quantity~|Money
 exception 0 * #Coverage.costToBeneficiary.exception
 @Coverage.costToBeneficiary.exception B BackboneElement
-type 1 1 CodeableConcept
-period 0 1 Period
++type 1 1 CodeableConcept
++period 0 1 Period
 @CoverageEligibilityRequest R DomainResource
 identifier 0 * Identifier
-status 1 1 code fm-status
++!status 1 1 code fm-status
 priority 0 1 CodeableConcept
-purpose 1 * code eligibilityrequest-purpose
-patient 1 1 Reference(Patient)
++purpose 1 * code eligibilityrequest-purpose
++patient 1 1 Reference(Patient)
 serviced[x] 0 1 date|Period
-created 1 1 dateTime
++created 1 1 dateTime
 enterer 0 1 Reference(Practitioner,PractitionerRole)
 provider 0 1 Reference(Practitioner,PractitionerRole,Organization)
-insurer 1 1 Reference(Organization)
++insurer 1 1 Reference(Organization)
 facility 0 1 Reference(Location)
 supportingInfo 0 * #CoverageEligibilityRequest.supportingInfo
 insurance 0 * #CoverageEligibilityRequest.insurance
@@ -1631,22 +1632,22 @@ detail 0 * Reference
 diagnosis[x] 0 1 CodeableConcept|Reference(Condition)
 @CoverageEligibilityResponse R DomainResource
 identifier 0 * Identifier
-status 1 1 code fm-status
-purpose 1 * code eligibilityresponse-purpose
-patient 1 1 Reference(Patient)
++!status 1 1 code fm-status
++purpose 1 * code eligibilityresponse-purpose
++patient 1 1 Reference(Patient)
 serviced[x] 0 1 date|Period
-created 1 1 dateTime
++created 1 1 dateTime
 requestor 0 1 Reference(Practitioner,PractitionerRole,Organization)
-request 1 1 Reference(CoverageEligibilityRequest)
-outcome 1 1 code remittance-outcome
++request 1 1 Reference(CoverageEligibilityRequest)
++outcome 1 1 code remittance-outcome
 disposition 0 1 string
-insurer 1 1 Reference(Organization)
++insurer 1 1 Reference(Organization)
 insurance 0 * #CoverageEligibilityResponse.insurance
 preAuthRef 0 1 string
 form 0 1 CodeableConcept
 error 0 * #CoverageEligibilityResponse.error
 @CoverageEligibilityResponse.insurance B BackboneElement
-coverage 1 1 Reference(Coverage)
++coverage 1 1 Reference(Coverage)
 inforce 0 1 boolean
 benefitPeriod 0 1 Period
 item 0 * #CoverageEligibilityResponse.insurance.item
@@ -1672,14 +1673,14 @@ used[x] 0 1 unsignedInt|string|Money
 @CoverageEligibilityResponse.error B BackboneElement
 code 1 1 CodeableConcept
 @DetectedIssue R DomainResource
-identifier 0 * Identifier
-status 1 1 code observation-status
-code 0 1 CodeableConcept
-severity 0 1 code detectedissue-severity
-patient 0 1 Reference(Patient)
-identified[x] 0 1 dateTime|Period
-author 0 1 Reference(Practitioner,PractitionerRole,Device)
-implicated 0 * Reference
++identifier 0 * Identifier
++!status 1 1 code observation-status
++code 0 1 CodeableConcept
++severity 0 1 code detectedissue-severity
++patient 0 1 Reference(Patient)
++identified[x] 0 1 dateTime|Period
++author 0 1 Reference(Practitioner,PractitionerRole,Device)
++implicated 0 * Reference
 evidence 0 * #DetectedIssue.evidence
 detail 0 1 string
 reference 0 1 uri
@@ -1694,8 +1695,8 @@ author 0 1 Reference(Practitioner,PractitionerRole)
 @Device R DomainResource
 identifier 0 * Identifier
 definition 0 1 Reference(DeviceDefinition)
-udiCarrier 0 * #Device.udiCarrier
-status 0 1 code device-status
++udiCarrier 0 * #Device.udiCarrier
++!status 0 1 code device-status
 statusReason 0 * CodeableConcept
 distinctIdentifier 0 1 string
 manufacturer 0 1 string
@@ -1716,14 +1717,14 @@ contact 0 * ContactPoint
 location 0 1 Reference(Location)
 url 0 1 uri
 note 0 * Annotation
-safety 0 * CodeableConcept
++safety 0 * CodeableConcept
 parent 0 1 Reference(Device)
 @Device.udiCarrier B BackboneElement
-deviceIdentifier 0 1 string
++deviceIdentifier 0 1 string
 issuer 0 1 uri
 jurisdiction 0 1 uri
-carrierAIDC 0 1 base64Binary
-carrierHRF 0 1 string
++carrierAIDC 0 1 base64Binary
++carrierHRF 0 1 string
 entryType 0 1 code udi-entry-type
 @Device.deviceName B BackboneElement
 name 1 1 string
@@ -1748,7 +1749,7 @@ modelNumber 0 1 string
 type 0 1 CodeableConcept
 specialization 0 * #DeviceDefinition.specialization
 version 0 * string
-safety 0 * CodeableConcept
++safety 0 * CodeableConcept
 shelfLifeStorage 0 * ProductShelfLife
 physicalCharacteristics 0 1 ProdCharacteristic
 languageCode 0 * CodeableConcept
@@ -1760,7 +1761,7 @@ url 0 1 uri
 onlineInformation 0 1 uri
 note 0 * Annotation
 quantity 0 1 Quantity
-parentDevice 0 1 Reference(DeviceDefinition)
++parentDevice 0 1 Reference(DeviceDefinition)
 material 0 * #DeviceDefinition.material
 @DeviceDefinition.udiDeviceIdentifier B BackboneElement
 deviceIdentifier 1 1 string
@@ -1784,41 +1785,41 @@ substance 1 1 CodeableConcept
 alternate 0 1 boolean
 allergenicIndicator 0 1 boolean
 @DeviceMetric R DomainResource
-identifier 0 * Identifier
-type 1 1 CodeableConcept
-unit 0 1 CodeableConcept
-source 0 1 Reference(Device)
-parent 0 1 Reference(Device)
-operationalStatus 0 1 code metric-operational-status
-color 0 1 code metric-color
-category 1 1 code metric-category
-measurementPeriod 0 1 Timing
-calibration 0 * #DeviceMetric.calibration
++identifier 0 * Identifier
++type 1 1 CodeableConcept
++unit 0 1 CodeableConcept
++source 0 1 Reference(Device)
++parent 0 1 Reference(Device)
++operationalStatus 0 1 code metric-operational-status
++color 0 1 code metric-color
++category 1 1 code metric-category
++measurementPeriod 0 1 Timing
++calibration 0 * #DeviceMetric.calibration
 @DeviceMetric.calibration B BackboneElement
-type 0 1 code metric-calibration-type
-state 0 1 code metric-calibration-state
-time 0 1 instant
++type 0 1 code metric-calibration-type
++state 0 1 code metric-calibration-state
++time 0 1 instant
 @DeviceRequest R DomainResource
-identifier 0 * Identifier
-instantiatesCanonical 0 * canonical
-instantiatesUri 0 * uri
-basedOn 0 * Reference
-priorRequest 0 * Reference
-groupIdentifier 0 1 Identifier
-status 0 1 code request-status
-intent 1 1 code request-intent
-priority 0 1 code request-priority
-code[x] 1 1 Reference(Device)|CodeableConcept
++identifier 0 * Identifier
++instantiatesCanonical 0 * canonical
++instantiatesUri 0 * uri
++basedOn 0 * Reference
++priorRequest 0 * Reference
++groupIdentifier 0 1 Identifier
++!status 0 1 code request-status
++!intent 1 1 code request-intent
++priority 0 1 code request-priority
++code[x] 1 1 Reference(Device)|CodeableConcept
 parameter 0 * #DeviceRequest.parameter
-subject 1 1 Reference(Patient,Group,Location,Device)
-encounter 0 1 Reference(Encounter)
-occurrence[x] 0 1 dateTime|Period|Timing
-authoredOn 0 1 dateTime
-requester 0 1 Reference(Device,Practitioner,PractitionerRole,Organization)
-performerType 0 1 CodeableConcept
-performer 0 1 Reference(Practitioner,PractitionerRole,Organization,CareTeam,HealthcareService,Patient,Device,RelatedPerson)
-reasonCode 0 * CodeableConcept
-reasonReference 0 * Reference(Condition,Observation,DiagnosticReport,DocumentReference)
++subject 1 1 Reference(Patient,Group,Location,Device)
++encounter 0 1 Reference(Encounter)
++occurrence[x] 0 1 dateTime|Period|Timing
++authoredOn 0 1 dateTime
++requester 0 1 Reference(Device,Practitioner,PractitionerRole,Organization)
++performerType 0 1 CodeableConcept
++performer 0 1 Reference(Practitioner,PractitionerRole,Organization,CareTeam,HealthcareService,Patient,Device,RelatedPerson)
++reasonCode 0 * CodeableConcept
++reasonReference 0 * Reference(Condition,Observation,DiagnosticReport,DocumentReference)
 insurance 0 * Reference(Coverage,ClaimResponse)
 supportingInfo 0 * Reference
 note 0 * Annotation
@@ -1827,84 +1828,84 @@ relevantHistory 0 * Reference(Provenance)
 code 0 1 CodeableConcept
 value[x] 0 1 CodeableConcept|Quantity|Range|boolean
 @DeviceUseStatement R DomainResource
-identifier 0 * Identifier
-basedOn 0 * Reference(ServiceRequest)
-status 1 1 code device-statement-status
-subject 1 1 Reference(Patient,Group)
-derivedFrom 0 * Reference(ServiceRequest,Procedure,Claim,Observation,QuestionnaireResponse,DocumentReference)
-timing[x] 0 1 Timing|Period|dateTime
-recordedOn 0 1 dateTime
-source 0 1 Reference(Patient,Practitioner,PractitionerRole,RelatedPerson)
-device 1 1 Reference(Device)
-reasonCode 0 * CodeableConcept
-reasonReference 0 * Reference(Condition,Observation,DiagnosticReport,DocumentReference,Media)
-bodySite 0 1 CodeableConcept
++identifier 0 * Identifier
++basedOn 0 * Reference(ServiceRequest)
++!status 1 1 code device-statement-status
++subject 1 1 Reference(Patient,Group)
++derivedFrom 0 * Reference(ServiceRequest,Procedure,Claim,Observation,QuestionnaireResponse,DocumentReference)
++timing[x] 0 1 Timing|Period|dateTime
++recordedOn 0 1 dateTime
++source 0 1 Reference(Patient,Practitioner,PractitionerRole,RelatedPerson)
++device 1 1 Reference(Device)
++reasonCode 0 * CodeableConcept
++reasonReference 0 * Reference(Condition,Observation,DiagnosticReport,DocumentReference,Media)
++bodySite 0 1 CodeableConcept
 note 0 * Annotation
 @DiagnosticReport R DomainResource
-identifier 0 * Identifier
++identifier 0 * Identifier
 basedOn 0 * Reference(CarePlan,ImmunizationRecommendation,MedicationRequest,NutritionOrder,ServiceRequest)
-status 1 1 code diagnostic-report-status
-category 0 * CodeableConcept
-code 1 1 CodeableConcept
-subject 0 1 Reference(Patient,Group,Device,Location)
-encounter 0 1 Reference(Encounter)
-effective[x] 0 1 dateTime|Period
-issued 0 1 instant
-performer 0 * Reference(Practitioner,PractitionerRole,Organization,CareTeam)
-resultsInterpreter 0 * Reference(Practitioner,PractitionerRole,Organization,CareTeam)
++!status 1 1 code diagnostic-report-status
++category 0 * CodeableConcept
++code 1 1 CodeableConcept
++subject 0 1 Reference(Patient,Group,Device,Location)
++encounter 0 1 Reference(Encounter)
++effective[x] 0 1 dateTime|Period
++issued 0 1 instant
++performer 0 * Reference(Practitioner,PractitionerRole,Organization,CareTeam)
++resultsInterpreter 0 * Reference(Practitioner,PractitionerRole,Organization,CareTeam)
 specimen 0 * Reference(Specimen)
 result 0 * Reference(Observation)
 imagingStudy 0 * Reference(ImagingStudy)
-media 0 * #DiagnosticReport.media
++media 0 * #DiagnosticReport.media
 conclusion 0 1 string
 conclusionCode 0 * CodeableConcept
 presentedForm 0 * Attachment
 @DiagnosticReport.media B BackboneElement
 comment 0 1 string
-link 1 1 Reference(Media)
++link 1 1 Reference(Media)
 @DocumentManifest R DomainResource
-masterIdentifier 0 1 Identifier
-identifier 0 * Identifier
-status 1 1 code document-reference-status
-type 0 1 CodeableConcept
-subject 0 1 Reference(Patient,Practitioner,Group,Device)
++masterIdentifier 0 1 Identifier
++identifier 0 * Identifier
++!status 1 1 code document-reference-status
++type 0 1 CodeableConcept
++subject 0 1 Reference(Patient,Practitioner,Group,Device)
 created 0 1 dateTime
-author 0 * Reference(Practitioner,PractitionerRole,Organization,Device,Patient,RelatedPerson)
++author 0 * Reference(Practitioner,PractitionerRole,Organization,Device,Patient,RelatedPerson)
 recipient 0 * Reference(Patient,Practitioner,PractitionerRole,RelatedPerson,Organization)
 source 0 1 uri
-description 0 1 string
-content 1 * Reference
++description 0 1 string
++content 1 * Reference
 related 0 * #DocumentManifest.related
 @DocumentManifest.related B BackboneElement
 identifier 0 1 Identifier
 ref 0 1 Reference
 @DocumentReference R DomainResource
-masterIdentifier 0 1 Identifier
-identifier 0 * Identifier
-status 1 1 code document-reference-status
-docStatus 0 1 code composition-status
-type 0 1 CodeableConcept
-category 0 * CodeableConcept
-subject 0 1 Reference(Patient,Practitioner,Group,Device)
-date 0 1 instant
-author 0 * Reference(Practitioner,PractitionerRole,Organization,Device,Patient,RelatedPerson)
++masterIdentifier 0 1 Identifier
++identifier 0 * Identifier
++!status 1 1 code document-reference-status
++docStatus 0 1 code composition-status
++type 0 1 CodeableConcept
++category 0 * CodeableConcept
++subject 0 1 Reference(Patient,Practitioner,Group,Device)
++date 0 1 instant
++author 0 * Reference(Practitioner,PractitionerRole,Organization,Device,Patient,RelatedPerson)
 authenticator 0 1 Reference(Practitioner,PractitionerRole,Organization)
 custodian 0 1 Reference(Organization)
-relatesTo 0 * #DocumentReference.relatesTo
-description 0 1 string
-securityLabel 0 * CodeableConcept
-content 1 * #DocumentReference.content
-context 0 1 #DocumentReference.context
++relatesTo 0 * #DocumentReference.relatesTo
++description 0 1 string
++securityLabel 0 * CodeableConcept
++content 1 * #DocumentReference.content
++context 0 1 #DocumentReference.context
 @DocumentReference.relatesTo B BackboneElement
-code 1 1 code document-relationship-type
-target 1 1 Reference(DocumentReference)
++code 1 1 code document-relationship-type
++target 1 1 Reference(DocumentReference)
 @DocumentReference.content B BackboneElement
-attachment 1 1 Attachment
-format 0 1 Coding
++attachment 1 1 Attachment
++format 0 1 Coding
 @DocumentReference.context B BackboneElement
 encounter 0 * Reference(Encounter,EpisodeOfCare)
 event 0 * CodeableConcept
-period 0 1 Period
++period 0 1 Period
 facilityType 0 1 CodeableConcept
 practiceSetting 0 1 CodeableConcept
 sourcePatientInfo 0 1 Reference(Patient)
@@ -1913,25 +1914,25 @@ related 0 * Reference
 text 0 1 Narrative
 contained 0 * Resource
 extension 0 * Extension
-modifierExtension 0 * Extension
+!modifierExtension 0 * Extension
 @EffectEvidenceSynthesis R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
-status 1 1 code publication-status
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
-description 0 1 markdown
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
++!status 1 1 code publication-status
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
++description 0 1 markdown
 note 0 * Annotation
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 copyright 0 1 markdown
 approvalDate 0 1 date
 lastReviewDate 0 1 date
-effectivePeriod 0 1 Period
++effectivePeriod 0 1 Period
 topic 0 * CodeableConcept
 author 0 * ContactDetail
 editor 0 * ContactDetail
@@ -1940,13 +1941,13 @@ endorser 0 * ContactDetail
 relatedArtifact 0 * RelatedArtifact
 synthesisType 0 1 CodeableConcept
 studyType 0 1 CodeableConcept
-population 1 1 Reference(EvidenceVariable)
-exposure 1 1 Reference(EvidenceVariable)
-exposureAlternative 1 1 Reference(EvidenceVariable)
-outcome 1 1 Reference(EvidenceVariable)
++population 1 1 Reference(EvidenceVariable)
++exposure 1 1 Reference(EvidenceVariable)
++exposureAlternative 1 1 Reference(EvidenceVariable)
++outcome 1 1 Reference(EvidenceVariable)
 sampleSize 0 1 #EffectEvidenceSynthesis.sampleSize
 resultsByExposure 0 * #EffectEvidenceSynthesis.resultsByExposure
-effectEstimate 0 * #EffectEvidenceSynthesis.effectEstimate
++effectEstimate 0 * #EffectEvidenceSynthesis.effectEstimate
 certainty 0 * #EffectEvidenceSynthesis.certainty
 @EffectEvidenceSynthesis.sampleSize B BackboneElement
 description 0 1 string
@@ -1978,24 +1979,24 @@ type 0 1 CodeableConcept
 rating 0 * CodeableConcept
 note 0 * Annotation
 @Encounter R DomainResource
-identifier 0 * Identifier
-status 1 1 code encounter-status
++identifier 0 * Identifier
++!status 1 1 code encounter-status
 statusHistory 0 * #Encounter.statusHistory
-class 1 1 Coding
++class 1 1 Coding
 classHistory 0 * #Encounter.classHistory
-type 0 * CodeableConcept
-serviceType 0 1 CodeableConcept
++type 0 * CodeableConcept
++serviceType 0 1 CodeableConcept
 priority 0 1 CodeableConcept
-subject 0 1 Reference(Patient,Group)
-episodeOfCare 0 * Reference(EpisodeOfCare)
++subject 0 1 Reference(Patient,Group)
++episodeOfCare 0 * Reference(EpisodeOfCare)
 basedOn 0 * Reference(ServiceRequest)
-participant 0 * #Encounter.participant
-appointment 0 * Reference(Appointment)
++participant 0 * #Encounter.participant
++appointment 0 * Reference(Appointment)
 period 0 1 Period
 length 0 1 Duration
-reasonCode 0 * CodeableConcept
-reasonReference 0 * Reference(Condition,Procedure,Observation,ImmunizationRecommendation)
-diagnosis 0 * #Encounter.diagnosis
++reasonCode 0 * CodeableConcept
++reasonReference 0 * Reference(Condition,Procedure,Observation,ImmunizationRecommendation)
++diagnosis 0 * #Encounter.diagnosis
 account 0 * Reference(Account)
 hospitalization 0 1 #Encounter.hospitalization
 location 0 * #Encounter.location
@@ -2008,11 +2009,11 @@ period 1 1 Period
 class 1 1 Coding
 period 1 1 Period
 @Encounter.participant B BackboneElement
-type 0 * CodeableConcept
++type 0 * CodeableConcept
 period 0 1 Period
-individual 0 1 Reference(Practitioner,PractitionerRole,RelatedPerson)
++individual 0 1 Reference(Practitioner,PractitionerRole,RelatedPerson)
 @Encounter.diagnosis B BackboneElement
-condition 1 1 Reference(Condition,Procedure)
++condition 1 1 Reference(Condition,Procedure)
 use 0 1 CodeableConcept
 rank 0 1 positiveInt
 @Encounter.hospitalization B BackboneElement
@@ -2031,20 +2032,20 @@ status 0 1 code encounter-location-status
 physicalType 0 1 CodeableConcept
 period 0 1 Period
 @Endpoint R DomainResource
-identifier 0 * Identifier
-status 1 1 code endpoint-status
-connectionType 1 1 Coding
-name 0 1 string
-managingOrganization 0 1 Reference(Organization)
++identifier 0 * Identifier
++!status 1 1 code endpoint-status
++connectionType 1 1 Coding
++name 0 1 string
++managingOrganization 0 1 Reference(Organization)
 contact 0 * ContactPoint
-period 0 1 Period
-payloadType 1 * CodeableConcept
-payloadMimeType 0 * code
-address 1 1 url
++period 0 1 Period
++payloadType 1 * CodeableConcept
++payloadMimeType 0 * code
++address 1 1 url
 header 0 * string
 @EnrollmentRequest R DomainResource
 identifier 0 * Identifier
-status 0 1 code fm-status
++!status 0 1 code fm-status
 created 0 1 dateTime
 insurer 0 1 Reference(Organization)
 provider 0 1 Reference(Practitioner,PractitionerRole,Organization)
@@ -2052,7 +2053,7 @@ candidate 0 1 Reference(Patient)
 coverage 0 1 Reference(Coverage)
 @EnrollmentResponse R DomainResource
 identifier 0 * Identifier
-status 0 1 code fm-status
++!status 0 1 code fm-status
 request 0 1 Reference(EnrollmentRequest)
 outcome 0 1 code remittance-outcome
 disposition 0 1 string
@@ -2061,13 +2062,13 @@ organization 0 1 Reference(Organization)
 requestProvider 0 1 Reference(Practitioner,PractitionerRole,Organization)
 @EpisodeOfCare R DomainResource
 identifier 0 * Identifier
-status 1 1 code episode-of-care-status
++!status 1 1 code episode-of-care-status
 statusHistory 0 * #EpisodeOfCare.statusHistory
-type 0 * CodeableConcept
-diagnosis 0 * #EpisodeOfCare.diagnosis
-patient 1 1 Reference(Patient)
-managingOrganization 0 1 Reference(Organization)
-period 0 1 Period
++type 0 * CodeableConcept
++diagnosis 0 * #EpisodeOfCare.diagnosis
++patient 1 1 Reference(Patient)
++managingOrganization 0 1 Reference(Organization)
++period 0 1 Period
 referralRequest 0 * Reference(ServiceRequest)
 careManager 0 1 Reference(Practitioner,PractitionerRole)
 team 0 * Reference(CareTeam)
@@ -2076,115 +2077,115 @@ account 0 * Reference(Account)
 status 1 1 code episode-of-care-status
 period 1 1 Period
 @EpisodeOfCare.diagnosis B BackboneElement
-condition 1 1 Reference(Condition)
-role 0 1 CodeableConcept
-rank 0 1 positiveInt
++condition 1 1 Reference(Condition)
++role 0 1 CodeableConcept
++rank 0 1 positiveInt
 @EventDefinition R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
 subtitle 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
++!status 1 1 code publication-status
++experimental 0 1 boolean
 subject[x] 0 1 CodeableConcept|Reference(Group)
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
 description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
 usage 0 1 string
 copyright 0 1 markdown
-approvalDate 0 1 date
-lastReviewDate 0 1 date
-effectivePeriod 0 1 Period
++approvalDate 0 1 date
++lastReviewDate 0 1 date
++effectivePeriod 0 1 Period
 topic 0 * CodeableConcept
 author 0 * ContactDetail
 editor 0 * ContactDetail
 reviewer 0 * ContactDetail
 endorser 0 * ContactDetail
 relatedArtifact 0 * RelatedArtifact
-trigger 1 * TriggerDefinition
++trigger 1 * TriggerDefinition
 @Evidence R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
 shortTitle 0 1 string
 subtitle 0 1 string
-status 1 1 code publication-status
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
-description 0 1 markdown
++!status 1 1 code publication-status
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
++description 0 1 markdown
 note 0 * Annotation
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 copyright 0 1 markdown
 approvalDate 0 1 date
 lastReviewDate 0 1 date
-effectivePeriod 0 1 Period
++effectivePeriod 0 1 Period
 topic 0 * CodeableConcept
 author 0 * ContactDetail
 editor 0 * ContactDetail
 reviewer 0 * ContactDetail
 endorser 0 * ContactDetail
 relatedArtifact 0 * RelatedArtifact
-exposureBackground 1 1 Reference(EvidenceVariable)
-exposureVariant 0 * Reference(EvidenceVariable)
-outcome 0 * Reference(EvidenceVariable)
++exposureBackground 1 1 Reference(EvidenceVariable)
++exposureVariant 0 * Reference(EvidenceVariable)
++outcome 0 * Reference(EvidenceVariable)
 @EvidenceVariable R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
-shortTitle 0 1 string
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
++shortTitle 0 1 string
 subtitle 0 1 string
-status 1 1 code publication-status
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
-description 0 1 markdown
++!status 1 1 code publication-status
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
++description 0 1 markdown
 note 0 * Annotation
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 copyright 0 1 markdown
 approvalDate 0 1 date
 lastReviewDate 0 1 date
-effectivePeriod 0 1 Period
++effectivePeriod 0 1 Period
 topic 0 * CodeableConcept
 author 0 * ContactDetail
 editor 0 * ContactDetail
 reviewer 0 * ContactDetail
 endorser 0 * ContactDetail
 relatedArtifact 0 * RelatedArtifact
-type 0 1 code variable-type
-characteristic 1 * #EvidenceVariable.characteristic
++type 0 1 code variable-type
++characteristic 1 * #EvidenceVariable.characteristic
 @EvidenceVariable.characteristic B BackboneElement
 description 0 1 string
-definition[x] 1 1 Reference(Group)|canonical|CodeableConcept|Expression|DataRequirement|TriggerDefinition
++definition[x] 1 1 Reference(Group)|canonical|CodeableConcept|Expression|DataRequirement|TriggerDefinition
 usageContext 0 * UsageContext
 exclude 0 1 boolean
 participantEffective[x] 0 1 dateTime|Period|Duration|Timing
 timeFromStart 0 1 Duration
 groupMeasure 0 1 code group-measure
 @ExampleScenario R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++!status 1 1 code publication-status
++experimental 0 1 boolean
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 copyright 0 1 markdown
 purpose 0 1 markdown
 actor 0 * #ExampleScenario.actor
@@ -2210,7 +2211,7 @@ description 1 1 markdown
 resourceId 1 1 string
 versionId 0 1 string
 @ExampleScenario.process B BackboneElement
-title 1 1 string
++title 1 1 string
 description 0 1 markdown
 preConditions 0 1 markdown
 postConditions 0 1 markdown
@@ -2237,16 +2238,16 @@ description 0 1 markdown
 step 0 * #ExampleScenario.process.step
 @ExplanationOfBenefit R DomainResource
 identifier 0 * Identifier
-status 1 1 code explanationofbenefit-status
-type 1 1 CodeableConcept
++!status 1 1 code explanationofbenefit-status
++type 1 1 CodeableConcept
 subType 0 1 CodeableConcept
-use 1 1 code claim-use
-patient 1 1 Reference(Patient)
-billablePeriod 0 1 Period
-created 1 1 dateTime
++use 1 1 code claim-use
++patient 1 1 Reference(Patient)
++billablePeriod 0 1 Period
++created 1 1 dateTime
 enterer 0 1 Reference(Practitioner,PractitionerRole)
-insurer 1 1 Reference(Organization)
-provider 1 1 Reference(Practitioner,PractitionerRole,Organization)
++insurer 1 1 Reference(Organization)
++provider 1 1 Reference(Practitioner,PractitionerRole,Organization)
 priority 0 1 CodeableConcept
 fundsReserveRequested 0 1 CodeableConcept
 fundsReserve 0 1 CodeableConcept
@@ -2258,7 +2259,7 @@ referral 0 1 Reference(ServiceRequest)
 facility 0 1 Reference(Location)
 claim 0 1 Reference(Claim)
 claimResponse 0 1 Reference(ClaimResponse)
-outcome 1 1 code remittance-outcome
++outcome 1 1 code remittance-outcome
 disposition 0 1 string
 preAuthRef 0 * string
 preAuthRefPeriod 0 * Period
@@ -2267,12 +2268,12 @@ supportingInfo 0 * #ExplanationOfBenefit.supportingInfo
 diagnosis 0 * #ExplanationOfBenefit.diagnosis
 procedure 0 * #ExplanationOfBenefit.procedure
 precedence 0 1 positiveInt
-insurance 1 * #ExplanationOfBenefit.insurance
++insurance 1 * #ExplanationOfBenefit.insurance
 accident 0 1 #ExplanationOfBenefit.accident
 item 0 * #ExplanationOfBenefit.item
 addItem 0 * #ExplanationOfBenefit.addItem
 adjudication 0 * #ExplanationOfBenefit.item.adjudication
-total 0 * #ExplanationOfBenefit.total
++total 0 * #ExplanationOfBenefit.total
 payment 0 1 #ExplanationOfBenefit.payment
 formCode 0 1 CodeableConcept
 form 0 1 Attachment
@@ -2312,8 +2313,8 @@ date 0 1 dateTime
 procedure[x] 1 1 CodeableConcept|Reference(Procedure)
 udi 0 * Reference(Device)
 @ExplanationOfBenefit.insurance B BackboneElement
-focal 1 1 boolean
-coverage 1 1 Reference(Coverage)
++focal 1 1 boolean
++coverage 1 1 Reference(Coverage)
 preAuthRef 0 * string
 @ExplanationOfBenefit.accident B BackboneElement
 date 0 1 date
@@ -2416,8 +2417,8 @@ net 0 1 Money
 noteNumber 0 * positiveInt
 adjudication 0 * #ExplanationOfBenefit.item.adjudication
 @ExplanationOfBenefit.total B BackboneElement
-category 1 1 CodeableConcept
-amount 1 1 Money
++category 1 1 CodeableConcept
++amount 1 1 Money
 @ExplanationOfBenefit.payment B BackboneElement
 type 0 1 CodeableConcept
 adjustment 0 1 Money
@@ -2444,22 +2445,22 @@ type 1 1 CodeableConcept
 allowed[x] 0 1 unsignedInt|string|Money
 used[x] 0 1 unsignedInt|Money
 @FamilyMemberHistory R DomainResource
-identifier 0 * Identifier
-instantiatesCanonical 0 * canonical
-instantiatesUri 0 * uri
-status 1 1 code history-status
-dataAbsentReason 0 1 CodeableConcept
-patient 1 1 Reference(Patient)
-date 0 1 dateTime
-name 0 1 string
-relationship 1 1 CodeableConcept
-sex 0 1 CodeableConcept
++identifier 0 * Identifier
++instantiatesCanonical 0 * canonical
++instantiatesUri 0 * uri
++!status 1 1 code history-status
++dataAbsentReason 0 1 CodeableConcept
++patient 1 1 Reference(Patient)
++date 0 1 dateTime
++name 0 1 string
++relationship 1 1 CodeableConcept
++sex 0 1 CodeableConcept
 born[x] 0 1 Period|date|string
-age[x] 0 1 Age|Range|string
-estimatedAge 0 1 boolean
-deceased[x] 0 1 boolean|Age|Range|date|string
-reasonCode 0 * CodeableConcept
-reasonReference 0 * Reference(Condition,Observation,AllergyIntolerance,QuestionnaireResponse,DiagnosticReport,DocumentReference)
++age[x] 0 1 Age|Range|string
++estimatedAge 0 1 boolean
++deceased[x] 0 1 boolean|Age|Range|date|string
++reasonCode 0 * CodeableConcept
++reasonReference 0 * Reference(Condition,Observation,AllergyIntolerance,QuestionnaireResponse,DiagnosticReport,DocumentReference)
 note 0 * Annotation
 condition 0 * #FamilyMemberHistory.condition
 @FamilyMemberHistory.condition B BackboneElement
@@ -2469,49 +2470,49 @@ contributedToDeath 0 1 boolean
 onset[x] 0 1 Age|Range|Period|string
 note 0 * Annotation
 @Flag R DomainResource
-identifier 0 * Identifier
-status 1 1 code flag-status
-category 0 * CodeableConcept
-code 1 1 CodeableConcept
-subject 1 1 Reference(Patient,Location,Group,Organization,Practitioner,PlanDefinition,Medication,Procedure)
-period 0 1 Period
-encounter 0 1 Reference(Encounter)
-author 0 1 Reference(Device,Organization,Patient,Practitioner,PractitionerRole)
++identifier 0 * Identifier
++!status 1 1 code flag-status
++category 0 * CodeableConcept
++code 1 1 CodeableConcept
++subject 1 1 Reference(Patient,Location,Group,Organization,Practitioner,PlanDefinition,Medication,Procedure)
++period 0 1 Period
++encounter 0 1 Reference(Encounter)
++author 0 1 Reference(Device,Organization,Patient,Practitioner,PractitionerRole)
 @Goal R DomainResource
 identifier 0 * Identifier
-lifecycleStatus 1 1 code goal-status
-achievementStatus 0 1 CodeableConcept
-category 0 * CodeableConcept
-priority 0 1 CodeableConcept
-description 1 1 CodeableConcept
-subject 1 1 Reference(Patient,Group,Organization)
-start[x] 0 1 date|CodeableConcept
++!lifecycleStatus 1 1 code goal-status
++achievementStatus 0 1 CodeableConcept
++category 0 * CodeableConcept
++priority 0 1 CodeableConcept
++description 1 1 CodeableConcept
++subject 1 1 Reference(Patient,Group,Organization)
++start[x] 0 1 date|CodeableConcept
 target 0 * #Goal.target
-statusDate 0 1 date
++statusDate 0 1 date
 statusReason 0 1 string
-expressedBy 0 1 Reference(Patient,Practitioner,PractitionerRole,RelatedPerson)
++expressedBy 0 1 Reference(Patient,Practitioner,PractitionerRole,RelatedPerson)
 addresses 0 * Reference(Condition,Observation,MedicationStatement,NutritionOrder,ServiceRequest,RiskAssessment)
 note 0 * Annotation
 outcomeCode 0 * CodeableConcept
 outcomeReference 0 * Reference(Observation)
 @Goal.target B BackboneElement
-measure 0 1 CodeableConcept
-detail[x] 0 1 Quantity|Range|CodeableConcept|string|boolean|integer|Ratio
-due[x] 0 1 date|Duration
++measure 0 1 CodeableConcept
++detail[x] 0 1 Quantity|Range|CodeableConcept|string|boolean|integer|Ratio
++due[x] 0 1 date|Duration
 @GraphDefinition R DomainResource
-url 0 1 uri
-version 0 1 string
-name 1 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
++url 0 1 uri
++version 0 1 string
++name 1 1 string
++!status 1 1 code publication-status
++experimental 0 1 boolean
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
 description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
-start 1 1 code resource-types
++start 1 1 code resource-types
 profile 0 1 canonical
 link 0 * #GraphDefinition.link
 @GraphDefinition.link B BackboneElement
@@ -2534,14 +2535,14 @@ rule 1 1 code graph-compartment-rule
 expression 0 1 string
 description 0 1 string
 @Group R DomainResource
-identifier 0 * Identifier
-active 0 1 boolean
-type 1 1 code group-type
-actual 1 1 boolean
-code 0 1 CodeableConcept
-name 0 1 string
-quantity 0 1 unsignedInt
-managingEntity 0 1 Reference(Organization,RelatedPerson,Practitioner,PractitionerRole)
++identifier 0 * Identifier
++active 0 1 boolean
++type 1 1 code group-type
++actual 1 1 boolean
++code 0 1 CodeableConcept
++name 0 1 string
++quantity 0 1 unsignedInt
++managingEntity 0 1 Reference(Organization,RelatedPerson,Practitioner,PractitionerRole)
 characteristic 0 * #Group.characteristic
 member 0 * #Group.member
 @Group.characteristic B BackboneElement
@@ -2554,10 +2555,10 @@ entity 1 1 Reference(Patient,Practitioner,PractitionerRole,Device,Medication,Sub
 period 0 1 Period
 inactive 0 1 boolean
 @GuidanceResponse R DomainResource
-requestIdentifier 0 1 Identifier
-identifier 0 * Identifier
-module[x] 1 1 uri|canonical|CodeableConcept
-status 1 1 code guidance-response-status
++requestIdentifier 0 1 Identifier
++identifier 0 * Identifier
++module[x] 1 1 uri|canonical|CodeableConcept
++!status 1 1 code guidance-response-status
 subject 0 1 Reference(Patient,Group)
 encounter 0 1 Reference(Encounter)
 occurrenceDateTime 0 1 dateTime
@@ -2570,17 +2571,17 @@ outputParameters 0 1 Reference(Parameters)
 result 0 1 Reference(CarePlan,RequestGroup)
 dataRequirement 0 * DataRequirement
 @HealthcareService R DomainResource
-identifier 0 * Identifier
-active 0 1 boolean
-providedBy 0 1 Reference(Organization)
-category 0 * CodeableConcept
-type 0 * CodeableConcept
-specialty 0 * CodeableConcept
-location 0 * Reference(Location)
-name 0 1 string
-comment 0 1 string
++identifier 0 * Identifier
++!active 0 1 boolean
++providedBy 0 1 Reference(Organization)
++category 0 * CodeableConcept
++type 0 * CodeableConcept
++specialty 0 * CodeableConcept
++location 0 * Reference(Location)
++name 0 1 string
++comment 0 1 string
 extraDetails 0 1 markdown
-photo 0 1 Attachment
++photo 0 1 Attachment
 telecom 0 * ContactPoint
 coverageArea 0 * Reference(Location)
 serviceProvisionCode 0 * CodeableConcept
@@ -2606,42 +2607,42 @@ availableEndTime 0 1 time
 description 1 1 string
 during 0 1 Period
 @ImagingStudy R DomainResource
-identifier 0 * Identifier
-status 1 1 code imagingstudy-status
-modality 0 * Coding
-subject 1 1 Reference(Patient,Device,Group)
-encounter 0 1 Reference(Encounter)
-started 0 1 dateTime
-basedOn 0 * Reference(CarePlan,ServiceRequest,Appointment,AppointmentResponse,Task)
-referrer 0 1 Reference(Practitioner,PractitionerRole)
-interpreter 0 * Reference(Practitioner,PractitionerRole)
-endpoint 0 * Reference(Endpoint)
-numberOfSeries 0 1 unsignedInt
-numberOfInstances 0 1 unsignedInt
-procedureReference 0 1 Reference(Procedure)
-procedureCode 0 * CodeableConcept
-location 0 1 Reference(Location)
-reasonCode 0 * CodeableConcept
-reasonReference 0 * Reference(Condition,Observation,Media,DiagnosticReport,DocumentReference)
-note 0 * Annotation
-description 0 1 string
-series 0 * #ImagingStudy.series
++identifier 0 * Identifier
++!status 1 1 code imagingstudy-status
++modality 0 * Coding
++subject 1 1 Reference(Patient,Device,Group)
++encounter 0 1 Reference(Encounter)
++started 0 1 dateTime
++basedOn 0 * Reference(CarePlan,ServiceRequest,Appointment,AppointmentResponse,Task)
++referrer 0 1 Reference(Practitioner,PractitionerRole)
++interpreter 0 * Reference(Practitioner,PractitionerRole)
++endpoint 0 * Reference(Endpoint)
++numberOfSeries 0 1 unsignedInt
++numberOfInstances 0 1 unsignedInt
++procedureReference 0 1 Reference(Procedure)
++procedureCode 0 * CodeableConcept
++location 0 1 Reference(Location)
++reasonCode 0 * CodeableConcept
++reasonReference 0 * Reference(Condition,Observation,Media,DiagnosticReport,DocumentReference)
++note 0 * Annotation
++description 0 1 string
++series 0 * #ImagingStudy.series
 @ImagingStudy.series B BackboneElement
-uid 1 1 id
-number 0 1 unsignedInt
-modality 1 1 Coding
-description 0 1 string
-numberOfInstances 0 1 unsignedInt
-endpoint 0 * Reference(Endpoint)
-bodySite 0 1 Coding
-laterality 0 1 Coding
-specimen 0 * Reference(Specimen)
-started 0 1 dateTime
-performer 0 * #ImagingStudy.series.performer
++uid 1 1 id
++number 0 1 unsignedInt
++modality 1 1 Coding
++description 0 1 string
++numberOfInstances 0 1 unsignedInt
++endpoint 0 * Reference(Endpoint)
++bodySite 0 1 Coding
++laterality 0 1 Coding
++specimen 0 * Reference(Specimen)
++started 0 1 dateTime
++performer 0 * #ImagingStudy.series.performer
 instance 0 * #ImagingStudy.series.instance
 @ImagingStudy.series.performer B BackboneElement
-function 0 1 CodeableConcept
-actor 1 1 Reference(Practitioner,PractitionerRole,Organization,CareTeam,Patient,Device,RelatedPerson)
++function 0 1 CodeableConcept
++actor 1 1 Reference(Practitioner,PractitionerRole,Organization,CareTeam,Patient,Device,RelatedPerson)
 @ImagingStudy.series.instance B BackboneElement
 uid 1 1 id
 sopClass 1 1 Coding
@@ -2649,14 +2650,14 @@ number 0 1 unsignedInt
 title 0 1 string
 @Immunization R DomainResource
 identifier 0 * Identifier
-status 1 1 code immunization-status
++!status 1 1 code immunization-status
 statusReason 0 1 CodeableConcept
-vaccineCode 1 1 CodeableConcept
-patient 1 1 Reference(Patient)
++vaccineCode 1 1 CodeableConcept
++patient 1 1 Reference(Patient)
 encounter 0 1 Reference(Encounter)
-occurrence[x] 1 1 dateTime|string
++occurrence[x] 1 1 dateTime|string
 recorded 0 1 dateTime
-primarySource 0 1 boolean
++primarySource 0 1 boolean
 reportOrigin 0 1 CodeableConcept
 location 0 1 Reference(Location)
 manufacturer 0 1 Reference(Organization)
@@ -2665,11 +2666,11 @@ expirationDate 0 1 date
 site 0 1 CodeableConcept
 route 0 1 CodeableConcept
 doseQuantity 0 1 Quantity~
-performer 0 * #Immunization.performer
-note 0 * Annotation
++performer 0 * #Immunization.performer
++note 0 * Annotation
 reasonCode 0 * CodeableConcept
 reasonReference 0 * Reference(Condition,Observation,DiagnosticReport)
-isSubpotent 0 1 boolean
++!isSubpotent 0 1 boolean
 subpotentReason 0 * CodeableConcept
 education 0 * #Immunization.education
 programEligibility 0 * CodeableConcept
@@ -2677,8 +2678,8 @@ fundingSource 0 1 CodeableConcept
 reaction 0 * #Immunization.reaction
 protocolApplied 0 * #Immunization.protocolApplied
 @Immunization.performer B BackboneElement
-function 0 1 CodeableConcept
-actor 1 1 Reference(Practitioner,PractitionerRole,Organization)
++function 0 1 CodeableConcept
++actor 1 1 Reference(Practitioner,PractitionerRole,Organization)
 @Immunization.education B BackboneElement
 documentType 0 1 string
 reference 0 1 uri
@@ -2696,34 +2697,34 @@ doseNumber[x] 1 1 positiveInt|string
 seriesDoses[x] 0 1 positiveInt|string
 @ImmunizationEvaluation R DomainResource
 identifier 0 * Identifier
-status 1 1 code immunization-evaluation-status
-patient 1 1 Reference(Patient)
++!status 1 1 code immunization-evaluation-status
++patient 1 1 Reference(Patient)
 date 0 1 dateTime
 authority 0 1 Reference(Organization)
-targetDisease 1 1 CodeableConcept
-immunizationEvent 1 1 Reference(Immunization)
-doseStatus 1 1 CodeableConcept
++targetDisease 1 1 CodeableConcept
++immunizationEvent 1 1 Reference(Immunization)
++doseStatus 1 1 CodeableConcept
 doseStatusReason 0 * CodeableConcept
 description 0 1 string
 series 0 1 string
 doseNumber[x] 0 1 positiveInt|string
 seriesDoses[x] 0 1 positiveInt|string
 @ImmunizationRecommendation R DomainResource
-identifier 0 * Identifier
-patient 1 1 Reference(Patient)
-date 1 1 dateTime
++identifier 0 * Identifier
++patient 1 1 Reference(Patient)
++date 1 1 dateTime
 authority 0 1 Reference(Organization)
-recommendation 1 * #ImmunizationRecommendation.recommendation
++recommendation 1 * #ImmunizationRecommendation.recommendation
 @ImmunizationRecommendation.recommendation B BackboneElement
-vaccineCode 0 * CodeableConcept
-targetDisease 0 1 CodeableConcept
-contraindicatedVaccineCode 0 * CodeableConcept
-forecastStatus 1 1 CodeableConcept
-forecastReason 0 * CodeableConcept
++vaccineCode 0 * CodeableConcept
++targetDisease 0 1 CodeableConcept
++contraindicatedVaccineCode 0 * CodeableConcept
++!forecastStatus 1 1 CodeableConcept
++forecastReason 0 * CodeableConcept
 dateCriterion 0 * #ImmunizationRecommendation.recommendation.dateCriterion
 description 0 1 string
 series 0 1 string
-doseNumber[x] 0 1 positiveInt|string
++doseNumber[x] 0 1 positiveInt|string
 seriesDoses[x] 0 1 positiveInt|string
 supportingImmunization 0 * Reference(Immunization,ImmunizationEvaluation)
 supportingPatientInformation 0 * Reference
@@ -2731,33 +2732,33 @@ supportingPatientInformation 0 * Reference
 code 1 1 CodeableConcept
 value 1 1 dateTime
 @ImplementationGuide R DomainResource
-url 1 1 uri
-version 0 1 string
-name 1 1 string
-title 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
++url 1 1 uri
++version 0 1 string
++name 1 1 string
++title 0 1 string
++!status 1 1 code publication-status
++experimental 0 1 boolean
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
 description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 copyright 0 1 markdown
-packageId 1 1 id
-license 0 1 code spdx-license
-fhirVersion 1 * code FHIR-version
-dependsOn 0 * #ImplementationGuide.dependsOn
-global 0 * #ImplementationGuide.global
++packageId 1 1 id
++license 0 1 code spdx-license
++fhirVersion 1 * code FHIR-version
++dependsOn 0 * #ImplementationGuide.dependsOn
++global 0 * #ImplementationGuide.global
 definition 0 1 #ImplementationGuide.definition
 manifest 0 1 #ImplementationGuide.manifest
 @ImplementationGuide.dependsOn B BackboneElement
-uri 1 1 canonical
-packageId 0 1 id
-version 0 1 string
++uri 1 1 canonical
++packageId 0 1 id
++version 0 1 string
 @ImplementationGuide.global B BackboneElement
-type 1 1 code resource-types
-profile 1 1 canonical
++type 1 1 code resource-types
++profile 1 1 canonical
 @ImplementationGuide.definition B BackboneElement
 grouping 0 * #ImplementationGuide.definition.grouping
 resource 1 * #ImplementationGuide.definition.resource
@@ -2787,13 +2788,13 @@ code 1 1 code
 source 1 1 string
 scope 0 1 string
 @ImplementationGuide.manifest B BackboneElement
-rendering 0 1 url
-resource 1 * #ImplementationGuide.manifest.resource
++rendering 0 1 url
++resource 1 * #ImplementationGuide.manifest.resource
 page 0 * #ImplementationGuide.manifest.page
 image 0 * string
 other 0 * string
 @ImplementationGuide.manifest.resource B BackboneElement
-reference 1 1 Reference
++reference 1 1 Reference
 example[x] 0 1 boolean|canonical
 relativePath 0 1 url
 @ImplementationGuide.manifest.page B BackboneElement
@@ -2801,15 +2802,15 @@ name 1 1 string
 title 0 1 string
 anchor 0 * string
 @InsurancePlan R DomainResource
-identifier 0 * Identifier
-status 0 1 code publication-status
-type 0 * CodeableConcept
-name 0 1 string
++identifier 0 * Identifier
++!status 0 1 code publication-status
++type 0 * CodeableConcept
++name 0 1 string
 alias 0 * string
 period 0 1 Period
-ownedBy 0 1 Reference(Organization)
-administeredBy 0 1 Reference(Organization)
-coverageArea 0 * Reference(Location)
++ownedBy 0 1 Reference(Organization)
++administeredBy 0 1 Reference(Organization)
++coverageArea 0 * Reference(Location)
 contact 0 * #InsurancePlan.contact
 endpoint 0 * Reference(Endpoint)
 network 0 * Reference(Organization)
@@ -2832,9 +2833,9 @@ limit 0 * #InsurancePlan.coverage.benefit.limit
 value 0 1 Quantity
 code 0 1 CodeableConcept
 @InsurancePlan.plan B BackboneElement
-identifier 0 * Identifier
++identifier 0 * Identifier
 type 0 1 CodeableConcept
-coverageArea 0 * Reference(Location)
++coverageArea 0 * Reference(Location)
 network 0 * Reference(Organization)
 generalCost 0 * #InsurancePlan.plan.generalCost
 specificCost 0 * #InsurancePlan.plan.specificCost
@@ -2855,20 +2856,20 @@ applicability 0 1 CodeableConcept insuranceplan-applicability
 qualifiers 0 * CodeableConcept
 value 0 1 Quantity
 @Invoice R DomainResource
-identifier 0 * Identifier
-status 1 1 code invoice-status
++identifier 0 * Identifier
++!status 1 1 code invoice-status
 cancelledReason 0 1 string
-type 0 1 CodeableConcept
-subject 0 1 Reference(Patient,Group)
-recipient 0 1 Reference(Organization,Patient,RelatedPerson)
-date 0 1 dateTime
++type 0 1 CodeableConcept
++subject 0 1 Reference(Patient,Group)
++recipient 0 1 Reference(Organization,Patient,RelatedPerson)
++date 0 1 dateTime
 participant 0 * #Invoice.participant
 issuer 0 1 Reference(Organization)
 account 0 1 Reference(Account)
 lineItem 0 * #Invoice.lineItem
 totalPriceComponent 0 * #Invoice.lineItem.priceComponent
-totalNet 0 1 Money
-totalGross 0 1 Money
++totalNet 0 1 Money
++totalGross 0 1 Money
 paymentTerms 0 1 markdown
 note 0 * Annotation
 @Invoice.participant B BackboneElement
@@ -2884,28 +2885,28 @@ code 0 1 CodeableConcept
 factor 0 1 decimal
 amount 0 1 Money
 @Library R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
 subtitle 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
-type 1 1 CodeableConcept
++!status 1 1 code publication-status
++experimental 0 1 boolean
++type 1 1 CodeableConcept
 subject[x] 0 1 CodeableConcept|Reference(Group)
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
-description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
++description 0 1 markdown
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
 usage 0 1 string
 copyright 0 1 markdown
 approvalDate 0 1 date
 lastReviewDate 0 1 date
-effectivePeriod 0 1 Period
++effectivePeriod 0 1 Period
 topic 0 * CodeableConcept
 author 0 * ContactDetail
 editor 0 * ContactDetail
@@ -2914,47 +2915,47 @@ endorser 0 * ContactDetail
 relatedArtifact 0 * RelatedArtifact
 parameter 0 * ParameterDefinition
 dataRequirement 0 * DataRequirement
-content 0 * Attachment
++content 0 * Attachment
 @Linkage R DomainResource
-active 0 1 boolean
-author 0 1 Reference(Practitioner,PractitionerRole,Organization)
-item 1 * #Linkage.item
++active 0 1 boolean
++author 0 1 Reference(Practitioner,PractitionerRole,Organization)
++item 1 * #Linkage.item
 @Linkage.item B BackboneElement
-type 1 1 code linkage-type
-resource 1 1 Reference
++type 1 1 code linkage-type
++resource 1 1 Reference
 @List R DomainResource
 identifier 0 * Identifier
-status 1 1 code list-status
-mode 1 1 code list-mode
-title 0 1 string
-code 0 1 CodeableConcept
-subject 0 1 Reference(Patient,Group,Device,Location)
++!status 1 1 code list-status
++!mode 1 1 code list-mode
++title 0 1 string
++code 0 1 CodeableConcept
++subject 0 1 Reference(Patient,Group,Device,Location)
 encounter 0 1 Reference(Encounter)
-date 0 1 dateTime
-source 0 1 Reference(Practitioner,PractitionerRole,Patient,Device)
++date 0 1 dateTime
++source 0 1 Reference(Practitioner,PractitionerRole,Patient,Device)
 orderedBy 0 1 CodeableConcept
 note 0 * Annotation
 entry 0 * #List.entry
 emptyReason 0 1 CodeableConcept
 @List.entry B BackboneElement
 flag 0 1 CodeableConcept
-deleted 0 1 boolean
+!deleted 0 1 boolean
 date 0 1 dateTime
 item 1 1 Reference
 @Location R DomainResource
-identifier 0 * Identifier
-status 0 1 code location-status
-operationalStatus 0 1 Coding
-name 0 1 string
++identifier 0 * Identifier
++!status 0 1 code location-status
++operationalStatus 0 1 Coding
++name 0 1 string
 alias 0 * string
-description 0 1 string
-mode 0 1 code location-mode
-type 0 * CodeableConcept
++description 0 1 string
++mode 0 1 code location-mode
++type 0 * CodeableConcept
 telecom 0 * ContactPoint
 address 0 1 Address
-physicalType 0 1 CodeableConcept
++physicalType 0 1 CodeableConcept
 position 0 1 #Location.position
-managingOrganization 0 1 Reference(Organization)
++managingOrganization 0 1 Reference(Organization)
 partOf 0 1 Reference(Location)
 hoursOfOperation 0 * #Location.hoursOfOperation
 availabilityExceptions 0 1 string
@@ -2969,27 +2970,27 @@ allDay 0 1 boolean
 openingTime 0 1 time
 closingTime 0 1 time
 @Measure R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
 subtitle 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
++!status 1 1 code publication-status
++experimental 0 1 boolean
 subject[x] 0 1 CodeableConcept|Reference(Group)
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
-description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
++description 0 1 markdown
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
 usage 0 1 string
 copyright 0 1 markdown
 approvalDate 0 1 date
 lastReviewDate 0 1 date
-effectivePeriod 0 1 Period
++effectivePeriod 0 1 Period
 topic 0 * CodeableConcept
 author 0 * ContactDetail
 editor 0 * ContactDetail
@@ -2997,17 +2998,17 @@ reviewer 0 * ContactDetail
 endorser 0 * ContactDetail
 relatedArtifact 0 * RelatedArtifact
 library 0 * canonical
-disclaimer 0 1 markdown
-scoring 0 1 CodeableConcept
-compositeScoring 0 1 CodeableConcept
-type 0 * CodeableConcept
-riskAdjustment 0 1 string
-rateAggregation 0 1 string
-rationale 0 1 markdown
-clinicalRecommendationStatement 0 1 markdown
-improvementNotation 0 1 CodeableConcept measure-improvement-notation
-definition 0 * markdown
-guidance 0 1 markdown
++disclaimer 0 1 markdown
++scoring 0 1 CodeableConcept
++compositeScoring 0 1 CodeableConcept
++type 0 * CodeableConcept
++riskAdjustment 0 1 string
++rateAggregation 0 1 string
++rationale 0 1 markdown
++clinicalRecommendationStatement 0 1 markdown
++improvementNotation 0 1 CodeableConcept measure-improvement-notation
++definition 0 * markdown
++guidance 0 1 markdown
 group 0 * #Measure.group
 supplementalData 0 * #Measure.supplementalData
 @Measure.group B BackboneElement
@@ -3034,24 +3035,24 @@ usage 0 * CodeableConcept
 description 0 1 string
 criteria 1 1 Expression
 @MeasureReport R DomainResource
-identifier 0 * Identifier
-status 1 1 code measure-report-status
-type 1 1 code measure-report-type
-measure 1 1 canonical
-subject 0 1 Reference(Patient,Practitioner,PractitionerRole,Location,Device,RelatedPerson,Group)
-date 0 1 dateTime
-reporter 0 1 Reference(Practitioner,PractitionerRole,Location,Organization)
-period 1 1 Period
-improvementNotation 0 1 CodeableConcept measure-improvement-notation
++identifier 0 * Identifier
++!status 1 1 code measure-report-status
++type 1 1 code measure-report-type
++measure 1 1 canonical
++subject 0 1 Reference(Patient,Practitioner,PractitionerRole,Location,Device,RelatedPerson,Group)
++date 0 1 dateTime
++reporter 0 1 Reference(Practitioner,PractitionerRole,Location,Organization)
++period 1 1 Period
++!improvementNotation 0 1 CodeableConcept measure-improvement-notation
 group 0 * #MeasureReport.group
 evaluatedResource 0 * Reference
 @MeasureReport.group B BackboneElement
-code 0 1 CodeableConcept
++code 0 1 CodeableConcept
 population 0 * #MeasureReport.group.population
-measureScore 0 1 Quantity
++measureScore 0 1 Quantity
 stratifier 0 * #MeasureReport.group.stratifier
 @MeasureReport.group.population B BackboneElement
-code 0 1 CodeableConcept
++code 0 1 CodeableConcept
 count 0 1 integer
 subjectResults 0 1 Reference(List)
 @MeasureReport.group.stratifier B BackboneElement
@@ -3070,35 +3071,35 @@ code 0 1 CodeableConcept
 count 0 1 integer
 subjectResults 0 1 Reference(List)
 @Media R DomainResource
-identifier 0 * Identifier
-basedOn 0 * Reference(ServiceRequest,CarePlan)
-partOf 0 * Reference
-status 1 1 code event-status
-type 0 1 CodeableConcept
-modality 0 1 CodeableConcept
-view 0 1 CodeableConcept
-subject 0 1 Reference(Patient,Practitioner,PractitionerRole,Group,Device,Specimen,Location)
-encounter 0 1 Reference(Encounter)
-created[x] 0 1 dateTime|Period
-issued 0 1 instant
-operator 0 1 Reference(Practitioner,PractitionerRole,Organization,CareTeam,Patient,Device,RelatedPerson)
-reasonCode 0 * CodeableConcept
-bodySite 0 1 CodeableConcept
-deviceName 0 1 string
-device 0 1 Reference(Device,DeviceMetric,Device)
-height 0 1 positiveInt
-width 0 1 positiveInt
-frames 0 1 positiveInt
-duration 0 1 decimal
-content 1 1 Attachment
++identifier 0 * Identifier
++basedOn 0 * Reference(ServiceRequest,CarePlan)
++partOf 0 * Reference
++!status 1 1 code event-status
++type 0 1 CodeableConcept
++modality 0 1 CodeableConcept
++view 0 1 CodeableConcept
++subject 0 1 Reference(Patient,Practitioner,PractitionerRole,Group,Device,Specimen,Location)
++encounter 0 1 Reference(Encounter)
++created[x] 0 1 dateTime|Period
++issued 0 1 instant
++operator 0 1 Reference(Practitioner,PractitionerRole,Organization,CareTeam,Patient,Device,RelatedPerson)
++reasonCode 0 * CodeableConcept
++bodySite 0 1 CodeableConcept
++deviceName 0 1 string
++device 0 1 Reference(Device,DeviceMetric,Device)
++height 0 1 positiveInt
++width 0 1 positiveInt
++frames 0 1 positiveInt
++duration 0 1 decimal
++content 1 1 Attachment
 note 0 * Annotation
 @Medication R DomainResource
-identifier 0 * Identifier
-code 0 1 CodeableConcept
-status 0 1 code medication-status
-manufacturer 0 1 Reference(Organization)
++identifier 0 * Identifier
++code 0 1 CodeableConcept
++!status 0 1 code medication-status
++manufacturer 0 1 Reference(Organization)
 form 0 1 CodeableConcept
-amount 0 1 Ratio
++amount 0 1 Ratio
 ingredient 0 * #Medication.ingredient
 batch 0 1 #Medication.batch
 @Medication.ingredient B BackboneElement
@@ -3110,17 +3111,17 @@ lotNumber 0 1 string
 expirationDate 0 1 dateTime
 @MedicationAdministration R DomainResource
 identifier 0 * Identifier
-instantiates 0 * uri
-partOf 0 * Reference(MedicationAdministration,Procedure)
-status 1 1 code medication-admin-status
++instantiates 0 * uri
++partOf 0 * Reference(MedicationAdministration,Procedure)
++!status 1 1 code medication-admin-status
 statusReason 0 * CodeableConcept
 category 0 1 CodeableConcept
-medication[x] 1 1 CodeableConcept|Reference(Medication)
-subject 1 1 Reference(Patient,Group)
++medication[x] 1 1 CodeableConcept|Reference(Medication)
++subject 1 1 Reference(Patient,Group)
 context 0 1 Reference(Encounter,EpisodeOfCare)
 supportingInformation 0 * Reference
-effective[x] 1 1 dateTime|Period
-performer 0 * #MedicationAdministration.performer
++effective[x] 1 1 dateTime|Period
++performer 0 * #MedicationAdministration.performer
 reasonCode 0 * CodeableConcept
 reasonReference 0 * Reference(Condition,Observation,DiagnosticReport)
 request 0 1 Reference(MedicationRequest)
@@ -3130,7 +3131,7 @@ dosage 0 1 #MedicationAdministration.dosage
 eventHistory 0 * Reference(Provenance)
 @MedicationAdministration.performer B BackboneElement
 function 0 1 CodeableConcept
-actor 1 1 Reference(Practitioner,PractitionerRole,Patient,RelatedPerson,Device)
++actor 1 1 Reference(Practitioner,PractitionerRole,Patient,RelatedPerson,Device)
 @MedicationAdministration.dosage B BackboneElement
 text 0 1 string
 site 0 1 CodeableConcept
@@ -3141,11 +3142,11 @@ rate[x] 0 1 Ratio|Quantity~
 @MedicationDispense R DomainResource
 identifier 0 * Identifier
 partOf 0 * Reference(Procedure)
-status 1 1 code medicationdispense-status
++!status 1 1 code medicationdispense-status
 statusReason[x] 0 1 CodeableConcept|Reference(DetectedIssue)
 category 0 1 CodeableConcept
-medication[x] 1 1 CodeableConcept|Reference(Medication)
-subject 0 1 Reference(Patient,Group)
++medication[x] 1 1 CodeableConcept|Reference(Medication)
++subject 0 1 Reference(Patient,Group)
 context 0 1 Reference(Encounter,EpisodeOfCare)
 supportingInformation 0 * Reference
 performer 0 * #MedicationDispense.performer
@@ -3154,7 +3155,7 @@ authorizingPrescription 0 * Reference(MedicationRequest)
 type 0 1 CodeableConcept
 quantity 0 1 Quantity~
 daysSupply 0 1 Quantity~
-whenPrepared 0 1 dateTime
++whenPrepared 0 1 dateTime
 whenHandedOver 0 1 dateTime
 destination 0 1 Reference(Location)
 receiver 0 * Reference(Patient,Practitioner)
@@ -3172,12 +3173,12 @@ type 0 1 CodeableConcept
 reason 0 * CodeableConcept
 responsibleParty 0 * Reference(Practitioner,PractitionerRole)
 @MedicationKnowledge R DomainResource
-code 0 1 CodeableConcept
-status 0 1 code medicationknowledge-status
-manufacturer 0 1 Reference(Organization)
++code 0 1 CodeableConcept
++!status 0 1 code medicationknowledge-status
++manufacturer 0 1 Reference(Organization)
 doseForm 0 1 CodeableConcept
-amount 0 1 Quantity~
-synonym 0 * string
++amount 0 1 Quantity~
++synonym 0 * string
 relatedMedicationKnowledge 0 * #MedicationKnowledge.relatedMedicationKnowledge
 associatedMedication 0 * Reference(Medication)
 productType 0 * CodeableConcept
@@ -3249,28 +3250,28 @@ lethalDose50 0 * Quantity~
 halfLifePeriod 0 1 Duration
 @MedicationRequest R DomainResource
 identifier 0 * Identifier
-status 1 1 code medicationrequest-status
++!status 1 1 code medicationrequest-status
 statusReason 0 1 CodeableConcept
-intent 1 1 code medicationrequest-intent
++!intent 1 1 code medicationrequest-intent
 category 0 * CodeableConcept
-priority 0 1 code request-priority
-doNotPerform 0 1 boolean
-reported[x] 0 1 boolean|Reference(Patient,Practitioner,PractitionerRole,RelatedPerson,Organization)
-medication[x] 1 1 CodeableConcept|Reference(Medication)
-subject 1 1 Reference(Patient,Group)
++priority 0 1 code request-priority
++!doNotPerform 0 1 boolean
++reported[x] 0 1 boolean|Reference(Patient,Practitioner,PractitionerRole,RelatedPerson,Organization)
++medication[x] 1 1 CodeableConcept|Reference(Medication)
++subject 1 1 Reference(Patient,Group)
 encounter 0 1 Reference(Encounter)
 supportingInformation 0 * Reference
-authoredOn 0 1 dateTime
-requester 0 1 Reference(Practitioner,PractitionerRole,Organization,Patient,RelatedPerson,Device)
++authoredOn 0 1 dateTime
++requester 0 1 Reference(Practitioner,PractitionerRole,Organization,Patient,RelatedPerson,Device)
 performer 0 1 Reference(Practitioner,PractitionerRole,Organization,Patient,Device,RelatedPerson,CareTeam)
-performerType 0 1 CodeableConcept
++performerType 0 1 CodeableConcept
 recorder 0 1 Reference(Practitioner,PractitionerRole)
 reasonCode 0 * CodeableConcept
 reasonReference 0 * Reference(Condition,Observation)
-instantiatesCanonical 0 * canonical
-instantiatesUri 0 * uri
-basedOn 0 * Reference(CarePlan,MedicationRequest,ServiceRequest,ImmunizationRecommendation)
-groupIdentifier 0 1 Identifier
++instantiatesCanonical 0 * canonical
++instantiatesUri 0 * uri
++basedOn 0 * Reference(CarePlan,MedicationRequest,ServiceRequest,ImmunizationRecommendation)
++groupIdentifier 0 1 Identifier
 courseOfTherapyType 0 1 CodeableConcept
 insurance 0 * Reference(Coverage,ClaimResponse)
 note 0 * Annotation
@@ -3295,17 +3296,17 @@ duration 0 1 Duration
 allowed[x] 1 1 boolean|CodeableConcept
 reason 0 1 CodeableConcept
 @MedicationStatement R DomainResource
-identifier 0 * Identifier
-basedOn 0 * Reference(MedicationRequest,CarePlan,ServiceRequest)
-partOf 0 * Reference(MedicationAdministration,MedicationDispense,MedicationStatement,Procedure,Observation)
-status 1 1 code medication-statement-status
++identifier 0 * Identifier
++basedOn 0 * Reference(MedicationRequest,CarePlan,ServiceRequest)
++partOf 0 * Reference(MedicationAdministration,MedicationDispense,MedicationStatement,Procedure,Observation)
++!status 1 1 code medication-statement-status
 statusReason 0 * CodeableConcept
-category 0 1 CodeableConcept
-medication[x] 1 1 CodeableConcept|Reference(Medication)
-subject 1 1 Reference(Patient,Group)
-context 0 1 Reference(Encounter,EpisodeOfCare)
-effective[x] 0 1 dateTime|Period
-dateAsserted 0 1 dateTime
++category 0 1 CodeableConcept
++medication[x] 1 1 CodeableConcept|Reference(Medication)
++subject 1 1 Reference(Patient,Group)
++context 0 1 Reference(Encounter,EpisodeOfCare)
++effective[x] 0 1 dateTime|Period
++dateAsserted 0 1 dateTime
 informationSource 0 1 Reference(Patient,Practitioner,PractitionerRole,RelatedPerson,Organization)
 derivedFrom 0 * Reference
 reasonCode 0 * CodeableConcept
@@ -3313,377 +3314,377 @@ reasonReference 0 * Reference(Condition,Observation,DiagnosticReport)
 note 0 * Annotation
 dosage 0 * Dosage
 @MedicinalProduct R DomainResource
-identifier 0 * Identifier
-type 0 1 CodeableConcept
-domain 0 1 Coding
-combinedPharmaceuticalDoseForm 0 1 CodeableConcept
-legalStatusOfSupply 0 1 CodeableConcept
-additionalMonitoringIndicator 0 1 CodeableConcept
-specialMeasures 0 * string
-paediatricUseIndicator 0 1 CodeableConcept
-productClassification 0 * CodeableConcept
-marketingStatus 0 * MarketingStatus
-pharmaceuticalProduct 0 * Reference(MedicinalProductPharmaceutical)
-packagedMedicinalProduct 0 * Reference(MedicinalProductPackaged)
-attachedDocument 0 * Reference(DocumentReference)
-masterFile 0 * Reference(DocumentReference)
-contact 0 * Reference(Organization,PractitionerRole)
-clinicalTrial 0 * Reference(ResearchStudy)
-name 1 * #MedicinalProduct.name
-crossReference 0 * Identifier
-manufacturingBusinessOperation 0 * #MedicinalProduct.manufacturingBusinessOperation
-specialDesignation 0 * #MedicinalProduct.specialDesignation
++identifier 0 * Identifier
++type 0 1 CodeableConcept
++domain 0 1 Coding
++combinedPharmaceuticalDoseForm 0 1 CodeableConcept
++legalStatusOfSupply 0 1 CodeableConcept
++additionalMonitoringIndicator 0 1 CodeableConcept
++specialMeasures 0 * string
++paediatricUseIndicator 0 1 CodeableConcept
++productClassification 0 * CodeableConcept
++marketingStatus 0 * MarketingStatus
++pharmaceuticalProduct 0 * Reference(MedicinalProductPharmaceutical)
++packagedMedicinalProduct 0 * Reference(MedicinalProductPackaged)
++attachedDocument 0 * Reference(DocumentReference)
++masterFile 0 * Reference(DocumentReference)
++contact 0 * Reference(Organization,PractitionerRole)
++clinicalTrial 0 * Reference(ResearchStudy)
++name 1 * #MedicinalProduct.name
++crossReference 0 * Identifier
++manufacturingBusinessOperation 0 * #MedicinalProduct.manufacturingBusinessOperation
++specialDesignation 0 * #MedicinalProduct.specialDesignation
 @MedicinalProduct.name B BackboneElement
-productName 1 1 string
-namePart 0 * #MedicinalProduct.name.namePart
-countryLanguage 0 * #MedicinalProduct.name.countryLanguage
++productName 1 1 string
++namePart 0 * #MedicinalProduct.name.namePart
++countryLanguage 0 * #MedicinalProduct.name.countryLanguage
 @MedicinalProduct.name.namePart B BackboneElement
-part 1 1 string
-type 1 1 Coding
++part 1 1 string
++type 1 1 Coding
 @MedicinalProduct.name.countryLanguage B BackboneElement
-country 1 1 CodeableConcept
-jurisdiction 0 1 CodeableConcept
-language 1 1 CodeableConcept
++country 1 1 CodeableConcept
++jurisdiction 0 1 CodeableConcept
++language 1 1 CodeableConcept
 @MedicinalProduct.manufacturingBusinessOperation B BackboneElement
-operationType 0 1 CodeableConcept
-authorisationReferenceNumber 0 1 Identifier
-effectiveDate 0 1 dateTime
-confidentialityIndicator 0 1 CodeableConcept
-manufacturer 0 * Reference(Organization)
-regulator 0 1 Reference(Organization)
++operationType 0 1 CodeableConcept
++authorisationReferenceNumber 0 1 Identifier
++effectiveDate 0 1 dateTime
++confidentialityIndicator 0 1 CodeableConcept
++manufacturer 0 * Reference(Organization)
++regulator 0 1 Reference(Organization)
 @MedicinalProduct.specialDesignation B BackboneElement
-identifier 0 * Identifier
-type 0 1 CodeableConcept
-intendedUse 0 1 CodeableConcept
-indication[x] 0 1 CodeableConcept|Reference(MedicinalProductIndication)
-status 0 1 CodeableConcept
-date 0 1 dateTime
-species 0 1 CodeableConcept
++identifier 0 * Identifier
++type 0 1 CodeableConcept
++intendedUse 0 1 CodeableConcept
++indication[x] 0 1 CodeableConcept|Reference(MedicinalProductIndication)
++status 0 1 CodeableConcept
++date 0 1 dateTime
++species 0 1 CodeableConcept
 @MedicinalProductAuthorization R DomainResource
-identifier 0 * Identifier
-subject 0 1 Reference(MedicinalProduct,MedicinalProductPackaged)
-country 0 * CodeableConcept
-jurisdiction 0 * CodeableConcept
-status 0 1 CodeableConcept
-statusDate 0 1 dateTime
-restoreDate 0 1 dateTime
-validityPeriod 0 1 Period
-dataExclusivityPeriod 0 1 Period
-dateOfFirstAuthorization 0 1 dateTime
-internationalBirthDate 0 1 dateTime
-legalBasis 0 1 CodeableConcept
-jurisdictionalAuthorization 0 * #MedicinalProductAuthorization.jurisdictionalAuthorization
-holder 0 1 Reference(Organization)
-regulator 0 1 Reference(Organization)
-procedure 0 1 #MedicinalProductAuthorization.procedure
++identifier 0 * Identifier
++subject 0 1 Reference(MedicinalProduct,MedicinalProductPackaged)
++country 0 * CodeableConcept
++jurisdiction 0 * CodeableConcept
++status 0 1 CodeableConcept
++statusDate 0 1 dateTime
++restoreDate 0 1 dateTime
++validityPeriod 0 1 Period
++dataExclusivityPeriod 0 1 Period
++dateOfFirstAuthorization 0 1 dateTime
++internationalBirthDate 0 1 dateTime
++legalBasis 0 1 CodeableConcept
++jurisdictionalAuthorization 0 * #MedicinalProductAuthorization.jurisdictionalAuthorization
++holder 0 1 Reference(Organization)
++regulator 0 1 Reference(Organization)
++procedure 0 1 #MedicinalProductAuthorization.procedure
 @MedicinalProductAuthorization.jurisdictionalAuthorization B BackboneElement
-identifier 0 * Identifier
-country 0 1 CodeableConcept
-jurisdiction 0 * CodeableConcept
-legalStatusOfSupply 0 1 CodeableConcept
-validityPeriod 0 1 Period
++identifier 0 * Identifier
++country 0 1 CodeableConcept
++jurisdiction 0 * CodeableConcept
++legalStatusOfSupply 0 1 CodeableConcept
++validityPeriod 0 1 Period
 @MedicinalProductAuthorization.procedure B BackboneElement
-identifier 0 1 Identifier
-type 1 1 CodeableConcept
-date[x] 0 1 Period|dateTime
-application 0 * #MedicinalProductAuthorization.procedure
++identifier 0 1 Identifier
++type 1 1 CodeableConcept
++date[x] 0 1 Period|dateTime
++application 0 * #MedicinalProductAuthorization.procedure
 @MedicinalProductContraindication R DomainResource
-subject 0 * Reference(MedicinalProduct,Medication)
-disease 0 1 CodeableConcept
-diseaseStatus 0 1 CodeableConcept
-comorbidity 0 * CodeableConcept
-therapeuticIndication 0 * Reference(MedicinalProductIndication)
-otherTherapy 0 * #MedicinalProductContraindication.otherTherapy
-population 0 * Population
++subject 0 * Reference(MedicinalProduct,Medication)
++disease 0 1 CodeableConcept
++diseaseStatus 0 1 CodeableConcept
++comorbidity 0 * CodeableConcept
++therapeuticIndication 0 * Reference(MedicinalProductIndication)
++otherTherapy 0 * #MedicinalProductContraindication.otherTherapy
++population 0 * Population
 @MedicinalProductContraindication.otherTherapy B BackboneElement
-therapyRelationshipType 1 1 CodeableConcept
-medication[x] 1 1 CodeableConcept|Reference(MedicinalProduct,Medication,Substance,SubstanceSpecification)
++therapyRelationshipType 1 1 CodeableConcept
++medication[x] 1 1 CodeableConcept|Reference(MedicinalProduct,Medication,Substance,SubstanceSpecification)
 @MedicinalProductIndication R DomainResource
-subject 0 * Reference(MedicinalProduct,Medication)
-diseaseSymptomProcedure 0 1 CodeableConcept
-diseaseStatus 0 1 CodeableConcept
-comorbidity 0 * CodeableConcept
-intendedEffect 0 1 CodeableConcept
-duration 0 1 Quantity
-otherTherapy 0 * #MedicinalProductIndication.otherTherapy
-undesirableEffect 0 * Reference(MedicinalProductUndesirableEffect)
-population 0 * Population
++subject 0 * Reference(MedicinalProduct,Medication)
++diseaseSymptomProcedure 0 1 CodeableConcept
++diseaseStatus 0 1 CodeableConcept
++comorbidity 0 * CodeableConcept
++intendedEffect 0 1 CodeableConcept
++duration 0 1 Quantity
++otherTherapy 0 * #MedicinalProductIndication.otherTherapy
++undesirableEffect 0 * Reference(MedicinalProductUndesirableEffect)
++population 0 * Population
 @MedicinalProductIndication.otherTherapy B BackboneElement
-therapyRelationshipType 1 1 CodeableConcept
-medication[x] 1 1 CodeableConcept|Reference(MedicinalProduct,Medication,Substance,SubstanceSpecification)
++therapyRelationshipType 1 1 CodeableConcept
++medication[x] 1 1 CodeableConcept|Reference(MedicinalProduct,Medication,Substance,SubstanceSpecification)
 @MedicinalProductIngredient R DomainResource
-identifier 0 1 Identifier
-role 1 1 CodeableConcept
-allergenicIndicator 0 1 boolean
-manufacturer 0 * Reference(Organization)
-specifiedSubstance 0 * #MedicinalProductIngredient.specifiedSubstance
-substance 0 1 #MedicinalProductIngredient.substance
++identifier 0 1 Identifier
++role 1 1 CodeableConcept
++allergenicIndicator 0 1 boolean
++manufacturer 0 * Reference(Organization)
++specifiedSubstance 0 * #MedicinalProductIngredient.specifiedSubstance
++substance 0 1 #MedicinalProductIngredient.substance
 @MedicinalProductIngredient.specifiedSubstance B BackboneElement
-code 1 1 CodeableConcept
-group 1 1 CodeableConcept
-confidentiality 0 1 CodeableConcept
-strength 0 * #MedicinalProductIngredient.specifiedSubstance.strength
++code 1 1 CodeableConcept
++group 1 1 CodeableConcept
++confidentiality 0 1 CodeableConcept
++strength 0 * #MedicinalProductIngredient.specifiedSubstance.strength
 @MedicinalProductIngredient.specifiedSubstance.strength B BackboneElement
-presentation 1 1 Ratio
-presentationLowLimit 0 1 Ratio
-concentration 0 1 Ratio
-concentrationLowLimit 0 1 Ratio
-measurementPoint 0 1 string
-country 0 * CodeableConcept
-referenceStrength 0 * #MedicinalProductIngredient.specifiedSubstance.strength.referenceStrength
++presentation 1 1 Ratio
++!presentationLowLimit 0 1 Ratio
++concentration 0 1 Ratio
++!concentrationLowLimit 0 1 Ratio
++measurementPoint 0 1 string
++country 0 * CodeableConcept
++referenceStrength 0 * #MedicinalProductIngredient.specifiedSubstance.strength.referenceStrength
 @MedicinalProductIngredient.specifiedSubstance.strength.referenceStrength B BackboneElement
-substance 0 1 CodeableConcept
-strength 1 1 Ratio
-strengthLowLimit 0 1 Ratio
-measurementPoint 0 1 string
-country 0 * CodeableConcept
++substance 0 1 CodeableConcept
++strength 1 1 Ratio
++strengthLowLimit 0 1 Ratio
++measurementPoint 0 1 string
++country 0 * CodeableConcept
 @MedicinalProductIngredient.substance B BackboneElement
-code 1 1 CodeableConcept
-strength 0 * #MedicinalProductIngredient.specifiedSubstance.strength
++code 1 1 CodeableConcept
++strength 0 * #MedicinalProductIngredient.specifiedSubstance.strength
 @MedicinalProductInteraction R DomainResource
-subject 0 * Reference(MedicinalProduct,Medication,Substance)
-description 0 1 string
-interactant 0 * #MedicinalProductInteraction.interactant
-type 0 1 CodeableConcept
-effect 0 1 CodeableConcept
-incidence 0 1 CodeableConcept
-management 0 1 CodeableConcept
++subject 0 * Reference(MedicinalProduct,Medication,Substance)
++description 0 1 string
++interactant 0 * #MedicinalProductInteraction.interactant
++type 0 1 CodeableConcept
++effect 0 1 CodeableConcept
++incidence 0 1 CodeableConcept
++management 0 1 CodeableConcept
 @MedicinalProductInteraction.interactant B BackboneElement
-item[x] 1 1 Reference(MedicinalProduct,Medication,Substance,ObservationDefinition)|CodeableConcept
++item[x] 1 1 Reference(MedicinalProduct,Medication,Substance,ObservationDefinition)|CodeableConcept
 @MedicinalProductManufactured R DomainResource
-manufacturedDoseForm 1 1 CodeableConcept
-unitOfPresentation 0 1 CodeableConcept
-quantity 1 1 Quantity
-manufacturer 0 * Reference(Organization)
-ingredient 0 * Reference(MedicinalProductIngredient)
-physicalCharacteristics 0 1 ProdCharacteristic
-otherCharacteristics 0 * CodeableConcept
++manufacturedDoseForm 1 1 CodeableConcept
++unitOfPresentation 0 1 CodeableConcept
++quantity 1 1 Quantity
++manufacturer 0 * Reference(Organization)
++ingredient 0 * Reference(MedicinalProductIngredient)
++physicalCharacteristics 0 1 ProdCharacteristic
++otherCharacteristics 0 * CodeableConcept
 @MedicinalProductPackaged R DomainResource
-identifier 0 * Identifier
-subject 0 * Reference(MedicinalProduct)
-description 0 1 string
-legalStatusOfSupply 0 1 CodeableConcept
-marketingStatus 0 * MarketingStatus
-marketingAuthorization 0 1 Reference(MedicinalProductAuthorization)
-manufacturer 0 * Reference(Organization)
-batchIdentifier 0 * #MedicinalProductPackaged.batchIdentifier
-packageItem 1 * #MedicinalProductPackaged.packageItem
++identifier 0 * Identifier
++subject 0 * Reference(MedicinalProduct)
++description 0 1 string
++legalStatusOfSupply 0 1 CodeableConcept
++marketingStatus 0 * MarketingStatus
++marketingAuthorization 0 1 Reference(MedicinalProductAuthorization)
++manufacturer 0 * Reference(Organization)
++batchIdentifier 0 * #MedicinalProductPackaged.batchIdentifier
++packageItem 1 * #MedicinalProductPackaged.packageItem
 @MedicinalProductPackaged.batchIdentifier B BackboneElement
-outerPackaging 1 1 Identifier
-immediatePackaging 0 1 Identifier
++outerPackaging 1 1 Identifier
++immediatePackaging 0 1 Identifier
 @MedicinalProductPackaged.packageItem B BackboneElement
-identifier 0 * Identifier
-type 1 1 CodeableConcept
-quantity 1 1 Quantity
-material 0 * CodeableConcept
-alternateMaterial 0 * CodeableConcept
-device 0 * Reference(DeviceDefinition)
-manufacturedItem 0 * Reference(MedicinalProductManufactured)
-packageItem 0 * #MedicinalProductPackaged.packageItem
-physicalCharacteristics 0 1 ProdCharacteristic
-otherCharacteristics 0 * CodeableConcept
-shelfLifeStorage 0 * ProductShelfLife
-manufacturer 0 * Reference(Organization)
++identifier 0 * Identifier
++type 1 1 CodeableConcept
++quantity 1 1 Quantity
++material 0 * CodeableConcept
++alternateMaterial 0 * CodeableConcept
++device 0 * Reference(DeviceDefinition)
++manufacturedItem 0 * Reference(MedicinalProductManufactured)
++packageItem 0 * #MedicinalProductPackaged.packageItem
++physicalCharacteristics 0 1 ProdCharacteristic
++otherCharacteristics 0 * CodeableConcept
++shelfLifeStorage 0 * ProductShelfLife
++manufacturer 0 * Reference(Organization)
 @MedicinalProductPharmaceutical R DomainResource
-identifier 0 * Identifier
-administrableDoseForm 1 1 CodeableConcept
-unitOfPresentation 0 1 CodeableConcept
-ingredient 0 * Reference(MedicinalProductIngredient)
-device 0 * Reference(DeviceDefinition)
-characteristics 0 * #MedicinalProductPharmaceutical.characteristics
-routeOfAdministration 1 * #MedicinalProductPharmaceutical.routeOfAdministration
++identifier 0 * Identifier
++administrableDoseForm 1 1 CodeableConcept
++unitOfPresentation 0 1 CodeableConcept
++ingredient 0 * Reference(MedicinalProductIngredient)
++device 0 * Reference(DeviceDefinition)
++characteristics 0 * #MedicinalProductPharmaceutical.characteristics
++routeOfAdministration 1 * #MedicinalProductPharmaceutical.routeOfAdministration
 @MedicinalProductPharmaceutical.characteristics B BackboneElement
-code 1 1 CodeableConcept
-status 0 1 CodeableConcept
++code 1 1 CodeableConcept
++status 0 1 CodeableConcept
 @MedicinalProductPharmaceutical.routeOfAdministration B BackboneElement
-code 1 1 CodeableConcept
-firstDose 0 1 Quantity
-maxSingleDose 0 1 Quantity
-maxDosePerDay 0 1 Quantity
-maxDosePerTreatmentPeriod 0 1 Ratio
-maxTreatmentPeriod 0 1 Duration
-targetSpecies 0 * #MedicinalProductPharmaceutical.routeOfAdministration.targetSpecies
++code 1 1 CodeableConcept
++firstDose 0 1 Quantity
++maxSingleDose 0 1 Quantity
++maxDosePerDay 0 1 Quantity
++maxDosePerTreatmentPeriod 0 1 Ratio
++maxTreatmentPeriod 0 1 Duration
++targetSpecies 0 * #MedicinalProductPharmaceutical.routeOfAdministration.targetSpecies
 @MedicinalProductPharmaceutical.routeOfAdministration.targetSpecies B BackboneElement
-code 1 1 CodeableConcept
-withdrawalPeriod 0 * #MedicinalProductPharmaceutical.routeOfAdministration.targetSpecies.withdrawalPeriod
++code 1 1 CodeableConcept
++withdrawalPeriod 0 * #MedicinalProductPharmaceutical.routeOfAdministration.targetSpecies.withdrawalPeriod
 @MedicinalProductPharmaceutical.routeOfAdministration.targetSpecies.withdrawalPeriod B BackboneElement
-tissue 1 1 CodeableConcept
-value 1 1 Quantity
-supportingInformation 0 1 string
++tissue 1 1 CodeableConcept
++value 1 1 Quantity
++supportingInformation 0 1 string
 @MedicinalProductUndesirableEffect R DomainResource
-subject 0 * Reference(MedicinalProduct,Medication)
-symptomConditionEffect 0 1 CodeableConcept
-classification 0 1 CodeableConcept
-frequencyOfOccurrence 0 1 CodeableConcept
-population 0 * Population
++subject 0 * Reference(MedicinalProduct,Medication)
++symptomConditionEffect 0 1 CodeableConcept
++classification 0 1 CodeableConcept
++frequencyOfOccurrence 0 1 CodeableConcept
++population 0 * Population
 @MessageDefinition R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
-replaces 0 * canonical
-status 1 1 code publication-status
-experimental 0 1 boolean
-date 1 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
-description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
-purpose 0 1 markdown
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
++replaces 0 * canonical
++!status 1 1 code publication-status
++experimental 0 1 boolean
++date 1 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
++description 0 1 markdown
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
++purpose 0 1 markdown
 copyright 0 1 markdown
-base 0 1 canonical
-parent 0 * canonical
-event[x] 1 1 Coding|uri
-category 0 1 code message-significance-category
-focus 0 * #MessageDefinition.focus
++base 0 1 canonical
++parent 0 * canonical
++event[x] 1 1 Coding|uri
++category 0 1 code message-significance-category
++focus 0 * #MessageDefinition.focus
 responseRequired 0 1 code messageheader-response-request
 allowedResponse 0 * #MessageDefinition.allowedResponse
 graph 0 * canonical
 @MessageDefinition.focus B BackboneElement
-code 1 1 code resource-types
++code 1 1 code resource-types
 profile 0 1 canonical
-min 1 1 unsignedInt
++min 1 1 unsignedInt
 max 0 1 string
 @MessageDefinition.allowedResponse B BackboneElement
 message 1 1 canonical
 situation 0 1 markdown
 @MessageHeader R DomainResource
-event[x] 1 1 Coding|uri
-destination 0 * #MessageHeader.destination
-sender 0 1 Reference(Practitioner,PractitionerRole,Organization)
-enterer 0 1 Reference(Practitioner,PractitionerRole)
-author 0 1 Reference(Practitioner,PractitionerRole)
-source 1 1 #MessageHeader.source
-responsible 0 1 Reference(Practitioner,PractitionerRole,Organization)
-reason 0 1 CodeableConcept
-response 0 1 #MessageHeader.response
-focus 0 * Reference
-definition 0 1 canonical
++event[x] 1 1 Coding|uri
++destination 0 * #MessageHeader.destination
++sender 0 1 Reference(Practitioner,PractitionerRole,Organization)
++enterer 0 1 Reference(Practitioner,PractitionerRole)
++author 0 1 Reference(Practitioner,PractitionerRole)
++source 1 1 #MessageHeader.source
++responsible 0 1 Reference(Practitioner,PractitionerRole,Organization)
++reason 0 1 CodeableConcept
++response 0 1 #MessageHeader.response
++focus 0 * Reference
++definition 0 1 canonical
 @MessageHeader.destination B BackboneElement
-name 0 1 string
-target 0 1 Reference(Device)
-endpoint 1 1 url
-receiver 0 1 Reference(Practitioner,PractitionerRole,Organization)
++name 0 1 string
++target 0 1 Reference(Device)
++endpoint 1 1 url
++receiver 0 1 Reference(Practitioner,PractitionerRole,Organization)
 @MessageHeader.source B BackboneElement
-name 0 1 string
-software 0 1 string
-version 0 1 string
-contact 0 1 ContactPoint
-endpoint 1 1 url
++name 0 1 string
++software 0 1 string
++version 0 1 string
++contact 0 1 ContactPoint
++endpoint 1 1 url
 @MessageHeader.response B BackboneElement
-identifier 1 1 id
-code 1 1 code response-code
-details 0 1 Reference(OperationOutcome)
++identifier 1 1 id
++code 1 1 code response-code
++details 0 1 Reference(OperationOutcome)
 @MolecularSequence R DomainResource
-identifier 0 * Identifier
-type 0 1 code sequence-type
-coordinateSystem 1 1 integer
-patient 0 1 Reference(Patient)
-specimen 0 1 Reference(Specimen)
-device 0 1 Reference(Device)
-performer 0 1 Reference(Organization)
-quantity 0 1 Quantity
-referenceSeq 0 1 #MolecularSequence.referenceSeq
-variant 0 * #MolecularSequence.variant
-observedSeq 0 1 string
-quality 0 * #MolecularSequence.quality
-readCoverage 0 1 integer
-repository 0 * #MolecularSequence.repository
-pointer 0 * Reference(MolecularSequence)
-structureVariant 0 * #MolecularSequence.structureVariant
++identifier 0 * Identifier
++type 0 1 code sequence-type
++coordinateSystem 1 1 integer
++patient 0 1 Reference(Patient)
++specimen 0 1 Reference(Specimen)
++device 0 1 Reference(Device)
++performer 0 1 Reference(Organization)
++quantity 0 1 Quantity
++referenceSeq 0 1 #MolecularSequence.referenceSeq
++variant 0 * #MolecularSequence.variant
++observedSeq 0 1 string
++quality 0 * #MolecularSequence.quality
++readCoverage 0 1 integer
++repository 0 * #MolecularSequence.repository
++pointer 0 * Reference(MolecularSequence)
++structureVariant 0 * #MolecularSequence.structureVariant
 @MolecularSequence.referenceSeq B BackboneElement
-chromosome 0 1 CodeableConcept
-genomeBuild 0 1 string
-orientation 0 1 code orientation-type
-referenceSeqId 0 1 CodeableConcept
-referenceSeqPointer 0 1 Reference(MolecularSequence)
-referenceSeqString 0 1 string
-strand 0 1 code strand-type
-windowStart 0 1 integer
-windowEnd 0 1 integer
++chromosome 0 1 CodeableConcept
++genomeBuild 0 1 string
++orientation 0 1 code orientation-type
++referenceSeqId 0 1 CodeableConcept
++referenceSeqPointer 0 1 Reference(MolecularSequence)
++referenceSeqString 0 1 string
++strand 0 1 code strand-type
++windowStart 0 1 integer
++windowEnd 0 1 integer
 @MolecularSequence.variant B BackboneElement
-start 0 1 integer
-end 0 1 integer
-observedAllele 0 1 string
-referenceAllele 0 1 string
-cigar 0 1 string
-variantPointer 0 1 Reference(Observation)
++start 0 1 integer
++end 0 1 integer
++observedAllele 0 1 string
++referenceAllele 0 1 string
++cigar 0 1 string
++variantPointer 0 1 Reference(Observation)
 @MolecularSequence.quality B BackboneElement
-type 1 1 code quality-type
-standardSequence 0 1 CodeableConcept
-start 0 1 integer
-end 0 1 integer
-score 0 1 Quantity
-method 0 1 CodeableConcept
-truthTP 0 1 decimal
-queryTP 0 1 decimal
-truthFN 0 1 decimal
-queryFP 0 1 decimal
-gtFP 0 1 decimal
-precision 0 1 decimal
-recall 0 1 decimal
-fScore 0 1 decimal
-roc 0 1 #MolecularSequence.quality.roc
++type 1 1 code quality-type
++standardSequence 0 1 CodeableConcept
++start 0 1 integer
++end 0 1 integer
++score 0 1 Quantity
++method 0 1 CodeableConcept
++truthTP 0 1 decimal
++queryTP 0 1 decimal
++truthFN 0 1 decimal
++queryFP 0 1 decimal
++gtFP 0 1 decimal
++precision 0 1 decimal
++recall 0 1 decimal
++fScore 0 1 decimal
++roc 0 1 #MolecularSequence.quality.roc
 @MolecularSequence.quality.roc B BackboneElement
-score 0 * integer
-numTP 0 * integer
-numFP 0 * integer
-numFN 0 * integer
-precision 0 * decimal
-sensitivity 0 * decimal
-fMeasure 0 * decimal
++score 0 * integer
++numTP 0 * integer
++numFP 0 * integer
++numFN 0 * integer
++precision 0 * decimal
++sensitivity 0 * decimal
++fMeasure 0 * decimal
 @MolecularSequence.repository B BackboneElement
-type 1 1 code repository-type
-url 0 1 uri
-name 0 1 string
-datasetId 0 1 string
-variantsetId 0 1 string
-readsetId 0 1 string
++type 1 1 code repository-type
++url 0 1 uri
++name 0 1 string
++datasetId 0 1 string
++variantsetId 0 1 string
++readsetId 0 1 string
 @MolecularSequence.structureVariant B BackboneElement
-variantType 0 1 CodeableConcept
-exact 0 1 boolean
-length 0 1 integer
-outer 0 1 #MolecularSequence.structureVariant.outer
-inner 0 1 #MolecularSequence.structureVariant.inner
++variantType 0 1 CodeableConcept
++exact 0 1 boolean
++length 0 1 integer
++outer 0 1 #MolecularSequence.structureVariant.outer
++inner 0 1 #MolecularSequence.structureVariant.inner
 @MolecularSequence.structureVariant.outer B BackboneElement
-start 0 1 integer
-end 0 1 integer
++start 0 1 integer
++end 0 1 integer
 @MolecularSequence.structureVariant.inner B BackboneElement
-start 0 1 integer
-end 0 1 integer
++start 0 1 integer
++end 0 1 integer
 @NamingSystem R DomainResource
-name 1 1 string
-status 1 1 code publication-status
-kind 1 1 code namingsystem-type
-date 1 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
++name 1 1 string
++!status 1 1 code publication-status
++kind 1 1 code namingsystem-type
++date 1 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
 responsible 0 1 string
 type 0 1 CodeableConcept
 description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 usage 0 1 string
-uniqueId 1 * #NamingSystem.uniqueId
++uniqueId 1 * #NamingSystem.uniqueId
 @NamingSystem.uniqueId B BackboneElement
-type 1 1 code namingsystem-identifier-type
-value 1 1 string
++type 1 1 code namingsystem-identifier-type
++value 1 1 string
 preferred 0 1 boolean
 comment 0 1 string
 period 0 1 Period
 @NutritionOrder R DomainResource
 identifier 0 * Identifier
-instantiatesCanonical 0 * canonical
-instantiatesUri 0 * uri
++instantiatesCanonical 0 * canonical
++instantiatesUri 0 * uri
 instantiates 0 * uri
-status 1 1 code request-status
-intent 1 1 code request-intent
-patient 1 1 Reference(Patient)
++!status 1 1 code request-status
++!intent 1 1 code request-intent
++patient 1 1 Reference(Patient)
 encounter 0 1 Reference(Encounter)
-dateTime 1 1 dateTime
-orderer 0 1 Reference(Practitioner,PractitionerRole)
++dateTime 1 1 dateTime
++orderer 0 1 Reference(Practitioner,PractitionerRole)
 allergyIntolerance 0 * Reference(AllergyIntolerance)
 foodPreferenceModifier 0 * CodeableConcept
 excludeFoodModifier 0 * CodeableConcept
@@ -3692,12 +3693,12 @@ supplement 0 * #NutritionOrder.supplement
 enteralFormula 0 1 #NutritionOrder.enteralFormula
 note 0 * Annotation
 @NutritionOrder.oralDiet B BackboneElement
-type 0 * CodeableConcept
++type 0 * CodeableConcept
 schedule 0 * Timing
 nutrient 0 * #NutritionOrder.oralDiet.nutrient
 texture 0 * #NutritionOrder.oralDiet.texture
 fluidConsistencyType 0 * CodeableConcept
-instruction 0 1 string
++instruction 0 1 string
 @NutritionOrder.oralDiet.nutrient B BackboneElement
 modifier 0 1 CodeableConcept
 amount 0 1 Quantity~
@@ -3705,13 +3706,13 @@ amount 0 1 Quantity~
 modifier 0 1 CodeableConcept
 foodType 0 1 CodeableConcept
 @NutritionOrder.supplement B BackboneElement
-type 0 1 CodeableConcept
++type 0 1 CodeableConcept
 productName 0 1 string
 schedule 0 * Timing
 quantity 0 1 Quantity~
-instruction 0 1 string
++instruction 0 1 string
 @NutritionOrder.enteralFormula B BackboneElement
-baseFormulaType 0 1 CodeableConcept
++baseFormulaType 0 1 CodeableConcept
 baseFormulaProductName 0 1 string
 additiveType 0 1 CodeableConcept
 additiveProductName 0 1 string
@@ -3719,25 +3720,25 @@ caloricDensity 0 1 Quantity~
 routeofAdministration 0 1 CodeableConcept
 administration 0 * #NutritionOrder.enteralFormula.administration
 maxVolumeToDeliver 0 1 Quantity~
-administrationInstruction 0 1 string
++administrationInstruction 0 1 string
 @NutritionOrder.enteralFormula.administration B BackboneElement
 schedule 0 1 Timing
 quantity 0 1 Quantity~
 rate[x] 0 1 Quantity~|Ratio
 @Observation R DomainResource
-identifier 0 * Identifier
-basedOn 0 * Reference(CarePlan,DeviceRequest,ImmunizationRecommendation,MedicationRequest,NutritionOrder,ServiceRequest)
-partOf 0 * Reference(MedicationAdministration,MedicationDispense,MedicationStatement,Procedure,Immunization,ImagingStudy)
-status 1 1 code observation-status
++identifier 0 * Identifier
++basedOn 0 * Reference(CarePlan,DeviceRequest,ImmunizationRecommendation,MedicationRequest,NutritionOrder,ServiceRequest)
++partOf 0 * Reference(MedicationAdministration,MedicationDispense,MedicationStatement,Procedure,Immunization,ImagingStudy)
++!status 1 1 code observation-status
 category 0 * CodeableConcept
-code 1 1 CodeableConcept
-subject 0 1 Reference(Patient,Group,Device,Location)
-focus 0 * Reference
-encounter 0 1 Reference(Encounter)
-effective[x] 0 1 dateTime|Period|Timing|instant
-issued 0 1 instant
-performer 0 * Reference(Practitioner,PractitionerRole,Organization,CareTeam,Patient,RelatedPerson)
-value[x] 0 1 Quantity|CodeableConcept|string|boolean|integer|Range|Ratio|SampledData|time|dateTime|Period
++code 1 1 CodeableConcept
++subject 0 1 Reference(Patient,Group,Device,Location)
++focus 0 * Reference
++encounter 0 1 Reference(Encounter)
++effective[x] 0 1 dateTime|Period|Timing|instant
++issued 0 1 instant
++performer 0 * Reference(Practitioner,PractitionerRole,Organization,CareTeam,Patient,RelatedPerson)
++value[x] 0 1 Quantity|CodeableConcept|string|boolean|integer|Range|Ratio|SampledData|time|dateTime|Period
 dataAbsentReason 0 1 CodeableConcept
 interpretation 0 * CodeableConcept
 note 0 * Annotation
@@ -3746,9 +3747,9 @@ method 0 1 CodeableConcept
 specimen 0 1 Reference(Specimen)
 device 0 1 Reference(Device,DeviceMetric)
 referenceRange 0 * #Observation.referenceRange
-hasMember 0 * Reference(Observation,QuestionnaireResponse,MolecularSequence)
-derivedFrom 0 * Reference(DocumentReference,ImagingStudy,Media,QuestionnaireResponse,Observation,MolecularSequence)
-component 0 * #Observation.component
++hasMember 0 * Reference(Observation,QuestionnaireResponse,MolecularSequence)
++derivedFrom 0 * Reference(DocumentReference,ImagingStudy,Media,QuestionnaireResponse,Observation,MolecularSequence)
++component 0 * #Observation.component
 @Observation.referenceRange B BackboneElement
 low 0 1 Quantity~
 high 0 1 Quantity~
@@ -3757,15 +3758,15 @@ appliesTo 0 * CodeableConcept
 age 0 1 Range
 text 0 1 string
 @Observation.component B BackboneElement
-code 1 1 CodeableConcept
-value[x] 0 1 Quantity|CodeableConcept|string|boolean|integer|Range|Ratio|SampledData|time|dateTime|Period
++code 1 1 CodeableConcept
++value[x] 0 1 Quantity|CodeableConcept|string|boolean|integer|Range|Ratio|SampledData|time|dateTime|Period
 dataAbsentReason 0 1 CodeableConcept
 interpretation 0 * CodeableConcept
 referenceRange 0 * #Observation.referenceRange
 @ObservationDefinition R DomainResource
-category 0 * CodeableConcept
-code 1 1 CodeableConcept
-identifier 0 * Identifier
++category 0 * CodeableConcept
++code 1 1 CodeableConcept
++identifier 0 * Identifier
 permittedDataType 0 * code permitted-data-type
 multipleResultsAllowed 0 1 boolean
 method 0 1 CodeableConcept
@@ -3791,28 +3792,28 @@ age 0 1 Range
 gestationalAge 0 1 Range
 condition 0 1 string
 @OperationDefinition R DomainResource
-url 0 1 uri
-version 0 1 string
-name 1 1 string
-title 0 1 string
-status 1 1 code publication-status
-kind 1 1 code operation-kind
-experimental 0 1 boolean
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
++url 0 1 uri
++version 0 1 string
++name 1 1 string
++title 0 1 string
++!status 1 1 code publication-status
++kind 1 1 code operation-kind
++experimental 0 1 boolean
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
 description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
-affectsState 0 1 boolean
-code 1 1 code
++affectsState 0 1 boolean
++code 1 1 code
 comment 0 1 markdown
-base 0 1 canonical
-resource 0 * code resource-types
-system 1 1 boolean
-type 1 1 boolean
-instance 1 1 boolean
++base 0 1 canonical
++resource 0 * code resource-types
++system 1 1 boolean
++type 1 1 boolean
++instance 1 1 boolean
 inputProfile 0 1 canonical
 outputProfile 0 1 canonical
 parameter 0 * #OperationDefinition.parameter
@@ -3839,23 +3840,23 @@ sourceId 0 1 string
 parameterName 0 * string
 comment 0 1 string
 @OperationOutcome R DomainResource
-issue 1 * #OperationOutcome.issue
++issue 1 * #OperationOutcome.issue
 @OperationOutcome.issue B BackboneElement
-severity 1 1 code issue-severity
-code 1 1 code issue-type
-details 0 1 CodeableConcept
-diagnostics 0 1 string
-location 0 * string
-expression 0 * string
++severity 1 1 code issue-severity
++code 1 1 code issue-type
++details 0 1 CodeableConcept
++diagnostics 0 1 string
++location 0 * string
++expression 0 * string
 @Organization R DomainResource
-identifier 0 * Identifier
-active 0 1 boolean
-type 0 * CodeableConcept
-name 0 1 string
++identifier 0 * Identifier
++!active 0 1 boolean
++type 0 * CodeableConcept
++name 0 1 string
 alias 0 * string
 telecom 0 * ContactPoint
 address 0 * Address
-partOf 0 1 Reference(Organization)
++partOf 0 1 Reference(Organization)
 contact 0 * #Organization.contact
 endpoint 0 * Reference(Endpoint)
 @Organization.contact B BackboneElement
@@ -3864,42 +3865,42 @@ name 0 1 HumanName
 telecom 0 * ContactPoint
 address 0 1 Address
 @OrganizationAffiliation R DomainResource
-identifier 0 * Identifier
-active 0 1 boolean
-period 0 1 Period
-organization 0 1 Reference(Organization)
-participatingOrganization 0 1 Reference(Organization)
-network 0 * Reference(Organization)
-code 0 * CodeableConcept
-specialty 0 * CodeableConcept
-location 0 * Reference(Location)
++identifier 0 * Identifier
++active 0 1 boolean
++period 0 1 Period
++organization 0 1 Reference(Organization)
++participatingOrganization 0 1 Reference(Organization)
++network 0 * Reference(Organization)
++code 0 * CodeableConcept
++specialty 0 * CodeableConcept
++location 0 * Reference(Location)
 healthcareService 0 * Reference(HealthcareService)
-telecom 0 * ContactPoint
++telecom 0 * ContactPoint
 endpoint 0 * Reference(Endpoint)
 @Parameters R Resource
-parameter 0 * #Parameters.parameter
++parameter 0 * #Parameters.parameter
 @Parameters.parameter B BackboneElement
-name 1 1 string
-value[x] 0 1 base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|integer|markdown|oid|positiveInt|string|time|unsignedInt|uri|url|uuid|Address|Age|Annotation|Attachment|CodeableConcept|Coding|ContactPoint|Count|Distance|Duration|HumanName|Identifier|Money|Period|Quantity|Range|Ratio|Reference|SampledData|Signature|Timing|ContactDetail|Contributor|DataRequirement|Expression|ParameterDefinition|RelatedArtifact|TriggerDefinition|UsageContext|Dosage|Meta
-resource 0 1 Resource
-part 0 * #Parameters.parameter
++name 1 1 string
++value[x] 0 1 base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|integer|markdown|oid|positiveInt|string|time|unsignedInt|uri|url|uuid|Address|Age|Annotation|Attachment|CodeableConcept|Coding|ContactPoint|Count|Distance|Duration|HumanName|Identifier|Money|Period|Quantity|Range|Ratio|Reference|SampledData|Signature|Timing|ContactDetail|Contributor|DataRequirement|Expression|ParameterDefinition|RelatedArtifact|TriggerDefinition|UsageContext|Dosage|Meta
++resource 0 1 Resource
++part 0 * #Parameters.parameter
 @Patient R DomainResource
-identifier 0 * Identifier
-active 0 1 boolean
-name 0 * HumanName
-telecom 0 * ContactPoint
-gender 0 1 code administrative-gender
-birthDate 0 1 date
-deceased[x] 0 1 boolean|dateTime
-address 0 * Address
++identifier 0 * Identifier
++!active 0 1 boolean
++name 0 * HumanName
++telecom 0 * ContactPoint
++gender 0 1 code administrative-gender
++birthDate 0 1 date
++!deceased[x] 0 1 boolean|dateTime
++address 0 * Address
 maritalStatus 0 1 CodeableConcept
 multipleBirth[x] 0 1 boolean|integer
 photo 0 * Attachment
 contact 0 * #Patient.contact
 communication 0 * #Patient.communication
 generalPractitioner 0 * Reference(Organization,Practitioner,PractitionerRole)
-managingOrganization 0 1 Reference(Organization)
-link 0 * #Patient.link
++managingOrganization 0 1 Reference(Organization)
++!link 0 * #Patient.link
 @Patient.contact B BackboneElement
 relationship 0 * CodeableConcept
 name 0 1 HumanName
@@ -3912,33 +3913,33 @@ period 0 1 Period
 language 1 1 CodeableConcept
 preferred 0 1 boolean
 @Patient.link B BackboneElement
-other 1 1 Reference(Patient,RelatedPerson)
-type 1 1 code link-type
++other 1 1 Reference(Patient,RelatedPerson)
++type 1 1 code link-type
 @PaymentNotice R DomainResource
 identifier 0 * Identifier
-status 1 1 code fm-status
++!status 1 1 code fm-status
 request 0 1 Reference
 response 0 1 Reference
-created 1 1 dateTime
++created 1 1 dateTime
 provider 0 1 Reference(Practitioner,PractitionerRole,Organization)
-payment 1 1 Reference(PaymentReconciliation)
++payment 1 1 Reference(PaymentReconciliation)
 paymentDate 0 1 date
 payee 0 1 Reference(Practitioner,PractitionerRole,Organization)
-recipient 1 1 Reference(Organization)
-amount 1 1 Money
++recipient 1 1 Reference(Organization)
++amount 1 1 Money
 paymentStatus 0 1 CodeableConcept
 @PaymentReconciliation R DomainResource
 identifier 0 * Identifier
-status 1 1 code fm-status
-period 0 1 Period
-created 1 1 dateTime
-paymentIssuer 0 1 Reference(Organization)
++!status 1 1 code fm-status
++period 0 1 Period
++created 1 1 dateTime
++paymentIssuer 0 1 Reference(Organization)
 request 0 1 Reference(Task)
 requestor 0 1 Reference(Practitioner,PractitionerRole,Organization)
 outcome 0 1 code remittance-outcome
 disposition 0 1 string
-paymentDate 1 1 date
-paymentAmount 1 1 Money
++paymentDate 1 1 date
++paymentAmount 1 1 Money
 paymentIdentifier 0 1 Identifier
 detail 0 * #PaymentReconciliation.detail
 formCode 0 1 CodeableConcept
@@ -3959,41 +3960,41 @@ type 0 1 code note-type
 text 0 1 string
 @Person R DomainResource
 identifier 0 * Identifier
-name 0 * HumanName
-telecom 0 * ContactPoint
-gender 0 1 code administrative-gender
-birthDate 0 1 date
++name 0 * HumanName
++telecom 0 * ContactPoint
++gender 0 1 code administrative-gender
++birthDate 0 1 date
 address 0 * Address
 photo 0 1 Attachment
-managingOrganization 0 1 Reference(Organization)
-active 0 1 boolean
++managingOrganization 0 1 Reference(Organization)
++!active 0 1 boolean
 link 0 * #Person.link
 @Person.link B BackboneElement
 target 1 1 Reference(Patient,Practitioner,RelatedPerson,Person)
 assurance 0 1 code identity-assuranceLevel
 @PlanDefinition R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
 subtitle 0 1 string
-type 0 1 CodeableConcept
-status 1 1 code publication-status
-experimental 0 1 boolean
++type 0 1 CodeableConcept
++!status 1 1 code publication-status
++experimental 0 1 boolean
 subject[x] 0 1 CodeableConcept|Reference(Group)
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
-description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
++description 0 1 markdown
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
 usage 0 1 string
 copyright 0 1 markdown
 approvalDate 0 1 date
 lastReviewDate 0 1 date
-effectivePeriod 0 1 Period
++effectivePeriod 0 1 Period
 topic 0 * CodeableConcept
 author 0 * ContactDetail
 editor 0 * ContactDetail
@@ -4057,13 +4058,13 @@ role 0 1 CodeableConcept
 path 0 1 string
 expression 0 1 Expression
 @Practitioner R DomainResource
-identifier 0 * Identifier
-active 0 1 boolean
-name 0 * HumanName
-telecom 0 * ContactPoint
-address 0 * Address
-gender 0 1 code administrative-gender
-birthDate 0 1 date
++identifier 0 * Identifier
++active 0 1 boolean
++name 0 * HumanName
++telecom 0 * ContactPoint
++address 0 * Address
++gender 0 1 code administrative-gender
++birthDate 0 1 date
 photo 0 * Attachment
 qualification 0 * #Practitioner.qualification
 communication 0 * CodeableConcept
@@ -4073,16 +4074,16 @@ code 1 1 CodeableConcept
 period 0 1 Period
 issuer 0 1 Reference(Organization)
 @PractitionerRole R DomainResource
-identifier 0 * Identifier
-active 0 1 boolean
-period 0 1 Period
-practitioner 0 1 Reference(Practitioner)
-organization 0 1 Reference(Organization)
-code 0 * CodeableConcept
-specialty 0 * CodeableConcept
-location 0 * Reference(Location)
++identifier 0 * Identifier
++active 0 1 boolean
++period 0 1 Period
++practitioner 0 1 Reference(Practitioner)
++organization 0 1 Reference(Organization)
++code 0 * CodeableConcept
++specialty 0 * CodeableConcept
++location 0 * Reference(Location)
 healthcareService 0 * Reference(HealthcareService)
-telecom 0 * ContactPoint
++telecom 0 * ContactPoint
 availableTime 0 * #PractitionerRole.availableTime
 notAvailable 0 * #PractitionerRole.notAvailable
 availabilityExceptions 0 1 string
@@ -4096,26 +4097,26 @@ availableEndTime 0 1 time
 description 1 1 string
 during 0 1 Period
 @Procedure R DomainResource
-identifier 0 * Identifier
-instantiatesCanonical 0 * canonical
-instantiatesUri 0 * uri
-basedOn 0 * Reference(CarePlan,ServiceRequest)
-partOf 0 * Reference(Procedure,Observation,MedicationAdministration)
-status 1 1 code event-status
-statusReason 0 1 CodeableConcept
-category 0 1 CodeableConcept
-code 0 1 CodeableConcept
-subject 1 1 Reference(Patient,Group)
-encounter 0 1 Reference(Encounter)
-performed[x] 0 1 dateTime|Period|string|Age|Range
-recorder 0 1 Reference(Patient,RelatedPerson,Practitioner,PractitionerRole)
-asserter 0 1 Reference(Patient,RelatedPerson,Practitioner,PractitionerRole)
-performer 0 * #Procedure.performer
-location 0 1 Reference(Location)
-reasonCode 0 * CodeableConcept
-reasonReference 0 * Reference(Condition,Observation,Procedure,DiagnosticReport,DocumentReference)
-bodySite 0 * CodeableConcept
-outcome 0 1 CodeableConcept
++identifier 0 * Identifier
++instantiatesCanonical 0 * canonical
++instantiatesUri 0 * uri
++basedOn 0 * Reference(CarePlan,ServiceRequest)
++partOf 0 * Reference(Procedure,Observation,MedicationAdministration)
++!status 1 1 code event-status
++statusReason 0 1 CodeableConcept
++category 0 1 CodeableConcept
++code 0 1 CodeableConcept
++subject 1 1 Reference(Patient,Group)
++encounter 0 1 Reference(Encounter)
++performed[x] 0 1 dateTime|Period|string|Age|Range
++recorder 0 1 Reference(Patient,RelatedPerson,Practitioner,PractitionerRole)
++asserter 0 1 Reference(Patient,RelatedPerson,Practitioner,PractitionerRole)
++performer 0 * #Procedure.performer
++location 0 1 Reference(Location)
++reasonCode 0 * CodeableConcept
++reasonReference 0 * Reference(Condition,Observation,Procedure,DiagnosticReport,DocumentReference)
++bodySite 0 * CodeableConcept
++outcome 0 1 CodeableConcept
 report 0 * Reference(DiagnosticReport,DocumentReference,Composition)
 complication 0 * CodeableConcept
 complicationDetail 0 * Reference(Condition)
@@ -4125,16 +4126,16 @@ focalDevice 0 * #Procedure.focalDevice
 usedReference 0 * Reference(Device,Medication,Substance)
 usedCode 0 * CodeableConcept
 @Procedure.performer B BackboneElement
-function 0 1 CodeableConcept
-actor 1 1 Reference(Practitioner,PractitionerRole,Organization,Patient,RelatedPerson,Device)
++function 0 1 CodeableConcept
++actor 1 1 Reference(Practitioner,PractitionerRole,Organization,Patient,RelatedPerson,Device)
 onBehalfOf 0 1 Reference(Organization)
 @Procedure.focalDevice B BackboneElement
 action 0 1 CodeableConcept
 manipulated 1 1 Reference(Device)
 @Provenance R DomainResource
-target 1 * Reference
++target 1 * Reference
 occurred[x] 0 1 Period|dateTime
-recorded 1 1 instant
++recorded 1 1 instant
 policy 0 * uri
 location 0 1 Reference(Location)
 reason 0 * CodeableConcept
@@ -4143,36 +4144,36 @@ agent 1 * #Provenance.agent
 entity 0 * #Provenance.entity
 signature 0 * Signature
 @Provenance.agent B BackboneElement
-type 0 1 CodeableConcept
++type 0 1 CodeableConcept
 role 0 * CodeableConcept
-who 1 1 Reference(Practitioner,PractitionerRole,RelatedPerson,Patient,Device,Organization)
++who 1 1 Reference(Practitioner,PractitionerRole,RelatedPerson,Patient,Device,Organization)
 onBehalfOf 0 1 Reference(Practitioner,PractitionerRole,RelatedPerson,Patient,Device,Organization)
 @Provenance.entity B BackboneElement
-role 1 1 code provenance-entity-role
-what 1 1 Reference
++role 1 1 code provenance-entity-role
++what 1 1 Reference
 agent 0 * #Provenance.agent
 @Questionnaire R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
 derivedFrom 0 * canonical
-status 1 1 code publication-status
-experimental 0 1 boolean
-subjectType 0 * code resource-types
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
++!status 1 1 code publication-status
++experimental 0 1 boolean
++subjectType 0 * code resource-types
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
 description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
 copyright 0 1 markdown
 approvalDate 0 1 date
 lastReviewDate 0 1 date
-effectivePeriod 0 1 Period
-code 0 * Coding
++effectivePeriod 0 1 Period
++code 0 * Coding
 item 0 * #Questionnaire.item
 @Questionnaire.item B BackboneElement
 linkId 1 1 string
@@ -4181,7 +4182,7 @@ code 0 * Coding
 prefix 0 1 string
 text 0 1 string
 type 1 1 code item-type
-enableWhen 0 * #Questionnaire.item.enableWhen
+!enableWhen 0 * #Questionnaire.item.enableWhen
 enableBehavior 0 1 code questionnaire-enable-behavior
 required 0 1 boolean
 repeats 0 1 boolean
@@ -4201,16 +4202,16 @@ initialSelected 0 1 boolean
 @Questionnaire.item.initial B BackboneElement
 value[x] 1 1 boolean|decimal|integer|date|dateTime|time|string|uri|Attachment|Coding|Quantity|Reference
 @QuestionnaireResponse R DomainResource
-identifier 0 1 Identifier
-basedOn 0 * Reference(CarePlan,ServiceRequest)
-partOf 0 * Reference(Observation,Procedure)
-questionnaire 0 1 canonical
-status 1 1 code questionnaire-answers-status
-subject 0 1 Reference
-encounter 0 1 Reference(Encounter)
-authored 0 1 dateTime
-author 0 1 Reference(Device,Practitioner,PractitionerRole,Patient,RelatedPerson,Organization)
-source 0 1 Reference(Patient,Practitioner,PractitionerRole,RelatedPerson)
++identifier 0 1 Identifier
++basedOn 0 * Reference(CarePlan,ServiceRequest)
++partOf 0 * Reference(Observation,Procedure)
++questionnaire 0 1 canonical
++!status 1 1 code questionnaire-answers-status
++subject 0 1 Reference
++encounter 0 1 Reference(Encounter)
++authored 0 1 dateTime
++author 0 1 Reference(Device,Practitioner,PractitionerRole,Patient,RelatedPerson,Organization)
++source 0 1 Reference(Patient,Practitioner,PractitionerRole,RelatedPerson)
 item 0 * #QuestionnaireResponse.item
 @QuestionnaireResponse.item B BackboneElement
 linkId 1 1 string
@@ -4222,15 +4223,15 @@ item 0 * #QuestionnaireResponse.item
 value[x] 0 1 boolean|decimal|integer|date|dateTime|time|string|uri|Attachment|Coding|Quantity|Reference
 item 0 * #QuestionnaireResponse.item
 @RelatedPerson R DomainResource
-identifier 0 * Identifier
-active 0 1 boolean
-patient 1 1 Reference(Patient)
-relationship 0 * CodeableConcept
-name 0 * HumanName
-telecom 0 * ContactPoint
-gender 0 1 code administrative-gender
-birthDate 0 1 date
-address 0 * Address
++identifier 0 * Identifier
++!active 0 1 boolean
++patient 1 1 Reference(Patient)
++relationship 0 * CodeableConcept
++name 0 * HumanName
++telecom 0 * ContactPoint
++gender 0 1 code administrative-gender
++birthDate 0 1 date
++address 0 * Address
 photo 0 * Attachment
 period 0 1 Period
 communication 0 * #RelatedPerson.communication
@@ -4238,16 +4239,16 @@ communication 0 * #RelatedPerson.communication
 language 1 1 CodeableConcept
 preferred 0 1 boolean
 @RequestGroup R DomainResource
-identifier 0 * Identifier
-instantiatesCanonical 0 * canonical
-instantiatesUri 0 * uri
++identifier 0 * Identifier
++instantiatesCanonical 0 * canonical
++instantiatesUri 0 * uri
 basedOn 0 * Reference
 replaces 0 * Reference
-groupIdentifier 0 1 Identifier
-status 1 1 code request-status
-intent 1 1 code request-intent
-priority 0 1 code request-priority
-code 0 1 CodeableConcept
++groupIdentifier 0 1 Identifier
++!status 1 1 code request-status
++!intent 1 1 code request-intent
++priority 0 1 code request-priority
++code 0 1 CodeableConcept
 subject 0 1 Reference(Patient,Group)
 encounter 0 1 Reference(Encounter)
 authoredOn 0 1 dateTime
@@ -4259,8 +4260,8 @@ action 0 * #RequestGroup.action
 @RequestGroup.action B BackboneElement
 prefix 0 1 string
 title 0 1 string
-description 0 1 string
-textEquivalent 0 1 string
++description 0 1 string
++textEquivalent 0 1 string
 priority 0 1 code request-priority
 code 0 * CodeableConcept
 documentation 0 * RelatedArtifact
@@ -4284,29 +4285,29 @@ actionId 1 1 id
 relationship 1 1 code action-relationship-type
 offset[x] 0 1 Duration|Range
 @ResearchDefinition R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
 shortTitle 0 1 string
 subtitle 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
++!status 1 1 code publication-status
++experimental 0 1 boolean
 subject[x] 0 1 CodeableConcept|Reference(Group)
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
-description 0 1 markdown
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
++description 0 1 markdown
 comment 0 * string
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
 usage 0 1 string
 copyright 0 1 markdown
 approvalDate 0 1 date
 lastReviewDate 0 1 date
-effectivePeriod 0 1 Period
++effectivePeriod 0 1 Period
 topic 0 * CodeableConcept
 author 0 * ContactDetail
 editor 0 * ContactDetail
@@ -4314,34 +4315,34 @@ reviewer 0 * ContactDetail
 endorser 0 * ContactDetail
 relatedArtifact 0 * RelatedArtifact
 library 0 * canonical
-population 1 1 Reference(ResearchElementDefinition)
-exposure 0 1 Reference(ResearchElementDefinition)
-exposureAlternative 0 1 Reference(ResearchElementDefinition)
-outcome 0 1 Reference(ResearchElementDefinition)
++population 1 1 Reference(ResearchElementDefinition)
++exposure 0 1 Reference(ResearchElementDefinition)
++exposureAlternative 0 1 Reference(ResearchElementDefinition)
++outcome 0 1 Reference(ResearchElementDefinition)
 @ResearchElementDefinition R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
-shortTitle 0 1 string
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
++shortTitle 0 1 string
 subtitle 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
++!status 1 1 code publication-status
++experimental 0 1 boolean
 subject[x] 0 1 CodeableConcept|Reference(Group)
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
-description 0 1 markdown
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
++description 0 1 markdown
 comment 0 * string
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
 usage 0 1 string
 copyright 0 1 markdown
 approvalDate 0 1 date
 lastReviewDate 0 1 date
-effectivePeriod 0 1 Period
++effectivePeriod 0 1 Period
 topic 0 * CodeableConcept
 author 0 * ContactDetail
 editor 0 * ContactDetail
@@ -4349,11 +4350,11 @@ reviewer 0 * ContactDetail
 endorser 0 * ContactDetail
 relatedArtifact 0 * RelatedArtifact
 library 0 * canonical
-type 1 1 code research-element-type
++type 1 1 code research-element-type
 variableType 0 1 code variable-type
-characteristic 1 * #ResearchElementDefinition.characteristic
++characteristic 1 * #ResearchElementDefinition.characteristic
 @ResearchElementDefinition.characteristic B BackboneElement
-definition[x] 1 1 CodeableConcept|canonical|Expression|DataRequirement
++definition[x] 1 1 CodeableConcept|canonical|Expression|DataRequirement
 usageContext 0 * UsageContext
 exclude 0 1 boolean
 unitOfMeasure 0 1 CodeableConcept
@@ -4366,27 +4367,27 @@ participantEffective[x] 0 1 dateTime|Period|Duration|Timing
 participantEffectiveTimeFromStart 0 1 Duration
 participantEffectiveGroupMeasure 0 1 code group-measure
 @ResearchStudy R DomainResource
-identifier 0 * Identifier
-title 0 1 string
-protocol 0 * Reference(PlanDefinition)
-partOf 0 * Reference(ResearchStudy)
-status 1 1 code research-study-status
-primaryPurposeType 0 1 CodeableConcept
-phase 0 1 CodeableConcept
-category 0 * CodeableConcept
-focus 0 * CodeableConcept
-condition 0 * CodeableConcept
-contact 0 * ContactDetail
++identifier 0 * Identifier
++title 0 1 string
++protocol 0 * Reference(PlanDefinition)
++partOf 0 * Reference(ResearchStudy)
++!status 1 1 code research-study-status
++primaryPurposeType 0 1 CodeableConcept
++phase 0 1 CodeableConcept
++category 0 * CodeableConcept
++focus 0 * CodeableConcept
++condition 0 * CodeableConcept
++contact 0 * ContactDetail
 relatedArtifact 0 * RelatedArtifact
-keyword 0 * CodeableConcept
-location 0 * CodeableConcept
++keyword 0 * CodeableConcept
++location 0 * CodeableConcept
 description 0 1 markdown
-enrollment 0 * Reference(Group)
-period 0 1 Period
-sponsor 0 1 Reference(Organization)
-principalInvestigator 0 1 Reference(Practitioner,PractitionerRole)
-site 0 * Reference(Location)
-reasonStopped 0 1 CodeableConcept
++enrollment 0 * Reference(Group)
++period 0 1 Period
++sponsor 0 1 Reference(Organization)
++principalInvestigator 0 1 Reference(Practitioner,PractitionerRole)
++site 0 * Reference(Location)
++reasonStopped 0 1 CodeableConcept
 note 0 * Annotation
 arm 0 * #ResearchStudy.arm
 objective 0 * #ResearchStudy.objective
@@ -4398,26 +4399,26 @@ description 0 1 string
 name 0 1 string
 type 0 1 CodeableConcept
 @ResearchSubject R DomainResource
-identifier 0 * Identifier
-status 1 1 code research-subject-status
-period 0 1 Period
-study 1 1 Reference(ResearchStudy)
-individual 1 1 Reference(Patient)
++identifier 0 * Identifier
++!status 1 1 code research-subject-status
++period 0 1 Period
++study 1 1 Reference(ResearchStudy)
++individual 1 1 Reference(Patient)
 assignedArm 0 1 string
 actualArm 0 1 string
 consent 0 1 Reference(Consent)
 @RiskAssessment R DomainResource
-identifier 0 * Identifier
++identifier 0 * Identifier
 basedOn 0 1 Reference
 parent 0 1 Reference
-status 1 1 code observation-status
-method 0 1 CodeableConcept
-code 0 1 CodeableConcept
-subject 1 1 Reference(Patient,Group)
-encounter 0 1 Reference(Encounter)
-occurrence[x] 0 1 dateTime|Period
-condition 0 1 Reference(Condition)
-performer 0 1 Reference(Practitioner,PractitionerRole,Device)
++status 1 1 code observation-status
++method 0 1 CodeableConcept
++code 0 1 CodeableConcept
++subject 1 1 Reference(Patient,Group)
++encounter 0 1 Reference(Encounter)
++occurrence[x] 0 1 dateTime|Period
++condition 0 1 Reference(Condition)
++performer 0 1 Reference(Practitioner,PractitionerRole,Device)
 reasonCode 0 * CodeableConcept
 reasonReference 0 * Reference(Condition,Observation,DiagnosticReport,DocumentReference)
 basis 0 * Reference
@@ -4432,23 +4433,23 @@ relativeRisk 0 1 decimal
 when[x] 0 1 Period|Range
 rationale 0 1 string
 @RiskEvidenceSynthesis R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
-status 1 1 code publication-status
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
-description 0 1 markdown
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
++!status 1 1 code publication-status
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
++description 0 1 markdown
 note 0 * Annotation
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 copyright 0 1 markdown
 approvalDate 0 1 date
 lastReviewDate 0 1 date
-effectivePeriod 0 1 Period
++effectivePeriod 0 1 Period
 topic 0 * CodeableConcept
 author 0 * ContactDetail
 editor 0 * ContactDetail
@@ -4457,11 +4458,11 @@ endorser 0 * ContactDetail
 relatedArtifact 0 * RelatedArtifact
 synthesisType 0 1 CodeableConcept
 studyType 0 1 CodeableConcept
-population 1 1 Reference(EvidenceVariable)
-exposure 0 1 Reference(EvidenceVariable)
-outcome 1 1 Reference(EvidenceVariable)
++population 1 1 Reference(EvidenceVariable)
++exposure 0 1 Reference(EvidenceVariable)
++outcome 1 1 Reference(EvidenceVariable)
 sampleSize 0 1 #RiskEvidenceSynthesis.sampleSize
-riskEstimate 0 1 #RiskEvidenceSynthesis.riskEstimate
++riskEstimate 0 1 #RiskEvidenceSynthesis.riskEstimate
 certainty 0 * #RiskEvidenceSynthesis.certainty
 @RiskEvidenceSynthesis.sampleSize B BackboneElement
 description 0 1 string
@@ -4489,31 +4490,31 @@ type 0 1 CodeableConcept
 rating 0 * CodeableConcept
 note 0 * Annotation
 @Schedule R DomainResource
-identifier 0 * Identifier
-active 0 1 boolean
-serviceCategory 0 * CodeableConcept
-serviceType 0 * CodeableConcept
-specialty 0 * CodeableConcept
-actor 1 * Reference(Patient,Practitioner,PractitionerRole,RelatedPerson,Device,HealthcareService,Location)
-planningHorizon 0 1 Period
++identifier 0 * Identifier
++!active 0 1 boolean
++serviceCategory 0 * CodeableConcept
++serviceType 0 * CodeableConcept
++specialty 0 * CodeableConcept
++actor 1 * Reference(Patient,Practitioner,PractitionerRole,RelatedPerson,Device,HealthcareService,Location)
++planningHorizon 0 1 Period
 comment 0 1 string
 @SearchParameter R DomainResource
-url 1 1 uri
-version 0 1 string
-name 1 1 string
++url 1 1 uri
++version 0 1 string
++name 1 1 string
 derivedFrom 0 1 canonical
-status 1 1 code publication-status
-experimental 0 1 boolean
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
-description 1 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++!status 1 1 code publication-status
++experimental 0 1 boolean
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
++description 1 1 markdown
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
-code 1 1 code
-base 1 * code resource-types
-type 1 1 code search-param-type
++code 1 1 code
++base 1 * code resource-types
++type 1 1 code search-param-type
 expression 0 1 string
 xpath 0 1 string
 xpathUsage 0 1 code search-xpath-usage
@@ -4528,91 +4529,91 @@ component 0 * #SearchParameter.component
 definition 1 1 canonical
 expression 1 1 string
 @ServiceRequest R DomainResource
-identifier 0 * Identifier
-instantiatesCanonical 0 * canonical
-instantiatesUri 0 * uri
-basedOn 0 * Reference(CarePlan,ServiceRequest,MedicationRequest)
-replaces 0 * Reference(ServiceRequest)
-requisition 0 1 Identifier
-status 1 1 code request-status
-intent 1 1 code request-intent
-category 0 * CodeableConcept
-priority 0 1 code request-priority
-doNotPerform 0 1 boolean
-code 0 1 CodeableConcept
-orderDetail 0 * CodeableConcept
-quantity[x] 0 1 Quantity|Ratio|Range
-subject 1 1 Reference(Patient,Group,Location,Device)
-encounter 0 1 Reference(Encounter)
-occurrence[x] 0 1 dateTime|Period|Timing
-asNeeded[x] 0 1 boolean|CodeableConcept
-authoredOn 0 1 dateTime
-requester 0 1 Reference(Practitioner,PractitionerRole,Organization,Patient,RelatedPerson,Device)
-performerType 0 1 CodeableConcept
-performer 0 * Reference(Practitioner,PractitionerRole,Organization,CareTeam,HealthcareService,Patient,Device,RelatedPerson)
-locationCode 0 * CodeableConcept
-locationReference 0 * Reference(Location)
-reasonCode 0 * CodeableConcept
-reasonReference 0 * Reference(Condition,Observation,DiagnosticReport,DocumentReference)
++identifier 0 * Identifier
++instantiatesCanonical 0 * canonical
++instantiatesUri 0 * uri
++basedOn 0 * Reference(CarePlan,ServiceRequest,MedicationRequest)
++replaces 0 * Reference(ServiceRequest)
++requisition 0 1 Identifier
++!status 1 1 code request-status
++!intent 1 1 code request-intent
++category 0 * CodeableConcept
++priority 0 1 code request-priority
++!doNotPerform 0 1 boolean
++code 0 1 CodeableConcept
++orderDetail 0 * CodeableConcept
++quantity[x] 0 1 Quantity|Ratio|Range
++subject 1 1 Reference(Patient,Group,Location,Device)
++encounter 0 1 Reference(Encounter)
++occurrence[x] 0 1 dateTime|Period|Timing
++asNeeded[x] 0 1 boolean|CodeableConcept
++authoredOn 0 1 dateTime
++requester 0 1 Reference(Practitioner,PractitionerRole,Organization,Patient,RelatedPerson,Device)
++performerType 0 1 CodeableConcept
++performer 0 * Reference(Practitioner,PractitionerRole,Organization,CareTeam,HealthcareService,Patient,Device,RelatedPerson)
++locationCode 0 * CodeableConcept
++locationReference 0 * Reference(Location)
++reasonCode 0 * CodeableConcept
++reasonReference 0 * Reference(Condition,Observation,DiagnosticReport,DocumentReference)
 insurance 0 * Reference(Coverage,ClaimResponse)
 supportingInfo 0 * Reference
-specimen 0 * Reference(Specimen)
-bodySite 0 * CodeableConcept
++specimen 0 * Reference(Specimen)
++bodySite 0 * CodeableConcept
 note 0 * Annotation
-patientInstruction 0 1 string
++patientInstruction 0 1 string
 relevantHistory 0 * Reference(Provenance)
 @Slot R DomainResource
-identifier 0 * Identifier
-serviceCategory 0 * CodeableConcept
-serviceType 0 * CodeableConcept
-specialty 0 * CodeableConcept
-appointmentType 0 1 CodeableConcept
-schedule 1 1 Reference(Schedule)
-status 1 1 code slotstatus
-start 1 1 instant
-end 1 1 instant
++identifier 0 * Identifier
++serviceCategory 0 * CodeableConcept
++serviceType 0 * CodeableConcept
++specialty 0 * CodeableConcept
++appointmentType 0 1 CodeableConcept
++schedule 1 1 Reference(Schedule)
++status 1 1 code slotstatus
++start 1 1 instant
++end 1 1 instant
 overbooked 0 1 boolean
 comment 0 1 string
 @Specimen R DomainResource
-identifier 0 * Identifier
-accessionIdentifier 0 1 Identifier
-status 0 1 code specimen-status
-type 0 1 CodeableConcept
-subject 0 1 Reference(Patient,Group,Device,Substance,Location)
-receivedTime 0 1 dateTime
++identifier 0 * Identifier
++accessionIdentifier 0 1 Identifier
++!status 0 1 code specimen-status
++type 0 1 CodeableConcept
++subject 0 1 Reference(Patient,Group,Device,Substance,Location)
++receivedTime 0 1 dateTime
 parent 0 * Reference(Specimen)
 request 0 * Reference(ServiceRequest)
 collection 0 1 #Specimen.collection
 processing 0 * #Specimen.processing
 container 0 * #Specimen.container
-condition 0 * CodeableConcept
++condition 0 * CodeableConcept
 note 0 * Annotation
 @Specimen.collection B BackboneElement
-collector 0 1 Reference(Practitioner,PractitionerRole)
-collected[x] 0 1 dateTime|Period
-duration 0 1 Duration
++collector 0 1 Reference(Practitioner,PractitionerRole)
++collected[x] 0 1 dateTime|Period
++duration 0 1 Duration
 quantity 0 1 Quantity~
 method 0 1 CodeableConcept
 bodySite 0 1 CodeableConcept
-fastingStatus[x] 0 1 CodeableConcept|Duration
++fastingStatus[x] 0 1 CodeableConcept|Duration
 @Specimen.processing B BackboneElement
 description 0 1 string
 procedure 0 1 CodeableConcept
 additive 0 * Reference(Substance)
 time[x] 0 1 dateTime|Period
 @Specimen.container B BackboneElement
-identifier 0 * Identifier
++identifier 0 * Identifier
 description 0 1 string
 type 0 1 CodeableConcept
 capacity 0 1 Quantity~
 specimenQuantity 0 1 Quantity~
 additive[x] 0 1 CodeableConcept|Reference(Substance)
 @SpecimenDefinition R DomainResource
-identifier 0 1 Identifier
-typeCollected 0 1 CodeableConcept
-patientPreparation 0 * CodeableConcept
-timeAspect 0 1 string
-collection 0 * CodeableConcept
++identifier 0 1 Identifier
++typeCollected 0 1 CodeableConcept
++patientPreparation 0 * CodeableConcept
++timeAspect 0 1 string
++collection 0 * CodeableConcept
 typeTested 0 * #SpecimenDefinition.typeTested
 @SpecimenDefinition.typeTested B BackboneElement
 isDerived 0 1 boolean
@@ -4640,31 +4641,31 @@ temperatureRange 0 1 Range
 maxDuration 0 1 Duration
 instruction 0 1 string
 @StructureDefinition R DomainResource
-url 1 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 1 1 string
-title 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
++url 1 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 1 1 string
++title 0 1 string
++!status 1 1 code publication-status
++experimental 0 1 boolean
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
 description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
 copyright 0 1 markdown
-keyword 0 * Coding
-fhirVersion 0 1 code FHIR-version
++keyword 0 * Coding
++fhirVersion 0 1 code FHIR-version
 mapping 0 * #StructureDefinition.mapping
-kind 1 1 code structure-definition-kind
-abstract 1 1 boolean
-context 0 * #StructureDefinition.context
-contextInvariant 0 * string
-type 1 1 uri
-baseDefinition 0 1 canonical
-derivation 0 1 code type-derivation-rule
++kind 1 1 code structure-definition-kind
++abstract 1 1 boolean
++context 0 * #StructureDefinition.context
++contextInvariant 0 * string
++type 1 1 uri
++baseDefinition 0 1 canonical
++derivation 0 1 code type-derivation-rule
 snapshot 0 1 #StructureDefinition.snapshot
 differential 0 1 #StructureDefinition.differential
 @StructureDefinition.mapping B BackboneElement
@@ -4673,347 +4674,347 @@ uri 0 1 uri
 name 0 1 string
 comment 0 1 string
 @StructureDefinition.context B BackboneElement
-type 1 1 code extension-context-type
-expression 1 1 string
++type 1 1 code extension-context-type
++expression 1 1 string
 @StructureDefinition.snapshot B BackboneElement
 element 1 * ElementDefinition
 @StructureDefinition.differential B BackboneElement
 element 1 * ElementDefinition
 @StructureMap R DomainResource
-url 1 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 1 1 string
-title 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
++url 1 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 1 1 string
++title 0 1 string
++!status 1 1 code publication-status
++experimental 0 1 boolean
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
 description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
 copyright 0 1 markdown
-structure 0 * #StructureMap.structure
-import 0 * canonical
-group 1 * #StructureMap.group
++structure 0 * #StructureMap.structure
++import 0 * canonical
++group 1 * #StructureMap.group
 @StructureMap.structure B BackboneElement
-url 1 1 canonical
-mode 1 1 code map-model-mode
-alias 0 1 string
++url 1 1 canonical
++mode 1 1 code map-model-mode
++alias 0 1 string
 documentation 0 1 string
 @StructureMap.group B BackboneElement
-name 1 1 id
-extends 0 1 id
-typeMode 1 1 code map-group-type-mode
-documentation 0 1 string
-input 1 * #StructureMap.group.input
-rule 1 * #StructureMap.group.rule
++name 1 1 id
++extends 0 1 id
++typeMode 1 1 code map-group-type-mode
++documentation 0 1 string
++input 1 * #StructureMap.group.input
++rule 1 * #StructureMap.group.rule
 @StructureMap.group.input B BackboneElement
-name 1 1 id
-type 0 1 string
-mode 1 1 code map-input-mode
++name 1 1 id
++type 0 1 string
++mode 1 1 code map-input-mode
 documentation 0 1 string
 @StructureMap.group.rule B BackboneElement
-name 1 1 id
-source 1 * #StructureMap.group.rule.source
-target 0 * #StructureMap.group.rule.target
-rule 0 * #StructureMap.group.rule
-dependent 0 * #StructureMap.group.rule.dependent
++name 1 1 id
++source 1 * #StructureMap.group.rule.source
++target 0 * #StructureMap.group.rule.target
++rule 0 * #StructureMap.group.rule
++dependent 0 * #StructureMap.group.rule.dependent
 documentation 0 1 string
 @StructureMap.group.rule.source B BackboneElement
-context 1 1 id
-min 0 1 integer
-max 0 1 string
-type 0 1 string
-defaultValue[x] 0 1 base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|integer|markdown|oid|positiveInt|string|time|unsignedInt|uri|url|uuid|Address|Age|Annotation|Attachment|CodeableConcept|Coding|ContactPoint|Count|Distance|Duration|HumanName|Identifier|Money|Period|Quantity|Range|Ratio|Reference|SampledData|Signature|Timing|ContactDetail|Contributor|DataRequirement|Expression|ParameterDefinition|RelatedArtifact|TriggerDefinition|UsageContext|Dosage|Meta
-element 0 1 string
-listMode 0 1 code map-source-list-mode
-variable 0 1 id
-condition 0 1 string
-check 0 1 string
-logMessage 0 1 string
++context 1 1 id
++min 0 1 integer
++max 0 1 string
++type 0 1 string
++defaultValue[x] 0 1 base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|integer|markdown|oid|positiveInt|string|time|unsignedInt|uri|url|uuid|Address|Age|Annotation|Attachment|CodeableConcept|Coding|ContactPoint|Count|Distance|Duration|HumanName|Identifier|Money|Period|Quantity|Range|Ratio|Reference|SampledData|Signature|Timing|ContactDetail|Contributor|DataRequirement|Expression|ParameterDefinition|RelatedArtifact|TriggerDefinition|UsageContext|Dosage|Meta
++element 0 1 string
++listMode 0 1 code map-source-list-mode
++variable 0 1 id
++condition 0 1 string
++check 0 1 string
++logMessage 0 1 string
 @StructureMap.group.rule.target B BackboneElement
-context 0 1 id
-contextType 0 1 code map-context-type
-element 0 1 string
-variable 0 1 id
-listMode 0 * code map-target-list-mode
-listRuleId 0 1 id
-transform 0 1 code map-transform
-parameter 0 * #StructureMap.group.rule.target.parameter
++context 0 1 id
++contextType 0 1 code map-context-type
++element 0 1 string
++variable 0 1 id
++listMode 0 * code map-target-list-mode
++listRuleId 0 1 id
++transform 0 1 code map-transform
++parameter 0 * #StructureMap.group.rule.target.parameter
 @StructureMap.group.rule.target.parameter B BackboneElement
-value[x] 1 1 id|string|boolean|integer|decimal
++value[x] 1 1 id|string|boolean|integer|decimal
 @StructureMap.group.rule.dependent B BackboneElement
-name 1 1 id
-variable 1 * string
++name 1 1 id
++variable 1 * string
 @Subscription R DomainResource
-status 1 1 code subscription-status
-contact 0 * ContactPoint
-end 0 1 instant
-reason 1 1 string
-criteria 1 1 string
-error 0 1 string
-channel 1 1 #Subscription.channel
++!status 1 1 code subscription-status
++contact 0 * ContactPoint
++end 0 1 instant
++reason 1 1 string
++criteria 1 1 string
++error 0 1 string
++channel 1 1 #Subscription.channel
 @Subscription.channel B BackboneElement
-type 1 1 code subscription-channel-type
-endpoint 0 1 url
-payload 0 1 code
-header 0 * string
++type 1 1 code subscription-channel-type
++endpoint 0 1 url
++payload 0 1 code
++header 0 * string
 @Substance R DomainResource
-identifier 0 * Identifier
-status 0 1 code substance-status
-category 0 * CodeableConcept
-code 1 1 CodeableConcept
-description 0 1 string
-instance 0 * #Substance.instance
-ingredient 0 * #Substance.ingredient
++identifier 0 * Identifier
++!status 0 1 code substance-status
++category 0 * CodeableConcept
++code 1 1 CodeableConcept
++description 0 1 string
++instance 0 * #Substance.instance
++ingredient 0 * #Substance.ingredient
 @Substance.instance B BackboneElement
-identifier 0 1 Identifier
-expiry 0 1 dateTime
-quantity 0 1 Quantity~
++identifier 0 1 Identifier
++expiry 0 1 dateTime
++quantity 0 1 Quantity~
 @Substance.ingredient B BackboneElement
-quantity 0 1 Ratio
-substance[x] 1 1 CodeableConcept|Reference(Substance)
++quantity 0 1 Ratio
++substance[x] 1 1 CodeableConcept|Reference(Substance)
 @SubstanceNucleicAcid R DomainResource
-sequenceType 0 1 CodeableConcept
-numberOfSubunits 0 1 integer
-areaOfHybridisation 0 1 string
-oligoNucleotideType 0 1 CodeableConcept
-subunit 0 * #SubstanceNucleicAcid.subunit
++sequenceType 0 1 CodeableConcept
++numberOfSubunits 0 1 integer
++areaOfHybridisation 0 1 string
++oligoNucleotideType 0 1 CodeableConcept
++subunit 0 * #SubstanceNucleicAcid.subunit
 @SubstanceNucleicAcid.subunit B BackboneElement
-subunit 0 1 integer
-sequence 0 1 string
-length 0 1 integer
-sequenceAttachment 0 1 Attachment
-fivePrime 0 1 CodeableConcept
-threePrime 0 1 CodeableConcept
-linkage 0 * #SubstanceNucleicAcid.subunit.linkage
-sugar 0 * #SubstanceNucleicAcid.subunit.sugar
++subunit 0 1 integer
++sequence 0 1 string
++length 0 1 integer
++sequenceAttachment 0 1 Attachment
++fivePrime 0 1 CodeableConcept
++threePrime 0 1 CodeableConcept
++linkage 0 * #SubstanceNucleicAcid.subunit.linkage
++sugar 0 * #SubstanceNucleicAcid.subunit.sugar
 @SubstanceNucleicAcid.subunit.linkage B BackboneElement
-connectivity 0 1 string
-identifier 0 1 Identifier
-name 0 1 string
-residueSite 0 1 string
++connectivity 0 1 string
++identifier 0 1 Identifier
++name 0 1 string
++residueSite 0 1 string
 @SubstanceNucleicAcid.subunit.sugar B BackboneElement
-identifier 0 1 Identifier
-name 0 1 string
-residueSite 0 1 string
++identifier 0 1 Identifier
++name 0 1 string
++residueSite 0 1 string
 @SubstancePolymer R DomainResource
-class 0 1 CodeableConcept
-geometry 0 1 CodeableConcept
-copolymerConnectivity 0 * CodeableConcept
-modification 0 * string
-monomerSet 0 * #SubstancePolymer.monomerSet
-repeat 0 * #SubstancePolymer.repeat
++class 0 1 CodeableConcept
++geometry 0 1 CodeableConcept
++copolymerConnectivity 0 * CodeableConcept
++modification 0 * string
++monomerSet 0 * #SubstancePolymer.monomerSet
++repeat 0 * #SubstancePolymer.repeat
 @SubstancePolymer.monomerSet B BackboneElement
-ratioType 0 1 CodeableConcept
-startingMaterial 0 * #SubstancePolymer.monomerSet.startingMaterial
++ratioType 0 1 CodeableConcept
++startingMaterial 0 * #SubstancePolymer.monomerSet.startingMaterial
 @SubstancePolymer.monomerSet.startingMaterial B BackboneElement
-material 0 1 CodeableConcept
-type 0 1 CodeableConcept
-isDefining 0 1 boolean
-amount 0 1 SubstanceAmount
++material 0 1 CodeableConcept
++type 0 1 CodeableConcept
++isDefining 0 1 boolean
++amount 0 1 SubstanceAmount
 @SubstancePolymer.repeat B BackboneElement
-numberOfUnits 0 1 integer
-averageMolecularFormula 0 1 string
-repeatUnitAmountType 0 1 CodeableConcept
-repeatUnit 0 * #SubstancePolymer.repeat.repeatUnit
++numberOfUnits 0 1 integer
++averageMolecularFormula 0 1 string
++repeatUnitAmountType 0 1 CodeableConcept
++repeatUnit 0 * #SubstancePolymer.repeat.repeatUnit
 @SubstancePolymer.repeat.repeatUnit B BackboneElement
-orientationOfPolymerisation 0 1 CodeableConcept
-repeatUnit 0 1 string
-amount 0 1 SubstanceAmount
-degreeOfPolymerisation 0 * #SubstancePolymer.repeat.repeatUnit.degreeOfPolymerisation
-structuralRepresentation 0 * #SubstancePolymer.repeat.repeatUnit.structuralRepresentation
++orientationOfPolymerisation 0 1 CodeableConcept
++repeatUnit 0 1 string
++amount 0 1 SubstanceAmount
++degreeOfPolymerisation 0 * #SubstancePolymer.repeat.repeatUnit.degreeOfPolymerisation
++structuralRepresentation 0 * #SubstancePolymer.repeat.repeatUnit.structuralRepresentation
 @SubstancePolymer.repeat.repeatUnit.degreeOfPolymerisation B BackboneElement
-degree 0 1 CodeableConcept
-amount 0 1 SubstanceAmount
++degree 0 1 CodeableConcept
++amount 0 1 SubstanceAmount
 @SubstancePolymer.repeat.repeatUnit.structuralRepresentation B BackboneElement
-type 0 1 CodeableConcept
-representation 0 1 string
-attachment 0 1 Attachment
++type 0 1 CodeableConcept
++representation 0 1 string
++attachment 0 1 Attachment
 @SubstanceProtein R DomainResource
-sequenceType 0 1 CodeableConcept
-numberOfSubunits 0 1 integer
-disulfideLinkage 0 * string
-subunit 0 * #SubstanceProtein.subunit
++sequenceType 0 1 CodeableConcept
++numberOfSubunits 0 1 integer
++disulfideLinkage 0 * string
++subunit 0 * #SubstanceProtein.subunit
 @SubstanceProtein.subunit B BackboneElement
-subunit 0 1 integer
-sequence 0 1 string
-length 0 1 integer
-sequenceAttachment 0 1 Attachment
-nTerminalModificationId 0 1 Identifier
-nTerminalModification 0 1 string
-cTerminalModificationId 0 1 Identifier
-cTerminalModification 0 1 string
++subunit 0 1 integer
++sequence 0 1 string
++length 0 1 integer
++sequenceAttachment 0 1 Attachment
++nTerminalModificationId 0 1 Identifier
++nTerminalModification 0 1 string
++cTerminalModificationId 0 1 Identifier
++cTerminalModification 0 1 string
 @SubstanceReferenceInformation R DomainResource
-comment 0 1 string
-gene 0 * #SubstanceReferenceInformation.gene
-geneElement 0 * #SubstanceReferenceInformation.geneElement
-classification 0 * #SubstanceReferenceInformation.classification
-target 0 * #SubstanceReferenceInformation.target
++comment 0 1 string
++gene 0 * #SubstanceReferenceInformation.gene
++geneElement 0 * #SubstanceReferenceInformation.geneElement
++classification 0 * #SubstanceReferenceInformation.classification
++target 0 * #SubstanceReferenceInformation.target
 @SubstanceReferenceInformation.gene B BackboneElement
-geneSequenceOrigin 0 1 CodeableConcept
-gene 0 1 CodeableConcept
-source 0 * Reference(DocumentReference)
++geneSequenceOrigin 0 1 CodeableConcept
++gene 0 1 CodeableConcept
++source 0 * Reference(DocumentReference)
 @SubstanceReferenceInformation.geneElement B BackboneElement
-type 0 1 CodeableConcept
-element 0 1 Identifier
-source 0 * Reference(DocumentReference)
++type 0 1 CodeableConcept
++element 0 1 Identifier
++source 0 * Reference(DocumentReference)
 @SubstanceReferenceInformation.classification B BackboneElement
-domain 0 1 CodeableConcept
-classification 0 1 CodeableConcept
-subtype 0 * CodeableConcept
-source 0 * Reference(DocumentReference)
++domain 0 1 CodeableConcept
++classification 0 1 CodeableConcept
++subtype 0 * CodeableConcept
++source 0 * Reference(DocumentReference)
 @SubstanceReferenceInformation.target B BackboneElement
-target 0 1 Identifier
-type 0 1 CodeableConcept
-interaction 0 1 CodeableConcept
-organism 0 1 CodeableConcept
-organismType 0 1 CodeableConcept
-amount[x] 0 1 Quantity|Range|string
-amountType 0 1 CodeableConcept
-source 0 * Reference(DocumentReference)
++target 0 1 Identifier
++type 0 1 CodeableConcept
++interaction 0 1 CodeableConcept
++organism 0 1 CodeableConcept
++organismType 0 1 CodeableConcept
++amount[x] 0 1 Quantity|Range|string
++amountType 0 1 CodeableConcept
++source 0 * Reference(DocumentReference)
 @SubstanceSourceMaterial R DomainResource
-sourceMaterialClass 0 1 CodeableConcept
-sourceMaterialType 0 1 CodeableConcept
-sourceMaterialState 0 1 CodeableConcept
-organismId 0 1 Identifier
-organismName 0 1 string
-parentSubstanceId 0 * Identifier
-parentSubstanceName 0 * string
-countryOfOrigin 0 * CodeableConcept
-geographicalLocation 0 * string
-developmentStage 0 1 CodeableConcept
-fractionDescription 0 * #SubstanceSourceMaterial.fractionDescription
-organism 0 1 #SubstanceSourceMaterial.organism
-partDescription 0 * #SubstanceSourceMaterial.partDescription
++sourceMaterialClass 0 1 CodeableConcept
++sourceMaterialType 0 1 CodeableConcept
++sourceMaterialState 0 1 CodeableConcept
++organismId 0 1 Identifier
++organismName 0 1 string
++parentSubstanceId 0 * Identifier
++parentSubstanceName 0 * string
++countryOfOrigin 0 * CodeableConcept
++geographicalLocation 0 * string
++developmentStage 0 1 CodeableConcept
++fractionDescription 0 * #SubstanceSourceMaterial.fractionDescription
++organism 0 1 #SubstanceSourceMaterial.organism
++partDescription 0 * #SubstanceSourceMaterial.partDescription
 @SubstanceSourceMaterial.fractionDescription B BackboneElement
-fraction 0 1 string
-materialType 0 1 CodeableConcept
++fraction 0 1 string
++materialType 0 1 CodeableConcept
 @SubstanceSourceMaterial.organism B BackboneElement
-family 0 1 CodeableConcept
-genus 0 1 CodeableConcept
-species 0 1 CodeableConcept
-intraspecificType 0 1 CodeableConcept
-intraspecificDescription 0 1 string
-author 0 * #SubstanceSourceMaterial.organism.author
-hybrid 0 1 #SubstanceSourceMaterial.organism.hybrid
-organismGeneral 0 1 #SubstanceSourceMaterial.organism.organismGeneral
++family 0 1 CodeableConcept
++genus 0 1 CodeableConcept
++species 0 1 CodeableConcept
++intraspecificType 0 1 CodeableConcept
++intraspecificDescription 0 1 string
++author 0 * #SubstanceSourceMaterial.organism.author
++hybrid 0 1 #SubstanceSourceMaterial.organism.hybrid
++organismGeneral 0 1 #SubstanceSourceMaterial.organism.organismGeneral
 @SubstanceSourceMaterial.organism.author B BackboneElement
-authorType 0 1 CodeableConcept
-authorDescription 0 1 string
++authorType 0 1 CodeableConcept
++authorDescription 0 1 string
 @SubstanceSourceMaterial.organism.hybrid B BackboneElement
-maternalOrganismId 0 1 string
-maternalOrganismName 0 1 string
-paternalOrganismId 0 1 string
-paternalOrganismName 0 1 string
-hybridType 0 1 CodeableConcept
++maternalOrganismId 0 1 string
++maternalOrganismName 0 1 string
++paternalOrganismId 0 1 string
++paternalOrganismName 0 1 string
++hybridType 0 1 CodeableConcept
 @SubstanceSourceMaterial.organism.organismGeneral B BackboneElement
-kingdom 0 1 CodeableConcept
-phylum 0 1 CodeableConcept
-class 0 1 CodeableConcept
-order 0 1 CodeableConcept
++kingdom 0 1 CodeableConcept
++phylum 0 1 CodeableConcept
++class 0 1 CodeableConcept
++order 0 1 CodeableConcept
 @SubstanceSourceMaterial.partDescription B BackboneElement
-part 0 1 CodeableConcept
-partLocation 0 1 CodeableConcept
++part 0 1 CodeableConcept
++partLocation 0 1 CodeableConcept
 @SubstanceSpecification R DomainResource
-identifier 0 1 Identifier
-type 0 1 CodeableConcept
-status 0 1 CodeableConcept
-domain 0 1 CodeableConcept
-description 0 1 string
-source 0 * Reference(DocumentReference)
-comment 0 1 string
-moiety 0 * #SubstanceSpecification.moiety
-property 0 * #SubstanceSpecification.property
-referenceInformation 0 1 Reference(SubstanceReferenceInformation)
-structure 0 1 #SubstanceSpecification.structure
-code 0 * #SubstanceSpecification.code
-name 0 * #SubstanceSpecification.name
-molecularWeight 0 * #SubstanceSpecification.structure.isotope.molecularWeight
-relationship 0 * #SubstanceSpecification.relationship
-nucleicAcid 0 1 Reference(SubstanceNucleicAcid)
-polymer 0 1 Reference(SubstancePolymer)
-protein 0 1 Reference(SubstanceProtein)
-sourceMaterial 0 1 Reference(SubstanceSourceMaterial)
++identifier 0 1 Identifier
++type 0 1 CodeableConcept
++status 0 1 CodeableConcept
++domain 0 1 CodeableConcept
++description 0 1 string
++source 0 * Reference(DocumentReference)
++comment 0 1 string
++moiety 0 * #SubstanceSpecification.moiety
++property 0 * #SubstanceSpecification.property
++referenceInformation 0 1 Reference(SubstanceReferenceInformation)
++structure 0 1 #SubstanceSpecification.structure
++code 0 * #SubstanceSpecification.code
++name 0 * #SubstanceSpecification.name
++molecularWeight 0 * #SubstanceSpecification.structure.isotope.molecularWeight
++relationship 0 * #SubstanceSpecification.relationship
++nucleicAcid 0 1 Reference(SubstanceNucleicAcid)
++polymer 0 1 Reference(SubstancePolymer)
++protein 0 1 Reference(SubstanceProtein)
++sourceMaterial 0 1 Reference(SubstanceSourceMaterial)
 @SubstanceSpecification.moiety B BackboneElement
-role 0 1 CodeableConcept
-identifier 0 1 Identifier
-name 0 1 string
-stereochemistry 0 1 CodeableConcept
-opticalActivity 0 1 CodeableConcept
-molecularFormula 0 1 string
-amount[x] 0 1 Quantity|string
++role 0 1 CodeableConcept
++identifier 0 1 Identifier
++name 0 1 string
++stereochemistry 0 1 CodeableConcept
++opticalActivity 0 1 CodeableConcept
++molecularFormula 0 1 string
++amount[x] 0 1 Quantity|string
 @SubstanceSpecification.property B BackboneElement
-category 0 1 CodeableConcept
-code 0 1 CodeableConcept
-parameters 0 1 string
-definingSubstance[x] 0 1 Reference(SubstanceSpecification,Substance)|CodeableConcept
-amount[x] 0 1 Quantity|string
++category 0 1 CodeableConcept
++code 0 1 CodeableConcept
++parameters 0 1 string
++definingSubstance[x] 0 1 Reference(SubstanceSpecification,Substance)|CodeableConcept
++amount[x] 0 1 Quantity|string
 @SubstanceSpecification.structure B BackboneElement
-stereochemistry 0 1 CodeableConcept
-opticalActivity 0 1 CodeableConcept
-molecularFormula 0 1 string
-molecularFormulaByMoiety 0 1 string
-isotope 0 * #SubstanceSpecification.structure.isotope
-molecularWeight 0 1 #SubstanceSpecification.structure.isotope.molecularWeight
-source 0 * Reference(DocumentReference)
-representation 0 * #SubstanceSpecification.structure.representation
++stereochemistry 0 1 CodeableConcept
++opticalActivity 0 1 CodeableConcept
++molecularFormula 0 1 string
++molecularFormulaByMoiety 0 1 string
++isotope 0 * #SubstanceSpecification.structure.isotope
++molecularWeight 0 1 #SubstanceSpecification.structure.isotope.molecularWeight
++source 0 * Reference(DocumentReference)
++representation 0 * #SubstanceSpecification.structure.representation
 @SubstanceSpecification.structure.isotope B BackboneElement
-identifier 0 1 Identifier
-name 0 1 CodeableConcept
-substitution 0 1 CodeableConcept
-halfLife 0 1 Quantity
-molecularWeight 0 1 #SubstanceSpecification.structure.isotope.molecularWeight
++identifier 0 1 Identifier
++name 0 1 CodeableConcept
++substitution 0 1 CodeableConcept
++halfLife 0 1 Quantity
++molecularWeight 0 1 #SubstanceSpecification.structure.isotope.molecularWeight
 @SubstanceSpecification.structure.isotope.molecularWeight B BackboneElement
-method 0 1 CodeableConcept
-type 0 1 CodeableConcept
-amount 0 1 Quantity
++method 0 1 CodeableConcept
++type 0 1 CodeableConcept
++amount 0 1 Quantity
 @SubstanceSpecification.structure.representation B BackboneElement
-type 0 1 CodeableConcept
-representation 0 1 string
-attachment 0 1 Attachment
++type 0 1 CodeableConcept
++representation 0 1 string
++attachment 0 1 Attachment
 @SubstanceSpecification.code B BackboneElement
-code 0 1 CodeableConcept
-status 0 1 CodeableConcept
-statusDate 0 1 dateTime
-comment 0 1 string
-source 0 * Reference(DocumentReference)
++code 0 1 CodeableConcept
++status 0 1 CodeableConcept
++statusDate 0 1 dateTime
++comment 0 1 string
++source 0 * Reference(DocumentReference)
 @SubstanceSpecification.name B BackboneElement
-name 1 1 string
-type 0 1 CodeableConcept
-status 0 1 CodeableConcept
-preferred 0 1 boolean
-language 0 * CodeableConcept
-domain 0 * CodeableConcept
-jurisdiction 0 * CodeableConcept
-synonym 0 * #SubstanceSpecification.name
-translation 0 * #SubstanceSpecification.name
-official 0 * #SubstanceSpecification.name.official
-source 0 * Reference(DocumentReference)
++name 1 1 string
++type 0 1 CodeableConcept
++status 0 1 CodeableConcept
++preferred 0 1 boolean
++language 0 * CodeableConcept
++domain 0 * CodeableConcept
++jurisdiction 0 * CodeableConcept
++synonym 0 * #SubstanceSpecification.name
++translation 0 * #SubstanceSpecification.name
++official 0 * #SubstanceSpecification.name.official
++source 0 * Reference(DocumentReference)
 @SubstanceSpecification.name.official B BackboneElement
-authority 0 1 CodeableConcept
-status 0 1 CodeableConcept
-date 0 1 dateTime
++authority 0 1 CodeableConcept
++status 0 1 CodeableConcept
++date 0 1 dateTime
 @SubstanceSpecification.relationship B BackboneElement
-substance[x] 0 1 Reference(SubstanceSpecification)|CodeableConcept
-relationship 0 1 CodeableConcept
-isDefining 0 1 boolean
-amount[x] 0 1 Quantity|Range|Ratio|string
-amountRatioLowLimit 0 1 Ratio
-amountType 0 1 CodeableConcept
-source 0 * Reference(DocumentReference)
++substance[x] 0 1 Reference(SubstanceSpecification)|CodeableConcept
++relationship 0 1 CodeableConcept
++isDefining 0 1 boolean
++amount[x] 0 1 Quantity|Range|Ratio|string
++amountRatioLowLimit 0 1 Ratio
++amountType 0 1 CodeableConcept
++source 0 * Reference(DocumentReference)
 @SupplyDelivery R DomainResource
 identifier 0 * Identifier
-basedOn 0 * Reference(SupplyRequest)
-partOf 0 * Reference(SupplyDelivery,Contract)
-status 0 1 code supplydelivery-status
++basedOn 0 * Reference(SupplyRequest)
++partOf 0 * Reference(SupplyDelivery,Contract)
++!status 0 1 code supplydelivery-status
 patient 0 1 Reference(Patient)
 type 0 1 CodeableConcept supplydelivery-type
 suppliedItem 0 1 #SupplyDelivery.suppliedItem
-occurrence[x] 0 1 dateTime|Period|Timing
++occurrence[x] 0 1 dateTime|Period|Timing
 supplier 0 1 Reference(Practitioner,PractitionerRole,Organization)
 destination 0 1 Reference(Location)
 receiver 0 * Reference(Practitioner,PractitionerRole)
@@ -5021,17 +5022,17 @@ receiver 0 * Reference(Practitioner,PractitionerRole)
 quantity 0 1 Quantity~
 item[x] 0 1 CodeableConcept|Reference(Medication,Substance,Device)
 @SupplyRequest R DomainResource
-identifier 0 * Identifier
-status 0 1 code supplyrequest-status
-category 0 1 CodeableConcept
-priority 0 1 code request-priority
-item[x] 1 1 CodeableConcept|Reference(Medication,Substance,Device)
-quantity 1 1 Quantity
++identifier 0 * Identifier
++!status 0 1 code supplyrequest-status
++category 0 1 CodeableConcept
++priority 0 1 code request-priority
++item[x] 1 1 CodeableConcept|Reference(Medication,Substance,Device)
++quantity 1 1 Quantity
 parameter 0 * #SupplyRequest.parameter
-occurrence[x] 0 1 dateTime|Period|Timing
-authoredOn 0 1 dateTime
-requester 0 1 Reference(Practitioner,PractitionerRole,Organization,Patient,RelatedPerson,Device)
-supplier 0 * Reference(Organization,HealthcareService)
++occurrence[x] 0 1 dateTime|Period|Timing
++authoredOn 0 1 dateTime
++requester 0 1 Reference(Practitioner,PractitionerRole,Organization,Patient,RelatedPerson,Device)
++supplier 0 * Reference(Organization,HealthcareService)
 reasonCode 0 * CodeableConcept
 reasonReference 0 * Reference(Condition,Observation,DiagnosticReport,DocumentReference)
 deliverFrom 0 1 Reference(Organization,Location)
@@ -5041,28 +5042,28 @@ code 0 1 CodeableConcept
 value[x] 0 1 CodeableConcept|Quantity|Range|boolean
 @Task R DomainResource
 identifier 0 * Identifier
-instantiatesCanonical 0 1 canonical
-instantiatesUri 0 1 uri
-basedOn 0 * Reference
-groupIdentifier 0 1 Identifier
-partOf 0 * Reference(Task)
-status 1 1 code task-status
-statusReason 0 1 CodeableConcept
-businessStatus 0 1 CodeableConcept
-intent 1 1 code task-intent
++instantiatesCanonical 0 1 canonical
++instantiatesUri 0 1 uri
++basedOn 0 * Reference
++groupIdentifier 0 1 Identifier
++partOf 0 * Reference(Task)
++!status 1 1 code task-status
++statusReason 0 1 CodeableConcept
++businessStatus 0 1 CodeableConcept
++intent 1 1 code task-intent
 priority 0 1 code request-priority
-code 0 1 CodeableConcept
-description 0 1 string
-focus 0 1 Reference
-for 0 1 Reference
-encounter 0 1 Reference(Encounter)
-executionPeriod 0 1 Period
++code 0 1 CodeableConcept
++description 0 1 string
++focus 0 1 Reference
++for 0 1 Reference
++encounter 0 1 Reference(Encounter)
++executionPeriod 0 1 Period
 authoredOn 0 1 dateTime
-lastModified 0 1 dateTime
-requester 0 1 Reference(Device,Organization,Patient,Practitioner,PractitionerRole,RelatedPerson)
++lastModified 0 1 dateTime
++requester 0 1 Reference(Device,Organization,Patient,Practitioner,PractitionerRole,RelatedPerson)
 performerType 0 * CodeableConcept
-owner 0 1 Reference(Practitioner,PractitionerRole,Organization,CareTeam,HealthcareService,Patient,Device,RelatedPerson)
-location 0 1 Reference(Location)
++owner 0 1 Reference(Practitioner,PractitionerRole,Organization,CareTeam,HealthcareService,Patient,Device,RelatedPerson)
++location 0 1 Reference(Location)
 reasonCode 0 1 CodeableConcept
 reasonReference 0 1 Reference
 insurance 0 * Reference(Coverage,ClaimResponse)
@@ -5082,24 +5083,24 @@ value[x] 1 1 base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instan
 type 1 1 CodeableConcept
 value[x] 1 1 base64Binary|boolean|canonical|code|date|dateTime|decimal|id|instant|integer|markdown|oid|positiveInt|string|time|unsignedInt|uri|url|uuid|Address|Age|Annotation|Attachment|CodeableConcept|Coding|ContactPoint|Count|Distance|Duration|HumanName|Identifier|Money|Period|Quantity|Range|Ratio|Reference|SampledData|Signature|Timing|ContactDetail|Contributor|DataRequirement|Expression|ParameterDefinition|RelatedArtifact|TriggerDefinition|UsageContext|Dosage|Meta
 @TerminologyCapabilities R DomainResource
-url 0 1 uri
-version 0 1 string
-name 0 1 string
-title 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
-date 1 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
++url 0 1 uri
++version 0 1 string
++name 0 1 string
++title 0 1 string
++!status 1 1 code publication-status
++experimental 0 1 boolean
++date 1 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
 description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
-copyright 0 1 markdown
-kind 1 1 code capability-statement-kind
-software 0 1 #TerminologyCapabilities.software
-implementation 0 1 #TerminologyCapabilities.implementation
-lockedDate 0 1 boolean
++copyright 0 1 markdown
++kind 1 1 code capability-statement-kind
++software 0 1 #TerminologyCapabilities.software
++implementation 0 1 #TerminologyCapabilities.implementation
++lockedDate 0 1 boolean
 codeSystem 0 * #TerminologyCapabilities.codeSystem
 expansion 0 1 #TerminologyCapabilities.expansion
 codeSearch 0 1 code code-search-support
@@ -5107,18 +5108,18 @@ validateCode 0 1 #TerminologyCapabilities.validateCode
 translation 0 1 #TerminologyCapabilities.translation
 closure 0 1 #TerminologyCapabilities.closure
 @TerminologyCapabilities.software B BackboneElement
-name 1 1 string
-version 0 1 string
++name 1 1 string
++version 0 1 string
 @TerminologyCapabilities.implementation B BackboneElement
-description 1 1 string
-url 0 1 url
++description 1 1 string
++url 0 1 url
 @TerminologyCapabilities.codeSystem B BackboneElement
 uri 0 1 canonical
 version 0 * #TerminologyCapabilities.codeSystem.version
 subsumption 0 1 boolean
 @TerminologyCapabilities.codeSystem.version B BackboneElement
-code 0 1 string
-isDefault 0 1 boolean
++code 0 1 string
++isDefault 0 1 boolean
 compositional 0 1 boolean
 language 0 * code
 filter 0 * #TerminologyCapabilities.codeSystem.version.filter
@@ -5142,14 +5143,14 @@ needsMap 1 1 boolean
 @TerminologyCapabilities.closure B BackboneElement
 translation 0 1 boolean
 @TestReport R DomainResource
-identifier 0 1 Identifier
-name 0 1 string
-status 1 1 code report-status-codes
-testScript 1 1 Reference(TestScript)
-result 1 1 code report-result-codes
-score 0 1 decimal
-tester 0 1 string
-issued 0 1 dateTime
++identifier 0 1 Identifier
++name 0 1 string
++!status 1 1 code report-status-codes
++testScript 1 1 Reference(TestScript)
++result 1 1 code report-result-codes
++score 0 1 decimal
++tester 0 1 string
++issued 0 1 dateTime
 participant 0 * #TestReport.participant
 setup 0 1 #TestReport.setup
 test 0 * #TestReport.test
@@ -5183,19 +5184,19 @@ action 1 * #TestReport.teardown.action
 @TestReport.teardown.action B BackboneElement
 operation 1 1 #TestReport.setup.action.operation
 @TestScript R DomainResource
-url 1 1 uri
-identifier 0 1 Identifier
-version 0 1 string
-name 1 1 string
-title 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
++url 1 1 uri
++identifier 0 1 Identifier
++version 0 1 string
++name 1 1 string
++title 0 1 string
++!status 1 1 code publication-status
++experimental 0 1 boolean
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
 description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
 purpose 0 1 markdown
 copyright 0 1 markdown
 origin 0 * #TestScript.origin
@@ -5301,35 +5302,35 @@ action 1 * #TestScript.teardown.action
 @TestScript.teardown.action B BackboneElement
 operation 1 1 #TestScript.setup.action.operation
 @ValueSet R DomainResource
-url 0 1 uri
-identifier 0 * Identifier
-version 0 1 string
-name 0 1 string
-title 0 1 string
-status 1 1 code publication-status
-experimental 0 1 boolean
-date 0 1 dateTime
-publisher 0 1 string
-contact 0 * ContactDetail
++url 0 1 uri
++identifier 0 * Identifier
++version 0 1 string
++name 0 1 string
++title 0 1 string
++!status 1 1 code publication-status
++experimental 0 1 boolean
++date 0 1 dateTime
++publisher 0 1 string
++contact 0 * ContactDetail
 description 0 1 markdown
-useContext 0 * UsageContext
-jurisdiction 0 * CodeableConcept
-immutable 0 1 boolean
++useContext 0 * UsageContext
++jurisdiction 0 * CodeableConcept
++immutable 0 1 boolean
 purpose 0 1 markdown
 copyright 0 1 markdown
 compose 0 1 #ValueSet.compose
 expansion 0 1 #ValueSet.expansion
 @ValueSet.compose B BackboneElement
-lockedDate 0 1 date
-inactive 0 1 boolean
-include 1 * #ValueSet.compose.include
++lockedDate 0 1 date
++inactive 0 1 boolean
++include 1 * #ValueSet.compose.include
 exclude 0 * #ValueSet.compose.include
 @ValueSet.compose.include B BackboneElement
-system 0 1 uri
-version 0 1 string
++system 0 1 uri
++version 0 1 string
 concept 0 * #ValueSet.compose.include.concept
-filter 0 * #ValueSet.compose.include.filter
-valueSet 0 * canonical
++filter 0 * #ValueSet.compose.include.filter
++valueSet 0 * canonical
 @ValueSet.compose.include.concept B BackboneElement
 code 1 1 code
 display 0 1 string
@@ -5339,9 +5340,9 @@ language 0 1 code
 use 0 1 Coding
 value 1 1 string
 @ValueSet.compose.include.filter B BackboneElement
-property 1 1 code
-op 1 1 code filter-operator
-value 1 1 string
++property 1 1 code
++op 1 1 code filter-operator
++value 1 1 string
 @ValueSet.expansion B BackboneElement
 identifier 0 1 uri
 timestamp 1 1 dateTime
@@ -5362,33 +5363,33 @@ display 0 1 string
 designation 0 * #ValueSet.compose.include.concept.designation
 contains 0 * #ValueSet.expansion.contains
 @VerificationResult R DomainResource
-target 0 * Reference
-targetLocation 0 * string
-need 0 1 CodeableConcept
-status 1 1 code verificationresult-status
-statusDate 0 1 dateTime
-validationType 0 1 CodeableConcept
-validationProcess 0 * CodeableConcept
++target 0 * Reference
++targetLocation 0 * string
++need 0 1 CodeableConcept
++status 1 1 code verificationresult-status
++statusDate 0 1 dateTime
++validationType 0 1 CodeableConcept
++validationProcess 0 * CodeableConcept
 frequency 0 1 Timing
 lastPerformed 0 1 dateTime
 nextScheduled 0 1 date
-failureAction 0 1 CodeableConcept
++failureAction 0 1 CodeableConcept
 primarySource 0 * #VerificationResult.primarySource
 attestation 0 1 #VerificationResult.attestation
 validator 0 * #VerificationResult.validator
 @VerificationResult.primarySource B BackboneElement
 who 0 1 Reference(Organization,Practitioner,PractitionerRole)
-type 0 * CodeableConcept
-communicationMethod 0 * CodeableConcept
++type 0 * CodeableConcept
++communicationMethod 0 * CodeableConcept
 validationStatus 0 1 CodeableConcept
 validationDate 0 1 dateTime
-canPushUpdates 0 1 CodeableConcept
++canPushUpdates 0 1 CodeableConcept
 pushTypeAvailable 0 * CodeableConcept
 @VerificationResult.attestation B BackboneElement
-who 0 1 Reference(Practitioner,PractitionerRole,Organization)
-onBehalfOf 0 1 Reference(Organization,Practitioner,PractitionerRole)
-communicationMethod 0 1 CodeableConcept
-date 0 1 date
++who 0 1 Reference(Practitioner,PractitionerRole,Organization)
++onBehalfOf 0 1 Reference(Organization,Practitioner,PractitionerRole)
++communicationMethod 0 1 CodeableConcept
++date 0 1 date
 sourceIdentityCertificate 0 1 string
 proxyIdentityCertificate 0 1 string
 proxySignature 0 1 Signature
@@ -5399,16 +5400,16 @@ identityCertificate 0 1 string
 attestationSignature 0 1 Signature
 @VisionPrescription R DomainResource
 identifier 0 * Identifier
-status 1 1 code fm-status
-created 1 1 dateTime
-patient 1 1 Reference(Patient)
++!status 1 1 code fm-status
++created 1 1 dateTime
++patient 1 1 Reference(Patient)
 encounter 0 1 Reference(Encounter)
-dateWritten 1 1 dateTime
-prescriber 1 1 Reference(Practitioner,PractitionerRole)
-lensSpecification 1 * #VisionPrescription.lensSpecification
++dateWritten 1 1 dateTime
++prescriber 1 1 Reference(Practitioner,PractitionerRole)
++lensSpecification 1 * #VisionPrescription.lensSpecification
 @VisionPrescription.lensSpecification B BackboneElement
-product 1 1 CodeableConcept
-eye 1 1 code vision-eye-codes
++product 1 1 CodeableConcept
++eye 1 1 code vision-eye-codes
 sphere 0 1 decimal
 cylinder 0 1 decimal
 axis 0 1 integer

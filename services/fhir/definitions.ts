@@ -33,6 +33,10 @@ export interface ElementDefinition {
   readonly binding: CodeSet | undefined;
   /** Resource types that a Reference here may point to; undefined: not a Reference, or any type. */
   readonly targets: readonly string[] | undefined;
+  /** Part of the summary (http://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.isSummary). */
+  readonly isSummary: boolean;
+  /** Changes the meaning of what holds it, as a status entered-in-error does (…#ElementDefinition.isModifier). */
+  readonly isModifier: boolean;
 }
 
 /** An enumerable value set; `systems` tells the codes of each code system in it. */
@@ -96,7 +100,8 @@ function unpackType(text: string): ElementType {
 }
 
 function unpackElement(owner: string, line: string): ElementDefinition {
-  const [name = '', min = '', max = '', typeText = '', binding] = line.split(' ');
+  const [marked = '', min = '', max = '', typeText = '', binding] = line.split(' ');
+  const [, marks = '', name = ''] = /^([+!]*)(.*)$/.exec(marked) ?? [];
   const types = typeText === '' ? [] : typeText.split('|').map(unpackType);
   const targets = types.length === 1 ? types[0]?.targets : undefined;
   return {
@@ -108,6 +113,8 @@ function unpackElement(owner: string, line: string): ElementDefinition {
     isChoice: name.endsWith('[x]'),
     binding: binding === undefined ? undefined : codeSetOf(binding),
     targets,
+    isSummary: marks.includes('+'),
+    isModifier: marks.includes('!'),
   };
 }
 

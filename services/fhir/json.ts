@@ -158,8 +158,8 @@ export function readJson(source: string | Uint8Array): Result<JsonObject> {
   return failure(problem('fhir-not-json', { reason: 'it is not an object' }, '1:1'));
 }
 
-/** Returns the JSON text of a value; a Decimal is written with the digits it came with. */
-export const writeJson = (value: unknown): string => JSON.stringify(value);
+/** Returns the JSON text of a value, indented by so many spaces; a Decimal is written with the digits it came with. */
+export const writeJson = (value: unknown, indent = 0): string => JSON.stringify(value, undefined, indent);
 
 const isNumber = (value: JsonValue): boolean => typeof value === 'number' || value instanceof Decimal;
 

@@ -2,8 +2,11 @@ import type { FastifyReply } from 'fastify';
 import { type Problem, problem } from '../errors.ts';
 import type { EntryAnswer } from '../fhir/bundle.ts';
 import { etag, readJson, writeJson } from '../fhir/json.ts';
+import { operationOutcome } from '../fhir/outcome.ts';
 import type { Resource } from '../fhir/resource.ts';
+import { type Subset, subsetOf } from '../fhir/subset.ts';
 import type { Written } from '../pipeline/fhir-write.ts';
+import type { ReadConditions } from './fhir-request.ts';
 import { FHIR_JSON, sendProblems } from './problems.ts';
 
 /** One version of a resource, as its answer needs it. */
@@ -27,7 +30,9 @@ export function sendVersion(reply: FastifyReply, status: number, version: Versio
 export function sendWritten(reply: FastifyReply, written: Written, base: string, prefer: string | undefined): FastifyReply {
   const location = `${base}/${written.type}/${written.id}/_history/${written.version}`;
   const status = written.status === 'created' ? 201 : 200;
-  if (!prefer?.includes('return=minimal')) return sendVersion(reply, status, written, location);
+  const wanted = /\breturn=(minimal|OperationOutcome)\b/.exec(prefer ?? '')?.[1];
+  if (wanted === undefined) return sendVersion(reply, status, written, location);
+  if (wanted === 'OperationOutcome') return sendVersion(reply, status, { ...written, body: writeJson(operationOutcome([])) }, location);
   return reply
     .header('etag', etag(written.version))
     .header('last-modified', new Date(written.updated).toUTCString())
@@ -62,19 +67,32 @@ export function resourceOf(version: { readonly body: string; readonly type: stri
 
 export const sendResource = (reply: FastifyReply, resource: Resource): FastifyReply => reply.type(FHIR_JSON).send(writeJson(resource));
 
-/** Answers a read: the resource, 304, 404 or 410 (http.html#read). */
+/** Answers a read: the resource or the part of it that is asked for, 304, 404 or 410 (http.html#read). */
 export function sendRead(
   reply: FastifyReply,
   found: (Version & { readonly deleted: boolean }) | undefined,
-  type: string,
-  ifNoneMatch: string | undefined,
+  reference: string,
+  conditions: ReadConditions,
+  subset: Subset,
 ): FastifyReply {
-  if (found === undefined) return sendProblems(reply, [missing('resource-not-found', type)]);
-  if (found.deleted) return sendProblems(reply, [missing('resource-deleted', type)]);
-  if (ifNoneMatch === etag(found.version)) return reply.header('etag', etag(found.version)).status(304).send();
-  return sendVersion(reply, 200, found);
+  if (found === undefined) return sendProblems(reply, [missing('resource-not-found', reference)]);
+  if (found.deleted) return sendProblems(reply, [missing('resource-deleted', reference)]);
+  if (isKnown(found, conditions)) {
+    const modified = new Date(found.updated).toUTCString();
+    return reply.header('etag', etag(found.version)).header('last-modified', modified).status(304).send();
+  }
+  if (subset.summary === 'false' && subset.elements === undefined) return sendVersion(reply, 200, found);
+  return sendVersion(reply, 200, { ...found, body: writeJson(subsetOf(resourceOf(found), subset)) });
 }
 
-/** The id is not repeated: many are made from a patient's number. */
+/** Whether the caller has this version. An entity tag decides where one is sent: the other header knows whole seconds only. */
+function isKnown(found: Version, { ifNoneMatch, ifModifiedSince }: ReadConditions): boolean {
+  if (ifNoneMatch !== undefined) {
+    const tags = ifNoneMatch.split(',').map((tag) => tag.trim());
+    return tags.some((tag) => tag === '*' || `W/${tag.replace(/^W\//, '')}` === etag(found.version));
+  }
+  return Math.floor(Date.parse(found.updated) / 1000) * 1000 <= Date.parse(ifModifiedSince ?? '');
+}
+
 export const missing = (code: 'resource-not-found' | 'resource-deleted', type: string): Problem =>
   problem(code, { reference: `${type} with this id` });

@@ -6,7 +6,7 @@ import { timeRange } from '../fhir/dates.ts';
 import { historyBundle } from '../fhir/history-bundle.ts';
 import type { Parts } from '../pipeline.ts';
 import { missing, resourceOf, sendRead, sendResource } from './fhir-answers.ts';
-import { addressOf, baseOf, headerOf, queryOf } from './fhir-request.ts';
+import { addressOf, baseOf, queryOf, readConditionsOf, subsetAsked } from './fhir-request.ts';
 
 const DEFAULT_COUNT = 50;
 const MOST_COUNT = 1000;
@@ -15,7 +15,7 @@ const MOST_COUNT = 1000;
 export async function readOneVersion(parts: Parts, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { type, id, vid } = addressOf(request);
   const version = /^[1-9]\d{0,8}$/.test(vid) ? await readVersion(parts.database, type, id, Number(vid)) : undefined;
-  return sendRead(reply, version, `${type}/${id}/_history/${vid.slice(0, 64)}`, headerOf(request, 'if-none-match'));
+  return sendRead(reply, version, `${type}/${id}/_history/${vid.slice(0, 64)}`, readConditionsOf(request), subsetAsked(request, type));
 }
 
 /** history of a resource, a type or everything (http://hl7.org/fhir/R4/http.html#history), with _count, _since, _at and pages. */

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { problem, Refusal } from '../errors.ts';
 import { isResourceType } from '../fhir/definitions.ts';
+import { readSubset, type Subset } from '../fhir/subset.ts';
 
 /** Where the FHIR door stands. */
 export const FHIR_PATH = '/fhir/R4';
@@ -39,4 +40,26 @@ export function bodyOf(request: FastifyRequest): Uint8Array {
   const type = request.headers['content-type'] ?? 'application/fhir+json';
   if (!/^(application\/(fhir\+)?json|text\/json)\s*(;|$)/i.test(type)) throw new Refusal([problem('media-type-not-supported', { type })]);
   return Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+}
+
+/** What a read depends on (http://hl7.org/fhir/R4/http.html#cread). */
+export interface ReadConditions {
+  readonly ifNoneMatch: string | undefined;
+  readonly ifModifiedSince: string | undefined;
+}
+
+export const readConditionsOf = (request: FastifyRequest): ReadConditions => ({
+  ifNoneMatch: headerOf(request, 'if-none-match'),
+  ifModifiedSince: headerOf(request, 'if-modified-since'),
+});
+
+/** Returns the part of a resource that the address asks for. */
+export function subsetAsked(request: FastifyRequest, type: string): Subset {
+  const read = readSubset(type, queryOf(request));
+  if (!read.ok) throw new Refusal(read.problems);
+  if (read.value.summary === 'count') {
+    const expected = 'one of true, text, data, false: one resource cannot be counted';
+    throw new Refusal([problem('fhir-search-value', { parameter: '_summary', expected }, '_summary')]);
+  }
+  return read.value;
 }

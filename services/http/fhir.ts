@@ -5,12 +5,14 @@ import { problem, Refusal } from '../errors.ts';
 import { searchsetBundle } from '../fhir/bundle.ts';
 import { capabilityStatement, INTERACTIONS, type Interaction } from '../fhir/capability.ts';
 import { parseSearch } from '../fhir/search-parse.ts';
+import { isOfSubset, readSubset, subsetOf } from '../fhir/subset.ts';
 import type { Parts } from '../pipeline.ts';
 import { resourceOf, sendRead, sendResource, sendWritten } from './fhir-answers.ts';
 import { answerBundle } from './fhir-bundle.ts';
 import { conditionOf, deleteResource } from './fhir-delete.ts';
+import { indented, refuseOtherForms } from './fhir-form.ts';
 import { readHistories, readOneVersion } from './fhir-history.ts';
-import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, queryOf } from './fhir-request.ts';
+import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, queryOf, readConditionsOf, subsetAsked } from './fhir-request.ts';
 import { createResource, updateResource } from './fhir-single.ts';
 
 const PUBLISHED = '2026-11-21';
@@ -22,7 +24,7 @@ export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { read
       sendResource(reply, capabilityStatement({ base: baseOf(request), version: settings.version, date: PUBLISHED })),
     read: async (request, reply) => {
       const { type, id } = addressOf(request);
-      return sendRead(reply, await readResource(parts.database, type, id), type, request.headers['if-none-match']);
+      return sendRead(reply, await readResource(parts.database, type, id), type, readConditionsOf(request), subsetAsked(request, type));
     },
     vread: (request, reply) => readOneVersion(parts, request, reply),
     'history-instance': (request, reply) => readHistories(parts, request, reply),
@@ -54,21 +56,29 @@ export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { read
     const url = `${FHIR_PATH}${path === '/' ? '' : path}`;
     if (routed.has(`${method} ${url}`)) continue;
     routed.add(`${method} ${url}`);
-    door.route({ method, url, handler: handlers[code] });
+    door.route({ method, url, handler: handlers[code], preHandler: refuseOtherForms, onSend: indented });
   }
 }
 
 async function search(parts: Parts, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { type } = addressOf(request);
   const base = baseOf(request);
-  const asked = [...queryOf(request), ...formOf(request)];
-  const query = parseSearch(type, asked, { base, lenient: headerOf(request, 'prefer')?.includes('handling=lenient') === true });
+  const all = [...queryOf(request), ...formOf(request)];
+  const subset = readSubset(type, all);
+  if (!subset.ok) throw new Refusal(subset.problems);
+  const isCount = subset.value.summary === 'count';
+  const asked = all.filter(([name]) => !isOfSubset(name) && !(isCount && name === '_count'));
+  const lenient = headerOf(request, 'prefer')?.includes('handling=lenient') === true;
+  const query = parseSearch(type, isCount ? [...asked, ['_count', '0']] : asked, { base, lenient });
   if (!query.ok) throw new Refusal(query.problems);
   const page = await searchResources(parts.database, query.value, { base });
-  const resources = page.resources.map(resourceOf);
+  const resources = page.resources.map((each) => subsetOf(resourceOf(each), subset.value));
+  const shown = all.filter(([name]) => isOfSubset(name)).map(([name, value]) => ({ name, value }));
+  // They say how to answer, not what to find: the links need them, the search and its cursor do not.
+  const linked = { ...query.value, parameters: [...query.value.parameters, ...shown] };
   return sendResource(
     reply,
-    searchsetBundle({ base, query: query.value, resources, total: page.total, next: page.nextPage, problems: query.problems }),
+    searchsetBundle({ base, query: linked, resources, total: page.total, next: page.nextPage, problems: query.problems }),
   );
 }
 
