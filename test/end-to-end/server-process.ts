@@ -28,6 +28,10 @@ export function startServer(environment: Readonly<Record<string, string>>, args:
   };
   const child = spawn(process.execPath, [MAIN, 'serve', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<number | null>((done) => child.once('exit', (code) => done(code)));
+  // A test that fails before it stops its server must not leave it behind.
+  const abandon = () => child.kill('SIGKILL');
+  process.once('exit', abandon);
+  void ended.then(() => process.off('exit', abandon));
   let said = '';
   return new Promise((done, failed) => {
     const listen = (chunk: Buffer) => {
