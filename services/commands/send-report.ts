@@ -10,11 +10,12 @@ const MOST_SAID = 20;
 
 /** Says what was not accepted and why, and prints counts by acknowledgement code and the latency. */
 export function sayDelivery(report: DeliveryReport, terminal: Terminal): void {
-  for (const { from, controlId, code, reasons } of report.rejected.slice(0, MOST_SAID)) {
-    terminal.say(`${from} (control id ${controlId || 'none'}): ${code || 'not sent'} ${reasons.join(', ')}`.trimEnd());
+  for (const { count, sample } of report.rejectedFor.slice(0, MOST_SAID)) {
+    const { from, controlId, code, reasons } = sample;
+    const told = `${code || 'not sent'} ${reasons.join(', ')}`.trimEnd();
+    terminal.say(`${plural(count, 'message')}: ${told}; first: ${from} (control id ${controlId || 'none'})`);
   }
-  if (report.rejectedCount > MOST_SAID)
-    terminal.say(`first ${MOST_SAID} of ${report.rejectedCount.toLocaleString('en')} that were not accepted`);
+  if (report.rejectedFor.length > MOST_SAID) terminal.say(`first ${MOST_SAID} of ${report.rejectedFor.length} reasons; --json has all`);
   if (report.failure) {
     for (const each of report.failure) terminal.say(problemText(each));
     terminal.say(`Given up after retries; ${plural(report.unsent, 'message')} read and not sent, nor what follows.`);

@@ -40,14 +40,21 @@ export interface Rejected {
   readonly reasons: readonly string[];
 }
 
+/** Messages that were not accepted for the same reasons; `sample` is the first of them. */
+export interface RejectedGroup {
+  readonly count: number;
+  readonly sample: Rejected;
+}
+
 export interface DeliveryReport {
   /** Acknowledged, with whatever code. */
   readonly acknowledged: number;
   /** MSA-1 -> how often. */
   readonly codes: Readonly<Record<string, number>>;
-  /** All that were not accepted are counted; the first hundred are listed. */
+  /** All that were not accepted are counted; the first hundred are listed, and all grouped by answer and reasons, the most frequent first. */
   readonly rejectedCount: number;
   readonly rejected: readonly Rejected[];
+  readonly rejectedFor: readonly RejectedGroup[];
   /** Messages sent again; the receiver may have had them before. */
   readonly retries: number;
   /** Read, and not sent because the delivery ended before. */
@@ -62,6 +69,8 @@ export interface DeliveryReport {
 }
 
 const MOST_LISTED = 100;
+/** Distinct reasons that are told apart; whatever comes after them is counted as other. */
+const MOST_REASONS = 200;
 const LONGEST_PAUSE_MS = 10_000;
 /** Messages that wait for one connection while others are served. */
 const MOST_WAITING = 16;
@@ -93,6 +102,7 @@ class Delivery {
   readonly #laneOfKey = new Map<string, Lane>();
   readonly #codes = new Map<string, number>();
   readonly #rejected: Rejected[] = [];
+  readonly #rejectedFor = new Map<string, RejectedGroup>();
   readonly #latencies: number[] = [];
   readonly #startedMs = performance.now();
   #next = 0;
@@ -200,8 +210,14 @@ class Delivery {
   }
 
   #reject({ from, bytes }: Outgoing, code: string, reasons: readonly string[]): void {
+    const rejected = { from, controlId: readHeader(bytes)?.controlId ?? '', code, reasons };
     this.#rejectedCount += 1;
-    if (this.#rejected.length < MOST_LISTED) this.#rejected.push({ from, controlId: readHeader(bytes)?.controlId ?? '', code, reasons });
+    if (this.#rejected.length < MOST_LISTED) this.#rejected.push(rejected);
+    const told = [code, ...reasons].join(' ');
+    const isNew = !this.#rejectedFor.has(told) && this.#rejectedFor.size >= MOST_REASONS;
+    const key = isNew ? 'other' : told;
+    const { count = 0, sample = isNew ? { ...rejected, reasons: ['other reasons'] } : rejected } = this.#rejectedFor.get(key) ?? {};
+    this.#rejectedFor.set(key, { count: count + 1, sample });
   }
 
   report(): DeliveryReport {
@@ -210,6 +226,7 @@ class Delivery {
       codes: Object.fromEntries([...this.#codes].toSorted()),
       rejectedCount: this.#rejectedCount,
       rejected: this.#rejected,
+      rejectedFor: [...this.#rejectedFor.values()].toSorted((a, b) => b.count - a.count),
       retries: this.#retries,
       unsent: this.#unsent,
       failure: this.#failure,

@@ -15,11 +15,11 @@ const message = (id: string, patient: string): string =>
     .map((each) => `${each}^^^B`)
     .join('~')}\r`;
 const idOf = (bytes: Uint8Array): string => readHeader(bytes)?.controlId ?? '';
-const refused = (bytes: Uint8Array, code: 'AE' | 'AR'): Uint8Array => {
+const refused = (bytes: Uint8Array, code: 'AE' | 'AR', place = 'PID-3'): Uint8Array => {
   const parsed = parseMessage(bytes);
   const answer = {
     code,
-    problems: [{ code: 'mapping-key-empty', text: 'none', at: 'PID-3' }],
+    problems: [{ code: 'mapping-key-empty', text: 'none', at: place }],
     controlId: 'ack',
     timestamp: new Date(0),
   } as const;
@@ -58,7 +58,7 @@ describe('polyseme send', () => {
     const file = files.write('1.hl7', message('1', 'P') + message('2', 'Q') + message('3', 'P'));
     const { code, out, said } = await send(file, '--to', `127.0.0.1:${server.port}`);
     expect([code, seen]).toEqual([1, ['1', '2', '3']]);
-    expect(said).toMatch(/1\.hl7#2 \(control id 2\): AE mapping-key-empty at PID\^1\^3/);
+    expect(said).toMatch(/1 message: AE mapping-key-empty at PID\^1\^3; first: .*1\.hl7#2 \(control id 2\)/);
     expect(out).toMatch(/AA +2\nAE +1/);
     expect(out).toMatch(/latency {2}p50 .* p95 .* p99 .* max /);
   });
@@ -160,6 +160,17 @@ describe('delivery over several connections', () => {
     const onDone = () => controller.abort();
     const ended = await deliver(messages, { receiver, connections: 1, retries: 0, retryAfterMs: 1, signal: controller.signal, onDone });
     expect([ended.interrupted, ended.acknowledged]).toEqual([true, 1]);
+  });
+
+  it('groups what was not accepted by its reasons, and tells only so many of them apart', async () => {
+    let n = 0;
+    await using server = await door({ receive: async (bytes) => refused(bytes, 'AE', n++ < 10 ? 'PID-3' : `PID[${n}]-3`) });
+    const messages = Array.from({ length: 300 }, (_, index) => ({ from: `m${index}`, bytes: Buffer.from(message(`${index}`, 'P')) }));
+    const receiver = { host: '127.0.0.1', port: server.port, timeoutMs: 5_000 };
+    const report = await deliver(messages, { receiver, connections: 1, retries: 0, retryAfterMs: 1 });
+    expect([report.rejectedCount, report.rejected.length, report.rejectedFor.length]).toEqual([300, 100, 201]);
+    expect(report.rejectedFor.map(({ count }) => count).slice(0, 3)).toEqual([91, 10, 1]);
+    expect(report.rejectedFor[1]?.sample).toEqual({ from: 'm0', controlId: '0', code: 'AE', reasons: ['mapping-key-empty at PID^1^3'] });
   });
 
   it('tells latencies by nearest rank', () => {
