@@ -204,7 +204,7 @@ export const ERRORS = {
   'resource-not-found': row(404, 'AE', 'error', 'not-found', 'There is no {reference} here.', 'Check type and id; search the type to find what there is.'),
   'resource-deleted': row(410, 'AE', 'error', 'not-found', '{reference} was deleted.', 'Create or update it to bring it back.'),
   'reference-not-found': row(422, 'AE', 'error', 'business-rule', 'It refers to {reference}, which is not here.', 'Send what is referred to first, or together with it in one transaction.'),
-  'resource-referred': row(409, 'AE', 'error', 'conflict', '{reference} cannot be deleted: {count} resources refer to it ({types}).', 'Delete or change those first, or together with it in one transaction.'),
+  'resource-referred': row(409, 'AE', 'error', 'conflict', 'The {reference} cannot be deleted: {count} resources refer to it ({types}).', 'Delete or change those first, or together with it in one transaction.'),
   'if-match-malformed': row(400, 'AE', 'error', 'value', 'If-Match is not a version like W/"3".', 'Send the ETag that the last read answered.'),
   'id-mismatch': row(400, 'AE', 'error', 'value', 'The resource in the body is not the one in the address.', 'Make resourceType and id of the body the same as in the address.'),
   'token-unknown': row(404, 'AR', 'error', 'not-found', 'There is no token {id}.', 'Run "npx polyseme token list" to see those there are.'),

@@ -15,7 +15,7 @@ const MOST_COUNT = 1000;
 export async function readOneVersion(parts: Parts, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { type, id, vid } = addressOf(request);
   const version = /^[1-9]\d{0,8}$/.test(vid) ? await readVersion(parts.database, type, id, Number(vid)) : undefined;
-  return sendRead(reply, version, `${type}/${id}/_history/${vid.slice(0, 64)}`, readConditionsOf(request), subsetAsked(request, type));
+  return sendRead(reply, version, type, readConditionsOf(request), subsetAsked(request, type));
 }
 
 /** history of a resource, a type or everything (http://hl7.org/fhir/R4/http.html#history), with _count, _since, _at and pages. */
@@ -24,7 +24,7 @@ export async function readHistories(parts: Parts, request: FastifyRequest, reply
   const parameters = queryOf(request);
   const query = historyQuery({ type: type || undefined, id: id || undefined }, parameters);
   const page = await readHistoryPage(parts.database, query);
-  if (page === undefined) throw new Refusal([missing('resource-not-found', `${type}/${id}`)]);
+  if (page === undefined) throw new Refusal([missing('resource-not-found', type)]);
   const base = baseOf(request);
   const url = (cursor: string | undefined): string => {
     const kept = new URLSearchParams();

@@ -19,9 +19,13 @@ const idOf = ({ resource }: Changes[number]): ResourceId => ({ type: resource.re
 /**
  * Refuses references to resources that are neither stored nor written here, or deleted here: an event without its patient would be
  * lost to everybody. Refuses deletions of what others refer to. Until the transaction ends nobody can delete what these refer to,
- * nor refer to what these delete. Throws Refusal: reference-not-found, resource-referred.
+ * nor refer to what these delete. Throws Refusal: reference-not-found, and resource-referred at `placeOf` it.
  */
-export async function refuseDangling(tx: Transaction, changes: Changes): Promise<void> {
+export async function refuseDangling(
+  tx: Transaction,
+  changes: Changes,
+  placeOf: (target: ResourceId) => string | undefined,
+): Promise<void> {
   const gone = changes.filter((change) => change.delete).map(idOf);
   // Rows first, as every other writer takes them.
   if (gone.length > 0) await lockCurrent(tx, gone);
@@ -29,7 +33,7 @@ export async function refuseDangling(tx: Transaction, changes: Changes): Promise
   const locks = { refers: asked.map(({ target }) => refOf(target)), vanishes: gone.map(refOf) };
   if (asked.length + gone.length > 0) await lockReferences(tx, new Set(), locks);
   await refuseMissing(tx, asked, new Set(gone.map(refOf)));
-  if (gone.length > 0) await refuseReferred(tx, changes, gone);
+  if (gone.length > 0) await refuseReferred(tx, changes, gone, placeOf);
 }
 
 interface AskedReference {
@@ -66,7 +70,12 @@ function localTarget(reference: string): ResourceId | undefined {
 }
 
 /** What is written or deleted here does not count: its references as they will be were looked at already. */
-async function refuseReferred(tx: Transaction, changes: Changes, gone: readonly ResourceId[]): Promise<void> {
+async function refuseReferred(
+  tx: Transaction,
+  changes: Changes,
+  gone: readonly ResourceId[],
+  placeOf: (target: ResourceId) => string | undefined,
+): Promise<void> {
   const here = changes.map(idOf);
   const hashesOf = (each: ResourceId): readonly bigint[] => referrerHashes(each.type, each.id);
   if (gone.length > 1 && (await referrersOf(tx, gone.flatMap(hashesOf), here)).count === 0) return;
@@ -75,8 +84,7 @@ async function refuseReferred(tx: Transaction, changes: Changes, gone: readonly 
     const real = newest.filter((referrer) => refersTo(storedResource(referrer), refOf(each)));
     if (real.length === 0) continue;
     const types = [...new Set(real.map(({ type }) => type))].join(', ');
-    throw new Refusal([
-      problem('resource-referred', { reference: refOf(each), count: newest.length < MOST_READ ? real.length : count, types }),
-    ]);
+    const exact = newest.length < MOST_READ ? real.length : count;
+    throw new Refusal([problem('resource-referred', { reference: each.type, count: exact, types }, placeOf(each))]);
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { lockConditions, matchingIds } from '../database/conditions.ts';
 import type { Transaction as DatabaseTransaction } from '../database/connect.ts';
 import type { JournalEntry } from '../database/journal-entry.ts';
-import { lockCurrent, readResources } from '../database/resources.ts';
+import { lockCurrent, type ResourceId, readResources } from '../database/resources.ts';
 import { type Problem, problem, Refusal } from '../errors.ts';
 import type { Resource } from '../fhir/resource.ts';
 import { parseSearch } from '../fhir/search-parse.ts';
@@ -50,7 +50,10 @@ export async function writeRequest(parts: Parts, request: WriteRequest): Promise
     entries = await resolvedEntries(tx, request);
     existing = await existingOnes(tx, entries);
     const changes = entries.flatMap(changeOf);
-    await refuseDangling(tx, changes);
+    const place = ({ type, id }: ResourceId) =>
+      entries.find((each) => each.method === 'DELETE' && each.type === type && each.id === id)?.index;
+    const isBundle = request.asked.kind === 'transaction';
+    await refuseDangling(tx, changes, (target) => (isBundle ? `Bundle.entry[${place(target)}]` : undefined));
     return changes;
   };
   const outcomes = await write(parts, request.entry, plan, request.isFinal);

@@ -104,7 +104,7 @@ describe('what others refer to', () => {
     for (const id of ['r1a', 'r1b']) await put(observation(id, 'Patient/r1', '2020-01-05'));
     const { status, body } = await door.call('DELETE', '/Patient/r1');
     expect(status).toBe(409);
-    expect(at(body, 'issue', 0, 'details', 'text')).toBe('Patient/r1 cannot be deleted: 2 resources refer to it (Observation).');
+    expect(at(body, 'issue', 0, 'details', 'text')).toBe('The Patient cannot be deleted: 2 resources refer to it (Observation).');
     expect(await statusOf('GET', '/Patient/r1')).toBe(200);
     await door.call('DELETE', '/Observation/r1a');
     await put(observation('r1b', 'Patient/d1', '2020-01-05'));
@@ -176,6 +176,7 @@ describe('DELETE in bundles', () => {
     const create = { resource: patient('t3'), request: { method: 'PUT', url: 'Patient/t3' } };
     const refused = await bundle('transaction', [create, remove('Patient/t1'), remove('Patient/t2')]);
     expect([refused.status, await statusOf('GET', '/Patient/t1'), await statusOf('GET', '/Patient/t3')]).toEqual([409, 200, 404]);
+    expect(at(refused.body, 'issue', 0, 'expression')).toEqual(['Bundle.entry[2]']);
     // Deletes come first: the condition of the create finds nothing any more.
     const once = {
       resource: { resourceType: 'Patient', identifier: [{ system: 'urn:t', value: '1' }] },
