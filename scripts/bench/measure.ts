@@ -21,7 +21,9 @@ export interface Figure {
 /** Returns the median of `values` with the lowest and highest. */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b);
-  return { median: sorted[Math.floor(sorted.length / 2)] ?? 0, low: sorted[0] ?? 0, high: sorted.at(-1) ?? 0 };
+  const middle = (sorted.length - 1) / 2;
+  const median = ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2;
+  return { median, low: sorted[0] ?? 0, high: sorted.at(-1) ?? 0 };
 }
 
 /** A single measurement: no spread. */
