@@ -13,21 +13,18 @@ import type { Journal } from './database/journal.ts';
 import type { JournalEntry } from './database/journal-entry.ts';
 import { recordSettled } from './database/journal-record.ts';
 import { type JournalMessage, type MessageOutcome, recordFailure, settle, takeMessages } from './database/journal-take.ts';
-import { type CurrentResource, lockCurrent, type ResourceId } from './database/resources.ts';
-import { type ResourceWrite, type WriteOutcome, writeResources } from './database/write-resources.ts';
+import { lockCurrent } from './database/resources.ts';
+import { type WriteOutcome, writeResources } from './database/write-resources.ts';
 import { gravest, harmless, type Problem, problem, Refusal, type Result } from './errors.ts';
-import { contentText, sameContent, textHash } from './fhir/json.ts';
-import { mergedResource } from './fhir/merge.ts';
-import type { Resource } from './fhir/resource.ts';
-import { indexRows } from './fhir/search-index.ts';
 import { validateResource } from './fhir/validate.ts';
 import { acknowledgement } from './hl7v2/acknowledge.ts';
 import { shallowKeys } from './hl7v2/keys.ts';
 import type { Message } from './hl7v2/message.ts';
 import { parseMessage, readHeader } from './hl7v2/parse.ts';
 import type { Conversion, Maps } from './mapping/conversion.ts';
-import type { ResourceRows, UnmappedCode } from './omop/row.ts';
-import { dateOf, rowsOf, storedDate, storedResource } from './pipeline/rows.ts';
+import type { ResourceRows } from './omop/row.ts';
+import { type Change, idOf, keyOf, mergedWith, wavesOf, writeOf } from './pipeline/change.ts';
+import { dateOf, rowsOf, storedDate } from './pipeline/rows.ts';
 
 export interface Parts {
   readonly database: Database;
@@ -49,27 +46,7 @@ export interface Received {
   readonly problems: readonly Problem[];
 }
 
-/** One resource to be written, or deleted, as its door wants it. */
-export interface Change {
-  readonly resource: Resource & { readonly id: string };
-  /** merge and replace as drafts have them; ensure: only where there is none yet. */
-  readonly update: 'merge' | 'replace' | 'ensure';
-  readonly deletes: readonly string[];
-  readonly spec: string;
-  readonly messageId: number | undefined;
-  /** If-Match: the version that must be the current one. */
-  readonly expectVersion?: number | undefined;
-  readonly delete?: boolean;
-  /** This very resource was validated already: it is not again, unless it is merged with what is stored. */
-  readonly validated?: boolean;
-  /** What its map had to say of it; kept with the resource. */
-  readonly problems: readonly Problem[];
-  readonly unmapped: readonly UnmappedCode[];
-}
-
 const MOST_ATTEMPTS = 3;
-const idOf = ({ resource }: { readonly resource: Change['resource'] }): ResourceId => ({ type: resource.resourceType, id: resource.id });
-const keyOf = (resource: { readonly resourceType: string; readonly id: string }): string => `${resource.resourceType}/${resource.id}`;
 
 /**
  * Stores the bytes of one message durably and returns what to answer. Rejects (Refusal) when they could not be stored: the sender
@@ -161,22 +138,6 @@ async function applyTaken(parts: Parts, tx: Transaction, limit: number, taking?:
   return taken.length;
 }
 
-/** Groups of changes, in order, none of which writes a resource twice. */
-function wavesOf(groups: readonly (readonly Change[])[]): readonly (readonly Change[])[] {
-  const waves: Change[][] = [];
-  let touched = new Set<string>();
-  for (const changes of groups) {
-    const keys = changes.map(({ resource }) => keyOf(resource));
-    if (waves.length === 0 || keys.some((key) => touched.has(key))) {
-      waves.push([]);
-      touched = new Set();
-    }
-    waves.at(-1)?.push(...changes);
-    for (const key of keys) touched.add(key);
-  }
-  return waves;
-}
-
 /** Returns what a message asks for, and what is to be recorded of it; a message that is parked or refused changes nothing. */
 function converted(parts: Parts, message: JournalMessage): { readonly changes: readonly Change[]; readonly outcome: MessageOutcome } {
   const parsed = parseMessage(message.content);
@@ -266,39 +227,4 @@ async function apply(parts: Parts, tx: Transaction, changes: readonly Change[]):
   return outcomes;
 }
 
-interface Merged {
-  readonly change: Change;
-  readonly current: CurrentResource | undefined;
-  readonly before: Change['resource'] | undefined;
-  readonly resource: Change['resource'];
-}
-
-function mergedWith(change: Change, current: CurrentResource | undefined): Merged {
-  const before = current === undefined || current.deleted ? undefined : storedResource(current);
-  const resource = before ? overStored(before, change) : change.resource;
-  const isKnown = change.delete || resource === before || (change.validated && resource === change.resource);
-  const faults = isKnown ? [] : validateResource(resource).filter((each) => !harmless([each]));
-  if (faults.length > 0) throw new Refusal(faults);
-  return { change, current, before, resource };
-}
-
 const NO_ROWS: ResourceRows = { rows: [], exclusions: [], unmapped: [], adjustments: [], spec: '' };
-
-function writeOf({ change, current, before, resource }: Merged, rows: ResourceRows): ResourceWrite {
-  const text = contentText(resource);
-  return {
-    ...change,
-    resource,
-    text,
-    current,
-    hash: current && before && sameContent(before, resource) ? current.hash : textHash(text),
-    index: indexRows(resource),
-    oldIndex: before && indexRows(before),
-    rows: { ...rows, unmapped: [...change.unmapped, ...rows.unmapped] },
-  };
-}
-
-function overStored(before: Change['resource'], { update, resource, deletes }: Change): Change['resource'] {
-  if (update === 'ensure') return before;
-  return update === 'merge' ? mergedResource(before, resource, deletes) : resource;
-}

@@ -8,7 +8,7 @@ import { problem, Refusal } from '../errors.ts';
 import { isResourceType } from '../fhir/definitions.ts';
 import { references } from '../fhir/references.ts';
 import { referrerHashes, refersTo } from '../fhir/referrers.ts';
-import type { Change } from '../pipeline.ts';
+import type { Change } from './change.ts';
 import { storedResource } from './rows.ts';
 
 type Changes = readonly Pick<Change, 'resource' | 'delete'>[];

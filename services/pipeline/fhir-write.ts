@@ -8,7 +8,8 @@ import type { Resource } from '../fhir/resource.ts';
 import { parseSearch } from '../fhir/search-parse.ts';
 import type { Question, Transaction } from '../fhir/transaction.ts';
 import { type Answers, resolveTransaction, type TransactionEntry } from '../fhir/transaction-resolve.ts';
-import { type Change, type Parts, write } from '../pipeline.ts';
+import { type Parts, write } from '../pipeline.ts';
+import type { Change } from './change.ts';
 import { refuseDangling } from './fhir-integrity.ts';
 
 /** What became of one write of a request. */
