@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deriveStale } from '../../services/database/derived.ts';
+import { resourceTypeOf } from '../../services/fhir/definitions.ts';
+import { fixture } from '../parts.ts';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';
 
 let door: TestDoor;
@@ -96,6 +99,58 @@ describe('delete', () => {
     expect(await state()).toEqual({ rows: 0, start: null });
     expect(await door.database.query("SELECT FROM cdm.person WHERE person_source_value LIKE '%cdm%'")).toEqual([]);
   });
+});
+
+describe('deleting and writing at once', () => {
+  it('leaves one dense line of versions, no deletion of what is deleted, and a read that says what the newest says', async () => {
+    const asked = Array.from({ length: 30 }, (_, i) =>
+      i % 3 === 0
+        ? door.call('DELETE', '/Patient/busy')
+        : door.call('PUT', '/Patient/busy', { ...patient('busy'), name: [{ family: `N${i}` }] }),
+    );
+    const answers = await Promise.all(asked);
+    expect(answers.filter(({ status }) => ![200, 201, 204].includes(status))).toEqual([]);
+    const entries = listAt((await door.call('GET', '/Patient/busy/_history')).body, 'entry');
+    expect(entries.map((each) => at(each, 'response', 'etag'))).toEqual(entries.map((_, i) => `W/"${entries.length - i}"`));
+    const methods = entries.map((each) => String(at(each, 'request', 'method')));
+    expect(methods.filter((method) => method !== 'DELETE')).toHaveLength(20);
+    expect(methods.filter((method, i) => method === 'DELETE' && methods[i + 1] === 'DELETE')).toEqual([]);
+    expect(await statusOf('GET', '/Patient/busy')).toBe(methods[0] === 'DELETE' ? 410 : 200);
+  });
+});
+
+describe('what a message made', () => {
+  const message = readFileSync(fixture('hl7v2', 'us-oru-r01-cbc.hl7'));
+  const send = async (controlId: string) => {
+    const bytes = Buffer.from(message.toString('latin1').replace(/^((?:[^|]*\|){9})[^|]*/, `$1${controlId}`), 'latin1');
+    expect((await fetch(`${door.door.url}/hl7v2`, { method: 'POST', body: bytes })).status).toBe(200);
+    await door.drain();
+  };
+  const rows = async () => (await door.database.query<{ n: number }>('SELECT count(*) AS n FROM cdm.measurement'))[0]?.n ?? 0;
+
+  it('can be deleted whole, and comes back with the next message, in the next versions', async () => {
+    const before = await rows();
+    const known = new Set((await newest()).map((each) => each.url));
+    await send('FIRST');
+    const made = (await newest()).filter(({ url }) => !known.has(url));
+    const added = (await rows()) - before;
+    expect(added).toBeGreaterThan(0);
+    const { status, body } = await bundle(
+      'transaction',
+      made.map(({ url }) => remove(url)),
+    );
+    expect([status, new Set(statuses(body))]).toEqual([200, new Set(['204'])]);
+    expect(await rows()).toBe(before);
+    await send('SECOND');
+    expect(await rows()).toBe(before + added);
+    for (const { url } of made) expect((await door.call('GET', `/${url}`)).headers.get('etag')).toBe('W/"3"');
+  });
+
+  /** What is stored and not deleted. */
+  async function newest(): Promise<readonly { readonly url: string }[]> {
+    const rows = await door.database.query<{ type: number; id: string }>('SELECT type, id FROM fhir.resource WHERE NOT deleted');
+    return rows.map(({ type, id }) => ({ url: `${resourceTypeOf(type)}/${id}` }));
+  }
 });
 
 describe('what others refer to', () => {
