@@ -229,23 +229,27 @@ describe('taking', () => {
           const journal = createJournal(db, { flushAfterMs: 0 });
           const receipts = await Promise.all(messages.map((patientKeys) => journal.append(entry('race', { patientKeys }))));
           const keysOf = new Map(receipts.map((receipt, i) => [receipt.id, new Set(messages[i])]));
-          const done: number[] = [];
+          const ended: { readonly turn: number; readonly taken: readonly number[] }[] = [];
+          const doneCount = (): number => ended.reduce((sum, each) => sum + each.taken.length, 0);
           const worker = async (): Promise<void> => {
-            while (done.length < messages.length) {
+            while (doneCount() < messages.length) {
               let taken: readonly number[] = [];
+              let turn = 0;
               await db.transaction(async (tx) => {
                 taken = (await takeMessages(tx, { limit, perKey })).map((each) => each.id);
                 await settle(
                   tx,
                   taken.map((id) => applied(id)),
                 );
-                // In the order in which the transactions end; a transaction's own are in order by themselves.
+                // Numbered under a lock that is held to the end: the order in which the transactions end, whenever their answers reach us.
                 await tx.query('SELECT pg_advisory_xact_lock(42)::text');
+                turn = (await tx.query<{ turn: number }>("SELECT nextval('journal.message_id') AS turn"))[0]?.turn ?? 0;
               });
-              done.push(...taken);
+              ended.push({ turn, taken });
             }
           };
           await Promise.all(Array.from({ length: takers }, worker));
+          const done = ended.toSorted((a, b) => a.turn - b.turn).flatMap((each) => each.taken);
           expect([...done].sort((a, b) => a - b)).toEqual(receipts.map((each) => each.id));
           for (const key of ['p', 'q', 'r', 's']) {
             const order = done.filter((id) => keysOf.get(id)?.has(key));
