@@ -50,7 +50,7 @@ export const ERRORS = {
   'hl7v2-charset-unknown': row(400, 'AR', 'error', 'not-supported', 'The character set {name} is not known.', 'Declare a character set of HL7 table 0211 in MSH-18, or set "charset" for this source.'),
   'hl7v2-charset-ignored': row(200, 'AA', 'warning', 'not-supported', 'The character set {name} is not known; all bytes are ASCII, so nothing was lost.', 'Declare a character set of HL7 table 0211 in MSH-18, or set "charset" for this source.'),
   'hl7v2-charset-undeclared': row(200, 'AA', 'warning', 'value', 'MSH-18 declares no character set, and the bytes are not ASCII; they were read as UTF-8, which they are.', 'Declare UNICODE UTF-8 in MSH-18, or set "charset" for this source.'),
-  'hl7v2-bytes-undecodable': row(400, 'AE', 'error', 'value', 'The byte at offset {offset} cannot be read as {charset}.', 'Declare in MSH-18 what is really sent, or set "charset" for this source.'),
+  'hl7v2-bytes-undecodable': row(400, 'AE', 'error', 'value', 'The byte at offset {offset} cannot be read as {charset}.', 'Declare in MSH-18 the character set that is really sent.'),
   'hl7v2-line-ends': row(200, 'AA', 'information', 'structure', 'Segments end with LF or CRLF instead of CR.', 'Nothing is lost. Ask the sender to end segments with CR alone.'),
   'hl7v2-line-continued': row(200, 'AA', 'warning', 'structure', '{count} lines begin with no segment name; each was taken as the rest of the line before it.', 'Ask the sender to write line breaks inside values as \\.br\\ or \\X0D\\.'),
   'hl7v2-header-missing': row(200, 'AA', 'warning', 'required', '{field} is missing; every message must have it.', 'Ask the sender to fill MSH-9 (type), MSH-10 (control id) and MSH-12 (version).'),

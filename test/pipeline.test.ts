@@ -100,6 +100,44 @@ describe('process', () => {
     expect(telecom ?? 'deleted').toBe('deleted');
   });
 
+  it('leaves a stay ended when a later update does not speak of its end, and opens it when the discharge is cancelled', async () => {
+    const pid = 'PID|1||P7^^^TESTHOSP^MR||Stay^Long||19800101|F';
+    const visit = (discharge: string) =>
+      [
+        'PV1',
+        '1',
+        'I',
+        ...Array(16).fill(''),
+        'V7',
+        ...Array(16).fill(''),
+        discharge === '' ? '' : '01',
+        ...Array(7).fill(''),
+        '20260301',
+        discharge,
+      ].join('|');
+    const stay = async (): Promise<Record<string, unknown>> => {
+      const [row] = await house.database.query<{ body: string }>(
+        `SELECT body FROM fhir.resource WHERE body LIKE '{"resourceType":"Encounter"%"value":"V7"%'`,
+      );
+      return JSON.parse(row?.body ?? '{}');
+    };
+    const tell = async (control: string, event: string, discharge: string) => {
+      await send(msh(control, `ADT^${event}^ADT_A01`), `EVN|${event}|20260304`, pid, visit(discharge));
+      await house.drain();
+    };
+    await tell('S1', 'A01', '');
+    await tell('S2', 'A03', '20260304');
+    await tell('S3', 'A08', '');
+    expect(await stay()).toMatchObject({ status: 'finished', period: { end: expect.stringContaining('2026-03-04') } });
+    await tell('S4', 'A13', '');
+    const opened = await stay();
+    expect([opened['status'], JSON.stringify(opened['period']), opened['hospitalization']]).toEqual([
+      'in-progress',
+      expect.not.stringContaining('end'),
+      undefined,
+    ]);
+  });
+
   it('applies one patient in the order of receipt, whatever is taken together', async () => {
     for (let n = 0; n < 20; n += 1) {
       await send(msh(`O${n}`, 'ADT^A08^ADT_A01'), 'EVN|A08|20260302', `PID|1||P6^^^TESTHOSP^MR||Name${n}^X||19800101|F`, 'PV1|1|O');

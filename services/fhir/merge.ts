@@ -6,7 +6,8 @@ import type { JsonObject, JsonValue, Resource } from './resource.ts';
  * Returns `stored` as a message changes it: a top-level element that the message values replaces the stored one, one that it
  * deletes is gone, one that it does not mention stays (HL7v2 chapter 2.5.3, "no value" against `""`). `deletes` names elements as
  * declared ('birthDate', 'value[x]') or as written ('valueQuantity'). Within an element that is a group of elements
- * (Encounter.hospitalization) the same holds for its members; a period that the message only ends keeps its start.
+ * (Encounter.hospitalization) the same holds for its members; a period that the message only ends keeps its start. A stay that ended
+ * stays ended when a message does not speak of its end: to open it again takes a draft that replaces it.
  */
 export function mergedResource<T extends Resource>(stored: JsonObject, draft: T, deletes: readonly string[]): T {
   const alternatives = [...elementsOf(draft.resourceType).values()].map((element) => [element.name, ...choiceNames(element)]);
@@ -15,7 +16,22 @@ export function mergedResource<T extends Resource>(stored: JsonObject, draft: T,
   const replaced = new Set([...Object.keys(draft), ...deletes].map((name) => name.replace(/^_/, '')).flatMap(spellings));
   const kept = Object.entries(stored).filter(([name]) => !replaced.has(name));
   const joined = Object.entries(draft).map(([name, value]) => [name, joinedValue(draft.resourceType, name, stored[name], value)] as const);
-  return { ...draft, ...Object.fromEntries(kept), ...Object.fromEntries(joined) };
+  return { ...draft, ...Object.fromEntries(kept), ...Object.fromEntries(joined), ...stillEnded(stored, draft) };
+}
+
+const OPEN = new Set<JsonValue | undefined>(['unknown', 'planned', 'arrived', 'triaged', 'in-progress', 'onleave']);
+
+/** Status and period of a stored stay that ended, where the draft only repeats that it began; nothing otherwise. */
+function stillEnded(stored: JsonObject, draft: Resource): JsonObject {
+  const { status, period } = stored;
+  const now = draft['period'];
+  if (draft.resourceType !== 'Encounter' || status !== 'finished' || !OPEN.has(draft['status'])) return {};
+  const end = isObject(period) ? period['end'] : undefined;
+  if (!isObject(period) || typeof end !== 'string' || (isObject(now) && now['end'] !== undefined)) return {};
+  const start = isObject(now) ? now['start'] : undefined;
+  // A later start under the same number is another stay.
+  if (typeof start === 'string' && start.slice(0, 10) > end.slice(0, 10)) return {};
+  return { status, period: { ...period, ...(isObject(now) ? now : {}) } };
 }
 
 function joinedValue(type: string, name: string, before: JsonValue | undefined, now: JsonValue | undefined): JsonValue | undefined {

@@ -27,7 +27,7 @@ describe('a draft over what is stored', () => {
     expect(mergedResource(stored, { resourceType: 'Patient', id: 'a' }, ['deceased[x]'])).not.toHaveProperty('deceasedBoolean');
   });
 
-  it('keeps when a stay began if the message only ends it, and forgets an end that the message no longer has', () => {
+  it('keeps when a stay began if the message only ends it', () => {
     const encounter = {
       resourceType: 'Encounter',
       id: 'e',
@@ -43,8 +43,17 @@ describe('a draft over what is stored', () => {
       period: { start: '2026-03-01', end: '2026-03-04' },
       hospitalization: { admitSource: { text: 'home' }, reAdmission: { text: 'R' } },
     });
-    expect(mergedResource(ended, { resourceType: 'Encounter', id: 'e', period: { start: '2026-03-01' } }, [])['period']).toEqual({
-      start: '2026-03-01',
+  });
+
+  it('leaves a stay ended that a later message repeats without its end, and opens another one under the same number', () => {
+    const ended = { resourceType: 'Encounter', id: 'e', status: 'finished', period: { start: '2026-03-01', end: '2026-03-04' } };
+    const open = { resourceType: 'Encounter', id: 'e', status: 'in-progress' };
+    expect(mergedResource(ended, { ...open, period: { start: '2026-03-01' } }, [])).toEqual(ended);
+    expect(mergedResource(ended, open, [])).toEqual(ended);
+    expect(mergedResource(ended, { ...open, period: { start: '2026-05-01' } }, [])).toMatchObject({
+      status: 'in-progress',
+      period: { start: '2026-05-01' },
     });
+    expect(mergedResource(ended, { ...open, status: 'cancelled' }, [])['status']).toBe('cancelled');
   });
 });

@@ -126,6 +126,7 @@ describe('birth and death', () => {
   it('rule 29: no date, no death; a month means its last day, a year its last; a time only if known', () => {
     expect(death(undefined, 'UTC')).toBeUndefined();
     expect(death('true', 'UTC')).toBeUndefined();
+    expect(death('2031', 'UTC', '2026-11-21')).toBeUndefined();
     expect(death('2024-02', 'UTC')).toEqual({ death_date: '2024-02-29', death_datetime: null, imputed: 'day' });
     expect(death('2024', 'UTC')).toEqual({ death_date: '2024-12-31', death_datetime: null, imputed: 'month and day' });
     expect(death('2024-05-06', 'UTC')?.death_datetime).toBeNull();

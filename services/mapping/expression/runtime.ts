@@ -127,6 +127,8 @@ function boolean(value: string | undefined, X: Run): boolean | undefined {
 
 const str = (value: unknown): string | undefined => (value === undefined || value === null ? undefined : String(value));
 
+const COMPARATORS: Readonly<Record<string, string>> = { '<': '<', '<=': '<=', '>': '>', '>=': '>=', '≤': '<=', '≥': '>=' };
+
 export const expressionRuntime = {
   part,
   text,
@@ -198,8 +200,8 @@ export const expressionRuntime = {
           .split(mark ?? ',', 1000)
           .map((each) => each.trim())
           .filter((each) => each !== ''),
-  comparator: (value: string | undefined): string | undefined => /^\s*([<>]=?)/.exec(value ?? '')?.[1],
-  withoutComparator: (value: string | undefined): string | undefined => value?.replace(/^\s*[<>]=?\s*/, ''),
+  comparator: (value: string | undefined): string | undefined => COMPARATORS[/^\s*([<>]=?|[≤≥])/.exec(value ?? '')?.[1] ?? ''],
+  withoutComparator: (value: string | undefined): string | undefined => value?.replace(/^\s*([<>]=?|[≤≥])\s*/, ''),
   isNumber: (value: string | undefined): boolean => value !== undefined && /^[+-]?(\d+(\.\d*)?|\.\d+)$/.test(value.trim()),
   isOid: (value: string | undefined): boolean => value !== undefined && /^[0-2](\.(0|[1-9]\d*))+$/.test(value),
   isUuid: (value: string | undefined): boolean => value !== undefined && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value),

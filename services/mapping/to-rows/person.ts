@@ -27,7 +27,7 @@ export function writeBirth(row: Building, value: unknown): void {
 
 /** Rule 29: the last day of a month or year that is all that is known. */
 export function writeDeathDate(row: Building, value: unknown): void {
-  const found = death(typeof value === 'string' ? value : undefined, row.run.context.timezone);
+  const found = death(typeof value === 'string' ? value : undefined, row.run.context.timezone, row.run.context.asOf);
   if (found === undefined) return;
   row.columns['death_date'] = found.death_date;
   if (found.death_datetime !== null) row.columns['death_datetime'] = found.death_datetime;
