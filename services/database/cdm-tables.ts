@@ -1,25 +1,9 @@
 /** The CDM tables that resources make rows in: their numbers in `fhir.resource.cdm_mask`, their keys, what their columns refer to. */
 import type { CdmValue, ResourceRef, RowTable } from '../omop/row.ts';
 import type { CdmColumn } from '../omop/tables.generated.ts';
-import { columnOf } from '../omop/tables.ts';
+import { columnOf, ROW_TABLES } from '../omop/tables.ts';
 
-/** In the order of their bits. Append only: the numbers are stored. */
-export const ROW_TABLES: readonly RowTable[] = [
-  'person',
-  'death',
-  'visit_occurrence',
-  'condition_occurrence',
-  'drug_exposure',
-  'procedure_occurrence',
-  'device_exposure',
-  'measurement',
-  'observation',
-  'specimen',
-  'note',
-  'location',
-  'care_site',
-  'provider',
-];
+export { ROW_TABLES };
 
 /** The tables whose rows belong to a person and are numbered resource_key * 1024 + n, with the date that orders them. */
 export const EVENT_DATES: readonly { readonly table: RowTable; readonly start: string; readonly end?: string }[] = [

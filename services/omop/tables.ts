@@ -3,6 +3,24 @@ import { CDM_TABLES, type CdmColumn } from './tables.generated.ts';
 
 export { CDM_TABLES };
 
+/** The tables that resources make rows in. Append only: the database stores the place of each in this list. */
+export const ROW_TABLES: readonly RowTable[] = [
+  'person',
+  'death',
+  'visit_occurrence',
+  'condition_occurrence',
+  'drug_exposure',
+  'procedure_occurrence',
+  'device_exposure',
+  'measurement',
+  'observation',
+  'specimen',
+  'note',
+  'location',
+  'care_site',
+  'provider',
+];
+
 /** The tables an event of unknown domain may land in, chosen by the standard concept's domain (omop-rules 3). */
 export const ROUTED_TABLES = [
   'condition_occurrence',

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Concept, Target } from '../../../terminology/vocabulary.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import type { CdmRow, ResourceRows, RowTable, UnmappedCode } from '../../omop/row.ts';
-import { columnOf, columnsOf, eventColumnsOf, tableOfDomain } from '../../omop/tables.ts';
+import { columnOf, columnsOf, eventColumnsOf, ROW_TABLES, tableOfDomain } from '../../omop/tables.ts';
 import type { RowContext } from '../conversion.ts';
 import type { SpecNode } from '../read.ts';
 import { adjusted, type Building, isObject, type RowRun, writeText } from './building.ts';
@@ -26,22 +26,7 @@ const DATE_RULES: Readonly<Partial<Record<RowTable, number>>> = {
 };
 
 const REQUIRED: ReadonlyMap<string, readonly string[]> = new Map(
-  [
-    'person',
-    'death',
-    'visit_occurrence',
-    'condition_occurrence',
-    'drug_exposure',
-    'procedure_occurrence',
-    'device_exposure',
-    'measurement',
-    'observation',
-    'specimen',
-    'note',
-    'location',
-    'care_site',
-    'provider',
-  ].map((table) => [
+  ROW_TABLES.map((table) => [
     table,
     columnsOf(table)
       .filter((column) => column.required && column.primaryKey !== true)
