@@ -11,7 +11,7 @@ const rows = Object.entries(ERRORS).map(
 );
 const page = `# What Polyseme reports, and what to do about it
 
-Generated from services/errors.ts by scripts/generate-error-pages.ts. The code stands in \`OperationOutcome.issue.details\`, in ERR-5 of an
+Generated from services/errors/ by scripts/generate-error-pages.ts. The code stands in \`OperationOutcome.issue.details\`, in ERR-5 of an
 acknowledgement, and in what commands print.
 
 | code | severity | HTTP | ACK | issue | message | cure |

@@ -1,6 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { DATABASE } from '../services/errors/database.ts';
+import { DOORS } from '../services/errors/doors.ts';
+import { FHIR } from '../services/errors/fhir.ts';
+import { HL7V2 } from '../services/errors/hl7v2.ts';
+import { MAPPING } from '../services/errors/mapping.ts';
+import { TERMINOLOGY } from '../services/errors/terminology.ts';
 import { ERRORS, gravest, harmless, problem } from '../services/errors.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -8,12 +14,25 @@ const root = resolve(import.meta.dirname, '..');
 function productText(): string {
   return ['services', 'terminology']
     .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && entry.name !== 'errors.ts' && !entry.name.endsWith('.generated.ts'))
+    .filter(
+      (entry) =>
+        entry.isFile() &&
+        entry.name.endsWith('.ts') &&
+        !join(entry.parentPath, entry.name).includes('/services/errors') &&
+        !entry.name.endsWith('.generated.ts'),
+    )
     .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'))
     .join('\n');
 }
 
 describe('the error table', () => {
+  it('has each code in one of its parts only: a second one would silently win', () => {
+    const parts = [HL7V2, FHIR, MAPPING, TERMINOLOGY, DATABASE, DOORS];
+    const codes = parts.flatMap((part) => Object.keys(part));
+    expect(codes.filter((code, index) => codes.indexOf(code) !== index)).toEqual([]);
+    expect(codes.length).toBe(Object.keys(ERRORS).length);
+  });
+
   it('has no code that nothing reports', () => {
     const text = productText();
     expect(Object.keys(ERRORS).filter((code) => !text.includes(`'${code}'`))).toEqual([]);

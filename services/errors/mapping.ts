@@ -1,0 +1,31 @@
+import { row } from './row.ts';
+
+/** Errors of mapping: specs and their runs. */
+export const MAPPING = {
+  'mapping-no-map': row(422, 'AE', 'error', 'not-supported', 'No published map takes {message}.', 'Add a message map under mappings/v2-to-fhir/messages, or tell the sender not to send this event.'),
+  'mapping-not-a-number': row(200, 'AA', 'warning', 'value', 'The value is not a number; the element was left out.', 'Correct the value at its sender, or let the rule keep it as text with onError.'),
+  'mapping-not-an-integer': row(200, 'AA', 'warning', 'value', 'The value is not a whole number; the element was left out.', 'Correct the value at its sender.'),
+  'mapping-not-a-date': row(200, 'AA', 'warning', 'value', 'The value is no date that exists; the element was left out.', 'Correct the value at its sender; HL7v2 writes YYYY[MM[DD[HHMM[SS]]]][+ZZZZ].'),
+  'mapping-not-a-time': row(200, 'AA', 'warning', 'value', 'The value is no time of day; the element was left out.', 'Correct the value at its sender; HL7v2 writes HHMM[SS].'),
+  'mapping-not-a-boolean': row(200, 'AA', 'warning', 'value', 'The value is neither Y nor N; the element was left out.', 'Correct the value at its sender.'),
+  'mapping-not-a-code': row(200, 'AA', 'warning', 'value', 'The value has spaces that no code may have; the element was left out.', 'Correct the value at its sender.'),
+  'mapping-hour-left-out': row(200, 'AA', 'information', 'value', 'A time with an hour but no minutes was kept as a date.', 'Send minutes; FHIR has no hour without them.'),
+  'mapping-time-in-gap': row(200, 'AA', 'warning', 'value', 'The local time does not exist in {zone}: clocks were put forward. The offset before the change was used.', 'Send times with their offset.'),
+  'mapping-time-twice': row(200, 'AA', 'information', 'value', 'The local time exists twice in {zone}: clocks were put back. The first was used.', 'Send times with their offset.'),
+  'mapping-not-a-uri': row(200, 'AA', 'warning', 'value', 'The value has spaces that no URI may have; the element was left out.', 'Correct the value at its sender.'),
+  'mapping-code-not-in-set': row(200, 'AA', 'warning', 'code-invalid', 'The code is not in the value set that the element requires; the element was left out.', 'Map it: give the rule a concept map.'),
+  'mapping-nothing-made': row(200, 'AA', 'warning', 'incomplete', 'The field has a value of which the datatype map made nothing.', 'Extend the datatype map, or name the field under ignore.'),
+  'mapping-part-missing': row(200, 'AA', 'warning', 'required', 'A part was left out because it would lack {element}.', 'Correct the message at its sender, or give the rule a default.'),
+  'mapping-element-missing': row(422, 'AE', 'error', 'required', 'The resource lacks {element}, which it must have.', 'Correct the message at its sender and send it again, or give the rule a default.'),
+  'mapping-key-empty': row(422, 'AE', 'error', 'required', 'No id can be made for {name} ({type}): a part of its key is empty in the message.', 'Correct the message at its sender, or change the key in the map.'),
+  'mapping-key-repeated': row(422, 'AE', 'error', 'duplicate', 'Two different {name} ({type}) of one message have the same key; the second was parked.', 'Add what tells them apart to the key in the map.'),
+  'mapping-reference-parked': row(422, 'AE', 'error', 'business-rule', '{name} ({type}) refers to a resource that was parked.', 'Repair what was parked; then the message is processed again.'),
+  'mapping-reported': row(200, 'AA', 'warning', 'informational', 'The map reports "{word}" at {element}.', 'The map says what this means; extend it if the content is needed.'),
+  'mapping-spec-broken': row(500, 'AE', 'error', 'exception', 'The map {spec} does not compile for {structure} of HL7 v{version}: {reason}.', 'Run "npx polyseme check" and correct the map.'),
+  'mapping-folder-empty': row(500, 'AR', 'fatal', 'not-found', 'No maps were found in {folder}.', 'Check the path: it is the folder that holds v2-to-fhir and fhir-to-omop.'),
+  'mapping-spec-invalid': row(500, 'AR', 'fatal', 'invalid', 'A map cannot be used ({code}): {reason}.', 'Run "npx polyseme check" for the whole list.'),
+  'mapping-fields-unread': row(200, 'AA', 'information', 'informational', 'No rule of the map reads {fields}.', 'Map these fields, or name them under "ignore" with the reason.'),
+  'mapping-no-authority': row(422, 'AE', 'error', 'required', 'Neither MSH-4 nor MSH-3 says who sends, and the source has no authority set: ids would mix patients of different senders.', 'Send MSH-4, or set POLYSEME_SOURCE_AUTHORITY to a name for this sender.'),
+  'mapping-values-left-out': row(200, 'AA', 'warning', 'incomplete', 'The element takes one value; {count} more were left out.', 'Let the rule keep them all (multiple: join), or map them elsewhere.'),
+  'mapping-nothing-to-map': row(422, 'AE', 'error', 'incomplete', 'The message {message} has none of the segments that its map makes resources of.', 'Check what the sender left out: a patient (PID) at least.'),
+};

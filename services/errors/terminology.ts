@@ -1,0 +1,15 @@
+import { row } from './row.ts';
+
+/** Errors of terminology. */
+export const TERMINOLOGY = {
+  'terminology-unknown-release': row(400, 'AE', 'error', 'not-supported', 'This is no release that can be loaded: {reason}.', 'Give the unpacked folder of an Athena download: it holds CONCEPT.csv, CONCEPT_RELATIONSHIP.csv and seven more.'),
+  'terminology-missing-file': row(400, 'AE', 'error', 'incomplete', 'A file of the release is missing: {reason}.', 'Unpack the Athena download again, completely; a release is loaded whole or not at all.'),
+  'terminology-missing-column': row(400, 'AE', 'error', 'structure', 'A column is missing: {reason}.', 'Keep the header line that Athena ships; export with all columns of the OMOP CDM 5.4 vocabulary table.'),
+  'terminology-truncated-line': row(400, 'AE', 'error', 'structure', 'A line is cut or too long: {reason}.', 'The file was cut or edited: unpack or download it again.'),
+  'terminology-bad-value': row(400, 'AE', 'error', 'value', 'A value is wrong: {reason}.', 'Correct the value in the file, or download the release again.'),
+  'terminology-bad-text': row(400, 'AE', 'error', 'structure', 'The text is not UTF-8: {reason}.', 'Save the file as UTF-8, as Athena ships it.'),
+  'terminology-duplicate-concept': row(400, 'AE', 'error', 'duplicate', 'A concept stands twice: {reason}.', 'Remove one of the two rows; a concept_id stands for one concept.'),
+  'terminology-no-index': row(503, 'AE', 'fatal', 'not-found', 'No vocabulary is loaded: {reason}.', 'Run "npx polyseme vocabulary load DIR" first.'),
+  'terminology-corrupt-index': row(503, 'AE', 'fatal', 'exception', 'The vocabulary index is damaged: {reason}.', 'Run "npx polyseme vocabulary load DIR" again: the index is rebuilt from the release.'),
+  'terminology-unreadable': row(500, 'AE', 'fatal', 'exception', 'A file cannot be read or written: {reason}.', 'Check that the path exists and that this user may read and write it.'),
+};
