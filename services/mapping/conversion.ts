@@ -4,7 +4,12 @@ import type { Resource } from '../fhir/resource.ts';
 import type { Message } from '../hl7v2/message.ts';
 import type { ResourceRows, UnmappedCode } from '../omop/row.ts';
 
-/** One resource that a message asks for. */
+/**
+ * One resource that a message asks for. A merge of two records (ADT A40 and its like, omop-rules 71) is stated as FHIR states it: the
+ * message makes the loser's Patient too, `update: merge`, with `active: false` and `link: { type: replaced-by, other: =ref(patient) }`
+ * (http://hl7.org/fhir/R4/patient-definitions.html#Patient.link). `mergesOf` reads it from the drafts; the store moves everything that
+ * refers to the loser, and later messages about the loser land on the survivor.
+ */
 export interface Draft {
   readonly resource: Resource & { readonly id: string };
   /**
