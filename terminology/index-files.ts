@@ -1,10 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
-import { fileFailure, TerminologyError } from './failure.ts';
+import { TerminologyError } from './failure.ts';
+import { MANIFEST, readJsonFile, readSharedArray, replaceJson, writeFolder } from './index-folder.ts';
 import { ARRAY_NAMES, ARRAYS, type ArrayName, type IndexArrays, Manifest } from './manifest.ts';
 
 /** An index in memory. Its arrays lie in shared memory: post it to worker threads, all of them read the same copy. */
@@ -14,77 +12,21 @@ export interface IndexImage {
   readonly arrays: IndexArrays;
 }
 
-const MANIFEST = 'manifest.json';
 const ACTIVE = 'active.json';
-const WRITING = '.writing-';
-const fileOf = (name: ArrayName): string => `${name}.bin`;
 
 /**
- * Writes an index as folder `home`/`manifest.id`: every file into a temporary folder, synced, then one rename. An index of that id that
- * is whole stays as it is; a damaged one is replaced. Returns the folder. Nothing is active before `activateIndex`.
+ * Writes an index as folder `home`/`manifest.id`, whole or not at all. An index of that id that is whole stays as it is; a damaged one is
+ * replaced. Returns the folder. Nothing is active before `activateIndex`.
  */
 export async function writeIndex(home: string, manifest: Omit<Manifest, 'files' | 'byteOrder'>, arrays: IndexArrays): Promise<string> {
-  const folder = join(home, manifest.id);
-  const temporary = join(home, `${WRITING}${process.pid}-${randomBytes(6).toString('hex')}`);
-  try {
-    await mkdir(temporary, { recursive: true });
-    await removeLeftovers(home);
-    const files: Manifest['files'] = [];
-    for (const name of ARRAY_NAMES) {
-      const array = arrays[name];
-      const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-      files.push({ name: fileOf(name), bytes: bytes.length, crc32: crc32(bytes) });
-      await writeSynced(join(temporary, fileOf(name)), bytes);
-    }
-    const whole: Manifest = { ...manifest, byteOrder: endianness(), files };
-    await writeSynced(join(temporary, MANIFEST), Buffer.from(`${JSON.stringify(whole, null, 2)}\n`));
-    if (isWhole(folder)) return folder;
-    if (existsSync(folder)) await rename(folder, `${temporary}-damaged`);
-    await rename(temporary, folder).catch((error: unknown) => {
-      // Another process may have written the same release meanwhile.
-      if (!isWhole(folder)) throw error;
-    });
-    return folder;
-  } catch (error) {
-    throw fileFailure(error, home);
-  } finally {
-    for (const place of [temporary, `${temporary}-damaged`]) await rm(place, { recursive: true, force: true });
-  }
-}
-
-/** Removes what a killed process left half written; a process that lives is still writing. */
-async function removeLeftovers(home: string): Promise<void> {
-  for (const name of await readdir(home)) {
-    const pid = name.startsWith(WRITING) ? Number.parseInt(name.slice(WRITING.length), 10) : Number.NaN;
-    if (!Number.isNaN(pid) && !isRunning(pid)) await rm(join(home, name), { recursive: true, force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
+  const named = new Map(ARRAY_NAMES.map((name) => [name, arrays[name]] as const));
+  const whole = (files: Manifest['files']): Manifest => ({ ...manifest, byteOrder: endianness(), files });
+  return writeFolder(home, manifest.id, named, whole, isWhole);
 }
 
 /** Makes index `id` the one that `openVocabulary(home)` opens; readers that are open keep what they have. */
 export async function activateIndex(home: string, id: string): Promise<void> {
-  const temporary = join(home, `.${ACTIVE}-${randomBytes(6).toString('hex')}`);
-  try {
-    await writeSynced(temporary, Buffer.from(`${JSON.stringify({ active: id })}\n`));
-    await rename(temporary, join(home, ACTIVE));
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw fileFailure(error, home);
-  }
-}
-
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
-  await using file = await open(path, 'wx');
-  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at, Math.min(bytes.length - at, 1 << 26))).bytesWritten;
-  await file.sync();
+  await replaceJson(home, ACTIVE, { active: id });
 }
 
 function isWhole(folder: string): boolean {
@@ -104,7 +46,8 @@ export function readIndex(folder: string): IndexImage {
   const place = existsSync(join(folder, ACTIVE)) ? join(folder, activeId(folder)) : folder;
   if (!existsSync(join(place, MANIFEST))) throw new TerminologyError('terminology-no-index', place, 'there is no vocabulary index here');
   const manifest = readManifest(join(place, MANIFEST));
-  const read = <T>(name: ArrayName, view: new (buffer: SharedArrayBuffer) => T): T => new view(readShared(place, fileOf(name), manifest));
+  const read = <T>(name: ArrayName, view: new (buffer: SharedArrayBuffer) => T): T =>
+    new view(readSharedArray(place, name, manifest.files));
   const arrays: IndexArrays = {
     'concept-id': read('concept-id', ARRAYS['concept-id']),
     'concept-vocabulary': read('concept-vocabulary', ARRAYS['concept-vocabulary']),
@@ -126,23 +69,14 @@ export function readIndex(folder: string): IndexImage {
 
 function activeId(home: string): string {
   const path = join(home, ACTIVE);
-  const id: unknown = Reflect.get(Object(parsed(path)), 'active');
+  const id: unknown = Reflect.get(Object(readJsonFile(path)), 'active');
   if (typeof id !== 'string' || !/^[\w.-]+$/.test(id))
     throw new TerminologyError('terminology-corrupt-index', path, 'does not name an index');
   return id;
 }
 
-function parsed(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new TerminologyError('terminology-corrupt-index', path, 'is not JSON: truncated or edited');
-    throw fileFailure(error, path);
-  }
-}
-
 function readManifest(path: string): Manifest {
-  const result = Manifest.safeParse(parsed(path));
+  const result = Manifest.safeParse(readJsonFile(path));
   if (!result.success) {
     const issue = result.error.issues[0];
     throw new TerminologyError('terminology-corrupt-index', path, `${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is wrong'}`.trim());
@@ -155,32 +89,6 @@ function readManifest(path: string): Manifest {
     );
   }
   return result.data;
-}
-
-function readShared(folder: string, name: string, manifest: Manifest): SharedArrayBuffer {
-  const path = join(folder, name);
-  const entry = manifest.files.find((file) => file.name === name);
-  if (entry === undefined) throw new TerminologyError('terminology-corrupt-index', join(folder, MANIFEST), `does not list ${name}`);
-  if (!existsSync(path)) throw new TerminologyError('terminology-corrupt-index', path, 'is missing');
-  const buffer = new SharedArrayBuffer(entry.bytes);
-  const bytes = new Uint8Array(buffer);
-  const file = openSync(path, 'r');
-  try {
-    const { size } = fstatSync(file);
-    if (size !== entry.bytes) throw new TerminologyError('terminology-corrupt-index', path, `has ${size} bytes instead of ${entry.bytes}`);
-    for (let at = 0; at < size; ) {
-      const read = readSync(file, bytes, at, Math.min(size - at, 1 << 30), at);
-      if (read === 0) throw new TerminologyError('terminology-corrupt-index', path, `ends after ${at} of ${size} bytes`);
-      at += read;
-    }
-  } catch (error) {
-    throw fileFailure(error, path);
-  } finally {
-    closeSync(file);
-  }
-  if (crc32(bytes) !== entry.crc32)
-    throw new TerminologyError('terminology-corrupt-index', path, 'its checksum is wrong: the bytes were changed');
-  return buffer;
 }
 
 /** The files are whole, so this only fails for a manifest that was edited or written by a faulty version. */
@@ -205,7 +113,7 @@ function checkShape(folder: string, manifest: Manifest, arrays: IndexArrays): vo
   if (bad !== undefined || slots < 16 || (slots & (slots - 1)) !== 0) {
     throw new TerminologyError(
       'terminology-corrupt-index',
-      join(folder, fileOf(bad ?? 'code-table')),
+      join(folder, `${bad ?? 'code-table'}.bin`),
       'does not fit the counts of the manifest',
     );
   }
