@@ -8,6 +8,7 @@ import * as journal from './migrations/0001_journal.ts';
 import * as fhir from './migrations/0002_fhir.ts';
 import * as cdm from './migrations/0003_cdm.ts';
 import * as ops from './migrations/0004_ops.ts';
+import * as eventOrder from './migrations/0005_event_order.ts';
 
 interface Migration {
   readonly name: string;
@@ -20,6 +21,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0002_fhir', up: fhir.up },
   { name: '0003_cdm', up: cdm.up },
   { name: '0004_ops', up: ops.up },
+  { name: '0005_event_order', up: eventOrder.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.
