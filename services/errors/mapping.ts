@@ -3,6 +3,7 @@ import { row } from './row.ts';
 /** Errors of mapping: specs and their runs. */
 export const MAPPING = {
   'mapping-no-map': row(422, 'AE', 'error', 'not-supported', 'No published map takes {message}.', 'Add a message map under mappings/v2-to-fhir/messages, or tell the sender not to send this event.'),
+  'mapping-no-type': row(422, 'AE', 'error', 'required', 'MSH-9 does not say which message and event this is: the field is empty, or the header is cut short.', 'Send the whole MSH segment, with MSH-9 as TYPE^EVENT (ADT^A01).'),
   'mapping-not-a-number': row(200, 'AA', 'warning', 'value', 'The value is not a number; the element was left out.', 'Correct the value at its sender, or let the rule keep it as text with onError.'),
   'mapping-not-an-integer': row(200, 'AA', 'warning', 'value', 'The value is not a whole number; the element was left out.', 'Correct the value at its sender.'),
   'mapping-not-a-date': row(200, 'AA', 'warning', 'value', 'The value is no date that exists; the element was left out.', 'Correct the value at its sender; HL7v2 writes YYYY[MM[DD[HHMM[SS]]]][+ZZZZ].'),
@@ -28,4 +29,7 @@ export const MAPPING = {
   'mapping-no-authority': row(422, 'AE', 'error', 'required', 'Neither MSH-4 nor MSH-3 says who sends, and the source has no authority set: ids would mix patients of different senders.', 'Send MSH-4, or set POLYSEME_SOURCE_AUTHORITY to a name for this sender.'),
   'mapping-values-left-out': row(200, 'AA', 'warning', 'incomplete', 'The element takes one value; {count} more were left out.', 'Let the rule keep them all (multiple: join), or map them elsewhere.'),
   'mapping-nothing-to-map': row(422, 'AE', 'error', 'incomplete', 'The message {message} has none of the segments that its map makes resources of.', 'Check what the sender left out: a patient (PID) at least.'),
+  'mapping-ambiguous': row(422, 'AE', 'error', 'business-rule', 'Several maps take the message equally well: {specs}.', 'Let "match" in these maps tell their senders apart, or set the site of the source.'),
+  'mapping-site-unknown': row(422, 'AE', 'error', 'not-found', 'The source is set to the site {site}, which has no map.', 'Correct the setting of the source, or add maps under mappings/sites.'),
+  'mapping-param-missing': row(422, 'AE', 'error', 'required', 'The map {spec} needs a parameter that nobody gives.', 'Give it under "params" in a map of the site.'),
 };

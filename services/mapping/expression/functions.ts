@@ -55,7 +55,7 @@ export const FUNCTIONS: Readonly<Record<string, FunctionRow>> = {
   text: special('anything', [], 'PID-5.text()', 'the whole repetition as readable text, separators kept'),
   raw: special('anything', [], 'OBX-5.raw()', 'the whole repetition as it was sent'),
   ref: special('nothing', ['name'], 'ref(patient)', 'a reference to the resource of that name'),
-  refs: special('nothing', ['name'], 'refs(observation)', 'references to all resources of that name made inside this group'),
+  refs: special('nothing', ['name'], 'refs(observation)', 'references to all resources of that name made inside this group; of all names: *'),
   iif: special('nothing', ['condition', 'value', 'value'], "iif(condition, 'a', 'b')", 'the second if the first holds, else the third', 1),
   words: special(
     'nothing',

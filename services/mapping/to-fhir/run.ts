@@ -250,6 +250,11 @@ export class MessageRun implements Run {
     }
   }
 
+  /** Returns references to every resource made so far, in order: what a Provenance is about. */
+  made(): readonly { readonly reference: string }[] {
+    return [...this.#drafts.values()].map(({ handle }) => handle.reference);
+  }
+
   /** Returns the drafts; what refers to a parked resource loses the reference, or is parked with it where it cannot be without. */
   drafts(): readonly Draft[] {
     this.#settle();
