@@ -1,3 +1,5 @@
+import { nearest } from '../errors/nearest.ts';
+
 /**
  * What the checker says about a spec: a stable code, where, what is wrong in words, and what to do about it.
  * The table is the whole list; `severity: warning` never stops a map from being used.
@@ -100,6 +102,38 @@ export const DIAGNOSTICS = {
     'Use a path of the message structure.{nearest}',
   ),
 
+  // --- sites
+  'override-none': error('No rule stands at "{path}".', 'Write the path of a rule of the map that is extended.{nearest}'),
+  'override-many': error(
+    '{count} rules stand at "{path}".',
+    'Say which: add the label of the case, the number of the alternative, or the name of the part.',
+  ),
+  'override-exists': error('There is a rule at "{path}" already.', 'Change it: write "at" instead of "add".'),
+  'override-shape': error(
+    '"{path}" is a resource: only its own keys (when, key, update, …) can be set.',
+    'Name the field: {path}.ELEMENT.',
+  ),
+  'override-form': error('An override says one of at, remove and add; at and add need set.', 'See "A site" in mappings/README.md.'),
+  'override-without-base': warning('The override of "{path}" does not say which rule it was written for.', 'Add base: {digest}'),
+  'override-base-moved': warning(
+    'The rule at "{path}" is not the one this override was written for.',
+    'Compare them (polyseme map diff); if the override is still right, write base: {digest}',
+  ),
+  'match-path': error('"{name}" is no place in a message.', 'Write a field or component: MSH-4.1.'),
+  'match-ambiguous': error(
+    '{name} and {other} take the same messages.',
+    'Let "match" tell them apart; the one that matches more places wins.',
+  ),
+  'match-may-overlap': warning(
+    'A message may match {name} and {other} equally well; it would be parked.',
+    'Let one of them match more places.',
+  ),
+  'segment-name': error('"{name}" is no name of a local segment.', 'A segment of a sender begins with Z: ZLR.'),
+  'segment-place': error('Where {name} stands is not said.', 'Add after: (the segment it follows).'),
+  'segment-field': error('"{name}" is no field number.', 'Number the fields from 1.'),
+  'param-value': error('The value of the parameter "{name}" is no {type}.', 'Give it a value of that type.'),
+  'param-required': error('The parameter "{name}" has no value.', 'A site must give it under params.'),
+
   // --- rules
   'rule-shape': error(
     'The rule has the wrong form.',
@@ -157,38 +191,4 @@ function valueNamed(values: Readonly<Record<string, string | number>>, name: str
 export function didYouMean(name: string, candidates: Iterable<string>): string {
   const found = nearest(name, candidates);
   return found === undefined ? '' : ` Did you mean "${found}"?`;
-}
-
-/** Returns the candidate with the fewest edits to `name`, or undefined when all are too far (a third of its length, at least 2). */
-export function nearest(name: string, candidates: Iterable<string>): string | undefined {
-  const short = name.slice(0, 80);
-  let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(short.length / 3)) + 1;
-  for (const candidate of candidates) {
-    if (candidate.length > 80 || Math.abs(candidate.length - short.length) >= bestDistance) continue;
-    const distance = candidate.toLowerCase() === short.toLowerCase() ? 0 : edits(short, candidate);
-    if (distance < bestDistance) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  return best;
-}
-
-/** Returns the number of single-character edits between two short texts (a swap of neighbours counts as one). */
-function edits(a: string, b: string): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + same);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, (beforeLast[j - 2] ?? 0) + 1);
-      row.push(cost);
-    }
-    beforeLast = last;
-    last = row;
-  }
-  return last[b.length] ?? 0;
 }
