@@ -14,8 +14,7 @@ import { compileExpression } from './expression/compile.ts';
 import { expressionRuntime, type Run } from './expression/runtime.ts';
 import type { Compiled, FhirScope } from './expression/scope.ts';
 import { asCondition, system } from './expression/typed.ts';
-import { entryOf, type ListNode, type ScalarNode, type SpecNode, textOf } from './read.ts';
-import { texts } from './spec-read.ts';
+import { entryOf, type ListNode, type ScalarNode, type SpecNode, textOf, texts } from './read.ts';
 import { FHIR_TYPES } from './to-fhir/target.ts';
 
 export interface CaseReport {

@@ -2,13 +2,15 @@
 import { DEFINED_VERSIONS, nearestVersion } from '../hl7v2/definitions.ts';
 import type { Group } from '../hl7v2/message.ts';
 import { groupPaths, messageStructure, structureOf } from '../hl7v2/structures.ts';
-import type { Diagnostic } from './diagnostics.ts';
+import { type Diagnostic, diagnostic, didYouMean } from './diagnostics.ts';
 import { digestOf, specLabel } from './digest.ts';
 import type { SpecFamily } from './families.ts';
+import { withDeclared } from './sites/declared.ts';
 import type { MessageSpec, ResourceSpec } from './spec.ts';
 import { Build } from './to-fhir/build.ts';
 import { pathsOf, segmentNames } from './to-fhir/levels.ts';
-import { type ReadFields, writeModule } from './to-fhir/module.ts';
+import { writeModule } from './to-fhir/module.ts';
+import type { ReadFields } from './to-fhir/module-input.ts';
 import { type ResolvedMessage, resolveMessage } from './to-fhir/resolve.ts';
 import type { MessageRun } from './to-fhir/run.ts';
 import { mapRuntime } from './to-fhir/runtime.ts';
@@ -32,6 +34,7 @@ export class MessageMap {
   readonly #modules = new Map<string, CompiledModule>();
   readonly #knownSegments = new Set<string>();
   readonly #knownPaths = new Set<string>();
+  readonly #localFaults: readonly Diagnostic[];
 
   constructor(spec: MessageSpec, family: SpecFamily) {
     this.spec = spec;
@@ -41,11 +44,13 @@ export class MessageMap {
     this.digest = digestOf([spec.root, ...new Set(shared.map((each) => each.root))]);
     this.label = specLabel(spec.id, spec.version, this.digest);
     this.ignored = new Set([...spec.ignore, ...this.#resolved.used.flatMap((each) => each.ignore)].map((each) => each.path));
-    for (const name of this.#resolved.used.flatMap((each) => each.segments)) this.#knownSegments.add(name);
+    for (const name of [...spec.reads, ...this.#resolved.used.flatMap((each) => each.segments)]) this.#knownSegments.add(name);
     for (const { version, structure } of this.structures()) {
-      for (const name of segmentNames(structureOf(version, structure)?.children ?? [])) this.#knownSegments.add(name);
-      for (const path of pathsOf(version, structure)) this.#knownPaths.add(path);
+      const children = withDeclared(structureOf(version, structure)?.children ?? [], spec.segments);
+      for (const name of segmentNames(children)) this.#knownSegments.add(name);
+      for (const path of pathsOf(children)) this.#knownPaths.add(path);
     }
+    this.#localFaults = localFaults(spec, this.#knownSegments);
   }
 
   /** The resource maps that it uses. */
@@ -54,7 +59,7 @@ export class MessageMap {
   }
 
   get resolveDiagnostics(): readonly Diagnostic[] {
-    return this.#resolved.diagnostics;
+    return [...this.#localFaults, ...this.#resolved.diagnostics];
   }
 
   /** True when the map takes this message type, event and version. */
@@ -105,4 +110,14 @@ export class MessageMap {
     const run = typeof made === 'function' ? (root: Group, X: MessageRun): void => void made(root, X) : (): void => undefined;
     return { ok: true, diagnostics, text, reads, run };
   }
+}
+
+/** A declared segment follows one that the message has; a site gives every parameter that must have a value. */
+function localFaults(spec: MessageSpec, known: ReadonlySet<string>): readonly Diagnostic[] {
+  const places = [...spec.segments.values()].filter((each) => !known.has(each.after));
+  const unset = spec.site === undefined ? [] : [...spec.params].filter(([, each]) => each.require && each.value === undefined);
+  return [
+    ...places.map((each) => diagnostic('unknown-segment', each.at, { name: each.after, nearest: didYouMean(each.after, known) })),
+    ...unset.map(([name]) => diagnostic('param-required', spec.at, { name })),
+  ];
 }

@@ -47,6 +47,8 @@ export interface ConvertContext {
   readonly authority?: string;
   /** IANA zone for local times without offset when the map's site does not set one. */
   readonly timezone: string;
+  /** The site whose maps take the messages of this source: a folder under mappings/sites, or the id of a site's map; else `match` decides. */
+  readonly site?: string;
 }
 
 export interface RowContext {

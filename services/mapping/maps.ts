@@ -10,6 +10,7 @@ import type { Diagnostic } from './diagnostics.ts';
 import { offsetOf } from './expression/times.ts';
 import { familiesOf, type SpecFamily } from './families.ts';
 import { type SpecFile, specFiles } from './files.ts';
+import { ambiguities, type Choice, chooseMap } from './sites/match.ts';
 import { MessageRun } from './to-fhir/run.ts';
 import { compileRowMaps, type RowMaps } from './to-rows/maps.ts';
 import { type FieldMasks, unreadFields } from './unread.ts';
@@ -36,15 +37,23 @@ const problemOf = (each: Diagnostic): Problem =>
 
 /** Returns the maps of spec files whatever is wrong with them; `diagnostics` tells. */
 export function mapsOf(files: readonly SpecFile[]): LoadedMaps {
-  const { families, diagnostics } = familiesOf(files);
+  const { families, sites, diagnostics } = familiesOf(files);
   const rowMaps = compileRowMaps(files.filter((each) => !each.isCases).map((each) => each.read));
-  const messageMaps = [...families.values()].flatMap((family) => family.messages.map((spec) => new MessageMap(spec, family)));
+  const messageMaps = [
+    ...[...families.values()].flatMap((family) => family.messages.map((spec) => new MessageMap(spec, family))),
+    ...sites.map(({ spec, family }) => new MessageMap(spec, family)),
+  ];
   const runner = new Runner(messageMaps);
   return {
     messageMaps,
     families,
     rowMaps,
-    diagnostics: [...diagnostics, ...messageMaps.flatMap((each) => each.resolveDiagnostics), ...rowMaps.diagnostics],
+    diagnostics: [
+      ...diagnostics,
+      ...ambiguities(messageMaps.map((each) => each.spec)),
+      ...messageMaps.flatMap((each) => each.resolveDiagnostics),
+      ...rowMaps.diagnostics,
+    ],
     convert: (message: Message, context: ConvertContext): Conversion => runner.convert(message, context),
     rows: (resource: Resource, context: RowContext): ResourceRows => rowMaps.rows(resource, context),
   };
@@ -52,6 +61,7 @@ export function mapsOf(files: readonly SpecFile[]): LoadedMaps {
 
 class Runner {
   readonly #maps: readonly MessageMap[];
+  readonly #fit = new Map<string, readonly MessageMap[]>();
   readonly #masks = new Map<CompiledModule, FieldMasks>();
 
   constructor(maps: readonly MessageMap[]) {
@@ -60,8 +70,11 @@ class Runner {
 
   convert(message: Message, context: ConvertContext): Conversion {
     const { type, event, definitionsVersion: version, structure } = message;
-    const map = this.#maps.find((each) => each.takes(type, event, version));
-    if (map === undefined) return nothing('', problem('mapping-no-map', { message: `${type}^${event}`.slice(0, 20) }, 'MSH-9'));
+    const choice = this.#choose(message, type, event, version, context.site);
+    if (!('map' in choice)) return nothing('', whyNone(choice, message, context.site));
+    const { map } = choice;
+    const missing = [...map.spec.params.values()].some((each) => each.require && each.value === undefined && each.type !== 'timezone');
+    if (missing) return nothing(map.label, problem('mapping-param-missing', { spec: map.label }, 'MSH-9'));
     const module = map.module(version, structure);
     if (!module.ok) {
       const reason = module.diagnostics.find((each) => each.severity === 'error')?.code ?? '';
@@ -91,6 +104,19 @@ class Runner {
     return { drafts, problems: run.problems, unmapped: run.unmapped, unread, rung: run.rung, spec: map.label };
   }
 
+  /** Messages of a kind without sites or rivals need no choosing. */
+  #choose(message: Message, type: string, event: string, version: string, site: string | undefined): Choice<MessageMap> {
+    const key = `${type}^${event} ${version}`;
+    let fit = this.#fit.get(key);
+    if (fit === undefined) {
+      fit = this.#maps.filter((each) => each.takes(type, event, version));
+      if (this.#fit.size < 1000) this.#fit.set(key, fit);
+    }
+    const [only] = fit;
+    if (only !== undefined && fit.length === 1 && site === undefined && only.spec.match.length === 0) return { map: only };
+    return chooseMap(this.#maps, message, site);
+  }
+
   #masksOf(module: CompiledModule): FieldMasks {
     let masks = this.#masks.get(module);
     if (masks === undefined) {
@@ -99,6 +125,13 @@ class Runner {
     }
     return masks;
   }
+}
+
+function whyNone(choice: Exclude<Choice<MessageMap>, { map: unknown }>, message: Message, site: string | undefined): Problem {
+  if ('several' in choice) return problem('mapping-ambiguous', { specs: choice.several.map((each) => each.spec.id).join(', ') }, 'MSH-9');
+  if (choice.none === 'unknown-site') return problem('mapping-site-unknown', { site: (site ?? '').slice(0, 80) }, 'MSH-4');
+  if (message.type === '' || message.event === '') return problem('mapping-no-type', {}, 'MSH-9');
+  return problem('mapping-no-map', { message: `${message.type}^${message.event}`.slice(0, 20) }, 'MSH-9');
 }
 
 const nothing = (spec: string, why: Problem): Conversion => ({

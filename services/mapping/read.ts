@@ -178,3 +178,15 @@ export function textOf(node: SpecNode | undefined, key: string): string | undefi
   const found = entryOf(node, key)?.value;
   return found?.kind === 'scalar' ? found.value : undefined;
 }
+
+/** Returns the scalars of a list, or the one scalar. */
+export function texts(node: SpecNode | undefined): readonly ScalarNode[] {
+  if (node === undefined) return [];
+  return (node.kind === 'list' ? node.items : [node]).filter((each) => each.kind === 'scalar');
+}
+
+/** Returns the scalar under `key`, or undefined. */
+export function textNode(node: SpecNode | undefined, key: string): ScalarNode | undefined {
+  const found = entryOf(node, key)?.value;
+  return found?.kind === 'scalar' ? found : undefined;
+}

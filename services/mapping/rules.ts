@@ -47,7 +47,8 @@ export type Rule = { readonly at: Position; readonly options: RuleOptions } & (
   | { readonly kind: 'switch'; readonly subject: ScalarNode; readonly cases: readonly SwitchCase[] }
 );
 
-const OPTION_KEYS = [
+/** Keys of a rule's long form beside the form itself. */
+export const OPTION_KEYS: readonly string[] = [
   'when',
   'map',
   'keepSource',
@@ -61,7 +62,8 @@ const OPTION_KEYS = [
   'with',
   'because',
 ];
-const FORM_KEYS = ['from', 'switch', 'cases', 'all', 'then'];
+/** Keys that give a rule its form. */
+export const FORM_KEYS: readonly string[] = ['from', 'switch', 'cases', 'all', 'then'];
 const NONE: RuleOptions = {};
 
 /** Reads rules; faults are collected in `diagnostics`. `isElement(name)` decides where a keyword is also an element of the target. */

@@ -1,15 +1,32 @@
 /** From YAML trees to the documents of the language (spec.ts), with a diagnostic for whatever does not belong. */
 import { type Diagnostic, type DiagnosticCode, diagnostic, didYouMean, type Position } from './diagnostics.ts';
-import { entryOf, type MapNode, type ReadSpec, type ScalarNode, type SpecNode, textOf } from './read.ts';
+import { paramsOf } from './params.ts';
+import { entryOf, type MapNode, type ReadSpec, type ScalarNode, type SpecNode, textNode, textOf, texts } from './read.ts';
 import { RUNGS, RuleReader } from './rules.ts';
-import type { Ignored, MessageSpec, ResourceParts, ResourceUse, Spec, SpecBase, TableRow, TableSpec, TypeSpec } from './spec.ts';
+import { declaredSegments } from './sites/declared.ts';
+import { matchRules } from './sites/match.ts';
+import { overridesOf } from './sites/overrides.ts';
+import type { Ignored, MessageSpec, ResourceParts, ResourceUse, SiteSpec, Spec, SpecBase, TableRow, TableSpec, TypeSpec } from './spec.ts';
 
 const HEADER_KEYS = ['map', 'version', 'source', 'target', 'use', 'because', 'notes', 'cases'];
-const RESOURCE_KEYS = ['type', 'key', 'when', 'otherwise', 'each', 'update', 'sameKey', 'onError', 'fields', 'because'];
+/** Keys of a resource, in a resource map and in a message map. */
+export const RESOURCE_KEYS: readonly string[] = [
+  'type',
+  'key',
+  'when',
+  'otherwise',
+  'each',
+  'update',
+  'sameKey',
+  'onError',
+  'fields',
+  'because',
+];
 const KEYS: Readonly<Record<Spec['kind'], readonly string[]>> = {
   type: [...HEADER_KEYS, 'fields', 'value'],
   resource: [...HEADER_KEYS, ...RESOURCE_KEYS, 'ignore'],
-  message: [...HEADER_KEYS, 'params', 'resources', 'ignore'],
+  message: [...HEADER_KEYS, 'params', 'resources', 'ignore', 'match', 'segments'],
+  site: [...HEADER_KEYS, 'extends', 'params', 'ignore', 'match', 'segments', 'override'],
   table: [...HEADER_KEYS, 'codes'],
   rows: [],
 };
@@ -51,6 +68,7 @@ class SpecReader {
     if (kind === 'table') return { ...base, ...this.#table(root) };
     if (kind === 'type') return { ...base, ...this.#type(root) };
     if (kind === 'message') return { ...base, ...this.#message(root) };
+    if (kind === 'site') return { ...base, ...this.#site(root) };
     const segments = texts(entryOf(entryOf(root, 'source')?.value, 'segments')?.value).map((each) => each.value);
     return {
       ...base,
@@ -120,21 +138,28 @@ class SpecReader {
       resources: resources?.kind === 'map' ? resources.entries.map((each) => this.#resourceUse(each.key, each.at, each.value)) : [],
       ignore: this.#ignoreList(root),
       cases: cases?.kind === 'list' ? cases : undefined,
+      match: matchRules(entryOf(root, 'match')?.value, this.diagnostics),
+      segments: declaredSegments(entryOf(root, 'segments')?.value, this.diagnostics),
+      site: undefined,
+      extends: undefined,
+      reads: [],
+    };
+  }
+
+  #site(root: MapNode): Omit<SiteSpec, keyof SpecBase> {
+    this.#params(root);
+    this.#ignoreList(root);
+    return {
+      kind: 'site',
+      extends: textNode(root, 'extends') ?? { kind: 'scalar', value: '', quoted: false, at: root.at },
+      match: matchRules(entryOf(root, 'match')?.value, this.diagnostics),
+      segments: declaredSegments(entryOf(root, 'segments')?.value, this.diagnostics),
+      overrides: overridesOf(entryOf(root, 'override')?.value, this.diagnostics),
     };
   }
 
   #params(root: MapNode): MessageSpec['params'] {
-    const node = entryOf(root, 'params')?.value;
-    const params = new Map<string, { type: string; require: boolean; value: string | undefined }>();
-    for (const each of node?.kind === 'map' ? node.entries : []) {
-      const value = each.value.kind === 'scalar' ? each.value.value : textOf(each.value, 'value');
-      params.set(each.key, {
-        type: textOf(each.value, 'type') ?? (each.key === 'tz' ? 'timezone' : 'string'),
-        require: textOf(each.value, 'require') === 'true',
-        value,
-      });
-    }
-    return params;
+    return paramsOf(entryOf(root, 'params')?.value, this.diagnostics);
   }
 
   #resourceUse(name: string, at: Position, node: SpecNode): ResourceUse {
@@ -156,7 +181,7 @@ class SpecReader {
       otherwise: textNode(node, 'otherwise'),
       each: textNode(node, 'each'),
       update: this.#word(node, 'update', ['merge', 'replace', 'ensure']),
-      sameKey: this.#word(node, 'sameKey', ['merge', 'number', 'park-resource']),
+      sameKey: this.#word(node, 'sameKey', ['merge', 'keep', 'number', 'park-resource']),
       onError: this.#word(node, 'onError', RUNGS),
       fields:
         fields?.kind === 'map' ? fields.entries.map((each) => ({ name: each.key, at: each.at, rule: this.rules.rule(each.value) })) : [],
@@ -209,19 +234,9 @@ const emptyParts: ResourceParts = {
 
 function kindOf(root: MapNode): Spec['kind'] {
   const isRows = textOf(entryOf(root, 'target')?.value, 'format') === 'omop' || entryOf(root, 'concepts') !== undefined;
+  if (entryOf(root, 'extends') !== undefined) return 'site';
   if (isRows || entryOf(root, 'rows') !== undefined) return 'rows';
   if (entryOf(root, 'codes') !== undefined) return 'table';
   if (entryOf(root, 'resources') !== undefined) return 'message';
   return entryOf(entryOf(root, 'source')?.value, 'type') !== undefined ? 'type' : 'resource';
-}
-
-function textNode(node: SpecNode | undefined, key: string): ScalarNode | undefined {
-  const found = entryOf(node, key)?.value;
-  return found?.kind === 'scalar' ? found : undefined;
-}
-
-/** Returns the scalars of a list, or the one scalar. */
-export function texts(node: SpecNode | undefined): readonly ScalarNode[] {
-  if (node === undefined) return [];
-  return (node.kind === 'list' ? node.items : [node]).filter((each) => each.kind === 'scalar');
 }

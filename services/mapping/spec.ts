@@ -1,6 +1,7 @@
 /** The documents of the language: datatype maps, resource maps, message maps, concept maps, each in one shape. */
+import type { Place } from '../hl7v2/path.ts';
 import type { Position } from './diagnostics.ts';
-import type { ListNode, MapNode, ScalarNode } from './read.ts';
+import type { ListNode, MapNode, ScalarNode, SpecNode } from './read.ts';
 import type { Rule, RungName } from './rules.ts';
 
 export interface SpecBase {
@@ -29,7 +30,7 @@ export interface ResourceParts {
   readonly otherwise: ScalarNode | undefined;
   readonly each: ScalarNode | undefined;
   readonly update: 'merge' | 'replace' | 'ensure' | undefined;
-  readonly sameKey: 'merge' | 'number' | 'park-resource' | undefined;
+  readonly sameKey: 'merge' | 'keep' | 'number' | 'park-resource' | undefined;
   readonly onError: RungName | undefined;
   readonly fields: readonly { readonly name: string; readonly at: Position; readonly rule: Rule }[];
 }
@@ -59,10 +60,67 @@ export interface MessageSpec extends SpecBase {
   /** 'ADT^A01'; an event of '*' takes every event of the type. */
   readonly messages: readonly ScalarNode[];
   readonly versions: readonly string[];
-  readonly params: ReadonlyMap<string, { readonly type: string; readonly require: boolean; readonly value: string | undefined }>;
+  readonly params: ReadonlyMap<string, ParamSpec>;
   readonly resources: readonly ResourceUse[];
   readonly ignore: readonly Ignored[];
   readonly cases: ListNode | undefined;
+  /** What the message must say of its sender; the map that asks most wins. */
+  readonly match: readonly MatchRule[];
+  /** Z-segments by name. */
+  readonly segments: ReadonlyMap<string, DeclaredSegment>;
+  /** A site's map: the folder under sites/, and the map that it extends. */
+  readonly site: string | undefined;
+  readonly extends: MessageSpec | undefined;
+  /** Segments that its rules may read although no structure of it has them. */
+  readonly reads: readonly string[];
+}
+
+export interface ParamSpec {
+  readonly type: string;
+  readonly require: boolean;
+  readonly value: string | undefined;
+  readonly at: Position;
+}
+
+export interface MatchRule {
+  /** 'MSH-4.1'. */
+  readonly path: string;
+  readonly place: Place;
+  readonly values: ReadonlySet<string>;
+  readonly at: Position;
+}
+
+export interface DeclaredSegment {
+  readonly name: string;
+  /** The segment that it follows. */
+  readonly after: string;
+  readonly at: Position;
+  readonly repeats: boolean;
+  readonly fields: ReadonlyMap<number, DeclaredField>;
+}
+
+export interface DeclaredField {
+  readonly name: string;
+  readonly datatype: string;
+  readonly repeats: boolean;
+}
+
+/** A site's map as it is written: what it extends and what it changes. */
+export interface SiteSpec extends SpecBase {
+  readonly kind: 'site';
+  readonly extends: ScalarNode;
+  readonly match: readonly MatchRule[];
+  readonly segments: ReadonlyMap<string, DeclaredSegment>;
+  readonly overrides: readonly Override[];
+}
+
+export interface Override {
+  readonly action: 'set' | 'remove' | 'add';
+  /** 'observation.code': of the one rule it means. */
+  readonly path: ScalarNode;
+  /** Digest of the rule as it was when the override was written. */
+  readonly base: ScalarNode | undefined;
+  readonly set: SpecNode;
 }
 
 export interface TableSpec extends SpecBase {
@@ -85,4 +143,4 @@ export interface RowsSpec extends SpecBase {
   readonly kind: 'rows';
 }
 
-export type Spec = TypeSpec | ResourceSpec | MessageSpec | TableSpec | RowsSpec;
+export type Spec = TypeSpec | ResourceSpec | MessageSpec | TableSpec | RowsSpec | SiteSpec;

@@ -1,7 +1,7 @@
 /** The unmapped report: valued fields that no rule reads and no `ignore` names. Nothing arrives without being seen or told of. */
 import type { Message, Segment } from '../hl7v2/message.ts';
 import type { UnreadField } from './conversion.ts';
-import type { ReadFields } from './to-fhir/module.ts';
+import type { ReadFields } from './to-fhir/module-input.ts';
 
 /** Fields the engine itself reads: delimiters, sender, time zone, type, control id, version, charset. */
 const BY_ENGINE: ReadonlySet<string> = new Set(['MSH-1', 'MSH-2', 'MSH-3', 'MSH-4', 'MSH-7', 'MSH-9', 'MSH-10', 'MSH-12', 'MSH-18']);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { nearest } from '../../services/errors/nearest.ts';
 import { reportJson, reportText } from '../../services/mapping/check.ts';
-import { nearest } from '../../services/mapping/diagnostics.ts';
 import { messageMap, NAME, reportOn, reportOnFields, SEX } from './specs.ts';
 
 /** [fields, code, line in the map, part of text or cure] */

@@ -2,7 +2,7 @@
  * The loops of a message: one level per repeating group, segment or field that some resource is made for, nested as the message structure
  * nests. A segment is looked for in the group of the level, then in its non-repeating subgroups, then further out.
  */
-import { type StructureElement, structureOf } from '../../hl7v2/structures.ts';
+import type { StructureElement } from '../../hl7v2/structures.ts';
 import type { ScopeFault } from '../expression/scope.ts';
 import type { Build } from './build.ts';
 
@@ -209,7 +209,7 @@ export function segmentNames(children: readonly StructureElement[]): ReadonlySet
 }
 
 /** Returns every group and segment path of a structure, for suggestions. */
-export function pathsOf(version: string, structure: string): readonly string[] {
+export function pathsOf(children: readonly StructureElement[]): readonly string[] {
   const paths: string[] = [];
   const walk = (list: readonly StructureElement[], path: string): void => {
     for (const each of list) {
@@ -220,6 +220,6 @@ export function pathsOf(version: string, structure: string): readonly string[] {
       }
     }
   };
-  walk(structureOf(version, structure)?.children ?? [], '');
+  walk(children, '');
   return paths;
 }

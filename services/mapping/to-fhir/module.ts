@@ -3,17 +3,18 @@
  * the message's groups: first all ids of a level, then its resources, then what repeats inside, then what refers to that.
  */
 import { isResourceType } from '../../fhir/definitions.ts';
-import { structureOf } from '../../hl7v2/structures.ts';
+import { type StructureElement, structureOf } from '../../hl7v2/structures.ts';
 import { didYouMean } from '../diagnostics.ts';
 import { compileExpression } from '../expression/compile.ts';
 import type { Hl7v2Scope, ScopeFault } from '../expression/scope.ts';
 import { asCondition, asText } from '../expression/typed.ts';
 import { isExpression, type ScalarNode } from '../read.ts';
-import type { MessageSpec } from '../spec.ts';
+import { withDeclared } from '../sites/declared.ts';
 import type { Build } from './build.ts';
-import { componentPart, fieldPart } from './definitions.ts';
+import { componentPart, fieldPart, type Part } from './definitions.ts';
 import { WRITERS } from './fields.ts';
 import { type Level, Levels, pathsOf, type Spot } from './levels.ts';
+import type { ModuleInput, WrittenModule } from './module-input.ts';
 import { writeResourceFields } from './objects.ts';
 import { type Loop, listJs, type Place, quiet } from './place.ts';
 import type { Resolved } from './resolve.ts';
@@ -26,24 +27,6 @@ interface Made {
   readonly lists: string[];
 }
 
-export type ReadFields = ReadonlyMap<string, ReadonlyMap<number, boolean>>;
-
-export interface WrittenModule {
-  readonly text: string;
-  /** 'PID' -> field numbers that some rule reads; true when some rule reads every repetition. */
-  readonly reads: ReadFields;
-}
-
-export interface ModuleInput {
-  readonly spec: MessageSpec;
-  readonly resources: readonly Resolved[];
-  readonly build: Build;
-  readonly structure: string;
-  /** Segment names, and group and segment paths, of all structures that the map is for. */
-  readonly knownSegments: ReadonlySet<string>;
-  readonly knownPaths: ReadonlySet<string>;
-}
-
 /** Returns the module's text; faults are in `input.build.diagnostics`. */
 export function writeModule(input: ModuleInput): WrittenModule {
   return new ModuleWriter(input).write();
@@ -53,6 +36,7 @@ class ModuleWriter {
   readonly #input: ModuleInput;
   readonly #build: Build;
   readonly #levels: Levels;
+  readonly #children: readonly StructureElement[];
   readonly #made = new Map<string, Made>();
   readonly #reads = new Map<string, Map<number, boolean>>();
   readonly #pendingKeys = new Set<string>();
@@ -60,7 +44,8 @@ class ModuleWriter {
   constructor(input: ModuleInput) {
     this.#input = input;
     this.#build = input.build;
-    const children = structureOf(input.build.version, input.structure)?.children ?? [];
+    this.#children = withDeclared(structureOf(input.build.version, input.structure)?.children ?? [], input.spec.segments);
+    const children = this.#children;
     this.#levels = new Levels(input.build, children, input.knownSegments);
   }
 
@@ -81,7 +66,7 @@ class ModuleWriter {
     if (each !== undefined) spot = isExpression(each) ? this.#valueSpot(each, root) : this.#levels.at(each.value, root);
     if (spot === undefined) {
       if (each !== undefined && !isExpression(each) && !this.#input.knownPaths.has(each.value)) {
-        const paths = [...this.#input.knownPaths, ...pathsOf(this.#build.version, this.#input.structure)];
+        const paths = [...this.#input.knownPaths, ...pathsOf(this.#children)];
         const values = { name: each.value, structure: this.#input.structure, version: this.#build.version };
         this.#build.fault('unknown-group', each.at, { ...values, nearest: didYouMean(each.value, paths) });
       }
@@ -115,13 +100,20 @@ class ModuleWriter {
         }
         return { ...found, values: { ...found.values, nearest: didYouMean(name, this.#input.knownSegments) } };
       },
-      field: (segment, field) => fieldPart(version, segment, field),
+      field: (segment, field) => this.#field(segment, field),
       component: (datatype, component) => componentPart(version, datatype, component),
       read: (segment, field, all) => this.#noteRead(segment, field, all),
       ...(spot.level.current === undefined ? {} : { current: spot.level.current }),
       handle: (name, all) => this.#handleJs(name, spot, resource, all),
       param: (name) => this.#paramJs(name),
     };
+  }
+
+  #field(segment: string, field: number): Part | undefined {
+    const declared = this.#input.spec.segments.get(segment);
+    if (declared === undefined) return fieldPart(this.#build.version, segment, field);
+    const found = declared.fields.get(field);
+    return found === undefined ? undefined : { datatype: found.datatype, many: found.repeats };
   }
 
   #noteRead(segment: string, field: number, all: boolean): void {
@@ -137,6 +129,11 @@ class ModuleWriter {
   }
 
   #handleJs(name: string, spot: Spot, resource: string, all: boolean): string | ScopeFault {
+    // refs('*'): whoever asks for everything is made last.
+    if (all && name === '*') {
+      this.#late.add(resource);
+      return 'X.made()';
+    }
     const made = this.#made.get(name);
     if (made === undefined) {
       if (this.#input.spec.resources.some((each) => each.name === name)) return all ? '[]' : 'undefined';
