@@ -1,11 +1,13 @@
 /**
- * Rows that follow from all rows of a person: observation periods (omop-rules 60), a birth date imputed from the earliest record
- * (24), deaths contradicted by later activity (30), dates taken from visits (25). Recomputed for the persons touched, soon after
+ * Rows that follow from all rows of a person: observation periods (omop-rules 60), eras (62 to 64), a birth date imputed from the
+ * earliest record (24), deaths contradicted by later activity (30), dates taken from visits (25), the visit before (36). Recomputed for the persons touched, soon after
  * the write, and the same as if everything were recomputed.
  */
 
 import { EVENT_DATES, MOST_RECENT_VISIT } from './cdm-tables.ts';
 import type { Database, Prepared, Transaction } from './connect.ts';
+import { CONDITION_ERAS, DOSE_ERAS, DRUG_ERAS } from './derived-eras.ts';
+import { PRECEDING_VISITS } from './derived-visits.ts';
 import { plainArray } from './wire.ts';
 
 export { markStale } from './cdm.ts';
@@ -51,7 +53,8 @@ export async function deriveAll(database: Database, options: DeriveOptions): Pro
     const ids = await database.transaction(async (tx) => {
       await tx.query('SELECT pg_advisory_xact_lock($1, 0)::text', [DERIVE_LOCK]);
       const rows = await tx.query<{ person_id: number }>(
-        `SELECT person_id FROM (SELECT person_id FROM cdm.person UNION SELECT person_id FROM cdm.observation_period) p
+        `SELECT person_id FROM (SELECT person_id FROM cdm.person UNION SELECT person_id FROM cdm.observation_period
+           UNION SELECT person_id FROM cdm.condition_era UNION SELECT person_id FROM cdm.drug_era) p
          WHERE person_id > $1 ORDER BY person_id LIMIT $2`,
         [after, PERSON_BATCH],
       );
@@ -82,6 +85,7 @@ async function derivePersons(tx: Transaction, ids: readonly number[], options: D
     await tx.run(CONTRADICTED, [persons]);
     await tx.run(BIRTHS, [persons]);
     await tx.run(PERIODS[strategy], [persons, pullDate, goLive]);
+    for (const statement of [PRECEDING_VISITS, CONDITION_ERAS, DRUG_ERAS, DOSE_ERAS]) await tx.run(statement, [persons]);
   }
 }
 
