@@ -55,7 +55,12 @@ export const FUNCTIONS: Readonly<Record<string, FunctionRow>> = {
   text: special('anything', [], 'PID-5.text()', 'the whole repetition as readable text, separators kept'),
   raw: special('anything', [], 'OBX-5.raw()', 'the whole repetition as it was sent'),
   ref: special('nothing', ['name'], 'ref(patient)', 'a reference to the resource of that name'),
-  refs: special('nothing', ['name'], 'refs(observation)', 'references to all resources of that name made inside this group; of all names: *'),
+  refs: special(
+    'nothing',
+    ['name'],
+    'refs(observation)',
+    'references to all resources of that name made inside this group; of all names: *',
+  ),
   iif: special('nothing', ['condition', 'value', 'value'], "iif(condition, 'a', 'b')", 'the second if the first holds, else the third', 1),
   words: special(
     'nothing',
@@ -81,6 +86,9 @@ export const FUNCTIONS: Readonly<Record<string, FunctionRow>> = {
   split: text('strings', ['text'], "x.split(',')", 'the parts between such texts'),
   comparator: text('string', [], 'x.comparator()', 'the <, <=, >= or > that a text begins with; nothing when it begins otherwise'),
   withoutComparator: text('string', [], 'x.withoutComparator()', 'what stands after it; all when there is none'),
+  rangeLow: text('string', [], 'x.rangeLow()', 'the lower bound that a range text states: 70-99, 70 - 99 mg/dL, >=60'),
+  rangeHigh: text('string', [], 'x.rangeHigh()', 'the upper bound: 70-99, <5 mg/dL'),
+  rangeUnit: text('string', [], 'x.rangeUnit()', 'the unit that a range text ends with'),
   isNumber: text('boolean', [], 'x.isNumber()', 'true for a decimal number'),
   isOid: text('boolean', [], 'x.isOid()', 'true for an object identifier such as 1.2.840'),
   isUuid: text('boolean', [], 'x.isUuid()', 'true for a UUID'),

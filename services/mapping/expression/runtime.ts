@@ -5,6 +5,7 @@
 import type { ErrorCode } from '../../errors.ts';
 import { Decimal, decimal } from '../../fhir/resource.ts';
 import type { Segment } from '../../hl7v2/message.ts';
+import { rangeFunctions } from './ranges.ts';
 import { fhirDate, fhirDateTime, fhirTime, type LocalTime } from './times.ts';
 
 /** One place in a message: a repetition (component 0) or a component or a subcomponent of it. */
@@ -202,6 +203,7 @@ export const expressionRuntime = {
           .filter((each) => each !== ''),
   comparator: (value: string | undefined): string | undefined => COMPARATORS[/^\s*([<>]=?|[≤≥])/.exec(value ?? '')?.[1] ?? ''],
   withoutComparator: (value: string | undefined): string | undefined => value?.replace(/^\s*([<>]=?|[≤≥])\s*/, ''),
+  ...rangeFunctions,
   isNumber: (value: string | undefined): boolean => value !== undefined && /^[+-]?(\d+(\.\d*)?|\.\d+)$/.test(value.trim()),
   isOid: (value: string | undefined): boolean => value !== undefined && /^[0-2](\.(0|[1-9]\d*))+$/.test(value),
   isUuid: (value: string | undefined): boolean => value !== undefined && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value),

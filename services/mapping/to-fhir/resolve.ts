@@ -15,7 +15,7 @@ export interface Resolved {
   readonly otherwise: ScalarNode | undefined;
   readonly key: readonly ScalarNode[];
   readonly update: Draft['update'];
-  readonly sameKey: 'merge' | 'number' | 'park-resource';
+  readonly sameKey: 'merge' | 'keep' | 'number' | 'park-resource';
   readonly onError: RungName;
   readonly fields: readonly ResourceField[];
 }

@@ -26,7 +26,7 @@ export interface Handle {
   parked: boolean;
 }
 
-type SameKey = 'merge' | 'number' | 'park-resource';
+type SameKey = 'merge' | 'keep' | 'number' | 'park-resource';
 type Body = Record<string, JsonValue | undefined> & { resourceType: string; id: string };
 
 const ORDER: readonly Rung[] = ['none', 'drop', 'default', 'park-resource', 'park-message', 'refuse'];
@@ -238,7 +238,7 @@ export class MessageRun implements Run {
     else if (handle.sameKey === 'merge') {
       Object.assign(known.body, body);
       known.deletes.push(...deletes.filter((name) => !known.deletes.includes(name)));
-    } else if (JSON.stringify(known.body) !== JSON.stringify(body)) {
+    } else if (handle.sameKey !== 'keep' && JSON.stringify(known.body) !== JSON.stringify(body)) {
       this.problems.push(
         problem(
           'mapping-key-repeated',
