@@ -28,6 +28,10 @@ export interface CurrentResource extends StoredResource {
   readonly cdmMask: number;
   /** id@version#digest of the map that made those rows. */
   readonly rowSpec: string;
+  /** The moment that has the last word about it, and how it speaks; undefined: written before times were kept. */
+  readonly eventAt: string | undefined;
+  readonly eventMessage: number | undefined;
+  readonly eventWay: 'merge' | 'replace' | 'ensure' | undefined;
 }
 
 export const resourceRef = (type: string, id: string): string => `${type}/${id}`;
@@ -54,11 +58,15 @@ export interface ResourceRow {
   readonly spec: string;
   readonly cdm_mask: number;
   readonly row_spec: string;
+  readonly event_at: string | null;
+  readonly event_message: number | null;
+  readonly event_way: 'merge' | 'replace' | 'ensure' | null;
 }
 
 const COMMON = 'r.rid, r.resource_key, r.type, r.id, r.version, r.updated, r.deleted, r.hash, r.body, r.message_id, r.spec';
-export const COLUMNS = `${COMMON}, r.cdm_mask, r.row_spec`;
-export const HISTORY_COLUMNS = `${COMMON}, 0 AS cdm_mask, '' AS row_spec`;
+export const COLUMNS = `${COMMON}, r.cdm_mask, r.row_spec, r.event_at, r.event_message, r.event_way`;
+export const HISTORY_COLUMNS = `${COMMON}, 0 AS cdm_mask, '' AS row_spec, NULL::timestamptz AS event_at, NULL::bigint AS event_message,
+  NULL AS event_way`;
 
 /** Returns what a row says. */
 export const storedResource = (row: ResourceRow): CurrentResource => ({
@@ -75,6 +83,9 @@ export const storedResource = (row: ResourceRow): CurrentResource => ({
   hash: row.hash,
   cdmMask: row.cdm_mask,
   rowSpec: row.row_spec,
+  eventAt: row.event_at ?? undefined,
+  eventMessage: row.event_message ?? undefined,
+  eventWay: row.event_way ?? undefined,
 });
 
 const LOCK: Prepared = {

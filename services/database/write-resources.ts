@@ -34,6 +34,8 @@ export interface ResourceWrite {
   readonly expectVersion?: number | undefined;
   /** The resource becomes a deleted version without content, index or rows. */
   readonly delete?: boolean;
+  /** The moment that has the last word about it afterwards, and how it speaks; unknown when undefined. */
+  readonly event?: { readonly at: string; readonly messageId: number; readonly way: 'merge' | 'replace' | 'ensure' } | undefined;
 }
 
 export interface WriteOutcome {
@@ -165,8 +167,9 @@ async function store(tx: Transaction, planned: readonly Planned[], rowsOf: RowsO
 }
 
 const INPUT = `unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::text[], $5::int[], $6::timestamptz[], $7::boolean[], $8::bytea[], $9::text[],
-  $10::bigint[], $11::text[], $12::text[], $13::int[]`;
-const NAMES = 'rid, resource_key, type, id, version, updated, deleted, hash, body, message_id, spec, row_spec, cdm_mask';
+  $10::bigint[], $11::text[], $12::text[], $13::int[], $14::timestamptz[], $15::bigint[], $16::text[]`;
+const NAMES =
+  'rid, resource_key, type, id, version, updated, deleted, hash, body, message_id, spec, row_spec, cdm_mask, event_at, event_message, event_way';
 const CREATE: Prepared = { name: 'resource_create', text: `INSERT INTO fhir.resource (${NAMES}) SELECT * FROM ${INPUT})` };
 const KEEP: Prepared = {
   name: 'resource_keep',
@@ -176,8 +179,9 @@ const KEEP: Prepared = {
 const UPDATE: Prepared = {
   name: 'resource_update',
   text: `UPDATE fhir.resource r SET rid = n.rid, version = n.version, updated = n.updated, deleted = n.deleted, hash = n.hash, body = n.body,
-           message_id = n.message_id, spec = n.spec, row_spec = n.row_spec, cdm_mask = n.cdm_mask
-         FROM ${INPUT}, $14::bigint[]) AS n(${NAMES}, old_rid) WHERE r.rid = n.old_rid AND r.resource_key = n.resource_key`,
+           message_id = n.message_id, spec = n.spec, row_spec = n.row_spec, cdm_mask = n.cdm_mask, event_at = n.event_at, event_message = n.event_message,
+           event_way = n.event_way
+         FROM ${INPUT}, $17::bigint[]) AS n(${NAMES}, old_rid) WHERE r.rid = n.old_rid AND r.resource_key = n.resource_key`,
 };
 
 async function storeBodies(tx: Transaction, planned: readonly Planned[], applied: AppliedRows): Promise<void> {
@@ -207,4 +211,7 @@ const columns = (all: readonly (Planned & { readonly mask: number })[]): readonl
   textArray(all.map((each) => each.spec)),
   textArray(all.map(({ write }) => (write.delete ? '' : write.rows.spec))),
   plainArray(all.map((each) => each.mask)),
+  textArray(all.map(({ write }) => write.event?.at)),
+  plainArray(all.map(({ write }) => write.event?.messageId)),
+  textArray(all.map(({ write }) => write.event?.way)),
 ];

@@ -1,13 +1,7 @@
-import type { CurrentResource, ResourceId } from '../database/resources.ts';
-import type { ResourceWrite } from '../database/write-resources.ts';
-import { harmless, type Problem, Refusal } from '../errors.ts';
-import { contentText, sameContent, textHash } from '../fhir/json.ts';
-import { mergedResource } from '../fhir/merge.ts';
+import type { ResourceId } from '../database/resources.ts';
+import type { Problem } from '../errors.ts';
 import type { Resource } from '../fhir/resource.ts';
-import { indexRows } from '../fhir/search-index.ts';
-import { validateResource } from '../fhir/validate.ts';
-import type { ResourceRows, UnmappedCode } from '../omop/row.ts';
-import { storedResource } from './rows.ts';
+import type { UnmappedCode } from '../omop/row.ts';
 
 /** One resource to be written, or deleted, as its door wants it. */
 export interface Change {
@@ -20,6 +14,8 @@ export interface Change {
   /** If-Match: the version that must be the current one. */
   readonly expectVersion?: number | undefined;
   readonly delete?: boolean;
+  /** When the message says that it happened (ISO 8601 UTC); undefined for a request, which holds from the moment it is made. */
+  readonly eventAt?: string | undefined;
   /** This very resource was validated already: it is not again, unless it is merged with what is stored. */
   readonly validated?: boolean;
   /** What its map had to say of it; kept with the resource. */
@@ -48,42 +44,4 @@ export function wavesOf(groups: readonly (readonly Change[])[]): readonly (reado
     for (const key of keys) touched.add(key);
   }
   return waves;
-}
-
-/** A change beside what is stored, and what the two make together. */
-export interface Merged {
-  readonly change: Change;
-  readonly current: CurrentResource | undefined;
-  readonly before: Change['resource'] | undefined;
-  readonly resource: Change['resource'];
-}
-
-/** Returns the resource that a change makes of what is stored. Throws Refusal when it is not valid. */
-export function mergedWith(change: Change, current: CurrentResource | undefined): Merged {
-  const before = current === undefined || current.deleted ? undefined : storedResource(current);
-  const resource = before ? overStored(before, change) : change.resource;
-  const isKnown = change.delete || resource === before || (change.validated && resource === change.resource);
-  const faults = isKnown ? [] : validateResource(resource).filter((each) => !harmless([each]));
-  if (faults.length > 0) throw new Refusal(faults);
-  return { change, current, before, resource };
-}
-
-/** Returns what the database needs to write it, with its CDM rows. */
-export function writeOf({ change, current, before, resource }: Merged, rows: ResourceRows): ResourceWrite {
-  const text = contentText(resource);
-  return {
-    ...change,
-    resource,
-    text,
-    current,
-    hash: current && before && sameContent(before, resource) ? current.hash : textHash(text),
-    index: indexRows(resource),
-    oldIndex: before && indexRows(before),
-    rows: { ...rows, unmapped: [...change.unmapped, ...rows.unmapped] },
-  };
-}
-
-function overStored(before: Change['resource'], { update, resource, deletes }: Change): Change['resource'] {
-  if (update === 'ensure') return before;
-  return update === 'merge' ? mergedResource(before, resource, deletes) : resource;
 }
