@@ -19,6 +19,7 @@ import type { Conversion } from './mapping/conversion.ts';
 import { apply } from './pipeline/apply.ts';
 import { type Change, idOf, wavesOf } from './pipeline/change.ts';
 import { eventTimeOf } from './pipeline/event-time.ts';
+import { conversionOf, type Parts, parsedBy, rulesFor } from './pipeline/parts.ts';
 import { Remarks } from './pipeline/remarks.ts';
 
 export { type Parts, sourcesOf } from './pipeline/parts.ts';
@@ -84,7 +85,7 @@ function converted(parts: Parts, message: JournalMessage): { readonly changes: r
   if (conversion.rung === 'refuse') return { changes: [], outcome: ended(message, 'refused', conversion.spec, problems) };
   const invalid = conversion.drafts.flatMap(({ resource }) => validateResource(resource)).filter((each) => !harmless([each]));
   if (invalid.length > 0) return { changes: [], outcome: ended(message, 'parked', conversion.spec, [...problems, ...invalid]) };
-  const event = eventTimeOf(parsed.value, parts.sourceTimezone, message.receivedAt);
+  const event = eventTimeOf(parsed.value, rules.timezone, message.receivedAt);
   const changes = changesOf(conversion, message.id, event.at);
   return { changes, outcome: ended(message, 'applied', conversion.spec, [...problems, ...event.problems]) };
 }

@@ -7,9 +7,9 @@ import { describe, expect, it } from 'vitest';
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   main: ['commands', 'config', 'errors'],
   commands: ['package', 'pipeline', 'mllp', 'http', 'database', 'mapping', 'hl7v2', 'fhir', 'omop', 'terminology', 'config', 'errors'],
-  mllp: ['pipeline', 'database', 'terminology', 'hl7v2', 'fhir', 'omop', 'errors'],
+  mllp: ['pipeline', 'database', 'terminology', 'hl7v2', 'fhir', 'omop', 'config', 'errors'],
   http: ['pipeline', 'database', 'terminology', 'hl7v2', 'fhir', 'omop', 'errors'],
-  pipeline: ['mapping', 'database', 'terminology', 'hl7v2', 'fhir', 'omop', 'errors'],
+  pipeline: ['mapping', 'database', 'terminology', 'hl7v2', 'fhir', 'omop', 'config', 'errors'],
   mapping: ['terminology', 'hl7v2', 'fhir', 'omop', 'errors'],
   database: ['terminology', 'hl7v2', 'fhir', 'omop', 'errors'],
   hl7v2: ['errors'],

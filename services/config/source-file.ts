@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import { isMap, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from 'yaml';
+import { type Document, isMap, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from 'yaml';
 import { nearest } from '../errors/nearest.ts';
 import { failure, type Problem, problem, type Result, success } from '../errors.ts';
 import { addressList } from './addresses.ts';
@@ -12,6 +12,8 @@ import { type Listener, type Source, type Sources, STANDARD_BACKLOG, type TlsFil
 
 const LONGEST = 1 << 20;
 type Path = readonly PropertyKey[];
+/** file:line:column of what stands at a path of the file; of its name where the name is at fault. */
+type Where = (path: Path, ofKey?: boolean) => string;
 
 /** What the file is read against. */
 export interface SourceGround {
@@ -44,18 +46,23 @@ export function sourcesOf(text: string, file: string, ground: SourceGround): Res
   };
   if (text.length > LONGEST)
     return failure(problem('source-file-syntax', { reason: `it is longer than ${LONGEST} characters` }, `${file}:1:1`));
-  const document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, merge: false, logLevel: 'silent' });
+  const document = documentOf(text, lines);
+  if (document === undefined) return failure(problem('source-file-syntax', { reason: 'it nests too deep' }, `${file}:1:1`));
+  const plain = plainOf(document);
   const faults = [...document.errors, ...document.warnings];
   if (faults.length > 0) {
     const reason = (message: string): string => (message.split('\n')[0] ?? '').replace(/ at line \d+.*$/, '');
     return failure(...faults.slice(0, 20).map((each) => problem('source-file-syntax', { reason: reason(each.message) }, at(each.pos[0]))));
   }
-  const where = (path: Path): string => at(offsetOf(document.contents, path));
-  const parsed = SOURCE_FILE.safeParse(document.toJS({ maxAliasCount: 0 }));
+  if (plain === undefined)
+    return failure(problem('source-file-syntax', { reason: 'aliases and anchors are not part of it' }, `${file}:1:1`));
+  const where: Where = (path, ofKey = false) => at(offsetOf(document.contents, path, ofKey));
+  const parsed = SOURCE_FILE.safeParse(plain);
   if (!parsed.success) return failure(...parsed.error.issues.flatMap((each) => faultsOf(each, where)));
   const sources = Object.entries(parsed.data.sources).map(([name, entry]) => sourceOf(name, entry, parsed.data, file, ground));
-  const wrong = [...listening(sources, ground, where), ...certificates(sources, ground, where), ...shadowed(sources, where)];
-  if (wrong.length > 0) return failure(...wrong);
+  const wrong = [...listening(sources, ground, where), ...certificates(sources, ground, where)];
+  const unreached = wrong.length > 0 ? [] : shadowed(sources, where);
+  if (wrong.length + unreached.length > 0) return failure(...wrong, ...unreached);
   const { unknown = 'refuse', defaults, backlog } = parsed.data;
   return success({
     list: sources,
@@ -65,15 +72,33 @@ export function sourcesOf(text: string, file: string, ground: SourceGround): Res
   });
 }
 
+/** Undefined when the text nests deeper than the library's recursion goes. */
+function documentOf(text: string, lineCounter: LineCounter) {
+  try {
+    return parseDocument(text, { schema: 'failsafe', lineCounter, merge: false, logLevel: 'silent' });
+  } catch {
+    return undefined;
+  }
+}
+
+/** The values as plain text, lists and objects; undefined where an alias would have to be followed. */
+function plainOf(document: Document.Parsed): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 0 }) ?? {};
+  } catch {
+    return undefined;
+  }
+}
+
 type Issue = NonNullable<ReturnType<typeof SOURCE_FILE.safeParse>['error']>['issues'][number];
 
-function faultsOf(issue: Issue, where: (path: Path) => string): readonly Problem[] {
+function faultsOf(issue: Issue, where: Where): readonly Problem[] {
   if (issue.code === 'unrecognized_keys') {
     const names = namesAt(issue.path);
     return issue.keys.map((key) => {
       const found = nearest(key, names);
       const hint = found === undefined ? `there are: ${names.join(', ')}` : `did you mean "${found}"?`;
-      return problem('source-setting-unknown', { name: key, hint }, where([...issue.path, key]));
+      return problem('source-setting-unknown', { name: key, hint }, where([...issue.path, key], true));
     });
   }
   const name = issue.path.map(String).join('.') || 'the file';
@@ -98,7 +123,7 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 /** Where the value at `path` stands, else the nearest that there is above it; of a key's own fault the key. */
-function offsetOf(root: ParsedNode | null, path: Path): number {
+function offsetOf(root: ParsedNode | null, path: Path, ofKey: boolean): number {
   let node: Node | null | undefined = root;
   let offset = node?.range?.[0] ?? 0;
   for (const step of path) {
@@ -116,7 +141,7 @@ function offsetOf(root: ParsedNode | null, path: Path): number {
       offset = node?.range?.[0] ?? offset;
     }
   }
-  return isScalar(node) ? (node.range?.[0] ?? offset) : offset;
+  return isScalar(node) && !ofKey ? (node.range?.[0] ?? offset) : offset;
 }
 
 const asNode = (value: unknown): Node | undefined => (isMap(value) || isScalar(value) || isItems(value) ? value : undefined);
@@ -166,7 +191,7 @@ function sourceOf(name: string, entry: SourceEntry, { defaults }: SourceFile, fi
 const sameListener = (a: Listener, b: Listener): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** Sources may share a port only when it is listened to in one way; the common port belongs to the process. */
-function listening(sources: readonly Source[], { mllp }: SourceGround, where: (path: Path) => string): readonly Problem[] {
+function listening(sources: readonly Source[], { mllp }: SourceGround, where: Where): readonly Problem[] {
   const found: Problem[] = [];
   const first = new Map<number, { readonly name: string; readonly listener: Listener }>();
   for (const { name, listeners } of sources) {
@@ -186,7 +211,7 @@ function listening(sources: readonly Source[], { mllp }: SourceGround, where: (p
 }
 
 /** A certificate's name can only be known where certificates are asked for. */
-const certificates = (sources: readonly Source[], { tls }: SourceGround, where: (path: Path) => string): readonly Problem[] =>
+const certificates = (sources: readonly Source[], { tls }: SourceGround, where: Where): readonly Problem[] =>
   sources
     .filter(
       ({ certificate, listeners }) =>
@@ -203,7 +228,7 @@ const certificates = (sources: readonly Source[], { tls }: SourceGround, where: 
     });
 
 /** The first source that fits is taken: one that asks for no less than an earlier one would never be reached. */
-function shadowed(sources: readonly Source[], where: (path: Path) => string): readonly Problem[] {
+function shadowed(sources: readonly Source[], where: Where): readonly Problem[] {
   const same = (a: unknown, b: unknown): boolean => a === undefined || JSON.stringify(a) === JSON.stringify(b);
   return sources.flatMap((each, index) => {
     const before = sources

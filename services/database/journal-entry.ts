@@ -12,6 +12,8 @@ export interface JournalEntry {
   readonly messageType: string;
   /** Ordering keys: messages that share one are processed in order of receipt. A merge has two, an unattributed message none. */
   readonly patientKeys: readonly string[];
+  /** Same control id, other content: stored as refused, stored as parked, or processed as any other; the journal's own when undefined. */
+  readonly reused?: 'refuse' | 'park' | 'accept';
 }
 
 export interface JournalReceipt {

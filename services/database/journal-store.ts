@@ -159,11 +159,18 @@ async function storeConflict(tx: Transaction, each: Arrival, reused: 'flag' | 'r
     values,
   );
   if (row === undefined) throw new Refusal([problem('internal', { reason: 'the journal stored nothing' })]);
-  if (reused === 'refuse') {
+  const policy = each.entry.reused ?? (reused === 'refuse' ? 'refuse' : 'accept');
+  if (policy !== 'accept') {
     await tx.run(
       `INSERT INTO journal.outcome (message_id, received_at, source, status, attempts, spec, problems)
-       VALUES ($1, $2, $3, 'refused', 0, '', $4)`,
-      [row.id, row.received_at, each.entry.source, JSON.stringify([problem('journal-control-id-reused')])],
+       VALUES ($1, $2, $3, $4, 0, '', $5)`,
+      [
+        row.id,
+        row.received_at,
+        each.entry.source,
+        policy === 'refuse' ? 'refused' : 'parked',
+        JSON.stringify([problem('journal-control-id-reused')]),
+      ],
     );
   } else {
     await tx.run(
@@ -180,6 +187,6 @@ async function storeConflict(tx: Transaction, each: Arrival, reused: 'flag' | 'r
     message_id: row.id,
     received_at: row.received_at,
     original: false,
-    refused: reused === 'refuse',
+    refused: policy === 'refuse',
   };
 }

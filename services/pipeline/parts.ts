@@ -1,0 +1,46 @@
+/** What stands behind the doors, and how a message of one source is read and converted. */
+import type { Vocabulary } from '../../terminology/vocabulary.ts';
+import { type SourceRules, standardRules } from '../config/rules.ts';
+import { openSources, rulesNamed, type SourceBook, type Sources } from '../config/sources.ts';
+import type { Database } from '../database/connect.ts';
+import type { Journal } from '../database/journal.ts';
+import type { Result } from '../errors.ts';
+import type { Message } from '../hl7v2/message.ts';
+import { parseMessage } from '../hl7v2/parse.ts';
+import type { Conversion, Maps } from '../mapping/conversion.ts';
+
+export interface Parts {
+  readonly database: Database;
+  readonly journal: Journal;
+  readonly maps: Maps;
+  readonly vocabulary: Vocabulary;
+  /** IANA zones: of CDM datetimes, and of local times in messages without offset. */
+  readonly cdmTimezone: string;
+  readonly sourceTimezone: string;
+  /** Namespace of the ids made from messages; each message's own MSH-4 or MSH-3 when undefined. */
+  readonly sourceAuthority?: string | undefined;
+  /** Who may send and by which rules; everybody, by the standard rules, when undefined. */
+  readonly sources?: SourceBook | undefined;
+  /** Returns true while so many messages wait that no more should be taken. */
+  readonly isFull?: (() => boolean) | undefined;
+  readonly clock: () => Date;
+}
+
+/** Returns the sources that hold now. */
+export const sourcesOf = ({ sources, sourceTimezone, sourceAuthority }: Parts): Sources =>
+  sources?.current ?? openSources(standardRules({ timezone: sourceTimezone, authority: sourceAuthority }));
+
+/** Returns the rules for a message that the journal holds under the name `source`. */
+export const rulesFor = (parts: Parts, source: string): SourceRules => rulesNamed(sourcesOf(parts), source);
+
+/** Reads a message in the character set that its source is known to send. */
+export const parsedBy = ({ charset }: SourceRules, bytes: Uint8Array): Result<Message> =>
+  charset === undefined ? parseMessage(bytes) : parseMessage(bytes, { charset });
+
+/** Converts a message by the maps of its source's site, with the source's time zone and authority. */
+export const conversionOf = ({ maps }: Parts, message: Message, { timezone, authority, site }: SourceRules): Conversion =>
+  maps.convert(message, {
+    timezone,
+    ...(authority === undefined ? {} : { authority }),
+    ...(site === undefined ? {} : { site }),
+  });
