@@ -1,6 +1,7 @@
 import { DATABASE } from './errors/database.ts';
 import { DOORS } from './errors/doors.ts';
 import { FHIR } from './errors/fhir.ts';
+import { FHIR_OPERATIONS } from './errors/fhir-operations.ts';
 import { HL7V2 } from './errors/hl7v2.ts';
 import { MAPPING } from './errors/mapping.ts';
 import type { ErrorRow } from './errors/row.ts';
@@ -16,6 +17,7 @@ export type { ErrorRow, IssueType } from './errors/row.ts';
 export const ERRORS = {
   ...HL7V2,
   ...FHIR,
+  ...FHIR_OPERATIONS,
   ...MAPPING,
   ...TERMINOLOGY,
   ...DATABASE,

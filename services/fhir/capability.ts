@@ -12,20 +12,21 @@ export interface Interaction {
     | 'history-system'
     | 'create'
     | 'update'
+    | 'patch'
     | 'delete'
     | 'search-type'
     | 'transaction'
     | 'batch'
     | 'capabilities';
   readonly level: 'type' | 'instance' | 'system';
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** With :type and :id as parameters. */
   readonly path: string;
 }
 
 /**
  * Everything the FHIR door does: its routes, what a bundle entry may ask for, and what the CapabilityStatement says all come
- * from this table. An update or delete at type level is a conditional one (PUT :type?…).
+ * from this table. An update, patch or delete at type level is a conditional one (PUT :type?…).
  */
 export const INTERACTIONS: readonly Interaction[] = [
   { code: 'capabilities', level: 'system', method: 'GET', path: '/metadata' },
@@ -37,11 +38,13 @@ export const INTERACTIONS: readonly Interaction[] = [
   { code: 'search-type', level: 'type', method: 'POST', path: '/:type/_search' },
   { code: 'create', level: 'type', method: 'POST', path: '/:type' },
   { code: 'update', level: 'type', method: 'PUT', path: '/:type' },
+  { code: 'patch', level: 'type', method: 'PATCH', path: '/:type' },
   { code: 'delete', level: 'type', method: 'DELETE', path: '/:type' },
   { code: 'read', level: 'instance', method: 'GET', path: '/:type/:id' },
   { code: 'history-instance', level: 'instance', method: 'GET', path: '/:type/:id/_history' },
   { code: 'vread', level: 'instance', method: 'GET', path: '/:type/:id/_history/:vid' },
   { code: 'update', level: 'instance', method: 'PUT', path: '/:type/:id' },
+  { code: 'patch', level: 'instance', method: 'PATCH', path: '/:type/:id' },
   { code: 'delete', level: 'instance', method: 'DELETE', path: '/:type/:id' },
 ];
 
@@ -99,6 +102,7 @@ export function capabilityStatement({ base, version, date }: CapabilityOptions):
     implementation: { description: 'Polyseme FHIR R4 store', url: base },
     fhirVersion: '4.0.1',
     format: ['application/fhir+json', 'json'],
+    patchFormat: ['application/json-patch+json', 'application/fhir+json'],
     rest: [
       {
         mode: 'server',

@@ -144,6 +144,19 @@ function readQuickly(text: string): JsonValue | undefined {
  * __proto__, NUL, half a surrogate pair, more than 100 levels, a number of more than 100 characters, bytes that are not UTF-8.
  */
 export function readJson(source: string | Uint8Array): Result<JsonObject> {
+  const read = readValue(source);
+  if (!read.ok) return read;
+  return isObject(read.value) ? success(read.value) : failure(problem('fhir-not-json', { reason: 'it is not an object' }, '1:1'));
+}
+
+/** Returns the JSON array of a text or of UTF-8 bytes, read as `readJson` reads; Problem fhir-not-json. */
+export function readJsonArray(source: string | Uint8Array): Result<readonly JsonValue[]> {
+  const read = readValue(source);
+  if (!read.ok) return read;
+  return isArray(read.value) ? success(read.value) : failure(problem('fhir-not-json', { reason: 'it is not an array' }, '1:1'));
+}
+
+function readValue(source: string | Uint8Array): Result<JsonValue> {
   let text: string;
   try {
     text = typeof source === 'string' ? source : new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(source);
@@ -152,10 +165,7 @@ export function readJson(source: string | Uint8Array): Result<JsonObject> {
   }
   if (text.charCodeAt(0) === 0xfeff) text = text.slice(1);
   const quick = readQuickly(text);
-  const result = quick === undefined ? readStrictly(text) : success(quick);
-  if (!result.ok) return result;
-  if (isObject(result.value)) return success(result.value);
-  return failure(problem('fhir-not-json', { reason: 'it is not an object' }, '1:1'));
+  return quick === undefined ? readStrictly(text) : success(quick);
 }
 
 /** Returns the JSON text of a value, indented by so many spaces; a Decimal is written with the digits it came with. */

@@ -19,6 +19,9 @@ export interface TransactionEntry {
   readonly ifMatch: number | undefined;
   /** With the final id; undefined for GET and DELETE. */
   readonly resource: (Resource & { readonly id: string }) | undefined;
+  readonly patch: AskedEntry['patch'];
+  /** Returns what a patch made, with its references rewritten as those of other entries are. */
+  readonly relinked: (patched: Resource) => Result<Resource>;
   /** Why this entry of a batch cannot be done; always empty in a transaction. */
   readonly problems: readonly Problem[];
 }
@@ -57,8 +60,10 @@ function name(entries: readonly AskedEntry[], answers: Answers, options: Resolve
   const gone = deleted(entries, answers);
   for (const entry of entries) {
     const { method, condition, resource } = entry;
-    if (method === 'DELETE' && condition !== undefined) {
+    if ((method === 'DELETE' || method === 'PATCH') && condition !== undefined) {
       const [only, second] = answers.get(condition.key) ?? [];
+      if (method === 'PATCH' && only === undefined)
+        problems.push(problem('resource-not-found', { reference: `${entry.type} that the condition asks for` }));
       if (second !== undefined) problems.push(problem('fhir-condition-multiple', {}, `Bundle.entry[${entry.index}].request`));
       named.set(entry, { id: only, exists: false });
       continue;
@@ -182,7 +187,12 @@ function resolveTogether(asked: readonly AskedEntry[], answers: Answers, options
     const ifMatch = entry.ifMatch ?? (isNew ? 0 : undefined);
     const resource = entry.resource === undefined || exists ? undefined : rewriter.resource(entry, entry.resource);
     const final = resource === undefined || id === undefined ? undefined : { ...resource, id };
-    return { index, method, type, id, exists, search, ifMatch, resource: final, problems };
+    const relinked = (patched: Resource): Result<Resource> => {
+      const own = new Rewriter(named.value, answers, options);
+      const linked = own.resource(entry, patched);
+      return own.problems.length > 0 ? failure(...own.problems) : success(linked);
+    };
+    return { index, method, type, id, exists, search, ifMatch, resource: final, patch: entry.patch, relinked, problems };
   });
   return rewriter.problems.length > 0 ? failure(...rewriter.problems) : success(entries);
 }
@@ -203,7 +213,7 @@ export function resolveTransaction(
   const each = transaction.entries.map((entry): TransactionEntry => {
     const resolved = entry.problems.length > 0 ? failure(...entry.problems) : resolveTogether([entry], answers, options);
     const [only] = resolved.ok ? resolved.value : [];
-    return only ?? { ...entry, exists: false, resource: undefined, problems: resolved.problems };
+    return only ?? { ...entry, exists: false, resource: undefined, patch: undefined, relinked: success, problems: resolved.problems };
   });
   return success(each);
 }

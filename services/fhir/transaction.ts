@@ -2,6 +2,7 @@ import { failure, type Problem, problem, type Result, success } from '../errors.
 import { INTERACTIONS } from './capability.ts';
 import { isResourceType } from './definitions.ts';
 import { isArray, isObject, isResource } from './json.ts';
+import { type Patch, patchOfResource } from './patch.ts';
 import { references } from './references.ts';
 import type { JsonObject, JsonValue, Resource } from './resource.ts';
 import { localReference } from './search-index.ts';
@@ -14,7 +15,7 @@ export interface Question {
   readonly parameters: readonly (readonly [name: string, value: string])[];
 }
 
-export type EntryMethod = 'DELETE' | 'POST' | 'PUT' | 'GET';
+export type EntryMethod = 'DELETE' | 'POST' | 'PUT' | 'PATCH' | 'GET';
 
 /** One entry as the bundle asks for it; `resolveTransaction` makes ids and references final. */
 export interface AskedEntry {
@@ -29,6 +30,8 @@ export interface AskedEntry {
   /** The condition of a conditional create, update or delete. */
   readonly condition: Question | undefined;
   readonly ifMatch: number | undefined;
+  /** What a PATCH changes. */
+  readonly patch?: Patch | undefined;
   readonly fullUrl: string | undefined;
   readonly resource: Resource | undefined;
   /** Why this entry of a batch cannot be done; always empty in a transaction, which is then refused as a whole. */
@@ -37,7 +40,7 @@ export interface AskedEntry {
 
 export interface Transaction {
   readonly kind: 'transaction' | 'batch';
-  /** In the order of execution: DELETE, POST, PUT, GET (http://hl7.org/fhir/R4/http.html#trules); of a batch in its own. */
+  /** In the order of execution: DELETE, POST, PUT, PATCH, GET (http://hl7.org/fhir/R4/http.html#trules); of a batch in its own. */
   readonly entries: readonly AskedEntry[];
   /** Of all entries, each once; to be asked within the database transaction that writes. */
   readonly questions: readonly Question[];
@@ -48,7 +51,7 @@ export interface TransactionOptions {
   readonly base?: string;
 }
 
-const ORDER: readonly EntryMethod[] = ['DELETE', 'POST', 'PUT', 'GET'];
+const ORDER: readonly EntryMethod[] = ['DELETE', 'POST', 'PUT', 'PATCH', 'GET'];
 const CODES: Readonly<Record<string, string>> = { DELETE: 'delete', POST: 'create', PUT: 'update', PATCH: 'patch', HEAD: 'read' };
 
 const textOf = (value: JsonValue | undefined): string | undefined => (typeof value === 'string' ? value : undefined);
@@ -93,8 +96,8 @@ function urlProblem(method: EntryMethod, target: Target, resource: Resource | un
     if ((target.id === undefined) === (target.query === undefined)) return 'PUT needs Type/id or Type?search';
     return target.id === undefined || resource.id === target.id ? undefined : 'the id in the url must be the id of the resource';
   }
-  if (method === 'DELETE')
-    return (target.id === undefined) === (target.query === undefined) ? 'DELETE needs Type/id or Type?search' : undefined;
+  if (method === 'DELETE' || method === 'PATCH')
+    return (target.id === undefined) === (target.query === undefined) ? `${method} needs Type/id or Type?search` : undefined;
   return target.id !== undefined && target.query !== undefined ? 'GET needs Type/id or Type?search' : undefined;
 }
 
@@ -115,7 +118,9 @@ function readEntry(entry: JsonObject, index: number, options: TransactionOptions
   }
   const ifNoneExist = method === 'POST' ? textOf(request['ifNoneExist']) : undefined;
   const conditionText =
-    (method === 'PUT' || method === 'DELETE') && target.query !== undefined ? target.query : ifNoneExist?.replace(/^[^?]*\?/, '');
+    (method === 'PUT' || method === 'DELETE' || method === 'PATCH') && target.query !== undefined
+      ? target.query
+      : ifNoneExist?.replace(/^[^?]*\?/, '');
   const condition = conditionText === undefined ? undefined : questionOf(`${target.type}?${conditionText}`);
   if (conditionText !== undefined && condition === undefined) {
     return failure(problem('fhir-bundle-url', { reason: 'the condition has no criterion' }, `${at}.request`));
@@ -123,16 +128,19 @@ function readEntry(entry: JsonObject, index: number, options: TransactionOptions
   const ifMatchText = textOf(request['ifMatch']);
   const ifMatch = ifMatchText === undefined ? undefined : versionOfEtag(ifMatchText);
   if (ifMatchText !== undefined && ifMatch === undefined) return failure(problem('fhir-if-match', {}, `${at}.request.ifMatch`));
+  const patch = method === 'PATCH' ? patchOfResource(resource, `${at}.resource`) : success(undefined);
+  if (!patch.ok) return patch;
   return success({
     index,
     method,
+    patch: patch.value,
     type: target.type,
     id: target.id,
     search: method === 'GET' && target.id === undefined ? [...new URLSearchParams(target.query ?? '')] : undefined,
     condition,
     ifMatch,
     fullUrl: textOf(entry['fullUrl']),
-    resource,
+    resource: method === 'PATCH' ? undefined : resource,
     problems: [],
   });
 }

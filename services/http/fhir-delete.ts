@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { problem, Refusal } from '../errors.ts';
 import { etag } from '../fhir/json.ts';
-import { questionOf, versionOfEtag } from '../fhir/transaction.ts';
+import { questionOf } from '../fhir/transaction.ts';
 import type { Parts } from '../pipeline.ts';
-import { addressOf, baseOf, FHIR_PATH, headerOf, queryOf } from './fhir-request.ts';
+import { addressOf, baseOf, FHIR_PATH, ifMatchOf, queryOf } from './fhir-request.ts';
 import { ALONE, writeAsked } from './fhir-single.ts';
 
 /**
@@ -13,9 +13,7 @@ import { ALONE, writeAsked } from './fhir-single.ts';
  */
 export async function deleteResource(parts: Parts, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { type, id } = addressOf(request);
-  const ifMatch = headerOf(request, 'if-match');
-  const version = ifMatch === undefined ? undefined : versionOfEtag(ifMatch);
-  if (ifMatch !== undefined && version === undefined) throw new Refusal([problem('if-match-malformed')]);
+  const version = ifMatchOf(request);
   const target = id === '' ? { id: undefined, condition: conditionOf(request, type) } : { id };
   const content = Buffer.from(request.url.slice(FHIR_PATH.length));
   const written = await writeAsked(parts, content, baseOf(request), { ...ALONE, ...target, method: 'DELETE', type, ifMatch: version });

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { problem, Refusal } from '../errors.ts';
 import { isResourceType } from '../fhir/definitions.ts';
 import { readSubset, type Subset } from '../fhir/subset.ts';
+import { versionOfEtag } from '../fhir/transaction.ts';
 
 /** Where the FHIR door stands. */
 export const FHIR_PATH = '/fhir/R4';
@@ -62,4 +63,12 @@ export function subsetAsked(request: FastifyRequest, type: string): Subset {
     throw new Refusal([problem('fhir-search-value', { parameter: '_summary', expected }, '_summary')]);
   }
   return read.value;
+}
+
+/** Returns the version that If-Match names, undefined without the header (http.html#concurrency); throws Refusal for what is no version. */
+export function ifMatchOf(request: FastifyRequest): number | undefined {
+  const tag = headerOf(request, 'if-match');
+  const version = tag === undefined ? undefined : versionOfEtag(tag);
+  if (tag !== undefined && version === undefined) throw new Refusal([problem('if-match-malformed')]);
+  return version;
 }

@@ -14,7 +14,7 @@ export async function createResource(
   base: string,
   ifNoneExist: string | undefined,
 ): Promise<Written> {
-  const resource = resourceOf(bytes, type);
+  const resource = validResource(bytes, type);
   const condition = ifNoneExist === undefined ? undefined : questionOf(`${type}?${ifNoneExist.replace(/^[^?]*\?/, '')}`);
   if (ifNoneExist !== undefined && condition === undefined) throw new Refusal([problem('condition-empty')]);
   return writeOne(parts, bytes, base, { ...ALONE, method: 'POST', type, condition, resource });
@@ -28,7 +28,7 @@ export async function updateResource(
   base: string,
   ifMatch: string | undefined,
 ): Promise<Written> {
-  const resource = resourceOf(bytes, type);
+  const resource = validResource(bytes, type);
   if (target.id !== undefined && resource.id !== target.id) throw new Refusal([problem('id-mismatch')]);
   const version = ifMatch === undefined ? undefined : versionOfEtag(ifMatch);
   if (ifMatch !== undefined && version === undefined) throw new Refusal([problem('if-match-malformed')]);
@@ -69,7 +69,7 @@ export async function writeAsked(parts: Parts, content: Uint8Array, base: string
 }
 
 /** The resource of a body: JSON of the type that the address names; valid R4. */
-function resourceOf(bytes: Uint8Array, type: string): Resource {
+export function validResource(bytes: Uint8Array, type: string): Resource {
   const resource = resourceOfType(bytes, type);
   const faults = validateResource(resource).filter((each) => !harmless([each]));
   if (faults.length > 0) throw new Refusal(faults);

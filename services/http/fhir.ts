@@ -12,6 +12,7 @@ import { answerBundle } from './fhir-bundle.ts';
 import { conditionOf, deleteResource } from './fhir-delete.ts';
 import { indented, refuseOtherForms } from './fhir-form.ts';
 import { readHistories, readOneVersion } from './fhir-history.ts';
+import { patchResource } from './fhir-patch.ts';
 import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, queryOf, readConditionsOf, subsetAsked } from './fhir-request.ts';
 import { createResource, updateResource } from './fhir-single.ts';
 
@@ -47,6 +48,7 @@ export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { read
       const written = await updateResource(parts, target, bodyOf(request), baseOf(request), headerOf(request, 'if-match'));
       return sendWritten(reply, written, baseOf(request), headerOf(request, 'prefer'));
     },
+    patch: (request, reply) => patchResource(parts, request, reply),
     delete: (request, reply) => deleteResource(parts, request, reply),
     transaction: async (request, reply) => sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request))),
     batch: async (request, reply) => sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request))),

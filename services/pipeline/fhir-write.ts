@@ -11,6 +11,7 @@ import { type Answers, resolveTransaction, type TransactionEntry } from '../fhir
 import { type Parts, write } from '../pipeline.ts';
 import type { Change } from './change.ts';
 import { refuseDangling } from './fhir-integrity.ts';
+import { patchedEntries } from './fhir-patch.ts';
 
 /** What became of one write of a request. */
 export interface Written {
@@ -48,7 +49,7 @@ export async function writeRequest(parts: Parts, request: WriteRequest): Promise
   let entries: readonly TransactionEntry[] = [];
   let existing: ReadonlyMap<string, Written> = new Map();
   const plan = async (tx: DatabaseTransaction) => {
-    entries = await resolvedEntries(tx, request);
+    entries = await patchedEntries(tx, await resolvedEntries(tx, request));
     existing = await existingOnes(tx, entries);
     const changes = entries.flatMap(changeOf);
     const place = ({ type, id }: ResourceId) =>

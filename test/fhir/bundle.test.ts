@@ -158,7 +158,7 @@ describe('a transaction', () => {
   it.each<[JsonObject, string]>([
     [{ request: { method: 'DELETE', url: 'Patient' } }, 'fhir-bundle-url'],
     [{ request: { method: 'DELETE', url: 'Patient?_count=1' } }, 'fhir-bundle-url'],
-    [{ request: { method: 'PATCH', url: 'Patient/1' } }, 'fhir-interaction'],
+    [{ request: { method: 'HEAD', url: 'Patient/1' } }, 'fhir-interaction'],
     [{ request: { method: 'POST', url: 'Patient/1' }, resource: patient }, 'fhir-bundle-url'],
     [{ request: { method: 'POST', url: 'Encounter' }, resource: patient }, 'fhir-bundle-url'],
     [{ request: { method: 'PUT', url: 'Patient/other' }, resource: patient }, 'fhir-bundle-url'],
@@ -238,7 +238,7 @@ describe('conditions', () => {
 describe('a batch', () => {
   it('keeps its order and lets each entry fail alone', () => {
     const result = entries(
-      bundle([put({ ...patient, id: 'a' }), { request: { method: 'PATCH', url: 'Patient/1' } }, post(urn(1), encounter(urn(9)))], 'batch'),
+      bundle([put({ ...patient, id: 'a' }), { request: { method: 'HEAD', url: 'Patient/1' } }, post(urn(1), encounter(urn(9)))], 'batch'),
     );
     expect(result.map(({ index, problems }) => [index, problems[0]?.code])).toEqual([
       [0, undefined],

@@ -1,0 +1,13 @@
+import { row } from './row.ts';
+
+/** Errors of what the FHIR door does beyond storing: patch, XML, FHIRPath, operations, packages. */
+export const FHIR_OPERATIONS = {
+  'fhir-patch-form': row(400, 'AE', 'error', 'structure', 'The patch cannot be read: {reason}.', 'Send JSON Patch (RFC 6902) as application/json-patch+json, or FHIRPath Patch as a Parameters resource (http://hl7.org/fhir/R4/fhirpatch.html).'),
+  'fhir-patch-path': row(422, 'AE', 'error', 'processing', 'Operation {number} of the patch does not fit the resource: {reason}.', 'Read the resource as it is now, and write the path for that; nothing of the patch was applied.'),
+  'fhir-patch-test': row(422, 'AE', 'error', 'processing', 'The test in operation {number} of the patch does not hold.', 'Read the resource as it is now and decide again; nothing of the patch was applied.'),
+  'fhir-patch-identity': row(422, 'AE', 'error', 'business-rule', 'The patch would change the type or the id of the resource.', 'Create another resource instead.'),
+  'fhirpath-invalid': row(422, 'AE', 'error', 'invalid', 'A FHIRPath expression cannot be evaluated: {reason}.', 'Correct the expression; http://hl7.org/fhirpath/N1 is the language.'),
+  'fhirpath-costly': row(422, 'AE', 'error', 'too-costly', 'FHIRPath took longer than {timeoutMs} ms or more memory than it may.', 'Write a simpler expression, or apply it to a smaller resource.'),
+  'fhir-not-xml': row(400, 'AE', 'fatal', 'structure', 'The body is not FHIR XML: {reason}.', 'Send one resource in the namespace http://hl7.org/fhir without a document type; the position says where reading stopped.'),
+  'fhir-xml-narrative': row(406, 'AE', 'error', 'not-supported', 'A narrative of this answer is not well-formed XHTML and cannot be written as XML.', 'Read it as JSON, and correct Narrative.div: entities such as &nbsp; are not known in XML.'),
+};
