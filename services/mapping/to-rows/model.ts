@@ -57,6 +57,8 @@ export interface RoutedTarget {
 export interface Agent {
   readonly system: string;
   readonly code: string;
+  /** True (`says`): whatever the code names is the value of this, unless the code itself says both (rule 5). */
+  readonly always: boolean;
 }
 
 /** The first whose condition holds and whose value is there is taken; when it has a `rule`, taking it is counted as an adjustment. */

@@ -84,7 +84,7 @@ function readTarget(node: MapNode, entry: MapEntry, reader: RowReader): RowSpec[
     reader.fault('rows-missing-key', entry.at, { name: 'route (or table)', what: `row ${entry.key}` });
     return undefined;
   }
-  reader.keys(route, 'route', ['concept', 'prefer', 'default', 'agent']);
+  reader.keys(route, 'route', ['concept', 'prefer', 'default', 'agent', 'says']);
   const given = reader.text(route, 'default', 'route');
   const intent = routed(given);
   if (intent === undefined && given !== '') {
@@ -95,13 +95,17 @@ function readTarget(node: MapNode, entry: MapEntry, reader: RowReader): RowSpec[
   }
   const concept = readColumn({ key: 'concept', at: route.at, value: entryOf(route, 'concept')?.value ?? route }, 'item', reader);
   if (intent === undefined || concept?.rule.kind !== 'from') return undefined;
-  const agent = entryOf(route, 'agent')?.value;
+  const says = entryOf(route, 'says')?.value;
+  const agent = says ?? entryOf(route, 'agent')?.value;
   return {
     kind: 'route',
     concept: concept.rule.alternatives,
     prefer: reader.texts(entryOf(route, 'prefer')?.value, 'prefer'),
     intent,
-    agent: agent?.kind === 'map' ? { system: reader.text(agent, 'system', 'agent'), code: reader.text(agent, 'code', 'agent') } : undefined,
+    agent:
+      agent?.kind === 'map'
+        ? { system: reader.text(agent, 'system', 'agent'), code: reader.text(agent, 'code', 'agent'), always: says !== undefined }
+        : undefined,
   };
 }
 

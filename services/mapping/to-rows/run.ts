@@ -6,6 +6,7 @@ import type { CdmRow, ResourceRows, RowTable, UnmappedCode } from '../../omop/ro
 import { columnOf, columnsOf, eventColumnsOf, ROW_TABLES, tableOfDomain } from '../../omop/tables.ts';
 import type { RowContext } from '../conversion.ts';
 import type { SpecNode } from '../read.ts';
+import type { RowTrace } from '../trace/rows.ts';
 import { adjusted, type Building, isObject, type RowRun, writeText } from './building.ts';
 import { ideaOf, type Resolved, resolveIdea } from './coding.ts';
 import type { CompiledRow, CompiledRowMap } from './compile.ts';
@@ -35,10 +36,10 @@ const REQUIRED: ReadonlyMap<string, readonly string[]> = new Map(
 );
 
 /** Returns a function of (resource, context) for the map. `spec` is what its rows are stored with. */
-export function rowsOf(map: CompiledRowMap, spec: string): (resource: Resource, context: RowContext) => ResourceRows {
+export function rowsOf(map: CompiledRowMap, spec: string): (resource: Resource, context: RowContext, trace?: RowTrace) => ResourceRows {
   const plan = slotPlan(map.rows.map((row) => row.each !== undefined));
-  return (resource, context) => {
-    const run: RowRun = { resource, context, rows: [], exclusions: [], adjustments: [], unmapped: [] };
+  return (resource, context, trace) => {
+    const run: RowRun = { resource, context, rows: [], exclusions: [], adjustments: [], unmapped: [], trace };
     const reason = excludedBy(map, resource);
     if (reason !== undefined) run.exclusions.push(reason);
     else {
@@ -121,13 +122,17 @@ function runItem(row: CompiledRow, item: unknown, at: string, place: Place): voi
     return;
   }
   const resolved = resolveIdea(idea, target.prefer, run, at, target.intent === 'drug_exposure');
+  if (resolved.targets.length === 0 && target.agent?.always === true) {
+    emitAgent(row, target.agent, undefined, resolved, item, place, at);
+    return;
+  }
   if (resolved.targets.length === 0) {
     const table = resolved.source === undefined ? target.intent : tableOfDomain(resolved.source.domain_id, target.intent);
     emitRouted(row, building(table, undefined, resolved, run, at), resolved, item, place);
     return;
   }
   for (const [nth, each] of resolved.targets.entries()) {
-    if (target.agent !== undefined && isAgent(each.concept)) {
+    if (target.agent !== undefined && (target.agent.always ? each.value === undefined : isAgent(each.concept))) {
       emitAgent(row, target.agent, each, resolved, item, { ...place, nth }, at);
       continue;
     }
@@ -137,20 +142,31 @@ function runItem(row: CompiledRow, item: unknown, at: string, place: Place): voi
 }
 
 function building(table: RowTable, target: Target | undefined, resolved: Resolved | undefined, run: RowRun, at: string): Building {
+  run.trace?.begin();
   const common = { exclusion: undefined, exposure: undefined, dosage: undefined, quantityUnit: undefined };
   return { table, columns: {}, target: target?.concept, source: resolved?.source, run, at, ...common };
 }
 
 /**
  * An allergy coded by its substance is no exposure to it: the row is an observation that says 'allergy to substance' and has the
- * substance as its value (as rule 5 has it for codes that name both).
+ * substance as its value (as rule 5 has it for codes that name both). A relative's condition likewise: 'family history of' with the
+ * condition as its value, 0 when that is not mapped.
  */
-function emitAgent(row: CompiledRow, agent: Agent, target: Target, resolved: Resolved, item: unknown, place: Place, at: string): void {
+function emitAgent(
+  row: CompiledRow,
+  { system, code }: Agent,
+  target: Target | undefined,
+  resolved: Resolved,
+  item: unknown,
+  place: Place,
+  at: string,
+): void {
   const { run } = place;
-  const said = resolveIdea({ codings: [agent], text: undefined }, [], run, at).targets[0];
+  const said = resolveIdea({ codings: [{ system, code }], text: undefined }, [], run, at).targets[0];
   const built = building('observation', said, resolved, run, at);
-  const stated = said === undefined ? undefined : { concept: said.concept, value: target.concept };
-  if (stated === undefined) built.columns['value_as_concept_id'] = target.concept.concept_id;
+  const value = target?.concept;
+  const stated = said === undefined ? undefined : { concept: said.concept, ...(value === undefined ? {} : { value }) };
+  if (stated?.value === undefined) built.columns['value_as_concept_id'] = value?.concept_id ?? 0;
   emitRouted(row, built, resolved, item, place, stated);
 }
 
@@ -164,6 +180,7 @@ function emitRouted(row: CompiledRow, built: Building, resolved: Resolved, item:
   if (concept !== undefined) built.columns[concept.name] = target?.concept.concept_id ?? 0;
   writeText(built, sourceValue, resolved.sourceValue);
   if (sourceConcept !== undefined) built.columns[sourceConcept.name] = resolved.source?.concept_id ?? 0;
+  built.run.trace?.wrote('route', row.spec.at, built.columns);
   emit(row, built, item, place, target);
 }
 
@@ -176,6 +193,7 @@ function emit(row: CompiledRow, built: Building, item: unknown, place: Place, ta
       if (applier !== undefined) applier(built, value);
       else if (!column.constant && isValued(value)) adjusted(built, 3, `${column.name} has no column in ${built.table}`);
     } else if (column.always) applier?.(built, value);
+    run.trace?.wrote(column.name, column.at, built.columns);
     if (column.require && applier !== undefined && Object.keys(built.columns).length === before) {
       built.exclusion ??= {
         rule: 67,
@@ -187,6 +205,7 @@ function emit(row: CompiledRow, built: Building, item: unknown, place: Place, ta
   drain(map, built);
   if (target?.value !== undefined) writeMapsToValue(built, target.value.concept_id);
   FINISHERS[built.table]?.(built);
+  run.trace?.wrote('engine', undefined, built.columns);
   const missing = built.exclusion ?? missingColumn(built, row);
   if (missing !== undefined) {
     run.exclusions.push(missing);
@@ -194,7 +213,10 @@ function emit(row: CompiledRow, built: Building, item: unknown, place: Place, ta
   }
   const n = slots.take(number, index, nth);
   if (n === undefined) run.exclusions.push({ rule: 69, reason: 'a resource makes at most 1024 rows', at: built.at });
-  else run.rows.push({ table: built.table, n, columns: built.columns } satisfies CdmRow);
+  else {
+    run.rows.push({ table: built.table, n, columns: built.columns } satisfies CdmRow);
+    run.trace?.end(built.table, n, built.columns);
+  }
 }
 
 /** A choice element without any value arrives as [holder, name] all the same. */
