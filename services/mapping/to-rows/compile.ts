@@ -13,6 +13,7 @@ import type { Applier } from './building.ts';
 import { applierOf, nameChoices } from './columns.ts';
 import type { Alternative, ColumnSpec, ConceptTable, ExcludeSpec, RowMapSpec, RowSpec } from './model.ts';
 import { FHIR, shapeFault } from './shapes.ts';
+import { textFunctions } from './text-functions.ts';
 
 /** An expression, compiled: `of` is given the resource and, inside `each`, the item. Without `each` both are the resource. */
 export interface Read {
@@ -32,6 +33,7 @@ export interface CompiledExclude {
 
 export interface CompiledColumn {
   readonly name: string;
+  readonly at: Position;
   readonly read: Read;
   /** A literal: not being able to place it is no loss. */
   readonly constant: boolean;
@@ -110,7 +112,7 @@ class RowCompiler {
     const functions = this.#sources.map((js) => `(r, i) => ${js}`).join(',\n');
     const module = new Function('R', 'X', `"use strict"; return [${functions}];`);
     // Dates reach the rules whole: rule 68 converts them before it takes their date, so `as date` must not cut here.
-    const runtime = { ...expressionRuntime, dateOf: (value: unknown) => value, taken, some };
+    const runtime = { ...expressionRuntime, ...textFunctions, dateOf: (value: unknown) => value, taken, some };
     const made: unknown = module(runtime, run);
     if (!Array.isArray(made)) return;
     for (const [number, read] of this.#reads.entries()) if (isReader(made[number])) read.of = made[number];
@@ -191,6 +193,7 @@ class RowCompiler {
     const always = column.rule.kind === 'concept' && column.rule.default !== undefined;
     return {
       name: column.name,
+      at: column.at,
       read: this.#read(js),
       constant,
       always, // The CDM requires a person of every row anyway.
