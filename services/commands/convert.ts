@@ -7,19 +7,21 @@ import type { JsonObject, Resource } from '../fhir/resource.ts';
 import { validateResource } from '../fhir/validate.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
 import type { Maps } from '../mapping/conversion.ts';
-import { loadMaps } from '../mapping/maps.ts';
+import { type LoadedMaps, loadMaps } from '../mapping/maps.ts';
 import { unreadReport } from '../pipeline.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { type ConvertFormat, writeOutputs } from './convert-output.ts';
 import { type MadeResource, RowsOfRun } from './convert-rows.ts';
 import { pullDate } from './house.ts';
 import { faultOf, filesOf, type Input, inputsOf } from './inputs.ts';
+import { traceText } from './lineage-text.ts';
 import { plural, problemText, type Terminal } from './terminal.ts';
 import { vocabularyWithoutDatabase } from './vocabulary-folder.ts';
 
 const EXAMPLES = `
   $ npx polyseme convert message.hl7 --to fhir                     one resource per line
   $ npx polyseme convert 'in/**/*.hl7' --to omop --format csv --out rows/   one file per CDM table
+  $ npx polyseme convert message.hl7 --trace                       which rule made what, which did not and why
   $ cat bundle.json | npx polyseme convert - --to omop             from standard input
 `;
 const EXIT_CODES = ['0  every input was converted', '1  something was refused or parked; each is reported', '2  wrong call'];
@@ -29,6 +31,7 @@ interface ConvertOptions {
   readonly format: ConvertFormat;
   readonly out: string;
   readonly quiet?: boolean;
+  readonly trace?: boolean;
 }
 
 /** What became of the inputs: inputs = converted + notConverted, always. */
@@ -50,6 +53,7 @@ export const convertCommand: CommandDefinition = (program, terminal, exit) => {
       new Option('--format <format>', 'csv and parquet are for omop').choices(['ndjson', 'json', 'csv', 'parquet']).default('ndjson'),
     )
     .option('--out <dir>', "a folder, or '-' for standard output", '-')
+    .option('--trace', 'say of every value which rule made it from which bytes, and of rules that made nothing why')
     .option('--quiet', 'count warnings, do not print them');
   withExamples(command, EXAMPLES, EXIT_CODES);
   command.action(async (files: readonly string[], options: ConvertOptions) => {
@@ -87,7 +91,7 @@ async function convertAll(
   files: readonly string[],
   options: ConvertOptions,
   config: Config,
-  maps: Maps,
+  maps: LoadedMaps,
   terminal: Terminal,
 ): Promise<Tally> {
   const tally: Tally = { inputs: 0, converted: 0, notConverted: 0, outputs: 0, warnings: 0 };
@@ -105,6 +109,7 @@ async function convertAll(
   for (const file of files) {
     for await (const input of inputsOf(file)) {
       const made = resourcesOf(input, maps, config);
+      if (options.trace && input.kind === 'message') sayTrace(input.bytes, maps, config, terminal);
       report(input.from, made.problems);
       // A warning beside inputs (a batch whose count is wrong) is a report, not an input of its own.
       if (input.kind === 'problem' && harmless(input.problems)) continue;
@@ -118,9 +123,15 @@ async function convertAll(
   }
   const rows = options.to === 'omop' ? run.numbered() : [];
   tally.outputs = resources.length + rows.length;
-  writeOutputs({ resources, rows }, options.format, options.out, terminal);
+  // A trace takes the place of what was made.
+  if (!options.trace) writeOutputs({ resources, rows }, options.format, options.out, terminal);
   if (options.to === 'omop') terminal.say(run.summary(rows));
   return tally;
+}
+
+function sayTrace(bytes: Uint8Array, maps: LoadedMaps, config: Config, terminal: Terminal): void {
+  const parsed = parseMessage(bytes);
+  if (parsed.ok) terminal.out(traceText(maps.trace(parsed.value, contextOf(config))));
 }
 
 function contextOf({ sourceTimezone: timezone, sourceAuthority: authority }: Config) {

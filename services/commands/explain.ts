@@ -1,6 +1,7 @@
 import { type ExplainedRow, explainRow, isExplainable } from '../database/explain.ts';
 import { problem, Refusal } from '../errors.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
+import { lineageText } from './explain-lineage.ts';
 import { openStore } from './house.ts';
 
 const EXAMPLES = `
@@ -17,10 +18,12 @@ export const explainCommand: CommandDefinition = (program, terminal, exit) => {
   withExamples(command, EXAMPLES, ['0  explained', '1  there is no such row']);
   command.action(async (table: string, id: string, options: { readonly json?: boolean }) => {
     if (!isExplainable(table)) throw new Refusal([problem('explain-unknown-table', { table })]);
-    await using store = await openStore(configOfProcess());
+    const config = configOfProcess();
+    await using store = await openStore(config);
     const explained = await explainRow(store.database, table, Number(id));
     if (!explained) throw new Refusal([problem('explain-no-row', { table, id })]);
-    terminal.out(options.json ? jsonOf(explained) : explanationText(explained));
+    const lineage = await lineageText(explained, config);
+    terminal.out(options.json ? jsonOf(explained, lineage) : [explanationText(explained), ...lineage].join('\n'));
     exit(0);
   });
 };
@@ -55,8 +58,8 @@ function contentLines(content: Uint8Array): readonly string[] {
     : shown;
 }
 
-function jsonOf(explained: ExplainedRow): string {
+function jsonOf(explained: ExplainedRow, lineage: readonly string[]): string {
   const { message } = explained;
   const bytes = message && { ...message, content: Buffer.from(message.content).toString('base64') };
-  return JSON.stringify({ ...explained, message: bytes }, undefined, 2);
+  return JSON.stringify({ ...explained, message: bytes, lineage }, undefined, 2);
 }

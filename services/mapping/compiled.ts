@@ -4,9 +4,8 @@ import type { Group } from '../hl7v2/message.ts';
 import { groupPaths, messageStructure, structureOf } from '../hl7v2/structures.ts';
 import { type Diagnostic, diagnostic, didYouMean } from './diagnostics.ts';
 import { digestOf, specLabel } from './digest.ts';
-import type { SpecFamily } from './families.ts';
 import { withDeclared } from './sites/declared.ts';
-import type { MessageSpec, ResourceSpec } from './spec.ts';
+import type { MessageSpec, ResourceSpec, SpecFamily } from './spec.ts';
 import { Build } from './to-fhir/build.ts';
 import { pathsOf, segmentNames } from './to-fhir/levels.ts';
 import { writeModule } from './to-fhir/module.ts';
@@ -14,6 +13,8 @@ import type { ReadFields } from './to-fhir/module-input.ts';
 import { type ResolvedMessage, resolveMessage } from './to-fhir/resolve.ts';
 import type { MessageRun } from './to-fhir/run.ts';
 import { mapRuntime } from './to-fhir/runtime.ts';
+import type { TracedRule } from './trace/registry.ts';
+import { tracedRuntime } from './trace/runtime.ts';
 
 export interface CompiledModule {
   readonly ok: boolean;
@@ -21,7 +22,12 @@ export interface CompiledModule {
   readonly text: string;
   readonly reads: ReadFields;
   run(root: Group, X: MessageRun): void;
+  /** Of a traced module, which a TracedRun must run: its rules. */
+  readonly rules: readonly TracedRule[];
 }
+
+/** fast: what the pipeline runs; traced: tells a TracedRun which rule reads and makes what. */
+export type Variant = 'fast' | 'traced';
 
 export class MessageMap {
   readonly spec: MessageSpec;
@@ -84,17 +90,17 @@ export class MessageMap {
   }
 
   /** Returns the module for a version and structure; `ok` is false with diagnostics when the map does not fit it. */
-  module(version: string, structure: string): CompiledModule {
-    const key = `${version} ${structure}`;
+  module(version: string, structure: string, variant: Variant = 'fast'): CompiledModule {
+    const key = `${version} ${structure} ${variant}`;
     const known = this.#modules.get(key);
     if (known !== undefined) return known;
-    const made = this.#compile(version, structure);
+    const made = this.#compile(version, structure, variant);
     if (groupPaths(version, structure).length > 0 || this.#modules.size < 64) this.#modules.set(key, made);
     return made;
   }
 
-  #compile(version: string, structure: string): CompiledModule {
-    const build = new Build(version, this.#family);
+  #compile(version: string, structure: string, variant: Variant): CompiledModule {
+    const build = new Build(version, this.#family, variant === 'traced');
     const written = writeModule({
       spec: this.spec,
       resources: this.#resolved.resources,
@@ -105,10 +111,11 @@ export class MessageMap {
     });
     const diagnostics = [...this.#resolved.diagnostics, ...build.diagnostics];
     const { text, reads } = written;
-    if (diagnostics.some((each) => each.severity === 'error')) return { ok: false, diagnostics, text, reads, run: () => undefined };
-    const made: unknown = new Function('R', 'K', text)(mapRuntime, build.constants);
+    if (diagnostics.some((each) => each.severity === 'error'))
+      return { ok: false, diagnostics, text, reads, rules: [], run: () => undefined };
+    const made: unknown = new Function('R', 'K', text)(variant === 'traced' ? tracedRuntime : mapRuntime, build.constants);
     const run = typeof made === 'function' ? (root: Group, X: MessageRun): void => void made(root, X) : (): void => undefined;
-    return { ok: true, diagnostics, text, reads, run };
+    return { ok: true, diagnostics, text, reads, rules: build.rules ?? [], run };
   }
 }
 

@@ -4,18 +4,8 @@ import { kindOf } from '../fhir/definitions.ts';
 import { type Diagnostic, diagnostic, didYouMean } from './diagnostics.ts';
 import type { SpecFile } from './files.ts';
 import { type ResolvedSite, resolveSites } from './sites/site.ts';
-import type { MessageSpec, ResourceSpec, SiteSpec, Spec, TableSpec, TypeSpec } from './spec.ts';
+import type { SiteSpec, Spec, SpecFamily, TypeSpec } from './spec.ts';
 import { specOf } from './spec-read.ts';
-
-export interface SpecFamily {
-  readonly name: string;
-  readonly types: Map<string, TypeSpec>;
-  readonly tables: Map<string, TableSpec>;
-  readonly resources: Map<string, ResourceSpec>;
-  readonly messages: MessageSpec[];
-  /** Of the family "sites": datatype maps by the site's folder. */
-  readonly siteTypes: Map<string, Map<string, TypeSpec>>;
-}
 
 export interface Families {
   readonly families: ReadonlyMap<string, SpecFamily>;

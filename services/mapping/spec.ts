@@ -144,3 +144,14 @@ export interface RowsSpec extends SpecBase {
 }
 
 export type Spec = TypeSpec | ResourceSpec | MessageSpec | TableSpec | RowsSpec | SiteSpec;
+
+/** All specs of one top folder, by path or pair. */
+export interface SpecFamily {
+  readonly name: string;
+  readonly types: Map<string, TypeSpec>;
+  readonly tables: Map<string, TableSpec>;
+  readonly resources: Map<string, ResourceSpec>;
+  readonly messages: MessageSpec[];
+  /** Of the family "sites": datatype maps by the site's folder. */
+  readonly siteTypes: Map<string, Map<string, TypeSpec>>;
+}

@@ -1,9 +1,8 @@
 /** A site's map: the message map it extends with the resource maps written in, then its overrides, each addressed to exactly one rule. */
 import { type Diagnostic, type DiagnosticCode, diagnostic, didYouMean, type Position } from '../diagnostics.ts';
 import { digestOf } from '../digest.ts';
-import type { SpecFamily } from '../families.ts';
 import { entryOf, type MapEntry, type MapNode, type ScalarNode, type SpecNode, textOf } from '../read.ts';
-import type { Ignored, MessageSpec, Override, SiteSpec } from '../spec.ts';
+import type { Ignored, MessageSpec, Override, SiteSpec, SpecFamily } from '../spec.ts';
 import { RESOURCE_KEYS, specOf } from '../spec-read.ts';
 import { changedRule, findRules, merged, nodeAt, rulePaths, withNode } from './find.ts';
 

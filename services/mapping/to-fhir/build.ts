@@ -4,6 +4,7 @@ import { type Diagnostic, type DiagnosticCode, diagnostic, didYouMean, type Posi
 import type { Hl7v2Scope } from '../expression/scope.ts';
 import type { ScalarNode } from '../read.ts';
 import type { TableSpec, TypeSpec } from '../spec.ts';
+import type { Role, TracedRule } from '../trace/registry.ts';
 import { componentPart, fieldPart, SUCCESSORS } from './definitions.ts';
 
 /** All specs of one family, found by name. */
@@ -26,9 +27,21 @@ export class Build {
   readonly #typeFunctions = new Map<TypeSpec, Map<string, string>>();
   #names = 0;
 
-  constructor(version: string, family: Family) {
+  /** Of a traced module: its rules. Undefined: the module is fast and tells nothing. */
+  readonly rules: TracedRule[] | undefined;
+
+  constructor(version: string, family: Family, traced = false) {
     this.version = version;
     this.family = family;
+    this.rules = traced ? [] : undefined;
+  }
+
+  /** Notes a rule of a traced module and returns its number; undefined in a fast one. */
+  traceRule(at: Position, target: string, text: string, role: Role, parent: number | undefined): number | undefined {
+    const { rules } = this;
+    if (rules === undefined) return undefined;
+    rules.push({ id: rules.length, at, target, text, role, parent });
+    return rules.length - 1;
   }
 
   fault(code: DiagnosticCode, at: Position, values: Readonly<Record<string, string | number>> = {}): void {

@@ -9,11 +9,12 @@ import { asCondition, asText } from '../expression/typed.ts';
 import type { ScalarNode } from '../read.ts';
 import { isConstant, type Rule, type RuleEntry, type RungName } from '../rules.ts';
 import type { TypeSpec } from '../spec.ts';
+import { ruleText } from '../trace/registry.ts';
 import type { Build } from './build.ts';
 import { literalOf } from './literals.ts';
 import { writeLookup } from './lookups.ts';
 import { writeObject } from './objects.ts';
-import { afterValue, compiled, type Loop, listJs, type Place, pick, quiet, type Writers } from './place.ts';
+import { afterValue, as, compiled, type Loop, listJs, type Place, pick, quiet, type Writers } from './place.ts';
 import { chosen, type Target } from './target.ts';
 import { assign } from './values.ts';
 
@@ -24,6 +25,13 @@ export const WRITERS: Writers = {
 };
 
 function writeRule(rule: Rule, target: Target, out: string, place: Place): string {
+  const { build, around } = place;
+  const id = build.traceRule(rule.at, target.path, ruleText(rule), around?.role ?? 'part', around?.rule);
+  if (id === undefined) return writeBare(rule, target, out, place);
+  return `X.enter(${id});\n${writeBare(rule, target, out, { ...place, around: { rule: id, role: 'part' } })}\nX.leave(${id}, ${out});`;
+}
+
+function writeBare(rule: Rule, target: Target, out: string, place: Place): string {
   const { options } = rule;
   const guards = options.onError !== undefined;
   const inner: Place = { ...place, guarded: place.guarded || guards };
@@ -37,9 +45,10 @@ function writeRule(rule: Rule, target: Target, out: string, place: Place): strin
   // `when` of a loop is asked for each, inside it.
   if (options.when !== undefined && options.each === undefined) {
     const when = compiled(options.when, place);
-    body = `if (${when === undefined ? 'false' : quiet(asCondition(when))}) {\n${body}\n}`;
+    body = `if (${when === undefined ? 'false' : quiet(asCondition(when))}) {\n${body}\n}${place.build.rules === undefined ? '' : ' else X.blocked();'}`;
   }
-  if (options.default !== undefined) body = `${body}\nif (${out} === undefined) {\n${writeRule(options.default, target, out, place)}\n}`;
+  if (options.default !== undefined)
+    body = `${body}\nif (${out} === undefined) {\n${writeRule(options.default, target, out, as('default', place))}\n}`;
   return body;
 }
 
@@ -47,7 +56,7 @@ function writeRule(rule: Rule, target: Target, out: string, place: Place): strin
 function guarded(body: string, onError: RungName | Rule, target: Target, out: string, place: Place): string {
   const held = place.build.fresh('h');
   const rung = typeof onError === 'string' ? onError : 'drop';
-  const instead = typeof onError === 'string' ? '' : `\n${writeRule(onError, target, out, place)}`;
+  const instead = typeof onError === 'string' ? '' : `\n${writeRule(onError, target, out, as('instead', place))}`;
   return `const ${held} = X.held; X.held = undefined;\n${body}\nif (X.held !== undefined) { X.release(${JSON.stringify(rung)}); ${out} = undefined;${instead} }\nX.held = ${held};`;
 }
 
@@ -66,7 +75,9 @@ function writeForm(rule: Rule, target: Target, out: string, place: Place): strin
     case 'alternatives':
       return rule.items
         .map((item, i) =>
-          i === 0 ? writeRule(item, target, out, place) : `if (${out} === undefined) {\n${writeRule(item, target, out, place)}\n}`,
+          i === 0
+            ? writeRule(item, target, out, as('alternative', place))
+            : `if (${out} === undefined) {\n${writeRule(item, target, out, as('alternative', place))}\n}`,
         )
         .join('\n');
     case 'all':
@@ -134,7 +145,7 @@ function writeChoice(entries: readonly RuleEntry[], target: Target, out: string,
       continue;
     }
     const property = `${choice.element}${entry.name.charAt(0).toUpperCase()}${entry.name.slice(1)}`;
-    const body = writeRule(entry.rule, chosen(target, entry.name), out, place);
+    const body = writeRule(entry.rule, chosen(target, entry.name), out, as('alternative', place));
     lines.push(`if (${out} === undefined) {\n${body}\nif (${out} !== undefined) ${choice.nameVar} = ${JSON.stringify(property)};\n}`);
   }
   return lines.join('\n');
@@ -165,7 +176,7 @@ function writeSwitch(rule: Extract<Rule, { kind: 'switch' }>, target: Target, ou
       if (seen.has(node.value)) place.build.fault('yaml-duplicate-key', node.at, { name: node.value });
       seen.add(node.value);
     }
-    const inner = narrowed(place, subject, each.is);
+    const inner = as('case', narrowed(place, subject, each.is));
     return `${labels} {\n${writeRule(each.rule, target, out, inner)}\nbreak;\n}`;
   });
   return `switch (${quiet(text)} ?? "") {\n${cases.join('\n')}\n}`;
@@ -204,7 +215,16 @@ export const writeTypeMap = (spec: TypeSpec, source: string, build: Build): stri
 
 /** The body of a datatype map: a function of the place `p`. */
 function writeTypeBody(spec: TypeSpec, scope: Hl7v2Scope, build: Build): string {
-  const place: Place = { build, scope, use: spec.use, guarded: false, loop: placeLoop(build, scope), write: WRITERS, deletes: undefined };
+  const place: Place = {
+    build,
+    scope,
+    use: spec.use,
+    around: { rule: undefined, role: 'type' },
+    guarded: false,
+    loop: placeLoop(build, scope),
+    write: WRITERS,
+    deletes: undefined,
+  };
   const target: Target = {
     path: spec.targetType,
     type: spec.targetType,

@@ -218,17 +218,19 @@ class ModuleWriter {
     if (!isResourceType(resource.type)) return;
     const scope = this.#scope(spot, resource.name);
     const functionName = this.#build.fresh('r');
+    const traced = this.#build.traceRule(resource.at, resource.type, resource.name, 'resource', undefined);
     const place: Place = {
       build: this.#build,
       scope,
       use: new Map(),
+      around: { rule: traced, role: 'part' },
       guarded: false,
       loop: (each) => this.#innerLoop(each, spot, resource.name),
       write: WRITERS,
       deletes: () => '',
     };
     const fields = writeResourceFields(resource.fields, resource.type, place);
-    const body = `const o = { resourceType: ${JSON.stringify(resource.type)}, id: ${handle}.id };\nX.begin(${JSON.stringify(resource.onError)}, ${handle});\n${fields}\nX.finish(o, ${handle}, ${JSON.stringify(resource.update)});`;
+    const body = `${traced === undefined ? '' : `X.enter(${traced}); `}const o = { resourceType: ${JSON.stringify(resource.type)}, id: ${handle}.id };\nX.begin(${JSON.stringify(resource.onError)}, ${handle});\n${fields}\nX.finish(o, ${handle}, ${JSON.stringify(resource.update)});${traced === undefined ? '' : ` X.leave(${traced}, o);`}`;
     // A function of its own per resource: large functions are not optimised by the engine.
     const collect = made.lists.map((list) => `if (!${handle}.parked) ${list}.push(${handle}.reference);`).join(' ');
     const text = `if (${handle} !== undefined) { const ${functionName} = () => {\n${body}\n}; ${functionName}(); ${collect} }`;

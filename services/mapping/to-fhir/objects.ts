@@ -28,10 +28,11 @@ function writeEntry(entry: RuleEntry, type: string, object: string, filled: stri
   }
   const body = place.write.rule(entry.rule, { ...target, path: `${path}.${entry.name}` }, value, place);
   const property = target.choice === undefined ? JSON.stringify(entry.name) : nameVar;
+  const traced = place.build.rules === undefined ? '' : ` X.assigned(${object}, ${property});`;
   const dynamic = isConstant(entry.rule) ? '' : ` ${filled} = true;`;
   const needed = target.required || entry.rule.options.require === true;
   const otherwise = needed ? ` else { if (${filled}) X.lacks(${JSON.stringify(`${path}.${entry.name}`)}, false); ${lacking} = true; }` : '';
-  return `let ${value}${target.choice === undefined ? '' : `, ${nameVar}`};\n${body}\nif (${value} !== undefined) { ${object}[${property}] = ${value};${dynamic} }${otherwise}`;
+  return `let ${value}${target.choice === undefined ? '' : `, ${nameVar}`};\n${body}\nif (${value} !== undefined) { ${object}[${property}] = ${value};${traced}${dynamic} }${otherwise}`;
 }
 
 /** ' Did you mean "value[x]"?' — a choice is written with its brackets. */
@@ -70,10 +71,10 @@ export function writeResourceFields(entries: readonly ResourceField[], type: str
     const deletes = (segment: string, field: number): string => `X.deleteIf(${segment}, ${field}, ${JSON.stringify(names)});`;
     const body = place.write.rule(entry.rule, target, value, { ...place, use: entry.use, deletes });
     const property = target.choice === undefined ? JSON.stringify(entry.name) : nameVar;
+    const set =
+      place.build.rules === undefined ? `o[${property}] = ${value};` : `{ o[${property}] = ${value}; X.assigned(o, ${property}); }`;
     const needed = target.required || entry.rule.options.require === true ? ` else X.lacks(${JSON.stringify(target.path)}, true);` : '';
-    lines.push(
-      `let ${value}${target.choice === undefined ? '' : `, ${nameVar}`};\n${body}\nif (${value} !== undefined) o[${property}] = ${value};${needed}`,
-    );
+    lines.push(`let ${value}${target.choice === undefined ? '' : `, ${nameVar}`};\n${body}\nif (${value} !== undefined) ${set}${needed}`);
   }
   reportMissingRules(entries, type, place);
   return lines.join('\n');

@@ -5,6 +5,7 @@ import { asText } from '../expression/typed.ts';
 import type { ScalarNode } from '../read.ts';
 import type { Rule } from '../rules.ts';
 import type { TypeSpec } from '../spec.ts';
+import type { Role } from '../trace/registry.ts';
 import type { Build } from './build.ts';
 import type { Target } from './target.ts';
 
@@ -14,6 +15,8 @@ export interface Place {
   readonly scope: Hl7v2Scope;
   /** `use` of the file the rule stands in. */
   readonly use: ReadonlyMap<string, ScalarNode>;
+  /** Of a traced module: the rule around this place, and how the next one stands in it. */
+  readonly around?: { readonly rule: number | undefined; readonly role: Role };
   /** True inside a rule with onError: failures are left for it. */
   readonly guarded: boolean;
   /** How loops over segments and groups are opened: returns statements before, the inner scope, and statements after. */
@@ -98,3 +101,7 @@ export function listJs(value: Compiled): string {
 
 /** JavaScript of a condition's or subject's value; a failed conversion in it is no fault, so its mark is wiped where one can be. */
 export const quiet = (js: string): string => (/\bX\)/.test(js) ? `R.quiet(${js}, X)` : js);
+
+/** The place for a rule inside the one around, in a role. */
+export const as = (role: Role, place: Place): Place =>
+  place.around === undefined ? place : { ...place, around: { rule: place.around.rule, role } };

@@ -1,7 +1,7 @@
 /** A message map's resources with the resource maps they use written in: what the message map says itself wins, field by field. */
 import { isResourceType } from '../../fhir/definitions.ts';
 import type { Draft } from '../conversion.ts';
-import { type Diagnostic, diagnostic, didYouMean } from '../diagnostics.ts';
+import { type Diagnostic, diagnostic, didYouMean, type Position } from '../diagnostics.ts';
 import type { ScalarNode } from '../read.ts';
 import type { RungName } from '../rules.ts';
 import type { MessageSpec, ResourceParts, ResourceSpec, ResourceUse } from '../spec.ts';
@@ -9,6 +9,7 @@ import type { ResourceField } from './objects.ts';
 
 export interface Resolved {
   readonly name: string;
+  readonly at: Position;
   readonly type: string;
   readonly each: ScalarNode | undefined;
   readonly when: ScalarNode | undefined;
@@ -78,6 +79,7 @@ function resolveOne(own: ResourceUse, spec: MessageSpec, base: ResourceSpec | un
   const inherited = (base?.parts.fields ?? []).filter((each) => !mine.has(each.name));
   return {
     name: own.name,
+    at: own.at,
     type: type.value,
     each: first('each'),
     when: first('when'),

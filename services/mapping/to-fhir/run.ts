@@ -27,7 +27,7 @@ export interface Handle {
 }
 
 type SameKey = 'merge' | 'keep' | 'number' | 'park-resource';
-type Body = Record<string, JsonValue | undefined> & { resourceType: string; id: string };
+export type Body = Record<string, JsonValue | undefined> & { resourceType: string; id: string };
 
 const ORDER: readonly Rung[] = ['none', 'drop', 'default', 'park-resource', 'park-message', 'refuse'];
 
@@ -85,12 +85,16 @@ export class MessageRun implements Run {
     this.deleting = segments.some((each) => each.text.includes('""'));
   }
 
+  protected readSegment(segment: Segment): ReadSegment {
+    return new ReadSegment(segment, this.#delimiters);
+  }
+
   /** The segment in the form compiled maps read; marks it as reached. */
   reach(segment: Segment): Segment {
     this.seen[segment.index] = 1;
     let read = this.#segments[segment.index];
     if (read === undefined) {
-      read = new ReadSegment(segment, this.#delimiters);
+      read = this.readSegment(segment);
       this.#segments[segment.index] = read;
     }
     return read;

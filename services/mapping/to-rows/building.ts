@@ -8,6 +8,7 @@ import { cut } from '../../omop/source-value.ts';
 import type { CdmColumn } from '../../omop/tables.generated.ts';
 import { exact } from '../../omop/values.ts';
 import type { RowContext } from '../conversion.ts';
+import type { RowTrace } from '../trace/rows.ts';
 
 /** What one resource has come to so far. */
 export interface RowRun {
@@ -17,6 +18,8 @@ export interface RowRun {
   readonly exclusions: Exclusion[];
   readonly adjustments: Exclusion[];
   readonly unmapped: UnmappedCode[];
+  /** Told where columns come from, when somebody asks. */
+  readonly trace: RowTrace | undefined;
 }
 
 export interface Building {

@@ -4,6 +4,7 @@ import type { ResourceRows } from '../../omop/row.ts';
 import type { RowContext } from '../conversion.ts';
 import { type Diagnostic, diagnostic } from '../diagnostics.ts';
 import type { ReadSpec } from '../read.ts';
+import { type RowLineage, RowTrace } from '../trace/rows.ts';
 import { type CompiledRowMap, compileRowMap } from './compile.ts';
 import type { ConceptTable, RowMapSpec } from './model.ts';
 import { isConceptTable, isRowMap, readConceptTable, readRowMap } from './read.ts';
@@ -12,11 +13,18 @@ import { rowsOf, specName } from './run.ts';
 export interface RowMaps {
   /** Returns the CDM rows of a resource; none, with spec '', for a type that no map takes. Never throws for data. */
   rows(resource: Resource, context: RowContext): ResourceRows;
+  /** As rows, and where every column comes from. */
+  trace(resource: Resource, context: RowContext): TracedRows;
   /** Compiled maps by resource type. */
   readonly maps: ReadonlyMap<string, CompiledRowMap>;
   readonly tables: ReadonlyMap<string, ConceptTable>;
   /** Everything wrong with the files; a map with an error is not among `maps`. */
   readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface TracedRows {
+  readonly made: ResourceRows;
+  readonly rows: readonly RowLineage[];
 }
 
 const NO_MAP: ResourceRows = { rows: [], exclusions: [], unmapped: [], adjustments: [], spec: '' };
@@ -33,7 +41,7 @@ export function compileRowMaps(files: readonly ReadSpec[]): RowMaps {
     tables.set(read.table.id.slice(read.table.id.lastIndexOf('/') + 1), read.table);
   }
   const maps = new Map<string, CompiledRowMap>();
-  const runs = new Map<string, (resource: Resource, context: RowContext) => ResourceRows>();
+  const runs = new Map<string, ReturnType<typeof rowsOf>>();
   for (const file of files.filter((each) => isRowMap(each.root))) {
     const read = readRowMap(file);
     diagnostics.push(...read.diagnostics);
@@ -51,6 +59,10 @@ export function compileRowMaps(files: readonly ReadSpec[]): RowMaps {
     tables,
     diagnostics,
     rows: (resource, context) => runs.get(resource.resourceType)?.(resource, context) ?? NO_MAP,
+    trace: (resource, context) => {
+      const trace = new RowTrace(resource);
+      return { made: runs.get(resource.resourceType)?.(trace.resource, context, trace) ?? NO_MAP, rows: trace.rows };
+    },
   };
 }
 
