@@ -30,9 +30,9 @@ async function main(): Promise<number> {
   say('Starting PostgreSQL, loading the starter vocabulary and the maps …');
   await using house = await openHouse(config.value);
   await using doors = await openDoors(config.value, house, pino({ level: 'error', base: null }));
-  say(`  MLLP 127.0.0.1:${doors.mllp.port}   HTTP ${doors.http.url}   PostgreSQL ${house.embedded?.version ?? ''}\n`);
+  say(`  MLLP 127.0.0.1:${doors.mllp.port ?? 0}   HTTP ${doors.http.url}   PostgreSQL ${house.embedded?.version ?? ''}\n`);
 
-  const acks = await sendMessages(doors.mllp.port);
+  const acks = await sendMessages(doors.mllp.port ?? 0);
   const bundles = await sendBundles(doors.http.url);
   await doors.worker.idle();
 

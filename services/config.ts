@@ -29,6 +29,7 @@ const SETTINGS = z.object({
   POLYSEME_CDM_TIMEZONE: timezone.default('UTC'),
   POLYSEME_SOURCE_TIMEZONE: timezone.default('UTC'),
   POLYSEME_SOURCE_AUTHORITY: z.string().min(1).optional(),
+  POLYSEME_SOURCES: z.string().min(1).optional(),
   POLYSEME_PULL_DATE: z.iso.date().optional(),
   POLYSEME_MAX_MESSAGE_BYTES: z.coerce
     .number()
@@ -58,6 +59,8 @@ export interface Config {
   readonly sourceTimezone: string;
   /** Namespace of the ids made from messages; each message's own MSH-4 or MSH-3 when undefined. */
   readonly sourceAuthority: string | undefined;
+  /** The YAML file that says who sends and how each is treated; undefined: everybody, by the settings here. */
+  readonly sourcesFile?: string | undefined;
   /** Date of extraction for open periods (YYYY-MM-DD); today when undefined. */
   readonly pullDate: string | undefined;
   readonly maxMessageBytes: number;
@@ -97,6 +100,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     cdmTimezone: of.POLYSEME_CDM_TIMEZONE,
     sourceTimezone: of.POLYSEME_SOURCE_TIMEZONE,
     sourceAuthority: of.POLYSEME_SOURCE_AUTHORITY,
+    sourcesFile: of.POLYSEME_SOURCES === undefined ? undefined : resolve(of.POLYSEME_SOURCES),
     pullDate: of.POLYSEME_PULL_DATE,
     maxMessageBytes: of.POLYSEME_MAX_MESSAGE_BYTES,
     maxBodyBytes: of.POLYSEME_MAX_BODY_BYTES,

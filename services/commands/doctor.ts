@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { configuredSources } from '../config/configured.ts';
 import { type Config, isLoopback, readConfig } from '../config.ts';
 import { openDatabase } from '../database/connect.ts';
 import { type Check, databaseChecks } from '../database/embedded/checks.ts';
@@ -6,6 +7,8 @@ import { ERRORS, type Problem, Refusal } from '../errors.ts';
 import { checkSpecs } from '../mapping/check.ts';
 import { type CommandDefinition, withExamples } from './command.ts';
 import { readTls, refusalsToBind } from './doors.ts';
+import { placesOf } from './mllp-doors.ts';
+import { readTlsFiles } from './tls-files.ts';
 
 const EXAMPLES = `
   $ npx polyseme doctor              what is well, what is not, and the cure to copy
@@ -38,7 +41,16 @@ export async function checksOf(environment: Readonly<Record<string, string | und
     await portCheck('MLLP port', value.mllp, 'POLYSEME_MLLP_PORT=2576'),
   ];
   const settings = { name: 'settings', ok: true, detail: 'understood' };
-  return [nodeCheck(), settings, tlsCheck(value), bindCheck(value), mappingsCheck(value.mappingsDir), ...database, ...ports];
+  return [
+    nodeCheck(),
+    settings,
+    ...sourceChecks(value),
+    tlsCheck(value),
+    bindCheck(value),
+    mappingsCheck(value.mappingsDir),
+    ...database,
+    ...ports,
+  ];
 }
 
 const embeddedOptions = (config: Config) => ({ dataDir: config.dataDir, binDir: config.postgresBin, account: config.postgresAccount });
@@ -54,6 +66,32 @@ function nodeCheck(): Check {
   return major >= OLDEST_NODE
     ? { name: 'node', ok: true, detail }
     : { name: 'node', ok: false, detail, cure: 'npm ci   # installs Node 24 for this project' };
+}
+
+/** The file of sources: every fault with its place; then the certificates it names. */
+function sourceChecks(config: Config): readonly Check[] {
+  if (config.sourcesFile === undefined) return [];
+  const sources = configuredSources(config);
+  if (!sources.ok)
+    return sources.problems.map((each) => checkOf('sources', { ...each, text: `${each.at ?? config.sourcesFile}: ${each.text}` }));
+  const places = placesOf(config, sources.value);
+  const wrong = [
+    ...refusalsToBind(config, false, sources.value),
+    ...places.flatMap(({ tls, port }) => faultsOf(() => readTlsFiles(tls, `the certificate of MLLP port ${port}`))),
+  ];
+  if (wrong.length > 0) return wrong.map((each) => checkOf('sources', each));
+  const names = sources.value.list.map(({ name }) => name);
+  return [{ name: 'sources', ok: true, detail: `${names.length} in ${config.sourcesFile}: ${names.join(', ')}` }];
+}
+
+function faultsOf(work: () => unknown): readonly Problem[] {
+  try {
+    work();
+    return [];
+  } catch (error) {
+    if (error instanceof Refusal) return error.problems;
+    throw error;
+  }
 }
 
 function tlsCheck(config: Config): Check {

@@ -1,42 +1,54 @@
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
+import { configuredSources } from '../config/configured.ts';
+import type { Sources } from '../config/sources.ts';
 import { type Config, isLoopback } from '../config.ts';
 import { createToken, tokens, verifyToken } from '../database/tokens.ts';
 import { type Problem, problem, Refusal } from '../errors.ts';
 import { type HttpDoor, startHttp } from '../http/server.ts';
-import { type MllpServer, startMllp } from '../mllp/server.ts';
-import { type Parts, receive } from '../pipeline.ts';
+import type { Parts } from '../pipeline.ts';
+import { guardBacklog } from './backlog.ts';
 import { type House, pullDate, VERSION } from './house.ts';
 import { faultOf as faultCode } from './inputs.ts';
+import { type MllpDoors, openMllpDoors } from './mllp-doors.ts';
+import { readTlsFiles, type TlsTexts } from './tls-files.ts';
 import { startWorker, type Worker } from './worker.ts';
 
 export interface Doors extends AsyncDisposable {
   readonly http: HttpDoor;
-  readonly mllp: MllpServer;
+  readonly mllp: MllpDoors;
   readonly worker: Worker;
   /** A token made just now because there was none and the HTTP door needs one; shown once. */
   readonly newToken: string | undefined;
   /** The HTTP door needs a token, and every one that there was is revoked. */
   readonly isClosedToAll: boolean;
+  /**
+   * Reads the file of sources and the certificates anew and makes them hold for what comes; connections stay open. Returns what is wrong with
+   * them: then everything stays as it was. Calls follow each other.
+   */
+  reload(): Promise<readonly Problem[]>;
 }
-
-const MLLP_LIMITS = { idleTimeoutMs: 300_000, frameTimeoutMs: 30_000, maxConnections: 1_000, maxOpen: 256 };
 
 /** Returns why the doors may not open as the settings say: patient data must not leave this machine in the clear by default. */
-export function refusalsToBind(config: Config, insecureBind: boolean): readonly Problem[] {
-  if (config.tls !== undefined || insecureBind) return [];
-  return [config.http.host, config.mllp.host].filter((host) => !isLoopback(host)).map((host) => problem('bind-not-closed', { host }));
+export function refusalsToBind(config: Config, insecureBind: boolean, sources?: Sources): readonly Problem[] {
+  if (insecureBind) return [];
+  const common = config.tls === undefined ? [config.http.host, config.mllp.host] : [];
+  const own = (sources?.list ?? []).flatMap(({ listeners }) => listeners.filter(({ tls }) => tls === undefined).map(({ host }) => host));
+  return [...common, ...own].filter((host) => !isLoopback(host)).map((host) => problem('bind-not-closed', { host }));
 }
 
-/** Opens HTTP and MLLP and starts the worker. `await using` (or dispose) drains: no new messages, open ones answered, batches finished. */
-export async function openDoors(config: Config, house: House, log: Logger): Promise<Doors> {
-  const { parts } = house;
+/**
+ * Opens HTTP and MLLP and starts the worker. `await using` (or dispose) drains: no new messages, open ones answered, batches finished.
+ * `insecureBind`: addresses beyond this machine may be listened to without TLS.
+ */
+export async function openDoors(config: Config, house: House, log: Logger, insecureBind = false): Promise<Doors> {
+  const { book } = house;
   const tls = readTls(config);
   const guarded = !isLoopback(config.http.host);
+  const backlog = guardBacklog(house.database, book, log);
+  const parts: Parts = { ...house.parts, isFull: backlog.isFull };
   const http = await listening(config.http, () => httpDoor(config, tls, guarded, parts, log));
-  const mllp = await listening(config.mllp, () => mllpDoor(config, tls, parts, log)).catch(async (error: unknown) => {
+  const mllp = await openMllpDoors(config, { parts, book, hold: backlog.hold, log }).catch(async (error: unknown) => {
+    backlog[Symbol.dispose]();
     await http.close();
     throw error;
   });
@@ -46,15 +58,48 @@ export async function openDoors(config: Config, house: House, log: Logger): Prom
   const isClosedToAll = known.length > 0 && known.every((each) => each.revokedAt);
   const worker = await startWorker(parts, { parallel: 2, batch: 100, pullDate: () => pullDate(config, new Date()) }, log);
   const close = async () => {
+    backlog[Symbol.dispose]();
     await Promise.all([mllp.close(), http.close()]);
     await worker.stop();
   };
-  return { http, mllp, worker, newToken, isClosedToAll, [Symbol.asyncDispose]: close };
+  const reload = inTurn(() => reloaded(config, { http, mllp }, insecureBind, log));
+  return { http, mllp, worker, newToken, isClosedToAll, reload, [Symbol.asyncDispose]: close };
 }
 
-type Tls = NonNullable<ReturnType<typeof readTls>>;
+/** Returns `work` so that each call begins when the one before has ended. */
+function inTurn<T>(work: () => Promise<T>): () => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return () => {
+    const next = last.then(work);
+    last = next.catch(() => {});
+    return next;
+  };
+}
 
-const httpDoor = (config: Config, tls: Tls | undefined, guarded: boolean, parts: Parts, log: Logger): Promise<HttpDoor> =>
+async function reloaded(
+  config: Config,
+  doors: Pick<Doors, 'http' | 'mllp'>,
+  insecureBind: boolean,
+  log: Logger,
+): Promise<readonly Problem[]> {
+  try {
+    const sources = configuredSources(config);
+    if (!sources.ok) throw new Refusal(sources.problems);
+    const refusals = refusalsToBind(config, insecureBind, sources.value);
+    if (refusals.length > 0) throw new Refusal(refusals);
+    const tls = readTls(config);
+    await doors.mllp.follow(sources.value);
+    if (tls) doors.http.renew({ cert: tls.cert, key: tls.key, clientCa: tls.ca });
+    log.info({ sources: sources.value.list.length }, 'sources and certificates were read again');
+    return [];
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    for (const { code, text, at } of error.problems) log.error({ code, at }, `the sources stay as they were: ${text}`);
+    return error.problems;
+  }
+}
+
+const httpDoor = (config: Config, tls: TlsTexts | undefined, guarded: boolean, parts: Parts, log: Logger): Promise<HttpDoor> =>
   startHttp(
     {
       host: config.http.host,
@@ -69,16 +114,6 @@ const httpDoor = (config: Config, tls: Tls | undefined, guarded: boolean, parts:
     log,
   );
 
-const mllpDoor = (config: Config, tls: Tls | undefined, parts: Parts, log: Logger): Promise<MllpServer> =>
-  startMllp({
-    host: config.mllp.host,
-    port: config.mllp.port,
-    ...(tls ? { tls: { cert: tls.cert, key: tls.key, ...(tls.ca ? { ca: tls.ca } : {}) } } : {}),
-    limits: { ...MLLP_LIMITS, maxBytes: config.maxMessageBytes },
-    receive: async (bytes) => (await receive(parts, bytes, 'mllp')).acknowledgement,
-    log,
-  });
-
 /** Starts to listen; an address that cannot be had is refused by name. */
 async function listening<T>({ host, port }: Config['http'], start: () => Promise<T>): Promise<T> {
   try {
@@ -90,23 +125,4 @@ async function listening<T>({ host, port }: Config['http'], start: () => Promise
 }
 
 /** Returns the PEM texts that the settings name, undefined without TLS; what is no certificate or no key of it is refused. */
-export function readTls({ tls }: Config) {
-  if (tls === undefined) return undefined;
-  const read = { cert: readPem(tls.cert), key: readPem(tls.key), ca: tls.clientCa === undefined ? undefined : readPem(tls.clientCa) };
-  try {
-    // An empty file is no fault to TLS itself, and no authority would mean that no client is asked for a certificate.
-    for (const each of [read.cert, read.ca]) if (each !== undefined) new X509Certificate(each);
-    createSecureContext({ ...read, minVersion: 'TLSv1.2' });
-    return read;
-  } catch (error) {
-    throw new Refusal([problem('setting-invalid', { name: 'POLYSEME_TLS_CERT, _KEY, _CLIENT_CA', reason: faultCode(error) })]);
-  }
-}
-
-function readPem(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new Refusal([problem('file-unreadable', { file: path, reason: faultCode(error) })]);
-  }
-}
+export const readTls = ({ tls }: Pick<Config, 'tls'>): TlsTexts | undefined => readTlsFiles(tls, 'POLYSEME_TLS_CERT, _KEY, _CLIENT_CA');

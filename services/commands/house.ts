@@ -2,6 +2,8 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { TerminologyError } from '../../terminology/failure.ts';
 import { openVocabulary } from '../../terminology/reader.ts';
 import type { Vocabulary } from '../../terminology/vocabulary.ts';
+import { configuredSources } from '../config/configured.ts';
+import { SourceBook } from '../config/sources.ts';
 import type { Config } from '../config.ts';
 import { type CdmSource, writeCdmSource } from '../database/cdm-source.ts';
 import { type Database, openDatabase } from '../database/connect.ts';
@@ -26,6 +28,8 @@ export interface Store extends AsyncDisposable {
 /** Everything behind the doors. */
 export interface House extends Store {
   readonly parts: Parts;
+  /** Who sends and how each is treated; the doors change it when its file changes. */
+  readonly book: SourceBook;
 }
 
 /** This software's version, as package.json has it. */
@@ -67,6 +71,9 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
     await writeCdmSource(store.database, cdmSource(config, new Date()));
     journal = createJournal(store.database);
     const { cdmTimezone, sourceTimezone, sourceAuthority } = config;
+    const sources = configuredSources(config);
+    if (!sources.ok) throw new Refusal(sources.problems);
+    const book = new SourceBook(sources.value);
     const parts = {
       database: store.database,
       journal,
@@ -75,9 +82,10 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
       cdmTimezone,
       sourceTimezone,
       sourceAuthority,
+      sources: book,
       clock: () => new Date(),
     };
-    return { ...store, parts, [Symbol.asyncDispose]: close };
+    return { ...store, parts, book, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;

@@ -3,6 +3,7 @@ import { Refusal } from '../errors.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openDoors, readTls, refusalsToBind } from './doors.ts';
 import { openHouse } from './house.ts';
+import { filesOf, reloading } from './reload.ts';
 
 const EXAMPLES = `
   $ npx polyseme serve                                                 HTTP on 127.0.0.1:8080, MLLP on 127.0.0.1:2575
@@ -18,6 +19,8 @@ Settings (environment; a secret may be given as NAME_FILE):
   POLYSEME_CDM_TIMEZONE       UTC: the zone of all CDM datetimes
   POLYSEME_SOURCE_TIMEZONE    UTC: the zone of local times in messages that carry no offset
   POLYSEME_SOURCE_AUTHORITY   MSH-4 or MSH-3 of each message: the namespace of the ids made from it
+  POLYSEME_SOURCES            YAML: who sends, from where, and the rules for each; fixtures/sources.yaml shows all of it. It and the
+                              certificates are read again when they change, and at SIGHUP; a file with a fault changes nothing
   POLYSEME_MAPPINGS_DIR       the specs that came with Polyseme
   POLYSEME_PULL_DATE          today: where open observation periods end
   POLYSEME_MAX_MESSAGE_BYTES, POLYSEME_MAX_BODY_BYTES, POLYSEME_POSTGRES_BIN, POLYSEME_POSTGRES_ACCOUNT, POLYSEME_LOG_LEVEL
@@ -38,9 +41,13 @@ export const serveCommand: CommandDefinition = (program, terminal, exit) => {
     readTls(config);
     const stopped = untilStopped();
     await using house = await openHouse(config, log);
-    await using doors = await openDoors(config, house, log);
+    const exposed = refusalsToBind(config, options.insecureBind === true, house.book.current);
+    if (exposed.length > 0) throw new Refusal(exposed);
+    await using doors = await openDoors(config, house, log, options.insecureBind === true);
+    using _watched = reloading(() => filesOf(config, house.book.current), doors.reload, log);
     terminal.say(`FHIR    ${doors.http.url}/fhir/R4/metadata`);
-    terminal.say(`HL7v2   ${doors.http.url}/hl7v2 (POST), MLLP ${config.mllp.host}:${doors.mllp.port}`);
+    const mllp = doors.mllp.doors.map(({ host, port, isSecure }) => `MLLP ${host}:${port}${isSecure ? ' (TLS)' : ''}`);
+    terminal.say(`HL7v2   ${[`${doors.http.url}/hl7v2 (POST)`, ...mllp].join(', ')}`);
     terminal.say(`SQL     ${house.embedded ? 'npx polyseme psql' : 'POLYSEME_DATABASE_URL'} (schema cdm)`);
     if (doors.isClosedToAll) terminal.say('Token   every token is revoked: make one with "npx polyseme token create NAME"');
     if (doors.newToken) terminal.say(`Token   ${doors.newToken}\n        shown only now; send it as "Authorization: Bearer TOKEN"`);

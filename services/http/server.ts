@@ -1,3 +1,4 @@
+import { Server as TlsServer } from 'node:tls';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Logger } from 'pino';
 import { type Problem, problem, Refusal } from '../errors.ts';
@@ -25,6 +26,8 @@ export interface HttpSettings {
 
 export interface HttpDoor {
   readonly url: string;
+  /** Takes another certificate for the connections to come; nothing without TLS. */
+  renew(tls: NonNullable<HttpSettings['tls']>): void;
   /** Stops taking requests, lets the running ones finish for ten seconds, then cuts them off. */
   close(): Promise<void>;
 }
@@ -69,6 +72,9 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
   return {
     url: `${settings.tls ? 'https' : 'http'}://${host}:${typeof address === 'object' && address !== null ? address.port : settings.port}`,
+    renew: (tls) => {
+      if (door.server instanceof TlsServer) door.server.setSecureContext(secured(tls));
+    },
     close: async () => {
       closing = true;
       const cut = setTimeout(() => door.server.closeAllConnections(), DRAIN_MS);
@@ -79,6 +85,12 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
 }
 
 const DRAIN_MS = 10_000;
+
+const secured = ({ cert, key, clientCa }: NonNullable<HttpSettings['tls']>) => ({
+  cert,
+  key,
+  ...(clientCa ? { ca: clientCa, requestCert: true, rejectUnauthorized: true } : {}),
+});
 
 function serverOf(settings: HttpSettings): FastifyInstance {
   // Addresses that no route can be found for never come to the hooks; fastify's own answer would quote them, to anybody.
@@ -96,9 +108,7 @@ function serverOf(settings: HttpSettings): FastifyInstance {
     frameworkErrors,
   } as const;
   if (!settings.tls) return fastify(common);
-  const { cert, key, clientCa } = settings.tls;
-  const mutual = clientCa ? { ca: clientCa, requestCert: true, rejectUnauthorized: true } : {};
-  return fastify({ ...common, https: { cert, key, ...mutual } }) as unknown as FastifyInstance;
+  return fastify({ ...common, https: secured(settings.tls) }) as unknown as FastifyInstance;
 }
 
 function problemsOf(error: FastifyError, request: FastifyRequest, settings: HttpSettings, log: Logger): readonly Problem[] {

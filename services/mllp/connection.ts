@@ -33,19 +33,45 @@ export interface Peer {
   readonly certificate?: string;
 }
 
-export type Receive = (bytes: Uint8Array, peer: Peer) => Promise<Uint8Array>;
+/** What the sender of one message is told. */
+export interface Answers {
+  /** Undefined: it asked not to be answered. */
+  readonly answer: Uint8Array | undefined;
+  /** Enhanced mode: resolves with the application acknowledgement, undefined when none is due. It goes out as soon as it is there. */
+  readonly later?: Promise<Uint8Array | undefined>;
+  /** Why the message was not taken; logged. */
+  readonly refused?: readonly Problem[];
+  /** Not taken, and no answer may say so: the connection is closed instead. */
+  readonly isUntold?: boolean;
+}
+
+/** `gone` is aborted when the connection has closed and nobody is left to answer. */
+export type Receive = (bytes: Uint8Array, peer: Peer, gone: AbortSignal) => Promise<Uint8Array | Answers>;
+
+/** Whether senders are held back for now: then their connections are not read, and TCP makes them wait. */
+export interface Hold {
+  readonly isHeld: boolean;
+  /** Calls `changed` whenever `isHeld` does; returns what ends it. */
+  onChange(changed: () => void): () => void;
+}
 
 const MOST_OPEN = 16;
+/** Application acknowledgements still to come on one connection; then it is not read. */
+const MOST_LATER = 4096;
 /** How long a closed connection may still take its last answers. */
 const LINGER_MS = 1000;
 let refusals = 0;
 
-/** Returns the negative acknowledgement for `problems`; never an acceptance, whatever they are. */
+/** Returns the negative acknowledgement for `problems` in the mode that the message asks for; never an acceptance, whatever they are. */
 export function refusalOf(bytes: Uint8Array, problems: readonly Problem[], now: Date): Uint8Array {
   refusals += 1;
-  const ack = gravest(problems)?.ack;
+  const header = readHeader(bytes);
+  const msh = header?.segments[0];
+  const isEnhanced = (msh?.value(15) ?? msh?.value(16)) !== undefined;
+  const isRejected = gravest(problems)?.ack === 'AR';
+  const code = isEnhanced ? (isRejected ? 'CR' : 'CE') : isRejected ? 'AR' : 'AE';
   const controlId = `${now.getTime().toString(36)}-r${refusals}`;
-  return acknowledgement(readHeader(bytes), { code: ack === 'AR' ? 'AR' : 'AE', problems, controlId, timestamp: now });
+  return acknowledgement(header, { code, problems, controlId, timestamp: now });
 }
 
 export class Connection {
@@ -59,9 +85,13 @@ export class Connection {
   /** Answers still to be written, in the order of their messages. */
   #answers: Promise<void> = Promise.resolve();
   #open = 0;
+  readonly #later = new Set<Promise<void>>();
+  readonly #gone = new AbortController();
+  readonly #hold: Hold | undefined;
   #closing = false;
 
-  constructor(socket: Socket, peer: Peer, limits: Limits, receive: Receive, log: Log) {
+  constructor(socket: Socket, peer: Peer, limits: Limits, receive: Receive, log: Log, hold?: Hold) {
+    this.#hold = hold;
     this.#socket = socket;
     this.#peer = peer;
     this.#limits = limits;
@@ -74,11 +104,22 @@ export class Connection {
     socket.on('error', (error: NodeJS.ErrnoException) =>
       log.info({ ...this.#who, reason: error.code ?? error.name }, 'MLLP connection failed'),
     );
-    socket.on('close', () => clearTimeout(this.#timer));
+    socket.on('close', () => {
+      clearTimeout(this.#timer);
+      this.#gone.abort();
+    });
+    this.reconsider();
+  }
+
+  /** Reads on, or not, as there is room and nobody holds senders back. */
+  reconsider(): void {
+    if (this.#closing) return;
+    if (this.#isFull || this.#hold?.isHeld) this.#socket.pause();
+    else this.#socket.resume();
     this.#watch();
   }
 
-  /** Takes no more messages, answers those that are open, and closes. A message not yet ended is left unanswered: its sender sends it again. */
+  /** Takes no more messages, answers those that are open (application acknowledgements too), and closes. A message not yet ended is left unanswered: its sender sends it again. */
   async drain(): Promise<void> {
     this.#socket.pause();
     this.#finish();
@@ -95,14 +136,15 @@ export class Connection {
 
   /** So many messages are open that no more is read for now. */
   get #isFull(): boolean {
-    return this.#open >= (this.#limits.maxOpen ?? MOST_OPEN);
+    return this.#open >= (this.#limits.maxOpen ?? MOST_OPEN) || this.#later.size >= MOST_LATER;
   }
 
   /** One timer watches the three ways in which nothing happens: no message, half a message, an answer that nobody takes. */
   #watch(): void {
     clearTimeout(this.#timer);
-    const waiting = (this.#reader.isInside && !this.#isFull) || this.#socket.writableLength > 0;
-    if (this.#open > 0 && !waiting) return; // it is for us to do something
+    const isRead = !this.#isFull && !this.#hold?.isHeld;
+    const waiting = (this.#reader.isInside && isRead) || this.#socket.writableLength > 0;
+    if ((this.#open > 0 || this.#later.size > 0 || !isRead) && !waiting) return; // it is for us to do something
     this.#timer = setTimeout(() => this.#expire(), waiting ? this.#limits.frameTimeoutMs : this.#limits.idleTimeoutMs);
   }
 
@@ -129,6 +171,7 @@ export class Connection {
         this.#finish();
       }
     }
+    if (this.#hold?.isHeld) this.#socket.pause();
     // A slow sender must not win time with every byte: the clock starts when a message begins, and again when it has ended.
     if (wasInside !== this.#reader.isInside || events.some((each) => each.kind === 'message')) this.#watch();
   }
@@ -136,25 +179,37 @@ export class Connection {
   #accept(bytes: Uint8Array): void {
     this.#open += 1;
     if (this.#isFull) this.#socket.pause();
-    const answer = this.#answerTo(bytes); // begins now, so that messages are stored in the order they came
+    const answering = this.#answersTo(bytes); // begins now, so that messages are stored in the order they came
     this.#answers = this.#answers.then(async () => {
-      const acknowledged = await answer;
-      await this.#write(acknowledged);
+      const { answer, later, refused = [], isUntold = false } = await answering;
+      for (const each of refused) this.#warn(each);
+      if (answer) await this.#write(answer);
       this.#open -= 1;
-      if (this.#closing) return;
-      this.#socket.resume();
-      this.#watch();
+      if (later) this.#answerLater(later);
+      if (isUntold) this.#finish();
+      this.reconsider();
     });
   }
 
-  async #answerTo(bytes: Uint8Array): Promise<Uint8Array> {
+  #answerLater(later: Promise<Uint8Array | undefined>): void {
+    const told = later
+      .then((answer) => (answer === undefined ? undefined : this.#write(answer)))
+      .catch((error: unknown) => this.#warn(problem('internal', { reason: error instanceof Error ? error.name : 'unknown' })))
+      .finally(() => {
+        this.#later.delete(told);
+        this.reconsider();
+      });
+    this.#later.add(told);
+  }
+
+  async #answersTo(bytes: Uint8Array): Promise<Answers> {
     try {
-      return await this.#receive(bytes, this.#peer);
+      const answers = await this.#receive(bytes, this.#peer, this.#gone.signal);
+      return answers instanceof Uint8Array ? { answer: answers } : answers;
     } catch (error) {
       const reason = error instanceof Error ? error.name : 'unknown';
       const problems = error instanceof Refusal ? error.problems : [problem('internal', { reason })];
-      for (const each of problems) this.#warn(each);
-      return refusalOf(bytes, problems, new Date());
+      return { answer: refusalOf(bytes, problems, new Date()), refused: problems };
     }
   }
 
@@ -187,13 +242,21 @@ export class Connection {
   #finish(): void {
     if (this.#closing) return;
     this.#closing = true;
-    this.#answers = this.#answers.then(() => {
+    this.#answers = this.#answers.then(async () => {
+      await this.#untilTold();
       clearTimeout(this.#timer);
       if (this.#socket.destroyed) return;
       this.#socket.end();
       this.#socket.resume(); // unread bytes would make the system throw away answers that are still on their way
       this.#timer = setTimeout(() => this.#socket.destroy(), LINGER_MS);
     });
+  }
+
+  /** Application acknowledgements that are due still go out; whoever has gone without a word is not waited for much longer than an idle one. */
+  async #untilTold(): Promise<void> {
+    clearTimeout(this.#timer);
+    if (this.#later.size > 0) this.#timer = setTimeout(() => this.#socket.destroy(), this.#limits.idleTimeoutMs);
+    while (this.#later.size > 0) await Promise.all(this.#later);
   }
 
   #warn(reason: Problem): void {

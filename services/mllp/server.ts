@@ -2,7 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
 import { problem } from '../errors.ts';
-import { Connection, type Limits, type Log, type Peer, type Receive } from './connection.ts';
+import { Connection, type Hold, type Limits, type Log, type Peer, type Receive } from './connection.ts';
 
 export interface MllpTls {
   /** PEM text. */
@@ -21,12 +21,21 @@ export interface MllpOptions {
   /** Resolves with the acknowledgement to send; rejects when the message was not stored, and its sender must hear so. */
   readonly receive: Receive;
   readonly log: Log;
+  /** True when connections from this address are taken; all are when undefined. Asked before TLS. */
+  readonly admits?: (address: string) => boolean;
+  /** The limits for this peer, undefined when it is not taken; `limits` for all when undefined. Asked once its certificate is known. */
+  readonly limitsFor?: (peer: Peer) => Limits | undefined;
+  readonly hold?: Hold;
   /** How long close() waits for open messages; 10 seconds when undefined. */
   readonly drainTimeoutMs?: number;
 }
 
 export interface MllpServer {
   readonly port: number;
+  /** Open connections, those that have not agreed on a key yet included. */
+  readonly connectionCount: number;
+  /** Takes another certificate for the connections to come; those that are open stay as they are. */
+  renew(tls: MllpTls): void;
   /** Takes no new connections and messages, answers what is open, then closes; what takes too long is cut off. */
   close(): Promise<void>;
 }
@@ -48,7 +57,16 @@ export async function startMllp(options: MllpOptions): Promise<MllpServer> {
   const connections = new Map<Socket, Connection>();
   const sockets = new Set<Socket>(); // with TLS also those that have not agreed on a key yet
   let closing = false;
+  const refuseAddress = (socket: Socket): void => {
+    const refused = problem('source-address-refused');
+    log.warn({ peer: socket.remoteAddress, code: refused.code }, refused.text);
+    socket.destroy();
+  };
   const onSocket = (socket: Socket): void => {
+    if (!closing && options.admits?.(socket.remoteAddress ?? '') === false) {
+      refuseAddress(socket);
+      return;
+    }
     if (closing || sockets.size >= limits.maxConnections) {
       const refused = problem('mllp-too-many-connections', { limit: limits.maxConnections });
       if (!closing) log.warn({ peer: socket.remoteAddress, code: refused.code }, refused.text);
@@ -60,7 +78,13 @@ export async function startMllp(options: MllpOptions): Promise<MllpServer> {
   };
   const onConnection = (socket: Socket): void => {
     if (socket.destroyed) return;
-    connections.set(socket, new Connection(socket, peerOf(socket), limits, receive, log));
+    const peer = peerOf(socket);
+    const own = options.limitsFor ? options.limitsFor(peer) : limits;
+    if (own === undefined) {
+      refuseAddress(socket);
+      return;
+    }
+    connections.set(socket, new Connection(socket, peer, own, receive, log, options.hold));
     socket.once('close', () => connections.delete(socket));
   };
   const server = tls
@@ -74,13 +98,23 @@ export async function startMllp(options: MllpOptions): Promise<MllpServer> {
   const port = await listening(server, options);
   server.on('error', (error: NodeJS.ErrnoException) => log.warn({ reason: error.code ?? error.name }, 'MLLP door failed'));
   log.info({ host: options.host, port, tls: tls !== undefined }, 'MLLP door is open');
+  const unhold = options.hold?.onChange(() => {
+    for (const connection of connections.values()) connection.reconsider();
+  });
   const cutOff = (): void => {
     for (const socket of sockets) socket.destroy();
   };
   return {
     port,
+    get connectionCount() {
+      return sockets.size;
+    },
+    renew: (renewed) => {
+      if ('setSecureContext' in server) server.setSecureContext(secureOptions(renewed, limits));
+    },
     close: async () => {
       closing = true;
+      unhold?.();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const cut = setTimeout(cutOff, options.drainTimeoutMs ?? DRAIN_MS);
       await Promise.all([...connections.values()].map((connection) => connection.drain()));

@@ -1,7 +1,7 @@
 /** What stands behind the doors, and how a message of one source is read and converted. */
 import type { Vocabulary } from '../../terminology/vocabulary.ts';
 import { type SourceRules, standardRules } from '../config/rules.ts';
-import { openSources, rulesNamed, type SourceBook, type Sources } from '../config/sources.ts';
+import { type Origin, openSources, rulesNamed, type SourceBook, type Sources } from '../config/sources.ts';
 import type { Database } from '../database/connect.ts';
 import type { Journal } from '../database/journal.ts';
 import type { Result } from '../errors.ts';
@@ -21,8 +21,8 @@ export interface Parts {
   readonly sourceAuthority?: string | undefined;
   /** Who may send and by which rules; everybody, by the standard rules, when undefined. */
   readonly sources?: SourceBook | undefined;
-  /** Returns true while so many messages wait that no more should be taken. */
-  readonly isFull?: (() => boolean) | undefined;
+  /** Returns true while so many messages wait that no more should be taken from this channel. */
+  readonly isFull?: ((channel: Origin['channel']) => boolean) | undefined;
   readonly clock: () => Date;
 }
 

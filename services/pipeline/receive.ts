@@ -115,7 +115,7 @@ async function take(parts: Parts, bytes: Uint8Array, origin: Origin): Promise<Ta
   });
   if (source === undefined) return not(problem('source-unknown'));
   const { name, rules } = source;
-  if (parts.isFull?.()) return not(problem('backlog-full', { most: sourcesOf(parts).backlog.most }));
+  if (parts.isFull?.(origin.channel)) return not(problem('backlog-full', { most: sourcesOf(parts).backlog.most }));
   if (bytes.length > rules.maxMessageBytes) return not(problem('mllp-frame-too-long', { limit: rules.maxMessageBytes }));
   const parsed = parsedBy(rules, bytes);
   const header = parsed.ok ? parsed.value : head;
