@@ -11,14 +11,17 @@ import type { Transaction } from './database/connect.ts';
 import type { JournalEntry } from './database/journal-entry.ts';
 import { recordSettled } from './database/journal-record.ts';
 import { type JournalMessage, type MessageOutcome, recordFailure, settle, takeMessages } from './database/journal-take.ts';
+import { hopsOf } from './database/merges.ts';
 import { lockCurrent } from './database/resources.ts';
 import type { WriteOutcome } from './database/write-resources.ts';
 import { gravest, harmless, type Problem, problem, Refusal } from './errors.ts';
 import { validateResource } from './fhir/validate.ts';
 import type { Conversion } from './mapping/conversion.ts';
+import { mergesOf, replacedBy } from './mapping/merges.ts';
 import { apply } from './pipeline/apply.ts';
 import { type Change, idOf, wavesOf } from './pipeline/change.ts';
 import { eventTimeOf } from './pipeline/event-time.ts';
+import { mergePatients, type PatientMerge, unmergePatients } from './pipeline/merge.ts';
 import { conversionOf, type Parts, parsedBy, rulesFor } from './pipeline/parts.ts';
 import { Remarks } from './pipeline/remarks.ts';
 
@@ -61,16 +64,36 @@ async function applyTaken(parts: Parts, tx: Transaction, limit: number, taking?:
     taking?.(message.id);
     return converted(parts, message);
   });
-  const waves = wavesOf(all.map(({ changes }) => changes));
+  const steps = byMerges(all.map((each) => each.changes)).map(({ changes, merges }) => ({ waves: wavesOf(changes), merges }));
   // Everything at once and in one order: two workers that share a practitioner would else wait for each other.
-  if (waves.length > 1) await lockCurrent(tx, waves.flat().map(idOf));
+  if (steps.length > 1 || (steps[0]?.waves.length ?? 0) > 1) await lockCurrent(tx, all.flatMap(({ changes }) => changes).map(idOf));
   const remarks = new Remarks();
-  for (const wave of waves) await apply(parts, tx, wave, remarks.overruled);
+  for (const { waves, merges } of steps) {
+    for (const wave of waves) await apply(parts, tx, wave, remarks.heard);
+    for (const merge of merges) await mergePatients(parts, tx, merge);
+  }
   await settle(
     tx,
     all.map(({ outcome }) => remarks.added(outcome)),
   );
   return taken.length;
+}
+
+interface MergeStep {
+  readonly changes: (readonly Change[])[];
+  readonly merges: readonly PatientMerge[];
+}
+
+/** Returns messages' changes in order, each step ending with the merges of its last message. */
+function byMerges(messages: readonly (readonly Change[])[]): readonly MergeStep[] {
+  const steps: MergeStep[] = [{ changes: [], merges: [] }];
+  for (const changes of messages) {
+    const merges = mergesOf(changes).map((merge) => ({ ...merge, at: changes[0]?.eventAt ?? '', messageId: changes[0]?.messageId }));
+    const last = steps.at(-1);
+    if (last?.merges.length === 0) steps.pop();
+    steps.push({ changes: [...(last?.merges.length === 0 ? last.changes : []), changes], merges });
+  }
+  return steps;
 }
 
 /** Returns what a message asks for, and what is to be recorded of it; a message that is parked or refused changes nothing. */
@@ -129,15 +152,28 @@ export async function write(
     return await parts.database.transaction(async (tx) => {
       const planned = await plan(tx);
       const messageId = await recordSettled(tx, entry, 'applied', []);
-      return apply(
+      const outcomes = await apply(
         parts,
         tx,
         planned.map((change) => ({ ...change, messageId })),
       );
+      await followLinks(parts, tx, planned, messageId);
+      return outcomes;
     });
   } catch (error) {
     if (error instanceof Refusal && !isTransient(error) && isFinal(error.problems))
       await recordSettled(parts.database, entry, 'refused', error.problems);
     throw error;
   }
+}
+
+/** A request that writes Patient.link replaced-by merges; one that writes a merged Patient without it takes the merge back. */
+async function followLinks(parts: Parts, tx: Transaction, planned: readonly Omit<Change, 'messageId'>[], messageId: number): Promise<void> {
+  const patients = planned.filter(({ resource, delete: gone }) => resource.resourceType === 'Patient' && !gone);
+  if (patients.length === 0) return;
+  const ids = patients.map(({ resource }) => resource.id);
+  const merged = await hopsOf(tx, ids);
+  for (const { resource } of patients)
+    if (merged.has(resource.id) && replacedBy(resource) === undefined) await unmergePatients(parts, tx, resource.id);
+  for (const merge of mergesOf(patients)) await mergePatients(parts, tx, { ...merge, at: parts.clock().toISOString(), messageId });
 }

@@ -17,6 +17,7 @@ import {
   targetOf,
 } from './cdm-tables.ts';
 import type { Queryable } from './connect.ts';
+import { withSurvivors } from './merges.ts';
 import { plainArray, textArray } from './wire.ts';
 
 /** The rows of one resource, replacing those it had. */
@@ -134,6 +135,22 @@ export async function lookUpTargets(tx: Queryable, references: Iterable<string>)
     return type === undefined ? [] : [{ reference, type, id: reference.slice(slash + 1) }];
   });
   if (asked.length === 0) return targets;
+  // What refers to a merged Patient is its survivor's.
+  const survivors = await withSurvivors(
+    tx,
+    asked.map((each) => each.reference),
+  );
+  if (survivors.size > 0) {
+    const found = await lookUpTargets(
+      tx,
+      asked.map(({ reference }) => survivors.get(reference) ?? reference),
+    );
+    for (const [reference, survivor] of survivors) {
+      const person = found.get(targetKey('person', survivor));
+      if (person !== undefined) found.set(targetKey('person', reference), person);
+    }
+    return found;
+  }
   const names = new Map(asked.map((each) => [`${each.type}/${each.id}`, each.reference]));
   const rows = await tx.query<LookupRow>(LOOKUP, [plainArray(asked.map((each) => each.type)), textArray(asked.map((each) => each.id))]);
   for (const table of TARGET_TABLES) {

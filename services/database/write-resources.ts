@@ -26,7 +26,8 @@ export interface ResourceWrite {
   /** Index rows of the current version's body; needed when `current` is there and not deleted. */
   readonly oldIndex: IndexRows | undefined;
   readonly rows: ResourceRows;
-  readonly problems: readonly Problem[];
+  /** Undefined leaves the recorded ones. */
+  readonly problems: readonly Problem[] | undefined;
   readonly messageId: number | undefined;
   /** id@version#digest of the map that made the resource, '' when it came as FHIR. */
   readonly spec: string;

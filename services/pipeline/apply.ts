@@ -1,30 +1,72 @@
 /** The one way into the store: put in order, merged, validated, indexed, mapped to rows, written together. */
 import type { Transaction } from '../database/connect.ts';
-import { lockCurrent } from '../database/resources.ts';
-import { type WriteOutcome, writeResources } from '../database/write-resources.ts';
+import { type Hop, hopsOf, recordMoved } from '../database/merges.ts';
+import { type CurrentResource, lockCurrent } from '../database/resources.ts';
+import { type ResourceWrite, type WriteOutcome, writeResources } from '../database/write-resources.ts';
 import { problem, Refusal } from '../errors.ts';
+import { mapReferences } from '../fhir/references.ts';
+import { replacedBy } from '../mapping/merges.ts';
 import type { ResourceRows } from '../omop/row.ts';
-import { type Change, idOf, keyOf } from './change.ts';
+import { type Change, idOf, keyOf, wavesOf } from './change.ts';
+import { mergeStates, withMergeState } from './merge-state.ts';
 import { mergedWith, writeOf } from './merged.ts';
 import { keepSaid, type Place, placesOf } from './order.ts';
-import { dateOf, type RowParts, rowsOf, storedDate } from './rows.ts';
+import { dateOf, type RowParts, rowsOf, storedDate, storedResource } from './rows.ts';
 
 const NO_ROWS: ResourceRows = { rows: [], exclusions: [], unmapped: [], adjustments: [], spec: '' };
 
-/** Told of a change that says something which newer or more settled statements overrule. */
-export type Overruled = (change: Change, why: NonNullable<Place['overruled']>) => void;
+/**
+ * Told of a change that says something which newer (older) or more settled (outranked) statements overrule, or that speaks of a record
+ * which is another's by now (landed).
+ */
+export type Remarked = (change: Change, why: NonNullable<Place['overruled']> | 'landed') => void;
 
 /** Writes changes, none of which may write a resource twice; returns an outcome each, in order. */
 export async function apply(
   parts: RowParts,
   tx: Transaction,
   changes: readonly Change[],
-  overruled: Overruled = () => {},
+  remarked: Remarked = () => {},
 ): Promise<readonly WriteOutcome[]> {
   if (changes.length === 0) return [];
   const current = await lockCurrent(tx, changes.map(idOf));
-  const places = await placesOf(tx, changes, current, parts.clock().toISOString());
-  const merged = places.map((place, i) => mergedWith(changes[i] ?? never(), current.get(keyOf(changes[i]?.resource ?? never())), place));
+  const landed = await landedOn(tx, changes, current);
+  if (landed === undefined) return applyLocked(parts, tx, changes, current, remarked);
+  const outcomes: WriteOutcome[] = [];
+  for (const change of changes) if (isOf(change, landed.hops)) remarked(change, 'landed');
+  // Two messages may have landed on one Patient.
+  for (const wave of wavesOf(landed.changes.map((each) => [each]))) {
+    outcomes.push(...(await applyLocked(parts, tx, wave, await lockCurrent(tx, wave.map(idOf)), remarked)));
+  }
+  await recordMoved(
+    tx,
+    outcomes.flatMap(({ type, id, resourceKey }) =>
+      resourceKey === undefined ? [] : (landed.moved.get(`${type}/${id}`) ?? []).map(({ mergeId }) => ({ mergeId, resourceKey })),
+    ),
+  );
+  return outcomes;
+}
+
+async function applyLocked(
+  parts: RowParts,
+  tx: Transaction,
+  changes: readonly Change[],
+  current: ReadonlyMap<string, CurrentResource>,
+  remarked: Remarked,
+): Promise<readonly WriteOutcome[]> {
+  const asked = changes.map((change) => ({ change, current: current.get(keyOf(change.resource)) }));
+  const linked = asked
+    .filter((each) => each.change.eventAt !== undefined && isLinked(each.current))
+    .map(({ change }) => change.resource.id);
+  const states = await mergeStates(tx, linked);
+  const places = (await placesOf(tx, changes, current, parts.clock().toISOString())).map((place) => {
+    const state = states.get(place.resource.resourceType === 'Patient' ? place.resource.id : '');
+    return state ? { ...place, resource: withMergeState(place.resource, state) } : place;
+  });
+  const merged = asked.flatMap((each, i) => {
+    const place = places[i];
+    return place ? [mergedWith(each.change, each.current, place)] : [];
+  });
   const today = dateOf(parts, parts.clock());
   const rows = await rowsOf(
     parts,
@@ -32,9 +74,10 @@ export async function apply(
     merged.map(({ resource }) => resource),
     () => today,
   );
-  const writes = merged.map((each, index) => writeOf(each, rows[index] ?? NO_ROWS));
-  const outcomes = await writeResources(tx, writes, (queryable, resources) =>
-    rowsOf(parts, queryable, resources, (each) => storedDate(parts, each)),
+  const outcomes = await stored(
+    parts,
+    tx,
+    merged.map((each, index) => writeOf(each, rows[index] ?? NO_ROWS)),
   );
   const stale = outcomes.find((outcome) => outcome.status === 'conflict');
   if (stale) throw new Refusal([problem('resource-version-conflict', { reference: `${stale.type}/${stale.id}`, version: stale.version })]);
@@ -45,11 +88,83 @@ export async function apply(
   );
   for (const [i, { overruled: why }] of places.entries()) {
     const change = changes[i];
-    if (why && change) overruled(change, why);
+    if (why && change) remarked(change, why);
   }
   return outcomes;
 }
 
-function never(): never {
-  throw new TypeError('a place without change');
+const stored = (parts: RowParts, tx: Transaction, writes: readonly ResourceWrite[]): Promise<readonly WriteOutcome[]> =>
+  writeResources(tx, writes, (queryable, resources) => rowsOf(parts, queryable, resources, (each) => storedDate(parts, each)));
+
+/**
+ * Writes resources as they are to be, without anything new being said of them: who said what when stays as it is. Their rows are made
+ * again even when nothing changes.
+ */
+export async function rewrite(
+  parts: RowParts,
+  tx: Transaction,
+  changed: readonly { readonly current: CurrentResource; readonly resource: Change['resource'] }[],
+): Promise<void> {
+  if (changed.length === 0) return;
+  const rows = await rowsOf(
+    parts,
+    tx,
+    changed.map(({ resource }) => resource),
+    (each) => storedDate(parts, each),
+  );
+  const writes = changed.map(({ current, resource }, i) => {
+    const { eventAt, eventMessage, eventWay, messageId, spec } = current;
+    const event = eventAt === undefined ? undefined : { at: eventAt, messageId: eventMessage ?? 0, way: eventWay ?? 'replace' };
+    const change: Change = { resource, update: 'replace', deletes: [], spec, messageId, problems: [], unmapped: [] };
+    const write = writeOf({ change, current, before: storedResource(current), resource, event }, rows[i] ?? NO_ROWS);
+    return { ...write, problems: undefined };
+  });
+  await stored(parts, tx, writes);
+}
+
+const isLinked = (current: CurrentResource | undefined): boolean =>
+  current !== undefined && current.type === 'Patient' && (current.body.includes('"replaced-by"') || current.body.includes('"replaces"'));
+
+type Hops = ReadonlyMap<string, readonly Hop[]>;
+
+const isOf = ({ resource, eventAt }: Change, hops: Hops): boolean => {
+  const merge = resource.resourceType === 'Patient' ? hops.get(resource.id)?.[0] : undefined;
+  return merge !== undefined && eventAt !== undefined && eventAt > merge.at && replacedBy(resource) === undefined;
+};
+
+/** Returns what messages about merged Patients change instead; undefined when there are none. Resources must be locked. */
+async function landedOn(
+  tx: Transaction,
+  changes: readonly Change[],
+  current: ReadonlyMap<string, CurrentResource>,
+): Promise<{ readonly changes: readonly Change[]; readonly hops: Hops; readonly moved: ReadonlyMap<string, readonly Hop[]> } | undefined> {
+  const suspects = changes.filter(
+    (each) => each.eventAt !== undefined && current.get(keyOf(each.resource))?.body.includes('"replaced-by"'),
+  );
+  const hops = await hopsOf(
+    tx,
+    suspects.flatMap(({ resource }) => (resource.resourceType === 'Patient' ? resource.id : [])),
+  );
+  if (hops.size === 0) return undefined;
+  const moved = new Map<string, readonly Hop[]>();
+  const landed = changes.flatMap((change): readonly Change[] => {
+    const { resource } = change;
+    if (resource.resourceType === 'Patient') {
+      const survivor = hops.get(resource.id)?.at(-1)?.survivor;
+      if (survivor === undefined || !isOf(change, hops)) return [change];
+      const { identifier: _others, ...content } = resource;
+      const deletes = change.deletes.filter((name) => name !== 'identifier');
+      return change.update === 'ensure'
+        ? []
+        : [{ ...change, update: 'merge', deletes, resource: { ...content, resourceType: 'Patient', id: survivor } }];
+    }
+    if (change.eventAt === undefined) return [change];
+    const mapped = mapReferences(resource, (reference) => {
+      const all = hops.get(/^Patient\/([^/]+)$/.exec(reference)?.[1] ?? '');
+      if (all) moved.set(keyOf(resource), all);
+      return all ? `Patient/${all.at(-1)?.survivor}` : reference;
+    });
+    return [mapped === resource ? change : { ...change, resource: mapped }];
+  });
+  return { changes: landed, hops, moved };
 }

@@ -5,6 +5,7 @@ import { Refusal } from '../errors.ts';
 import { isObject, readJson } from '../fhir/json.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { Maps } from '../mapping/conversion.ts';
+import { replacedBy } from '../mapping/merges.ts';
 import type { ResourceRows } from '../omop/row.ts';
 
 export interface RowParts {
@@ -27,8 +28,19 @@ export async function rowsOf(
     for (const [key, found] of await readResources(tx, missing)) if (!found.deleted) named.set(key, storedResource(found));
   const lookup = (reference: string) => named.get(reference);
   const { vocabulary, cdmTimezone: timezone } = parts;
-  return resources.map((resource) => parts.maps.rows(resource, { vocabulary, timezone, asOf: asOf(resource), lookup }));
+  return resources.map((resource) =>
+    replacedBy(resource) === undefined ? parts.maps.rows(resource, { vocabulary, timezone, asOf: asOf(resource), lookup }) : MERGED,
+  );
 }
+
+/** Rule 71: a record that was merged into another one is no person of its own, and dies no second time. */
+const MERGED: ResourceRows = {
+  rows: [],
+  exclusions: [{ rule: 71, reason: 'merged into another record', at: 'Patient.link' }],
+  unmapped: [],
+  adjustments: [],
+  spec: '',
+};
 
 function medicationOf(resource: Resource): readonly ResourceId[] {
   const { medicationReference } = resource;

@@ -1,0 +1,118 @@
+/** Which Patient was merged into which, and what moved with it: an alias for as long as a merge is not undone. */
+import type { Queryable, Transaction } from './connect.ts';
+import { plainArray, textArray } from './wire.ts';
+
+export interface Hop {
+  readonly mergeId: number;
+  readonly survivor: string;
+  /** When it was merged (ISO 8601). */
+  readonly at: string;
+}
+
+interface HopRow {
+  readonly start: string;
+  readonly id: number;
+  readonly survivor: string;
+  readonly at: string;
+}
+
+/** Nobody is merged so often; the log holds no circle. */
+const MOST_HOPS = 100;
+
+/** Returns the hops from each merged Patient to its survivor of today, nearest first; Patients that are not merged are absent. */
+export async function hopsOf(queryable: Queryable, ids: readonly string[]): Promise<ReadonlyMap<string, readonly Hop[]>> {
+  if (ids.length === 0) return new Map();
+  const rows = await queryable.query<HopRow>(
+    {
+      name: 'merge_hops',
+      text: `
+WITH RECURSIVE hop AS (
+  SELECT a.id AS start, m.id, m.survivor, m.at, 1 AS n FROM unnest($1::text[]) AS a(id) JOIN fhir.merge m ON m.loser = a.id AND m.undone_at IS NULL
+  UNION ALL
+  SELECT h.start, m.id, m.survivor, m.at, h.n + 1 FROM hop h JOIN fhir.merge m ON m.loser = h.survivor AND m.undone_at IS NULL
+  WHERE h.n < ${MOST_HOPS}
+) SELECT start, id, survivor, at FROM hop ORDER BY start, n`,
+    },
+    [textArray(new Set(ids))],
+  );
+  const hops = rows.map(({ start, id, survivor, at }) => ({ start, mergeId: id, survivor, at }));
+  return Map.groupBy(hops, ({ start }) => start);
+}
+
+/** Returns the survivor of today of one Patient: itself when it is not merged. */
+export async function survivorOf(queryable: Queryable, id: string): Promise<string> {
+  return (await hopsOf(queryable, [id])).get(id)?.at(-1)?.survivor ?? id;
+}
+
+/** Returns the Patients that were merged directly into each of `ids`. */
+export async function losersOf(queryable: Queryable, ids: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+  if (ids.length === 0) return new Map();
+  const rows = await queryable.query<{ readonly survivor: string; readonly loser: string }>(
+    {
+      name: 'merge_losers',
+      text: 'SELECT survivor, loser FROM fhir.merge WHERE survivor = ANY ($1::text[]) AND undone_at IS NULL ORDER BY id',
+    },
+    [textArray(new Set(ids))],
+  );
+  const grouped = Map.groupBy(rows, ({ survivor }) => survivor);
+  return new Map([...grouped].map(([survivor, all]) => [survivor, all.map(({ loser }) => loser)]));
+}
+
+/** Notes a merge and returns its number. Both Patients must be locked by this transaction. */
+export async function recordMerge(
+  tx: Transaction,
+  merge: { readonly loser: string; readonly survivor: string; readonly at: string; readonly messageId: number | undefined },
+): Promise<number> {
+  const [row] = await tx.query<{ readonly id: number }>(
+    'INSERT INTO fhir.merge (loser, survivor, at, message_id) VALUES ($1, $2, $3, $4) RETURNING id',
+    [merge.loser, merge.survivor, merge.at, merge.messageId ?? null],
+  );
+  if (row === undefined) throw new TypeError('a merge without number');
+  return row.id;
+}
+
+/** Ends a merge; the log keeps it. */
+export async function endMerge(tx: Transaction, mergeId: number): Promise<void> {
+  await tx.run('UPDATE fhir.merge SET undone_at = now() WHERE id = $1', [mergeId]);
+}
+
+/** Notes that resources (resource_key) spoke of the loser of merges. */
+export async function recordMoved(
+  tx: Transaction,
+  moved: readonly { readonly mergeId: number; readonly resourceKey: number }[],
+): Promise<void> {
+  if (moved.length === 0) return;
+  await tx.run(
+    {
+      name: 'merge_moved',
+      text: 'INSERT INTO fhir.moved (merge_id, resource_key) SELECT DISTINCT * FROM unnest($1::bigint[], $2::bigint[]) ON CONFLICT DO NOTHING',
+    },
+    [plainArray(moved.map(({ mergeId }) => mergeId)), plainArray(moved.map(({ resourceKey }) => resourceKey))],
+  );
+}
+
+/** Returns the keys of the resources that moved with a merge, in order. */
+export async function movedWith(tx: Queryable, mergeId: number): Promise<readonly number[]> {
+  const rows = await tx.query<{ readonly resource_key: number }>(
+    'SELECT resource_key FROM fhir.moved WHERE merge_id = $1 ORDER BY resource_key',
+    [mergeId],
+  );
+  return rows.map(({ resource_key }) => resource_key);
+}
+
+/** Returns the keys of the current resources that have one of the `hashes` of `referrerHashes` in the index, in order. */
+export async function keysReferringTo(tx: Queryable, hashes: readonly bigint[]): Promise<readonly number[]> {
+  const rows = await tx.query<{ readonly resource_key: number }>(
+    `SELECT r.resource_key FROM fhir.resource r
+     WHERE r.rid IN (SELECT t.rid FROM fhir.tok t WHERE t.h = ANY ($1::bigint[])) AND NOT r.deleted ORDER BY r.resource_key`,
+    [plainArray(hashes)],
+  );
+  return rows.map(({ resource_key }) => resource_key);
+}
+
+/** Returns `references` ('Patient/1') with those to merged Patients replaced by their survivors of today. */
+export async function withSurvivors(queryable: Queryable, references: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const ids = references.flatMap((each) => (each.startsWith('Patient/') ? [each.slice('Patient/'.length)] : []));
+  const hops = await hopsOf(queryable, ids);
+  return new Map([...hops].flatMap(([id, all]) => (all.at(-1) ? [[`Patient/${id}`, `Patient/${all.at(-1)?.survivor}`] as const] : [])));
+}
