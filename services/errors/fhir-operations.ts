@@ -9,5 +9,5 @@ export const FHIR_OPERATIONS = {
   'fhirpath-invalid': row(422, 'AE', 'error', 'invalid', 'A FHIRPath expression cannot be evaluated: {reason}.', 'Correct the expression; http://hl7.org/fhirpath/N1 is the language.'),
   'fhirpath-costly': row(422, 'AE', 'error', 'too-costly', 'FHIRPath took longer than {timeoutMs} ms or more memory than it may.', 'Write a simpler expression, or apply it to a smaller resource.'),
   'fhir-not-xml': row(400, 'AE', 'fatal', 'structure', 'The body is not FHIR XML: {reason}.', 'Send one resource in the namespace http://hl7.org/fhir without a document type; the position says where reading stopped.'),
-  'fhir-xml-narrative': row(406, 'AE', 'error', 'not-supported', 'A narrative of this answer is not well-formed XHTML and cannot be written as XML.', 'Read it as JSON, and correct Narrative.div: entities such as &nbsp; are not known in XML.'),
+  'fhir-xml-unwritable': row(406, 'AE', 'error', 'not-supported', 'This answer cannot be written as XML: {reason}.', 'Read it as JSON; narratives have to be well-formed XHTML (no &nbsp;), texts without control characters.'),
 };

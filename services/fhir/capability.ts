@@ -101,8 +101,8 @@ export function capabilityStatement({ base, version, date }: CapabilityOptions):
     software: { name: 'Polyseme', version },
     implementation: { description: 'Polyseme FHIR R4 store', url: base },
     fhirVersion: '4.0.1',
-    format: ['application/fhir+json', 'json'],
-    patchFormat: ['application/json-patch+json', 'application/fhir+json'],
+    format: ['application/fhir+json', 'application/fhir+xml', 'json', 'xml'],
+    patchFormat: ['application/json-patch+json', 'application/fhir+json', 'application/fhir+xml'],
     rest: [
       {
         mode: 'server',

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { problem, Refusal } from '../errors.ts';
+import { isXml } from '../fhir/body.ts';
 import { isResourceType } from '../fhir/definitions.ts';
 import { readSubset, type Subset } from '../fhir/subset.ts';
 import { versionOfEtag } from '../fhir/transaction.ts';
@@ -36,11 +37,15 @@ export const queryOf = (request: FastifyRequest): readonly (readonly [name: stri
   ...new URLSearchParams(request.url.split('?').slice(1).join('?')),
 ];
 
-/** Bytes of the body; FHIR JSON, or an unlabelled body, is read. */
+/** Bytes of the body: FHIR JSON or XML as its type says; an unlabelled one is JSON. `readBody` reads both. */
 export function bodyOf(request: FastifyRequest): Uint8Array {
   const type = request.headers['content-type'] ?? 'application/fhir+json';
-  if (!/^(application\/(fhir\+)?json|text\/json)\s*(;|$)/i.test(type)) throw new Refusal([problem('media-type-not-supported', { type })]);
-  return Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  const form = /^(?:application\/(?:fhir\+)?|text\/)(json|xml)\s*(;|$)/i.exec(type)?.[1]?.toLowerCase();
+  if (form === undefined) throw new Refusal([problem('media-type-not-supported', { type })]);
+  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  if (form === 'json' && isXml(body)) throw new Refusal([problem('fhir-not-json', { reason: 'it begins with "<"' }, '1:1')]);
+  if (form === 'xml' && !isXml(body)) throw new Refusal([problem('fhir-not-xml', { reason: 'it does not begin with "<"' }, '1:1')]);
+  return body;
 }
 
 /** What a read depends on (http://hl7.org/fhir/R4/http.html#cread). */

@@ -1,5 +1,5 @@
 import { harmless, problem, Refusal } from '../errors.ts';
-import { readJson } from '../fhir/json.ts';
+import { readBody } from '../fhir/body.ts';
 import type { Resource } from '../fhir/resource.ts';
 import { type AskedEntry, type Question, questionOf, questionsOf, versionOfEtag } from '../fhir/transaction.ts';
 import { validateResource } from '../fhir/validate.ts';
@@ -68,7 +68,7 @@ export async function writeAsked(parts: Parts, content: Uint8Array, base: string
   return written;
 }
 
-/** The resource of a body: JSON of the type that the address names; valid R4. */
+/** The resource of a body: of the type that the address names; valid R4. */
 export function validResource(bytes: Uint8Array, type: string): Resource {
   const resource = resourceOfType(bytes, type);
   const faults = validateResource(resource).filter((each) => !harmless([each]));
@@ -76,9 +76,9 @@ export function validResource(bytes: Uint8Array, type: string): Resource {
   return resource;
 }
 
-/** The JSON object of a body, of the resource type that the address names; not validated. */
+/** The resource of a body, JSON or XML, of the resource type that the address names; not validated. */
 export function resourceOfType(bytes: Uint8Array, type: string): Resource {
-  const read = readJson(bytes);
+  const read = readBody(bytes);
   if (!read.ok) throw new Refusal(read.problems);
   if (read.value['resourceType'] !== type) throw new Refusal([problem('id-mismatch')]);
   return { ...read.value, resourceType: type };

@@ -10,7 +10,7 @@ import type { Parts } from '../pipeline.ts';
 import { resourceOf, sendRead, sendResource, sendWritten } from './fhir-answers.ts';
 import { answerBundle } from './fhir-bundle.ts';
 import { conditionOf, deleteResource } from './fhir-delete.ts';
-import { indented, refuseOtherForms } from './fhir-form.ts';
+import { formed, refuseOtherForms } from './fhir-form.ts';
 import { readHistories, readOneVersion } from './fhir-history.ts';
 import { patchResource } from './fhir-patch.ts';
 import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, queryOf, readConditionsOf, subsetAsked } from './fhir-request.ts';
@@ -58,7 +58,7 @@ export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { read
     const url = `${FHIR_PATH}${path === '/' ? '' : path}`;
     if (routed.has(`${method} ${url}`)) continue;
     routed.add(`${method} ${url}`);
-    door.route({ method, url, handler: handlers[code], preHandler: refuseOtherForms, onSend: indented });
+    door.route({ method, url, handler: handlers[code], preHandler: refuseOtherForms, onSend: formed });
   }
 }
 

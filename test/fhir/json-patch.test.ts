@@ -3,7 +3,6 @@ import { applyPatch } from 'rfc6902';
 import { describe, expect, it } from 'vitest';
 import { readJson, writeJson } from '../../services/fhir/json.ts';
 import { applyJsonPatch, readJsonPatch } from '../../services/fhir/json-patch.ts';
-import type { JsonObject } from '../../services/fhir/resource.ts';
 
 /** The text that a patch makes of a text, or the code of its first problem. */
 function patchedText(document: string, patch: string): string | undefined {
