@@ -14,6 +14,7 @@ import { type ShallowKeys, shallowKeys } from '../hl7v2/keys.ts';
 import type { Message } from '../hl7v2/message.ts';
 import { readHeader } from '../hl7v2/parse.ts';
 import { placeOf } from '../hl7v2/path.ts';
+import type { Conversion } from '../mapping/conversion.ts';
 import { conversionOf, type Parts, parsedBy, sourcesOf } from './parts.ts';
 
 export interface Received {
@@ -43,6 +44,8 @@ interface Taken {
   readonly receipt: JournalReceipt | undefined;
   /** Why it is not taken, or will be neither applied nor converted. */
   readonly refused: readonly Problem[];
+  /** Returns what the conversion said of it, where its source wants that and original mode will tell it. */
+  readonly judged?: (() => Verdict) | undefined;
 }
 
 interface Verdict {
@@ -63,7 +66,7 @@ export async function receive(
   channel: Origin['channel'],
   origin: Omit<Origin, 'channel'> = {},
 ): Promise<Received> {
-  const taken = await take(parts, bytes, { ...origin, channel });
+  const taken = await take(parts, bytes, { ...origin, channel }, () => true);
   const verdict = await verdictOf(parts, taken);
   return { acknowledgement: answerOf(parts, taken, verdict.code, verdict.problems), status: verdict.status, problems: verdict.problems };
 }
@@ -75,7 +78,7 @@ export async function receive(
 export async function exchange(parts: Parts, bytes: Uint8Array, origin: Origin, signal?: AbortSignal): Promise<Exchange> {
   let taken: Taken;
   try {
-    taken = await take(parts, bytes, origin);
+    taken = await take(parts, bytes, origin, (head) => conditionsOf(head) === undefined);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     const header = readHeader(bytes);
@@ -103,7 +106,12 @@ function attributed(parts: Parts, origin: Origin, header: Message | undefined): 
 }
 
 /** Stores one message; `refused` of what was not, or was stored as refused. Rejects when the database does not take it. */
-async function take(parts: Parts, bytes: Uint8Array, origin: Origin): Promise<Taken> {
+async function take(
+  parts: Parts,
+  bytes: Uint8Array,
+  origin: Origin,
+  isOriginal: (head: Pick<Taken, 'header' | 'rules'>) => boolean,
+): Promise<Taken> {
   const head = readHeader(bytes);
   const source = attributed(parts, origin, head);
   const not = (...refused: readonly Problem[]): Taken => ({
@@ -137,9 +145,13 @@ async function take(parts: Parts, bytes: Uint8Array, origin: Origin): Promise<Ta
     await recordSettled(parts.database, { ...entry, controlId: keys?.controlId, patientKeys: [] }, 'refused', refused);
     return { header, parsed, rules, receipt: undefined, refused };
   }
-  const receipt = await parts.journal.append(entry);
+  const storing = parts.journal.append(entry);
+  // While the database commits, there is time to convert; what comes of it is told only if the commit did.
+  const isJudged = rules.acknowledge === 'judged' && isOriginal({ header, rules });
+  const judged = isJudged && parsed.ok ? settled(() => verdictOfConversion(conversionOf(parts, parsed.value, rules))) : undefined;
+  const receipt = await storing;
   const reused = receipt.refused || (receipt.conflict && rules.reusedControlId === 'park');
-  return { header, parsed, rules, receipt, refused: reused ? [problem('journal-control-id-reused', {}, 'MSH-10')] : [] };
+  return { header, parsed, rules, receipt, judged, refused: reused ? [problem('journal-control-id-reused', {}, 'MSH-10')] : [] };
 }
 
 /** A patient's keys, and one more where the source wants more kept in order than that. */
@@ -160,7 +172,7 @@ function orderingKeys(
 
 /** What original mode answers, as soon as the source's rules let it be known. */
 async function verdictOf(parts: Parts, taken: Taken): Promise<Verdict> {
-  const { receipt, refused, rules, parsed } = taken;
+  const { receipt, refused, rules, parsed, judged } = taken;
   const worst = gravest(refused);
   if (worst !== undefined) {
     const isParked = receipt !== undefined && !receipt.refused;
@@ -170,9 +182,22 @@ async function verdictOf(parts: Parts, taken: Taken): Promise<Verdict> {
   if (rules.acknowledge === 'processed') return processedVerdict(parts, receipt, rules);
   if (!parsed.ok) return verdict('refuse', parsed.problems);
   if (rules.acknowledge === 'committed') return ACCEPTED;
-  const { problems, rung } = conversionOf(parts, parsed.value, rules);
-  return verdict(rung, problems);
+  return (judged ?? (() => verdictOfConversion(conversionOf(parts, parsed.value, rules))))();
 }
+
+/** Runs `work` now and returns what gives its value, or throws what it threw, when it is asked for. */
+function settled<T>(work: () => T): () => T {
+  try {
+    const value = work();
+    return () => value;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}
+
+const verdictOfConversion = ({ rung, problems }: Pick<Conversion, 'rung' | 'problems'>): Verdict => verdict(rung, problems);
 
 function verdict(rung: string, problems: readonly Problem[]): Verdict {
   if (rung !== 'park-message' && rung !== 'refuse') return ACCEPTED;
@@ -198,7 +223,7 @@ interface Conditions {
 }
 
 /** Table 0155 of MSH-15 and MSH-16, undefined in original mode. Of two, an empty one means never (chapter 2.9.3). */
-function conditionsOf({ header, rules }: Taken): Conditions | undefined {
+function conditionsOf({ header, rules }: Pick<Taken, 'header' | 'rules'>): Conditions | undefined {
   const msh = header?.segments[0];
   const accept = msh?.value(15) ?? '';
   const application = msh?.value(16) ?? '';

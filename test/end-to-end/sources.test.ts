@@ -1,0 +1,67 @@
+/** A server of its own process that follows its file of sources. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Folder, folder, ran } from '../commands/command-line.ts';
+import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
+import { message, sender } from '../mllp/doors.ts';
+import { type ServerProcess, startServer } from './server-process.ts';
+
+let dir: Folder;
+let fresh: FreshDatabase;
+let server: ServerProcess;
+let file: string;
+beforeAll(async () => {
+  dir = folder();
+  fresh = await freshDatabase();
+  file = dir.write('sources.yaml', 'sources:\n  first: { acknowledge: committed }\n');
+  server = await startServer({
+    POLYSEME_DATABASE_URL: fresh.url,
+    POLYSEME_DATA_DIR: `${dir.path}/data`,
+    POLYSEME_SOURCES: file,
+    POLYSEME_LOG_LEVEL: 'info',
+  });
+});
+afterAll(async () => {
+  await server.stop();
+  await fresh.drop();
+  dir[Symbol.dispose]();
+});
+
+/** Resolves when the server has said `text` so many times. */
+async function said(text: string, times: number): Promise<void> {
+  while (server.said().split(text).length <= times) await new Promise((resolve) => server.child.stderr?.once('data', resolve));
+}
+
+it('serve reads its sources again at SIGHUP; a file with a fault changes nothing and is told with its place', async () => {
+  using client = await sender(server.mllpPort);
+  client.send(message('1'));
+  expect(await client.answers(1)).toEqual(['AA 1']);
+  dir.write('sources.yaml', 'sources:\n  first: { acknowlege: committed }\n');
+  server.child.kill('SIGHUP');
+  await said('the sources stay as they were', 1);
+  expect(server.said()).toMatch(/source-setting-unknown.*sources\.yaml:2:12/);
+  client.send(message('2'));
+  expect((await client.answers(2)).at(-1)).toBe('AA 2');
+  dir.write('sources.yaml', 'sources:\n  first: { match: { sendingApplication: NOBODY } }\n');
+  server.child.kill('SIGHUP');
+  await said('sources and certificates were read again', 1);
+  client.send(message('3'));
+  expect((await client.answers(3)).at(-1)).toBe('AR 3');
+});
+
+it('doctor says what is wrong with the file, and what it holds when nothing is', async () => {
+  const environment = { POLYSEME_SOURCES: file, POLYSEME_DATABASE_URL: fresh.url, POLYSEME_HTTP_PORT: '0', POLYSEME_MLLP_PORT: '0' };
+  expect((await ran(['doctor'], environment)).out).toMatch(/ok {4}sources: 1 in .*sources\.yaml: first/);
+  dir.write('sources.yaml', 'sources:\n  first: { ports: [99999] }\n  second: { ports: [2600], tls: { cert: no.crt, key: no.key } }\n');
+  expect((await ran(['doctor'], environment)).out).toMatch(
+    /FAIL {2}sources: .*sources\.yaml:2:20: sources\.first\.ports\.0: must be from 0 to 65535/,
+  );
+  dir.write(
+    'sources.yaml',
+    'sources:\n  second: { ports: [2600], host: 0.0.0.0, tls: { cert: no.crt, key: no.key } }\n  third: { ports: [2601], host: 0.0.0.0 }\n',
+  );
+  const { out, code } = await ran(['doctor'], environment);
+  expect([code, out]).toEqual([
+    1,
+    expect.stringMatching(/FAIL {2}sources: Refusing to listen on 0\.0\.0\.0[\s\S]*FAIL {2}sources: .*no\.crt cannot be read/),
+  ]);
+});
