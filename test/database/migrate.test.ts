@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
 import { migrate } from '../../services/database/migrate.ts';
@@ -13,6 +13,7 @@ let db: Database;
 let emptyUrl: string;
 const empty = `polyseme_empty_${randomBytes(6).toString('hex')}`;
 const judge = new URL('../../../shared/judges/runners/omop-dqd.mjs', import.meta.url);
+const published = readdirSync(new URL('../../services/database/migrations', import.meta.url)).filter((name) => /^\d{4}_/.test(name)).length;
 const hasPsql = spawnSync('psql', ['--version']).status === 0;
 
 beforeAll(async () => {
@@ -30,7 +31,7 @@ afterAll(async () => {
 describe('migrations', () => {
   test('several migrators at once: one works, all end well, and a migrator that was killed blocks nobody', async () => {
     const applied = await Promise.all([migrate(emptyUrl), migrate(emptyUrl), migrate(emptyUrl)]);
-    expect(applied.map((each) => each.length).toSorted()).toEqual([0, 0, 4]);
+    expect(applied.map((each) => each.length).toSorted()).toEqual([0, 0, published]);
     const other = openDatabase(emptyUrl, { max: 1 });
     await other.query('UPDATE ops.migration_lock SET is_locked = 1');
     expect(await migrate(emptyUrl)).toEqual([]);

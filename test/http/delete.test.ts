@@ -121,14 +121,15 @@ describe('deleting and writing at once', () => {
 
 describe('what a message made', () => {
   const message = readFileSync(fixture('hl7v2', 'us-oru-r01-cbc.hl7'));
-  const send = async (controlId: string) => {
-    const bytes = Buffer.from(message.toString('latin1').replace(/^((?:[^|]*\|){9})[^|]*/, `$1${controlId}`), 'latin1');
+  const send = async (controlId: string, time?: string) => {
+    const numbered = message.toString('latin1').replace(/^((?:[^|]*\|){9})[^|]*/, `$1${controlId}`);
+    const bytes = Buffer.from(time === undefined ? numbered : numbered.replace(/^((?:[^|]*\|){6})[^|]*/, `$1${time}`), 'latin1');
     expect((await fetch(`${door.door.url}/hl7v2`, { method: 'POST', body: bytes })).status).toBe(200);
     await door.drain();
   };
   const rows = async () => (await door.database.query<{ n: number }>('SELECT count(*) AS n FROM cdm.measurement'))[0]?.n ?? 0;
 
-  it('can be deleted whole, and comes back with the next message, in the next versions', async () => {
+  it('can be deleted whole; a message sent before that changes nothing, the next one sent brings it back in the next versions', async () => {
     const before = await rows();
     const known = new Set((await newest()).map((each) => each.url));
     await send('FIRST');
@@ -141,7 +142,9 @@ describe('what a message made', () => {
     );
     expect([status, new Set(statuses(body))]).toEqual([200, new Set(['204'])]);
     expect(await rows()).toBe(before);
-    await send('SECOND');
+    await send('DELAYED');
+    expect(await rows()).toBe(before);
+    await send('SECOND', '20260901120000+0000');
     expect(await rows()).toBe(before + added);
     for (const { url } of made) expect((await door.call('GET', `/${url}`)).headers.get('etag')).toBe('W/"3"');
   });
