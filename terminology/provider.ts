@@ -152,3 +152,25 @@ export interface CodeSystemProvider {
 }
 
 export const isRefusal = (answer: ConceptSet | FilterRefusal): answer is FilterRefusal => 'refusal' in answer;
+
+/** A translation that a native map knows. */
+export interface MapTarget {
+  readonly system: string;
+  readonly code: string;
+  readonly display: string | undefined;
+  /** http://hl7.org/fhir/R4/valueset-concept-map-equivalence.html, of the target to the source. */
+  readonly equivalence: string;
+}
+
+/** A concept map that is no FHIR resource, such as the relationship 'Maps to' of the OMOP vocabularies. */
+export interface NativeMap {
+  readonly url: string;
+  readonly version: string | undefined;
+  /** Returns what a code of `system` maps to (`reverse`: what maps to it), in `other` system if given; nothing for codes it does not know. */
+  translate(asked: {
+    readonly system: string | undefined;
+    readonly code: string;
+    readonly other: string | undefined;
+    readonly reverse: boolean;
+  }): readonly MapTarget[];
+}

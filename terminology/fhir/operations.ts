@@ -1,0 +1,297 @@
+import type { CodeSystemProvider, Json, JsonObject } from '../provider.ts';
+import { expand } from './expand.ts';
+import { issue, outcomeOf, refuse, TerminologyRefusal } from './issue.ts';
+import { canonical, isObject, objectsAt, textAt } from './json.ts';
+import { type Library, TERMINOLOGY_TYPES, type TerminologyType } from './library.ts';
+import { lookup, subsumes } from './lookup.ts';
+import { Scope, unknownSystem } from './scope.ts';
+import { type Parameter, parameterObject, parametersOf, parameterText, readSettings, statedParameters } from './settings.ts';
+import { translate } from './translate.ts';
+import { validate } from './validate.ts';
+import { type Coded, codingPath, refusedAnswer } from './validate-answer.ts';
+
+/** A call of an operation, wherever it came from. */
+export interface Call {
+  readonly type: TerminologyType;
+  /** Undefined: at type level. */
+  readonly id: string | undefined;
+  /** Without the dollar sign. */
+  readonly operation: string;
+  readonly parameters: readonly Parameter[];
+  readonly acceptLanguage?: string | undefined;
+}
+
+/** What a call is answered from, and the two things that are new in every answer. */
+export interface Surroundings {
+  readonly library: Library;
+  /** ISO instant. */
+  readonly now: () => string;
+  /** RFC 9562 UUID. */
+  readonly uuid: () => string;
+}
+
+export interface Answer {
+  /** HTTP status. */
+  readonly status: number;
+  readonly resource: JsonObject;
+}
+
+type Operation = (call: Call, surroundings: Surroundings) => JsonObject;
+
+/** Every operation there is: routes, bundles and the CapabilityStatement are made from this table. */
+export const OPERATIONS: Readonly<
+  Record<TerminologyType, Readonly<Record<string, { readonly run: Operation; readonly definition: string }>>>
+> = {
+  CodeSystem: {
+    lookup: { run: runLookup, definition: 'http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup' },
+    'validate-code': { run: validateInSystem, definition: 'http://hl7.org/fhir/OperationDefinition/CodeSystem-validate-code' },
+    subsumes: { run: runSubsumes, definition: 'http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes' },
+    'batch-validate-code': {
+      run: validateBatch,
+      definition: 'http://hl7.org/fhir/uv/tx-ecosystem/OperationDefinition/CodeSystem-batch-validate-code',
+    },
+  },
+  ValueSet: {
+    expand: { run: runExpand, definition: 'http://hl7.org/fhir/OperationDefinition/ValueSet-expand' },
+    'validate-code': { run: validateInValueSet, definition: 'http://hl7.org/fhir/OperationDefinition/ValueSet-validate-code' },
+    'batch-validate-code': {
+      run: validateBatch,
+      definition: 'http://hl7.org/fhir/uv/tx-ecosystem/OperationDefinition/ValueSet-batch-validate-code',
+    },
+  },
+  ConceptMap: { translate: { run: runTranslate, definition: 'http://hl7.org/fhir/OperationDefinition/ConceptMap-translate' } },
+};
+
+/** Returns the answer of a call: the resource asked for, or an OperationOutcome with its HTTP status. */
+export function answerCall(call: Call, surroundings: Surroundings): Answer {
+  const operation = Object.hasOwn(OPERATIONS[call.type], call.operation) ? OPERATIONS[call.type][call.operation] : undefined;
+  try {
+    if (operation === undefined) throw refuse(404, 'not-supported', `There is no operation $${call.operation} of ${call.type}`);
+    const extra = call.parameters.flatMap(({ name, value }) => (name === 'tx-resource' && isObject(value) ? [value] : []));
+    return { status: 200, resource: operation.run(call, { ...surroundings, library: surroundings.library.over(extra) }) };
+  } catch (error) {
+    if (!(error instanceof TerminologyRefusal)) throw error;
+    return { status: error.status, resource: outcomeOf(error.issues) };
+  }
+}
+
+/** Returns the parameters of an address or a form: texts, of which the operations know the types. */
+export const parametersOfQuery = (pairs: Iterable<readonly [name: string, value: string]>): readonly Parameter[] =>
+  [...pairs].flatMap(([name, value]) => (name.startsWith('_') ? [] : [{ name, value }]));
+
+/** Returns the parameters of a body: of a Parameters resource, or the value set, code system or map that the operation is about itself. */
+export function parametersOfBody(type: TerminologyType, body: JsonObject): readonly Parameter[] {
+  if (body['resourceType'] === 'Parameters') return parametersOf(body);
+  if (body['resourceType'] === type) return [{ name: `${type.charAt(0).toLowerCase()}${type.slice(1)}`, value: body }];
+  throw refuse(
+    400,
+    'invalid',
+    `The body must be a Parameters resource, not ${textAt(body, 'resourceType') ?? 'something without resourceType'}`,
+  );
+}
+
+const settingsOf = (call: Call, isExpanding: boolean, valueSet?: JsonObject) =>
+  readSettings(call.parameters, {
+    acceptLanguage: call.acceptLanguage ?? textAt(valueSet, 'language'),
+    isExpanding,
+    stated: valueSet === undefined ? [] : statedParameters(valueSet),
+  });
+
+function runExpand(call: Call, { library, now, uuid }: Surroundings): JsonObject {
+  const first = new Scope(library, settingsOf(call, true));
+  const valueSet = valueSetOf(call, first);
+  const scope = new Scope(library, settingsOf(call, true, valueSet));
+  for (const [name, rule] of first.usedRules) scope.usedRules.set(name, rule);
+  return expand(scope, valueSet, { identifier: `urn:uuid:${uuid()}`, timestamp: now() });
+}
+
+function validateInValueSet(call: Call, { library }: Surroundings): JsonObject {
+  const first = new Scope(library, settingsOf(call, false));
+  const valueSet = valueSetOf(call, first);
+  const coded = codedOf(call, false, first.settings.inferSystem);
+  const settings = settingsOf(call, false, valueSet);
+  // Only a bare code has a system to be found: a Coding without one is a Coding without one.
+  const scope = new Scope(library, { ...settings, inferSystem: settings.inferSystem && coded.mode === 'code' });
+  return validate(scope, valueSet, coded, false);
+}
+
+/** Returns the value set that a call is about: of the address, a parameter, or by its URL. Refuses one that is not there. */
+function valueSetOf(call: Call, scope: Scope): JsonObject {
+  const given = parameterObject(call.parameters, 'valueSet');
+  if (given !== undefined) return given;
+  const url = parameterText(call.parameters, 'url');
+  const version = parameterText(call.parameters, 'valueSetVersion');
+  if (call.id !== undefined) {
+    const stored = scope.library.byId('ValueSet', call.id);
+    if (stored === undefined) throw refuse(404, 'not-found', 'There is no ValueSet with this id');
+    return stored;
+  }
+  if (url === undefined) throw refuse(400, 'required', 'Name the value set: url, or valueSet with the resource itself');
+  const found = scope.valueSet(canonical(url, version), undefined);
+  if (found !== undefined) return found;
+  const wanted = url.includes('|') ? url : canonical(url, scope.versionOf(url, version));
+  throw new TerminologyRefusal(404, [issue('error', ['not-found', 'not-found'], undefined, 'Unable_to_resolve_value_Set_', wanted)]);
+}
+
+/** Returns what is to be validated. Refuses a call that names nothing. */
+function codedOf({ parameters }: Call, isSystem: boolean, canInfer: boolean): Coded {
+  const concept = parameterObject(parameters, 'codeableConcept');
+  if (concept !== undefined) return { mode: 'codeableConcept', codings: objectsAt(concept, 'coding'), concept };
+  const coding = parameterObject(parameters, 'coding');
+  if (coding !== undefined) return { mode: 'coding', codings: [coding], concept: undefined };
+  const code = parameterText(parameters, 'code');
+  const system = (isSystem ? parameterText(parameters, 'url') : undefined) ?? parameterText(parameters, 'system');
+  if (code === undefined) throw refuse(400, 'required', 'Name what to validate: code with system, coding, or codeableConcept');
+  if (system === undefined && !isSystem && !canInfer) throw refuse(400, 'required', 'A code needs its system, or inferSystem=true');
+  const version = parameterText(parameters, isSystem ? 'version' : 'systemVersion');
+  const display = parameterText(parameters, 'display');
+  const found: Record<string, Json> = { code };
+  if (system !== undefined) found['system'] = system;
+  if (version !== undefined) found['version'] = version;
+  if (display !== undefined) found['display'] = display;
+  return { mode: 'code', codings: [found], concept: undefined };
+}
+
+function validateInSystem(call: Call, { library }: Surroundings): JsonObject {
+  const settings = { ...settingsOf(call, false), inferSystem: false };
+  const scope = new Scope(library, settings);
+  const coded = codedOf(call, true, false);
+  let system: CodeSystemProvider;
+  try {
+    system = systemToValidate(call, scope, coded);
+  } catch (error) {
+    if (!(error instanceof TerminologyRefusal) || !error.isFinding) throw error;
+    const [coding] = coded.codings;
+    const isUnknown = error.issues.some(({ code }) => code === 'not-found');
+    return refusedAnswer(coded, error, isUnknown ? unknownName(scope, textAt(coding, 'system'), textAt(coding, 'version')) : undefined);
+  }
+  const include = { system: system.url, ...(system.version === undefined ? {} : { version: system.version }) };
+  const valueSet: JsonObject = {
+    resourceType: 'ValueSet',
+    status: 'active',
+    url: system.valueSet ?? `${system.url}/vs`,
+    ...(system.version === undefined ? {} : { version: system.version }),
+    compose: { include: [include] },
+  };
+  const codings = coded.codings.map((each) =>
+    textAt(each, 'system') === undefined && call.id !== undefined ? { ...each, system: system.url } : each,
+  );
+  return validate(scope, valueSet, { ...coded, codings }, true);
+}
+
+const unknownName = (scope: Scope, url: string | undefined, version: string | undefined): string | undefined =>
+  url === undefined || version === undefined || scope.library.versionsOf(url).length === 0 ? url : `${url}|${version}`;
+
+/** Returns the code system that a $validate-code is about; what is wrong with it is a finding: the answer is false, and why. */
+function systemToValidate(call: Call, scope: Scope, coded: Coded): CodeSystemProvider {
+  const given = namedSystem(call, scope);
+  if (given !== undefined) return given;
+  const [coding] = coded.codings;
+  const path = codingPath(coded, 0);
+  const place = path === '' ? 'system' : `${path}.system`;
+  const url = parameterText(call.parameters, 'url') ?? textAt(coding, 'system');
+  const stop = (found: ReturnType<typeof issue>) => new TerminologyRefusal(404, [found], true);
+  if (url === undefined) throw stop(issue('warning', ['invalid', 'invalid-data'], path, 'Coding_has_no_system__cannot_validate'));
+  const version = scope.versionOf(url, parameterText(call.parameters, 'version') ?? textAt(coding, 'version'));
+  const system = scope.codeSystemOf(url, version);
+  if (system !== undefined) return system;
+  const data = ['invalid', 'invalid-data'] as const;
+  if (scope.valueSet(url, undefined) !== undefined) throw stop(issue('error', data, place, 'Terminology_TX_System_ValueSet2', url));
+  const supplement = scope.library.supplement(url);
+  if (supplement !== undefined) throw stop(issue('error', data, place, 'CODESYSTEM_CS_NO_SUPPLEMENT', canonical(url, supplement.version)));
+  throw stop(unknownSystem(scope, url, version, 'validate', place));
+}
+
+/** The code system of the address or of the parameter codeSystem; undefined when it is to be found by URL. */
+function namedSystem({ id, parameters }: Call, scope: Scope): CodeSystemProvider | undefined {
+  const given = parameterObject(parameters, 'codeSystem');
+  if (given !== undefined) {
+    const only = scope.library.over([given]).codeSystem(textAt(given, 'url') ?? '', textAt(given, 'version'));
+    if (only === undefined) throw refuse(422, 'not-supported', 'The code system that was sent holds no codes of its own');
+    return scope.withSupplements(only);
+  }
+  if (id === undefined) return undefined;
+  const stored = scope.library.codeSystemById(id);
+  if (stored === undefined) throw refuse(404, 'not-found', 'There is no CodeSystem with this id');
+  return scope.withSupplements(stored);
+}
+
+/** Returns the code system that a lookup or subsumption test is about. Refuses (404) one that is not there. */
+function systemToAsk(call: Call, scope: Scope, coding: JsonObject | undefined): CodeSystemProvider {
+  const given = namedSystem(call, scope);
+  if (given !== undefined) return given;
+  const url = textAt(coding, 'system') ?? parameterText(call.parameters, 'system') ?? parameterText(call.parameters, 'url');
+  if (url === undefined) throw refuse(400, 'required', 'Name the code system: system with code, or coding');
+  const version = scope.versionOf(url, textAt(coding, 'version') ?? parameterText(call.parameters, 'version'));
+  const system = scope.codeSystemOf(url, version);
+  if (system === undefined) throw new TerminologyRefusal(404, [unknownSystem(scope, url, version, 'validate')]);
+  const faults = scope.versionFaults(system);
+  if (faults.length > 0) throw new TerminologyRefusal(422, faults);
+  return system;
+}
+
+function runLookup(call: Call, { library }: Surroundings): JsonObject {
+  const scope = new Scope(library, settingsOf(call, true));
+  const coding = parameterObject(call.parameters, 'coding');
+  const code = textAt(coding, 'code') ?? parameterText(call.parameters, 'code');
+  if (code === undefined) throw refuse(400, 'required', 'Name what to look up: system and code, or coding');
+  return lookup(scope, systemToAsk(call, scope, coding), code);
+}
+
+function runSubsumes(call: Call, { library }: Surroundings): JsonObject {
+  const scope = new Scope(library, settingsOf(call, false));
+  const [a, b] = [parameterObject(call.parameters, 'codingA'), parameterObject(call.parameters, 'codingB')];
+  const [codeA, codeB] = [
+    textAt(a, 'code') ?? parameterText(call.parameters, 'codeA'),
+    textAt(b, 'code') ?? parameterText(call.parameters, 'codeB'),
+  ];
+  if (codeA === undefined || codeB === undefined)
+    throw refuse(400, 'required', 'Name both codes: codeA and codeB with system, or codingA and codingB');
+  if (textAt(a, 'system') !== textAt(b, 'system')) throw refuse(400, 'invalid', 'Both codings must be of one code system');
+  return subsumes(systemToAsk(call, scope, a), codeA, codeB);
+}
+
+function runTranslate(call: Call, { library }: Surroundings): JsonObject {
+  const scope = new Scope(library, settingsOf(call, false));
+  const url = parameterText(call.parameters, 'url');
+  const given = parameterObject(call.parameters, 'conceptMap') ?? (call.id === undefined ? undefined : library.byId('ConceptMap', call.id));
+  if (call.id !== undefined && given === undefined) throw refuse(404, 'not-found', 'There is no ConceptMap with this id');
+  const map = given ?? (url === undefined ? undefined : library.conceptMap(url, parameterText(call.parameters, 'conceptMapVersion')));
+  if (url !== undefined && map === undefined)
+    throw refuse(404, 'not-found', `A definition for the concept map '${url}' could not be found`);
+  return translate(scope, call.parameters, map);
+}
+
+/** Parameters that all validations of a batch share, unless they have their own. */
+const SHARED: ReadonlySet<string> = new Set([
+  'tx-resource',
+  'url',
+  'valueSet',
+  'valueSetVersion',
+  'lenient-display-validation',
+  'displayLanguage',
+  'abstract',
+]);
+const LARGEST_BATCH = 10_000;
+
+/** $batch-validate-code (https://build.fhir.org/ig/HL7/fhir-tx-ecosystem-ig): each `validation` is a validation of its own. */
+function validateBatch(call: Call, surroundings: Surroundings): JsonObject {
+  const asked = call.parameters.filter(({ name }) => name === 'validation');
+  if (asked.length > LARGEST_BATCH) throw refuse(413, 'too-costly', `More than ${LARGEST_BATCH} validations in one request`);
+  const shared = call.parameters.filter(({ name }) => SHARED.has(name) || /-(system|valueset)-version$|^system-version$/.test(name));
+  return {
+    resourceType: 'Parameters',
+    parameter: asked.map(({ value }) => {
+      const own = isObject(value) ? parametersOf(value) : [];
+      const parameters = [...own, ...shared.filter(({ name }) => name === 'tx-resource' || !own.some((each) => each.name === name))];
+      const isValueSet = parameters.some(({ name }) => name === 'valueSet' || (name === 'url' && call.type === 'ValueSet'));
+      const type = isValueSet ? 'ValueSet' : 'CodeSystem';
+      return {
+        name: 'validation',
+        resource: answerCall({ ...call, type, id: undefined, operation: 'validate-code', parameters }, surroundings).resource,
+      };
+    }),
+  };
+}
+
+export const isTerminologyType = (type: string): type is TerminologyType => TERMINOLOGY_TYPES.some((each) => each === type);

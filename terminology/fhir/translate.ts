@@ -1,0 +1,243 @@
+import type { JsonObject } from '../provider.ts';
+import { refuse } from './issue.ts';
+import { canonical, isObject, objectAt, objectsAt, splitCanonical, textAt } from './json.ts';
+import { nameOf } from './library.ts';
+import type { Scope } from './scope.ts';
+import { type Parameter, parameterObject, parametersOf, parameterText } from './settings.ts';
+import { matchesVersion } from './versions.ts';
+
+/** What is to be translated. */
+interface Asked {
+  readonly system: string | undefined;
+  readonly version: string | undefined;
+  readonly code: string;
+  /** The code given is the target, and its sources are wanted. */
+  readonly reverse: boolean;
+  /** R5's way to ask backwards: the match then names the given target and the found source. */
+  readonly byTarget: boolean;
+  /** System that the answers must be of. */
+  readonly other: string | undefined;
+  readonly sourceScope: string | undefined;
+  readonly targetScope: string | undefined;
+  readonly dependencies: readonly { readonly property: string; readonly value: string }[];
+}
+
+interface Match {
+  readonly equivalence: string;
+  readonly concept: JsonObject | undefined;
+  readonly map: string;
+  readonly products: readonly JsonObject[];
+}
+
+/** Maps that refer to each other for what they leave out. */
+const DEEPEST = 10;
+const NO_TRANSLATION: ReadonlySet<string> = new Set(['unmatched', 'disjoint']);
+const BACKWARDS: Readonly<Record<string, string>> = {
+  wider: 'narrower',
+  narrower: 'wider',
+  subsumes: 'specializes',
+  specializes: 'subsumes',
+};
+
+/**
+ * $translate (http://hl7.org/fhir/R4/conceptmap-operation-translate.html; R5's parameter names are understood too): returns the
+ * Parameters with every match of every map that applies. A code without system is looked for in the maps of all systems.
+ */
+export function translate(scope: Scope, parameters: readonly Parameter[], given: JsonObject | undefined): JsonObject {
+  const codings = askedCodings(parameters);
+  const maps = given === undefined ? scope.library.conceptMaps() : [given];
+  const matches: Match[] = [];
+  const notes = new Set<string>();
+  for (const asked of codings) {
+    for (const map of maps) {
+      if (given !== undefined || isInScope(map, asked)) matches.push(...matchesIn(scope, map, asked, notes, 0));
+    }
+    if (given === undefined) matches.push(...nativeMatches(scope, asked));
+  }
+  const result = matches.some(({ equivalence }) => !NO_TRANSLATION.has(equivalence));
+  const [first] = codings;
+  const message = result ? undefined : ([...notes][0] ?? `No translation was found for ${first?.system ?? ''}#${first?.code ?? ''}`);
+  const isR4 = parameters.some(({ name }) => name === 'code' || name === 'coding' || name === 'codeableConcept');
+  return {
+    resourceType: 'Parameters',
+    parameter: [
+      { name: 'result', valueBoolean: result },
+      ...(message === undefined ? [] : [{ name: 'message', valueString: message }]),
+      ...matches.map((each) => matchPart(each, codings[0], isR4)),
+    ],
+  };
+}
+
+function matchPart({ equivalence, concept, map, products }: Match, asked: Asked | undefined, isR4: boolean): JsonObject {
+  const byTarget = asked?.byTarget === true;
+  const target = byTarget ? { system: asked.system, code: asked.code } : concept;
+  return {
+    name: 'match',
+    part: [
+      { name: 'equivalence', valueCode: equivalence },
+      ...(target === undefined ? [] : [{ name: 'concept', valueCoding: target }]),
+      ...(byTarget && concept !== undefined ? [{ name: 'source', valueCoding: concept }] : []),
+      ...(isR4 ? [{ name: 'source', valueUri: map }] : []),
+      { name: 'originMap', valueCanonical: map },
+      ...products,
+    ],
+  };
+}
+
+/** Returns each coding to be translated; refuses a request that names none. */
+function askedCodings(parameters: readonly Parameter[]): readonly Asked[] {
+  const text = (...names: readonly string[]) => names.map((name) => parameterText(parameters, name)).find((each) => each !== undefined);
+  const object = (...names: readonly string[]) => names.map((name) => parameterObject(parameters, name)).find((each) => each !== undefined);
+  const isReversed = text('reverse') === 'true';
+  const byTarget = object('targetCoding', 'targetCodeableConcept') !== undefined || text('targetCode') !== undefined;
+  const [source, target] = [text('sourceScope', 'source'), text('targetScope', 'target')];
+  const common = {
+    reverse: isReversed || byTarget,
+    byTarget,
+    other: byTarget ? text('sourceSystem', 'system') : text('targetSystem', 'targetsystem'),
+    // R4's reverse swaps the two (…#reverse): what is sent as source is the scope of the code that was sent.
+    sourceScope: isReversed ? target : source,
+    targetScope: isReversed ? source : target,
+    dependencies: parameters.flatMap(dependencyOf),
+  };
+  const of = (coding: JsonObject): Asked => ({
+    ...common,
+    system: textAt(coding, 'system'),
+    version: textAt(coding, 'version'),
+    code: textAt(coding, 'code') ?? '',
+  });
+  const coding = object('sourceCoding', 'coding', 'targetCoding');
+  if (coding !== undefined) return [of(coding)];
+  const concept = object('sourceCodeableConcept', 'codeableConcept', 'targetCodeableConcept');
+  if (concept !== undefined) return objectsAt(concept, 'coding').map(of);
+  const code = text('sourceCode', 'code', 'targetCode');
+  if (code === undefined) throw refuse(400, 'required', 'Name what to translate: code with system, coding, or codeableConcept');
+  const system = byTarget ? text('targetSystem') : text('sourceSystem', 'system');
+  return [{ ...common, system, version: text('sourceVersion', 'version'), code }];
+}
+
+/** A parameter `dependency` has parts: element, and concept with its codings. */
+function dependencyOf({ name, value }: Parameter): Asked['dependencies'] {
+  if (name !== 'dependency' || !isObject(value)) return [];
+  const parts = parametersOf({ parameter: value['part'] });
+  const property = parameterText(parts, 'element');
+  const codings = objectsAt(parameterObject(parts, 'concept'), 'coding');
+  return property === undefined
+    ? []
+    : codings.flatMap((each) => (textAt(each, 'code') === undefined ? [] : [{ property, value: textAt(each, 'code') ?? '' }]));
+}
+
+/** Whether a map that was not named is one for these value sets. */
+function isInScope(map: JsonObject, { sourceScope, targetScope }: Asked): boolean {
+  const fits = (wanted: string | undefined, side: 'source' | 'target') => {
+    if (wanted === undefined) return true;
+    const own = textAt(map, `${side}Canonical`) ?? textAt(map, `${side}Uri`);
+    return own !== undefined && splitCanonical(own).url === splitCanonical(wanted).url;
+  };
+  return fits(sourceScope, 'source') && fits(targetScope, 'target');
+}
+
+function matchesIn(scope: Scope, map: JsonObject, asked: Asked, notes: Set<string>, depth: number): readonly Match[] {
+  const [from, to] = asked.reverse ? (['target', 'source'] as const) : (['source', 'target'] as const);
+  return objectsAt(map, 'group').flatMap((group) => {
+    const isOfSystem = asked.system === undefined || textAt(group, from) === asked.system;
+    const isToSystem = asked.other === undefined || textAt(group, to) === asked.other;
+    const stated = textAt(group, `${from}Version`);
+    const isOfVersion = asked.version === undefined || stated === undefined || matchesVersion(stated, asked.version);
+    if (!isOfSystem || !isToSystem || !isOfVersion) return [];
+    return asked.reverse ? sourcesIn(map, group, asked) : targetsIn(scope, map, group, asked, notes, depth);
+  });
+}
+
+const codingOf = (system: string | undefined, version: string | undefined, element: JsonObject): JsonObject => ({
+  ...(system === undefined ? {} : { system }),
+  ...(version === undefined ? {} : { version }),
+  ...(element['code'] === undefined ? {} : { code: element['code'] }),
+  ...(element['display'] === undefined ? {} : { display: element['display'] }),
+});
+
+function targetsIn(scope: Scope, map: JsonObject, group: JsonObject, asked: Asked, notes: Set<string>, depth: number): readonly Match[] {
+  const elements = objectsAt(group, 'element').filter((each) => each['code'] === asked.code);
+  const name = nameOf(map);
+  const [system, version] = [textAt(group, 'target'), textAt(group, 'targetVersion')];
+  if (elements.length === 0) return unmappedIn(scope, map, group, asked, notes, depth);
+  return elements.flatMap((element) =>
+    objectsAt(element, 'target').flatMap((target): readonly Match[] => {
+      const needs = objectsAt(target, 'dependsOn');
+      if (needs.length > 0 && !needs.every((each) => isMet(each, asked))) {
+        notes.add(`A translation in ${name} depends on ${needs.map((each) => textAt(each, 'property')).join(', ')}`);
+        return [];
+      }
+      const equivalence = textAt(target, 'equivalence') ?? 'equivalent';
+      const concept = textAt(target, 'code') === undefined ? undefined : codingOf(system, version, target);
+      return [{ equivalence, concept, map: name, products: objectsAt(target, 'product').map(productPart) }];
+    }),
+  );
+}
+
+const isMet = (need: JsonObject, asked: Asked): boolean =>
+  asked.dependencies.some(({ property, value }) => property === textAt(need, 'property') && value === textAt(need, 'value'));
+
+const productPart = (product: JsonObject): JsonObject => ({
+  name: 'product',
+  part: [
+    { name: 'element', valueUri: product['property'] },
+    {
+      name: 'concept',
+      valueCoding: codingOf(textAt(product, 'system'), undefined, { code: product['value'], display: product['display'] }),
+    },
+  ],
+});
+
+/** What the group says of codes that it does not list (http://hl7.org/fhir/R4/conceptmap.html#unmapped). */
+function unmappedIn(scope: Scope, map: JsonObject, group: JsonObject, asked: Asked, notes: Set<string>, depth: number): readonly Match[] {
+  const unmapped = objectAt(group, 'unmapped');
+  // Without a system every group would claim every code.
+  if (unmapped === undefined || asked.system === undefined) return [];
+  const [system, version] = [textAt(group, 'target'), textAt(group, 'targetVersion')];
+  const name = nameOf(map);
+  switch (unmapped['mode']) {
+    case 'fixed':
+      return [{ equivalence: 'relatedto', concept: codingOf(system, version, unmapped), map: name, products: [] }];
+    case 'provided':
+    case 'use-source-code':
+      return [{ equivalence: 'equal', concept: codingOf(system, version, { code: asked.code }), map: name, products: [] }];
+    case 'other-map': {
+      const { url, version: wanted } = splitCanonical(textAt(unmapped, 'url') ?? '');
+      const other = scope.library.conceptMap(url, wanted);
+      if (other === undefined || depth >= DEEPEST) {
+        notes.add(
+          `${name} refers to the map ${canonical(url, wanted)}, which ${other === undefined ? 'is not there' : 'leads on without end'}`,
+        );
+        return [];
+      }
+      return matchesIn(scope, other, asked, notes, depth + 1);
+    }
+    default:
+      return [];
+  }
+}
+
+function sourcesIn(map: JsonObject, group: JsonObject, asked: Asked): readonly Match[] {
+  const [system, version] = [textAt(group, 'source'), textAt(group, 'sourceVersion')];
+  return objectsAt(group, 'element').flatMap((element) =>
+    objectsAt(element, 'target')
+      .filter((target) => target['code'] === asked.code)
+      .map((target): Match => {
+        const stated = textAt(target, 'equivalence') ?? 'equivalent';
+        // The word is about the target as seen from the source; asked backwards by R4 the concept answered is the source.
+        const equivalence = asked.byTarget ? stated : (BACKWARDS[stated] ?? stated);
+        return { equivalence, concept: codingOf(system, version, element), map: nameOf(map), products: [] };
+      }),
+  );
+}
+
+const nativeMatches = (scope: Scope, asked: Asked): readonly Match[] =>
+  scope.library.nativeMaps().flatMap((map) =>
+    map.translate(asked).map(({ equivalence, ...concept }) => ({
+      equivalence,
+      concept: codingOf(concept.system, undefined, { code: concept.code, display: concept.display }),
+      map: canonical(map.url, map.version),
+      products: [],
+    })),
+  );
