@@ -7,6 +7,7 @@ export type TerminologyCode =
   | 'terminology-bad-value'
   | 'terminology-bad-text'
   | 'terminology-duplicate-concept'
+  | 'terminology-circle'
   | 'terminology-no-index'
   | 'terminology-corrupt-index'
   | 'terminology-unreadable';
@@ -19,7 +20,8 @@ const CURES: Readonly<Record<TerminologyCode, string>> = {
   'terminology-truncated-line': 'The file was cut or edited: unpack or download it again.',
   'terminology-bad-value': 'Correct the value in the file, or download the release again.',
   'terminology-bad-text': 'Save the file as UTF-8, as Athena ships it.',
-  'terminology-duplicate-concept': 'Remove one of the two rows; a concept_id stands for one concept.',
+  'terminology-duplicate-concept': 'Remove one of the two rows; an identifier stands for one thing.',
+  'terminology-circle': 'The release contradicts itself: take away one of the relationships that are named, or download it again.',
   'terminology-no-index': 'Run "npx polyseme vocabulary load DIR" first.',
   'terminology-corrupt-index': 'Run "npx polyseme vocabulary load DIR" again: the index is rebuilt from the release.',
   'terminology-unreadable': 'Check that the path exists and that this user may read and write it.',

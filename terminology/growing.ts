@@ -17,6 +17,10 @@ export class GrowingNumbers {
     return this.#values[index] ?? 0;
   }
 
+  set(index: number, value: number): void {
+    this.#values[index] = value;
+  }
+
   /** Returns a view of what was pushed so far. */
   view(): Uint32Array {
     return this.#values.subarray(0, this.length);
@@ -28,6 +32,7 @@ export class GrowingTexts {
   #bytes = Buffer.allocUnsafe(1 << 16);
   #end = 0;
   readonly #starts = new GrowingNumbers();
+  readonly #ends = new GrowingNumbers();
 
   push(text: string): void {
     const need = this.#end + text.length * 3;
@@ -38,16 +43,50 @@ export class GrowingTexts {
     }
     this.#starts.push(this.#end);
     this.#end += this.#bytes.write(text, this.#end, 'utf8');
+    this.#ends.push(this.#end);
+  }
+
+  get length(): number {
+    return this.#starts.length;
+  }
+
+  /** Appends the bytes from `from` up to, not including, `to`. */
+  pushBytes(bytes: Uint8Array, from: number, to: number): void {
+    this.#starts.push(this.#end);
+    this.#ends.push(this.#append(bytes, from, to));
+  }
+
+  /** Makes those bytes text `index` from now on. */
+  replaceBytes(index: number, bytes: Uint8Array, from: number, to: number): void {
+    this.#starts.set(index, this.#end);
+    this.#ends.set(index, this.#append(bytes, from, to));
+  }
+
+  #append(bytes: Uint8Array, from: number, to: number): number {
+    const need = this.#end + to - from;
+    if (need > this.#bytes.length) {
+      const wider = Buffer.allocUnsafe(Math.max(need, this.#bytes.length * 2));
+      this.#bytes.copy(wider, 0, 0, this.#end);
+      this.#bytes = wider;
+    }
+    this.#bytes.set(bytes.subarray(from, to), this.#end);
+    this.#end = need;
+    return need;
+  }
+
+  /** Returns text `index`. */
+  text(index: number): string {
+    return this.#bytes.toString('utf8', this.#starts.at(index), this.#ends.at(index));
   }
 
   /** Returns the bytes of text `index`, without a copy. */
   bytes(index: number): Uint8Array {
-    return this.#bytes.subarray(this.#starts.at(index), index + 1 < this.#starts.length ? this.#starts.at(index + 1) : this.#end);
+    return this.#bytes.subarray(this.#starts.at(index), this.#ends.at(index));
   }
 
   /** Returns the texts in the order of `rows` as one block of bytes and the offsets of its texts, one more than there are texts. */
   inOrder(rows: Uint32Array): { text: Uint8Array; offsets: Uint32Array } {
-    const text = new Uint8Array(this.#end);
+    const text = new Uint8Array(rows.reduce((sum, row) => sum + this.bytes(row).length, 0));
     const offsets = new Uint32Array(rows.length + 1);
     let end = 0;
     rows.forEach((row, i) => {
