@@ -5,12 +5,12 @@ import type { CdmRow, CdmValue, RowTable } from '../omop/row.ts';
 import { columnsOf } from '../omop/tables.ts';
 import {
   bitOf,
-  EVENT_DATES,
   isNumbered,
   isRef,
   keyColumn,
   MOST_RECENT_VISIT,
   misfit,
+  OWNED_TABLES,
   ROWS_PER_RESOURCE,
   resourceOf,
   TARGET_TABLES,
@@ -209,7 +209,7 @@ export function resolveEntries(entries: readonly RowsEntry[], stored: Targets): 
   });
 }
 
-const OWNED = new Set<RowTable>([...EVENT_DATES.map((each) => each.table), 'death']);
+const OWNED = new Set<RowTable>([...OWNED_TABLES, 'death']);
 
 /** Returns the reference of the person that owns a row; '' when the map named none; undefined when the table needs none. */
 function personOf(entry: RowsEntry, row: CdmRow): string | undefined {

@@ -16,7 +16,11 @@ export const EVENT_DATES: readonly { readonly table: RowTable; readonly start: s
   { table: 'observation', start: 'observation_date' },
   { table: 'specimen', start: 'specimen_date' },
   { table: 'note', start: 'note_date' },
+  { table: 'visit_detail', start: 'visit_detail_start_date', end: 'visit_detail_end_date' },
 ];
+
+/** All tables whose rows belong to a person and are numbered: the events, and what only says who pays. */
+export const OWNED_TABLES: readonly RowTable[] = [...EVENT_DATES.map(({ table }) => table), 'payer_plan_period'];
 
 /** Tables that rows of other resources refer to. */
 export const TARGET_TABLES: readonly RowTable[] = ['person', 'visit_occurrence', 'location', 'care_site', 'provider'];

@@ -8,7 +8,7 @@ import type { Resource } from '../fhir/resource.ts';
 import type { ResourceRows, RowTable } from '../omop/row.ts';
 import { columnOf } from '../omop/tables.ts';
 import { type AppliedRows, applyRows } from './cdm.ts';
-import { EVENT_DATES, keyColumn, ROWS_PER_RESOURCE } from './cdm-tables.ts';
+import { keyColumn, OWNED_TABLES, ROWS_PER_RESOURCE } from './cdm-tables.ts';
 import type { Queryable, Transaction } from './connect.ts';
 import { replaceFindings } from './findings.ts';
 import type { HeldLocks } from './reference-locks.ts';
@@ -61,13 +61,13 @@ async function referringTo(tx: Queryable, vanished: ReadonlySet<string>): Promis
     for (const row of rows) found.add(row.k);
   };
   const others = plainArray(owners.filter((row) => row.type !== 'Patient' && row.type !== 'Encounter').map((row) => row.resource_key));
-  for (const { table } of EVENT_DATES) {
+  for (const table of OWNED_TABLES) {
     await search(table, 'person_id', '= a.k', keysOf('Patient'));
     await search(table, 'visit_occurrence_id', range, table === 'visit_occurrence' ? '{}' : keysOf('Encounter'));
     await search(table, 'preceding_visit_occurrence_id', range, keysOf('Encounter'));
   }
   // No index serves these: practitioners and places are removed rarely, and a dangling id would be worse than a scan.
-  for (const table of ['person', 'care_site', ...EVENT_DATES.map((each) => each.table)] as const) {
+  for (const table of ['person', 'care_site', ...OWNED_TABLES] as const) {
     for (const column of ['provider_id', 'care_site_id', 'location_id']) {
       if (column !== keyColumn(table)) await search(table, column, range, others);
     }

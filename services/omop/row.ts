@@ -19,9 +19,10 @@ export type EventTable =
   | 'measurement'
   | 'observation'
   | 'specimen'
-  | 'note';
+  | 'note'
+  | 'visit_detail';
 
-export type RowTable = EventTable | 'person' | 'death' | 'location' | 'care_site' | 'provider';
+export type RowTable = EventTable | 'person' | 'death' | 'location' | 'care_site' | 'provider' | 'payer_plan_period';
 
 export interface CdmRow {
   readonly table: RowTable;

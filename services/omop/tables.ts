@@ -19,6 +19,8 @@ export const ROW_TABLES: readonly RowTable[] = [
   'location',
   'care_site',
   'provider',
+  'visit_detail',
+  'payer_plan_period',
 ];
 
 /** The tables an event of unknown domain may land in, chosen by the standard concept's domain (omop-rules 3). */
@@ -93,6 +95,8 @@ const NAMES: Readonly<Partial<Record<RowTable, Names>>> = {
   specimen: { stem: 'specimen', start: 'specimen', end: '' },
   note: { stem: 'note', start: 'note', end: '' },
   death: { stem: 'death', start: 'death', end: '' },
+  visit_detail: { stem: 'visit_detail', start: 'visit_detail_start', end: 'visit_detail_end' },
+  payer_plan_period: { stem: 'payer', start: 'payer_plan_period_start', end: 'payer_plan_period_end' },
 };
 
 const COLUMNS: ReadonlyMap<string, ReadonlyMap<string, CdmColumn>> = new Map(

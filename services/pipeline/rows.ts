@@ -15,7 +15,7 @@ export interface RowParts {
   readonly clock: () => Date;
 }
 
-/** Returns the CDM rows of resources, each as of its own date; what they name by reference (the drug of a request) is read with them. */
+/** Returns the CDM rows of resources, each as of its own date; what they name by reference (the drug of a request, the device of a use) is read with them. */
 export async function rowsOf(
   parts: RowParts,
   tx: Queryable,
@@ -23,7 +23,7 @@ export async function rowsOf(
   asOf: (resource: Resource) => string,
 ): Promise<readonly ResourceRows[]> {
   const named = new Map(resources.map((resource) => [`${resource.resourceType}/${resource.id}`, resource]));
-  const missing = resources.flatMap(medicationOf).filter(({ type, id }) => !named.has(`${type}/${id}`));
+  const missing = resources.flatMap(namedBy).filter(({ type, id }) => !named.has(`${type}/${id}`));
   if (missing.length > 0)
     for (const [key, found] of await readResources(tx, missing)) if (!found.deleted) named.set(key, storedResource(found));
   const lookup = (reference: string) => named.get(reference);
@@ -42,11 +42,13 @@ const MERGED: ResourceRows = {
   spec: '',
 };
 
-function medicationOf(resource: Resource): readonly ResourceId[] {
-  const { medicationReference } = resource;
-  const reference = isObject(medicationReference) ? medicationReference['reference'] : undefined;
-  const id = typeof reference === 'string' ? /^Medication\/([A-Za-z0-9\-.]{1,64})$/.exec(reference)?.[1] : undefined;
-  return id === undefined ? [] : [{ type: 'Medication', id }];
+/** The Medication or Device whose code a resource's rows need. */
+function namedBy({ medicationReference, device }: Resource): readonly ResourceId[] {
+  return [medicationReference, device].flatMap((named) => {
+    const reference = isObject(named) ? named['reference'] : undefined;
+    const [, type, id] = typeof reference === 'string' ? (/^(Medication|Device)\/([A-Za-z0-9\-.]{1,64})$/.exec(reference) ?? []) : [];
+    return type === undefined || id === undefined ? [] : [{ type, id }];
+  });
 }
 
 /** Returns the day a stored version came: its rows made again are the rows made then. */

@@ -60,7 +60,8 @@ function addCoding(codings: Coding[], value: unknown, system: string): void {
 /** A Medication (or Device) that is referred to instead of coded in place. */
 function referredIdea(reference: string, display: string | undefined, run: RowRun): Idea {
   const found = reference.startsWith('#') ? containedIn(run.resource, reference.slice(1)) : run.context.lookup?.(reference);
-  const code = isObject(found) ? found['code'] : undefined;
+  // A Medication has its code there, a Device its type.
+  const code = isObject(found) ? (found['code'] ?? found['type']) : undefined;
   if (code !== undefined) return ideaOf(code, '', run);
   run.adjustments.push({ rule: 6, reason: 'the code stands in another resource, which is not here', at: run.resource.resourceType });
   return { codings: [], text: display ?? reference, elsewhere: true };

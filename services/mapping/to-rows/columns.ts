@@ -7,13 +7,25 @@ import { columnFor, columnOf, columnsOf } from '../../omop/tables.ts';
 import { type Applier, adjusted, type Building, digitsOf, isObject, textAt, writeMoment, writeText, writeValue } from './building.ts';
 import { ideaOf, resolveIdea, standardId } from './coding.ts';
 import type { ColumnRuleSpec, ColumnSpec, ConceptTable } from './model.ts';
+import { writeAttachment } from './note.ts';
 import { writeBirth, writeCategories, writeDeathDate } from './person.ts';
 import { rowOfCode } from './table.ts';
 import { writeUnit } from './unit.ts';
 import { saysAbsent, writeRange, writeResult } from './value.ts';
 
 /** Names that are no column and no role but fill several columns, or only steer how others are filled. */
-export const SPECIAL_NAMES = ['value', 'range', 'birth', 'race', 'ethnicity', 'exposure', 'dosage', 'days_supply', 'quantity'] as const;
+export const SPECIAL_NAMES = [
+  'value',
+  'range',
+  'birth',
+  'race',
+  'ethnicity',
+  'exposure',
+  'dosage',
+  'days_supply',
+  'quantity',
+  'attachment',
+] as const;
 
 /** The three columns that one coding fills together, so that they cannot disagree. */
 interface ConceptColumns {
@@ -83,7 +95,10 @@ function writeFromVocabulary(
   value: unknown,
 ): void {
   const idea = ideaOf(value, rule.system, row.run);
-  if (idea.codings.length === 0 && idea.text === undefined) return;
+  if (idea.codings.length === 0 && idea.text === undefined) {
+    if (rule.default !== undefined && columns.concept !== undefined) row.columns[columns.concept.name] = rule.default;
+    return;
+  }
   const resolved = resolveIdea(idea, rule.prefer, row.run, row.at);
   if (resolved.targets.length > 1)
     adjusted(row, 4, `${columns.concept?.name ?? ''}: the first of ${resolved.targets.length} concepts is stored`);
@@ -113,6 +128,7 @@ function specialApplier(name: string, rule: From, table: RowTable, tables: Reado
       row.exposure = EXPOSURES.find((each) => each === value);
     };
   }
+  if (name === 'attachment' && table === 'note') return writeAttachment;
   if (name === 'days_supply' && table === 'drug_exposure') return writeDaysSupply;
   return name === 'quantity' ? quantityApplier(table) : undefined;
 }

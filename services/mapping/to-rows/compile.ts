@@ -277,7 +277,13 @@ class RowCompiler {
   }
 }
 
-const BY_ENGINE: ReadonlySet<string> = new Set(['drug_exposure_end_date', 'visit_end_date']);
+const BY_ENGINE: ReadonlySet<string> = new Set([
+  'drug_exposure_end_date',
+  'visit_end_date',
+  'visit_detail_end_date',
+  'payer_plan_period_end_date',
+  'note_text',
+]);
 
 const literalJs = (text: string): string => JSON.stringify(text);
 

@@ -10,6 +10,8 @@ const numberIn = (value: CdmValue | undefined): number | undefined => (value ===
 
 export const FINISHERS: Readonly<Partial<Record<RowTable, (row: Building) => void>>> = {
   visit_occurrence: finishVisit,
+  visit_detail: finishVisitDetail,
+  payer_plan_period: finishPlan,
   drug_exposure: finishDrug,
   procedure_occurrence: finishQuantity,
   device_exposure: finishQuantity,
@@ -30,6 +32,38 @@ function finishVisit(row: Building): void {
   columns['visit_end_date'] = found.end;
   delete columns['visit_end_datetime'];
   adjusted(row, 33, `visit_end_date taken from the ${found.from}`);
+}
+
+/** A part of a stay ends as the stay does (rule 33). */
+function finishVisitDetail(row: Building): void {
+  const { columns } = row;
+  const start = dateIn(columns['visit_detail_start_date']);
+  if (start === undefined) return;
+  const found = visitEnd({
+    visit_concept_id: numberIn(columns['visit_detail_concept_id']) ?? 0,
+    start,
+    end: dateIn(columns['visit_detail_end_date']),
+    asOf: row.run.context.asOf,
+  });
+  if (found.from === 'source') return;
+  columns['visit_detail_end_date'] = found.end;
+  delete columns['visit_detail_end_datetime'];
+  adjusted(row, 33, `visit_detail_end_date taken from the ${found.from}`);
+}
+
+/** Rule 59: a plan without an end lasts until the date of the data. */
+function finishPlan(row: Building): void {
+  const { columns } = row;
+  const start = dateIn(columns['payer_plan_period_start_date']);
+  const end = dateIn(columns['payer_plan_period_end_date']);
+  const { asOf } = row.run.context;
+  if (start === undefined || (end !== undefined && end >= start)) return;
+  if (end !== undefined) row.exclusion = { rule: 59, reason: 'the plan ends before it starts', at: row.at };
+  else if (asOf === undefined || asOf < start) row.exclusion = { rule: 59, reason: 'a plan that has not begun', at: row.at };
+  else {
+    columns['payer_plan_period_end_date'] = asOf;
+    adjusted(row, 59, 'payer_plan_period_end_date taken from the date of the data');
+  }
 }
 
 function finishDrug(row: Building): void {

@@ -1,24 +1,12 @@
 /** Reads row maps and concept tables out of YAML trees, with a diagnostic for whatever does not belong. */
 
-import type { RowTable } from '../../omop/row.ts';
 import { CDM_TABLES } from '../../omop/tables.generated.ts';
-import { ROUTED_TABLES, type RoutedTable } from '../../omop/tables.ts';
+import { ROUTED_TABLES, ROW_TABLES, type RoutedTable } from '../../omop/tables.ts';
 import { type Diagnostic, didYouMean, type Position } from '../diagnostics.ts';
 import { entryOf, type MapEntry, type MapNode, type ReadSpec, type SpecNode, textOf } from '../read.ts';
 import type { ColumnSpec, ConceptRow, ConceptTable, ExcludeSpec, RowMapSpec, RowSpec } from './model.ts';
 import { readColumn } from './read-column.ts';
 import { RowReader } from './reader.ts';
-
-const ROW_TABLES: readonly RowTable[] = [
-  ...ROUTED_TABLES,
-  'visit_occurrence',
-  'note',
-  'person',
-  'death',
-  'location',
-  'care_site',
-  'provider',
-];
 
 /** True for the tree of a row map: its target is OMOP. */
 export const isRowMap = (root: SpecNode | undefined): boolean => textOf(entryOf(root, 'target')?.value, 'format') === 'omop';

@@ -18,6 +18,9 @@ import { choiceIn } from './value.ts';
 /** Which rule a row without a date is counted under, by the table it was meant for. */
 const DATE_RULES: Readonly<Partial<Record<RowTable, number>>> = {
   visit_occurrence: 33,
+  visit_detail: 33,
+  payer_plan_period: 59,
+  note: 57,
   condition_occurrence: 38,
   drug_exposure: 41,
   measurement: 53,

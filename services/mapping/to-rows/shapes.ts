@@ -75,6 +75,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   Reference: { form: 'a Reference', many: false, fits: ({ type }) => type.kind === 'fhir' && type.name === 'Reference' },
   value: { form: 'a choice element such as value', many: false, fits: ({ type }) => type.kind === 'choice' },
   range: { form: 'referenceRange', many: true, fits: ({ type }) => type.kind === 'fhir' && type.name.endsWith('referenceRange') },
+  attachment: { form: 'an Attachment', many: false, fits: ({ type }) => type.kind === 'fhir' && type.name === 'Attachment' },
   dosage: { form: 'a Dosage', many: false, fits: ({ type }) => type.kind === 'fhir' && type.name === 'Dosage' },
 };
 
