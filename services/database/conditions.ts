@@ -1,13 +1,15 @@
 /** Searches that a write depends on: conditional creates and references (http://hl7.org/fhir/R4/http.html#ccreate), inside its transaction. */
 import { createHash } from 'node:crypto';
 import { resourceTypeOf } from '../fhir/definitions.ts';
-import { readJson } from '../fhir/json.ts';
-import type { IndexOptions } from '../fhir/search-index.ts';
-import { matches } from '../fhir/search-match.ts';
-import type { SearchQuery } from '../fhir/search-query.ts';
+import type { Clause, SearchQuery } from '../fhir/search-query.ts';
+import type { IndexOptions } from '../fhir/search-values.ts';
 import type { Transaction } from './connect.ts';
 import { type ResourceId, resourceRef, typeNumber } from './resources.ts';
+import { type CandidateRow, decided } from './search-candidates.ts';
 import { Bindings, conditionSql } from './search-conditions.ts';
+import { resolveChains } from './search-links.ts';
+import { seekSql } from './search-seek.ts';
+import type { Scope } from './search-sources.ts';
 import { plainArray, textArray } from './wire.ts';
 
 /**
@@ -22,23 +24,48 @@ export async function lockConditions(tx: Transaction, conditions: readonly strin
   ]);
 }
 
+const CHUNK = 200;
+
 /** Returns the ids that match: none, one, or two for "more than one". Sees what this transaction has written. */
 export async function matchingIds(tx: Transaction, query: SearchQuery, options: IndexOptions): Promise<readonly string[]> {
+  const scope: Scope = {
+    tx,
+    types: query.types.map(typeNumber),
+    high: Number.MAX_SAFE_INTEGER,
+    resolved: await resolveChains(tx, query.clauses, options),
+  };
+  const found: string[] = [];
+  for (let after = 0; ; ) {
+    const rows = await candidatesAfter(scope, query, after);
+    found.push(...(await decided(scope, query, rows, options)).map(({ row }) => row.id));
+    const last = rows.at(-1);
+    if (found.length > 1 || rows.length < CHUNK || last === undefined) return found.slice(0, 2);
+    after = last.rid;
+  }
+}
+
+function firstSeek(clauses: readonly Clause[], seekOf: (clause: Clause) => readonly string[] | undefined): readonly string[] | undefined {
+  for (const clause of clauses) {
+    const selects = seekOf(clause);
+    if (selects !== undefined && selects.length > 0) return selects;
+  }
+  return undefined;
+}
+
+async function candidatesAfter({ tx, types, resolved }: Scope, { clauses }: SearchQuery, after: number): Promise<readonly CandidateRow[]> {
   const bindings = new Bindings();
+  const seek = firstSeek(clauses, (clause) => seekSql(clause, types, bindings, resolved));
   const conditions = [
-    `r.type = ${bindings.add(typeNumber(query.type), 'smallint')}`,
+    ...(seek === undefined ? [] : [`r.rid IN (${seek.join(' UNION ALL ')})`]),
+    `r.type = ANY (${bindings.add(plainArray(types), 'smallint[]')})`,
     'NOT r.deleted',
-    ...query.clauses.map((clause) => conditionSql(clause, bindings)),
+    `r.rid > ${bindings.add(after, 'bigint')}`,
+    ...clauses.map((clause) => conditionSql(clause, bindings, resolved)),
   ];
-  const rows = await tx.query<{ readonly id: string; readonly body: string }>(
-    `SELECT r.id, r.body FROM fhir.resource r WHERE ${conditions.join(' AND ')} ORDER BY r.rid LIMIT 10`,
+  return tx.query<CandidateRow>(
+    `SELECT r.rid, r.type, r.id, r.version, r.updated, r.body FROM fhir.resource r WHERE ${conditions.join(' AND ')} ORDER BY r.rid LIMIT ${CHUNK}`,
     bindings.values,
   );
-  const found = rows.filter(({ body }) => {
-    const read = readJson(body);
-    return read.ok && matches(query, { ...read.value, resourceType: query.type }, options);
-  });
-  return found.slice(0, 2).map(({ id }) => id);
 }
 
 const STORED = {

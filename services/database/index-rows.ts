@@ -10,6 +10,9 @@ export interface IndexChange {
   readonly oldRows: IndexRows | undefined;
 }
 
+/** Texts of arrays, one per resource, as `{1,2}` for a bound text[] that is cast row by row. */
+const presentTexts = (present: readonly (readonly number[])[]): string => textArray(present.map((each) => plainArray(each)));
+
 /** Writes the index rows of `newRid`, removes those of `oldRid`. */
 export async function replaceIndex(tx: Transaction, changes: readonly IndexChange[]): Promise<void> {
   await removeOld(tx, changes);
@@ -49,6 +52,16 @@ export async function replaceIndex(tx: Transaction, changes: readonly IndexChang
     ['float8[]', plainArray(quantities.map((each) => each.hi))],
     ['bigint[]', plainArray(quantities.map((each) => each.rid))],
   ]);
+  const present = fresh.filter(({ rows }) => rows.present.length > 0);
+  if (present.length > 0) {
+    await tx.run(
+      {
+        name: 'index_insert_present',
+        text: 'INSERT INTO fhir.present (rid, p) SELECT rid, p::int[] FROM unnest($1::bigint[], $2::text[]) AS a(rid, p)',
+      },
+      [plainArray(present.map(({ rid }) => rid)), presentTexts(present.map(({ rows }) => rows.present))],
+    );
+  }
 }
 
 async function insert(
@@ -79,13 +92,14 @@ async function removeOld(tx: Transaction, changes: readonly IndexChange[]): Prom
     },
     [plainArray(tokens.map((each) => each.h)), plainArray(tokens.map((each) => each.rid))],
   );
-  const having = (kind: 'strings' | 'dates' | 'numbers' | 'quantities'): string =>
+  const having = (kind: 'strings' | 'dates' | 'numbers' | 'quantities' | 'present'): string =>
     plainArray(old.filter(({ rows }) => rows[kind].length > 0).map(({ rid }) => rid));
   for (const [table, rids] of [
     ['str', having('strings')],
     ['dt', having('dates')],
     ['num', having('numbers')],
     ['qty', having('quantities')],
+    ['present', having('present')],
   ] as const) {
     if (rids === '{}') continue;
     await tx.run({ name: `index_remove_${table}`, text: `DELETE FROM fhir.${table} WHERE rid = ANY ($1::bigint[])` }, [rids]);

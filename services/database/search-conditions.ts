@@ -1,5 +1,7 @@
-/** From the clauses of a search to SQL: a condition on a candidate, and the index range that finds candidates. */
-import type { Clause, DateRange } from '../fhir/search-query.ts';
+/** From the clauses of a search to SQL: a condition that every match answers. Some that are no match may answer it too: `matches` decides. */
+import { indexed, normalise } from '../fhir/search-index.ts';
+import type { AskedNumber, AskedQuantity, ChainClause, Clause, DateRange, TextMode } from '../fhir/search-query.ts';
+import { typeNumber } from './resources.ts';
 import { plainArray, textArray } from './wire.ts';
 
 /** Values bound to a statement; `add` returns the placeholder. */
@@ -11,13 +13,22 @@ export class Bindings {
   }
 }
 
-const DAY_MS = 86_400_000;
-const LONG = `d.hi - d.lo > ${DAY_MS}`;
-// Sorts after every text that starts with the one before it, under collation "C".
-const LAST_CHARACTER = '\u{10ffff}';
+/** What chains and _has come to where few resources answer their clause: conditions that the index knows. */
+export type Resolved = ReadonlyMap<ChainClause, Clause>;
+
+/** A condition that tells nothing. */
+const TRUE = 'true';
+/** From this length on the index may have cut the text. */
+const UNCUT = 126;
+
+type OfParameter = Extract<Clause, { readonly parameter: unknown }>;
+
+/** The numbers of the slots that a parameter looks at, as a bound array. */
+export const slotNumbers = ({ parameter }: Pick<OfParameter, 'parameter'>, bindings: Bindings): string =>
+  `ANY (${bindings.add(plainArray(parameter.uses.map(({ slot }) => slot.p)), 'int[]')})`;
 
 /** Returns the condition that a row d.lo, d.hi answers one range (search-query.ts, DateRange). */
-function answersSql({ prefix, lo, hi }: DateRange, bindings: Bindings): string {
+export function answersDate({ prefix, lo, hi }: DateRange, bindings: Bindings): string {
   const a = bindings.add(lo, 'bigint');
   const b = bindings.add(hi, 'bigint');
   const within = `(d.lo >= ${a} AND d.hi <= ${b})`;
@@ -36,104 +47,206 @@ function answersSql({ prefix, lo, hi }: DateRange, bindings: Bindings): string {
   return `(${conditions[prefix]} AND ${a} IS NOT NULL AND ${b} IS NOT NULL)`;
 }
 
-/** Returns the condition that a candidate `r` (fhir.resource) answers a clause. */
-export function conditionSql(clause: Clause, bindings: Bindings): string {
+/** Returns the condition that a row n.lo, n.hi answers a number (search-query.ts, AskedNumber). */
+export function answersNumber({ prefix, value, lo, hi }: AskedNumber, bindings: Bindings): string {
+  const bound = (number: number): string => bindings.add(number, 'float8');
+  switch (prefix) {
+    case 'eq':
+      return `(n.lo >= ${bound(lo)} AND n.hi < ${bound(hi)})`;
+    case 'ne':
+      return `NOT (n.lo >= ${bound(lo)} AND n.hi < ${bound(hi)})`;
+    case 'gt':
+      return `n.hi > ${bound(value)}`;
+    case 'lt':
+      return `n.lo < ${bound(value)}`;
+    case 'ge':
+      return `n.hi >= ${bound(value)}`;
+    case 'le':
+      return `n.lo <= ${bound(value)}`;
+    case 'sa':
+      return `n.lo > ${bound(value)}`;
+    case 'eb':
+      return `n.hi < ${bound(value)}`;
+    case 'ap':
+      return `(n.lo <= ${bound(hi)} AND n.hi >= ${bound(lo)})`;
+  }
+}
+
+export const answersQuantity = (asked: AskedQuantity, bindings: Bindings): string =>
+  `(n.unit = ${bindings.add(asked.unit, 'text')} AND ${answersNumber(asked, bindings)})`;
+
+const anyOf = (conditions: readonly string[]): string =>
+  conditions.length === 0 ? 'false' : conditions.includes(TRUE) ? TRUE : `(${conditions.join(' OR ')})`;
+const allOf = (conditions: readonly string[]): string => {
+  const telling = conditions.filter((each) => each !== TRUE);
+  return telling.length === 0 ? TRUE : `(${telling.join(' AND ')})`;
+};
+
+function textCondition(mode: TextMode, asked: string, bindings: Bindings): string {
+  const norm = indexed(normalise(asked));
+  if (mode === 'starts') return `starts_with(s.norm, ${bindings.add(norm, 'text')})`;
+  if (mode === 'contains' || mode === 'ends')
+    return `(position(${bindings.add(normalise(asked), 'text')} IN s.norm) > 0 OR length(s.norm) >= ${UNCUT})`;
+  return `s.norm = ${bindings.add(norm, 'text')}`;
+}
+
+/** Returns the URIs above one in the hierarchy of its path, itself included. */
+export function urisAbove(uri: string): readonly string[] {
+  const found = [uri];
+  for (let i = uri.indexOf('/'); i >= 0; i = uri.indexOf('/', i + 1)) found.push(uri.slice(0, i), uri.slice(0, i + 1));
+  return [...new Set(found.filter((each) => each !== ''))];
+}
+
+function uriCondition(mode: 'exact' | 'below' | 'above', asked: string, bindings: Bindings): string {
+  if (mode === 'above') return `s.norm = ANY (${bindings.add(textArray(urisAbove(asked).map(indexed)), 'text[]')})`;
+  const itself = `s.norm = ${bindings.add(indexed(asked), 'text')}`;
+  if (mode === 'exact') return itself;
+  return `(${itself} OR starts_with(s.norm, ${bindings.add(indexed(asked.endsWith('/') ? asked : `${asked}/`), 'text')}))`;
+}
+
+const withToken = (hashes: readonly bigint[], bindings: Bindings): string =>
+  hashes.length === 0
+    ? 'false'
+    : `EXISTS (SELECT FROM fhir.tok t WHERE t.rid = r.rid AND t.h = ANY (${bindings.add(plainArray(hashes), 'bigint[]')}))`;
+
+function updatedCondition(any: readonly DateRange[], bindings: Bindings): string {
+  // An update time is one millisecond long.
+  return `EXISTS (SELECT FROM (SELECT (extract(epoch FROM r.updated) * 1000)::bigint AS lo) u,
+    LATERAL (SELECT u.lo AS lo, u.lo + 1 AS hi) d WHERE ${anyOf(any.map((range) => answersDate(range, bindings)))})`;
+}
+
+function rowCondition(clause: Extract<Clause, { kind: 'string' | 'uri' | 'date' | 'number' | 'quantity' }>, bindings: Bindings): string {
+  const of = slotNumbers(clause, bindings);
+  const exists = (table: string, name: string, conditions: readonly string[]): string =>
+    `EXISTS (SELECT FROM fhir.${table} ${name} WHERE ${name}.rid = r.rid AND ${name}.p = ${of} AND ${anyOf(conditions)})`;
+  switch (clause.kind) {
+    case 'string':
+      return exists(
+        'str',
+        's',
+        clause.any.map((each) => textCondition(clause.mode, each, bindings)),
+      );
+    case 'uri':
+      return exists(
+        'str',
+        's',
+        clause.any.map((each) => uriCondition(clause.mode, each, bindings)),
+      );
+    case 'date':
+      return exists(
+        'dt',
+        'd',
+        clause.any.map((each) => answersDate(each, bindings)),
+      );
+    case 'number':
+      return exists(
+        'num',
+        'n',
+        clause.any.map((each) => answersNumber(each, bindings)),
+      );
+    case 'quantity':
+      return exists(
+        'qty',
+        'n',
+        clause.any.map((each) => answersQuantity(each, bindings)),
+      );
+  }
+}
+
+/** Returns the condition that a candidate `r` (fhir.resource) answers a clause; 'true', and nothing bound, where only the resource itself tells. */
+export function conditionSql(clause: Clause, bindings: Bindings, resolved: Resolved = new Map()): string {
+  const before = bindings.values.length;
+  const found = conditionOf(clause, bindings, resolved);
+  // Values of alternatives beside one that tells nothing: PostgreSQL refuses values that no condition uses.
+  if (found === TRUE) bindings.values.length = before;
+  return found;
+}
+
+function conditionOf(clause: Clause, bindings: Bindings, resolved: Resolved): string {
   switch (clause.kind) {
     case 'id':
       return `r.id = ANY (${bindings.add(textArray(clause.any), 'text[]')})`;
-    case 'token':
-      return `EXISTS (SELECT FROM fhir.tok t WHERE t.rid = r.rid AND t.h = ANY (${bindings.add(plainArray(clause.any), 'bigint[]')}))`;
-    case 'string':
-      return `EXISTS (SELECT FROM fhir.str s, unnest(${bindings.add(textArray(clause.any), 'text[]')}) AS a(prefix)
-        WHERE s.rid = r.rid AND s.p = ${bindings.add(clause.p, 'int')} AND starts_with(s.norm, a.prefix))`;
-    case 'date':
-      return `EXISTS (SELECT FROM fhir.dt d WHERE d.rid = r.rid AND d.p = ${bindings.add(clause.p, 'int')} AND (${anyOf(clause.any, bindings)}))`;
+    case 'type':
+      return `r.type = ANY (${bindings.add(plainArray(clause.any.map(typeNumber)), 'smallint[]')})`;
     case 'updated':
-      // An update time is one millisecond long.
-      return `EXISTS (SELECT FROM (SELECT (extract(epoch FROM r.updated) * 1000)::bigint AS lo) u,
-        LATERAL (SELECT u.lo AS lo, u.lo + 1 AS hi) d WHERE ${anyOf(clause.any, bindings)})`;
-  }
-}
-
-const anyOf = (ranges: readonly DateRange[], bindings: Bindings): string =>
-  ranges.length === 0 ? 'false' : ranges.map((range) => answersSql(range, bindings)).join(' OR ');
-
-/**
- * Returns selects of `rid` that together find every candidate of a clause by an index range; undefined when no range does. The
- * bound of the answer is the range, so that it can be counted to a limit without reading more.
- */
-export function seekSql(clause: Clause, type: number, bindings: Bindings): readonly string[] | undefined {
-  switch (clause.kind) {
-    case 'id':
-      return [`SELECT r.rid FROM fhir.resource r WHERE r.type = ${bindings.add(type, 'smallint')} AND ${conditionSql(clause, bindings)}`];
+      return updatedCondition(clause.any, bindings);
     case 'token':
-      return [`SELECT t.rid FROM fhir.tok t WHERE t.h = ANY (${bindings.add(plainArray(clause.any), 'bigint[]')})`];
+      return clause.hashes.length === 0 ? TRUE : withToken(clause.hashes, bindings);
+    case 'reference':
+    case 'identifier':
+    case 'of-type':
+      return withToken(clause.hashes, bindings);
     case 'string':
-      return clause.any.map((prefix) => {
-        const from = bindings.add(prefix, 'text');
-        const to = bindings.add(prefix + LAST_CHARACTER, 'text');
-        return `SELECT s.rid FROM fhir.str s WHERE s.p = ${bindings.add(clause.p, 'int')} AND s.norm >= ${from} AND s.norm <= ${to}`;
-      });
-    case 'date': {
-      const selects = clause.any.map((range) => dateSeek(range, clause.p, bindings));
-      return selects.includes(undefined) ? undefined : selects.flatMap((each) => each ?? []);
+    case 'uri':
+    case 'date':
+    case 'number':
+    case 'quantity':
+      return rowCondition(clause, bindings);
+    case 'missing':
+      return `${clause.missing ? 'NOT ' : ''}EXISTS (SELECT FROM fhir.present h WHERE h.rid = r.rid AND ${bindings.add(clause.parameter.p, 'int')} = ANY (h.p))`;
+    case 'compartment': {
+      const [type = '', id = ''] = clause.reference.split('/');
+      return `(${withToken(clause.hashes, bindings)} OR (r.type = ${bindings.add(typeNumber(type), 'smallint')} AND r.id = ${bindings.add(id, 'text')}))`;
     }
-    case 'updated': {
-      const { from, to } = updatedBounds([clause]);
-      return [
-        `SELECT r.rid FROM fhir.resource r WHERE r.type = ${bindings.add(type, 'smallint')} AND NOT r.deleted
-          AND r.updated >= to_timestamp(${bindings.add(from, 'numeric')} / 1000) AND r.updated < to_timestamp(${bindings.add(to, 'numeric')} / 1000)
-          AND ${conditionSql(clause, bindings)}`,
-      ];
+    case 'composite':
+      return anyOf(clause.any.map((parts) => allOf(parts.map((part) => conditionSql(part, bindings, resolved)))));
+    case 'chain':
+    case 'has': {
+      const found = resolved.get(clause);
+      return found === undefined ? TRUE : conditionSql(found, bindings, resolved);
     }
+    case 'not':
+      return isExact(clause.clause) ? `NOT ${conditionSql(clause.clause, bindings, resolved)}` : TRUE;
+    case 'and':
+      return allOf(clause.clauses.map((each) => conditionSql(each, bindings, resolved)));
+    case 'or':
+      return anyOf(clause.clauses.map((each) => conditionSql(each, bindings, resolved)));
+    case 'differs':
+    case 'display':
+    case 'words':
+      return TRUE;
   }
 }
 
-/** Milliseconds of the years 1 and 9999: before and after every update. */
-export const FIRST_INSTANT = -62_135_596_800_000;
-export const LAST_INSTANT = 253_402_300_799_000;
+const LOCAL = /^[A-Za-z]+\/[A-Za-z0-9.-]{1,64}$/;
 
-/** Returns the times of update, [from, to) in milliseconds, outside which nothing answers the clauses. */
-export function updatedBounds(clauses: readonly Clause[]): { readonly from: number; readonly to: number } {
-  let [from, to] = [FIRST_INSTANT, LAST_INSTANT];
-  for (const clause of clauses) {
-    if (clause.kind !== 'updated') continue;
-    const ranges = clause.any.map(({ prefix, lo, hi }) => ({
-      from: { eq: lo, ap: lo - 1, ge: lo, gt: hi - 1, sa: hi, ne: FIRST_INSTANT, lt: FIRST_INSTANT, le: FIRST_INSTANT, eb: FIRST_INSTANT }[
-        prefix
-      ],
-      to: { eq: hi, ap: hi, le: hi, lt: lo, eb: lo, ne: LAST_INSTANT, gt: LAST_INSTANT, ge: LAST_INSTANT, sa: LAST_INSTANT }[prefix],
-    }));
-    from = Math.max(from, Math.min(...ranges.map((range) => range.from)));
-    to = Math.min(to, Math.max(...ranges.map((range) => range.to)));
+/** Returns true when the condition of a clause is true of its matches alone, hash collisions aside: it can be negated, and counted. */
+export function isExact(clause: Clause): boolean {
+  switch (clause.kind) {
+    case 'token':
+      return clause.exact && clause.hashes.length > 0;
+    case 'string':
+      return (clause.mode === 'starts' || clause.mode === 'equals') && clause.any.every((each) => each.length < UNCUT);
+    case 'uri':
+      return clause.any.every((each) => each.length < UNCUT);
+    case 'quantity':
+      return clause.any.every(({ anyCode }) => anyCode === undefined);
+    case 'not':
+      return isExact(clause.clause);
+    case 'and':
+    case 'or':
+      return clause.clauses.every(isExact);
+    case 'id':
+    case 'type':
+    case 'updated':
+    case 'date':
+    case 'number':
+    case 'missing':
+    case 'compartment':
+      return true;
+    case 'reference':
+      // The type of what stands elsewhere is not in the index.
+      return clause.any.every((each) => LOCAL.test(each)) || clause.parameter.uses.every(({ target }) => target === undefined);
+    default:
+      return false;
   }
-  return { from, to };
 }
 
-/** Index ranges by start; a row that answers by its end starts at most a day earlier, or is one of the long ones. */
-function dateSeek(range: DateRange, p: number, bindings: Bindings): readonly string[] | undefined {
-  const { prefix, lo, hi } = range;
-  if (prefix === 'ne') return undefined;
-  const select = (condition: string): string =>
-    `SELECT d.rid FROM fhir.dt d WHERE d.p = ${bindings.add(p, 'int')} AND ${condition} AND ${answersSql(range, bindings)}`;
-  const from = (ms: number): string => `d.lo >= ${bindings.add(ms, 'bigint')}`;
-  const before = (ms: number): string => `d.lo < ${bindings.add(ms, 'bigint')}`;
-  const longAfter = (ms: number): string => `${LONG} AND d.hi > ${bindings.add(ms, 'bigint')}`;
-  switch (prefix) {
-    case 'eq':
-      return [select(`${from(lo)} AND ${before(hi)}`)];
-    case 'lt':
-    case 'eb':
-      return [select(before(lo))];
-    case 'le':
-      return [select(before(hi))];
-    case 'sa':
-      return [select(from(hi))];
-    case 'gt':
-      return [select(from(hi - DAY_MS)), select(longAfter(hi))];
-    case 'ge':
-      return [select(from(Math.min(lo, hi - DAY_MS))), select(longAfter(hi))];
-    case 'ap':
-      return [select(`${from(lo - DAY_MS)} AND ${before(hi)}`), select(longAfter(lo))];
-  }
+/** Returns the chains and _has of clauses, those inside others too, but not those inside chains. */
+export function chainsOf(clauses: readonly Clause[]): readonly ChainClause[] {
+  return clauses.flatMap((clause) => {
+    if (clause.kind === 'chain' || clause.kind === 'has') return [clause];
+    if (clause.kind === 'not') return chainsOf([clause.clause]);
+    return clause.kind === 'and' || clause.kind === 'or' ? chainsOf(clause.clauses) : [];
+  });
 }

@@ -11,7 +11,7 @@ export interface Cursor {
 
 const fingerprint = (query: SearchQuery): string =>
   createHash('sha256')
-    .update(JSON.stringify([query.type, query.parameters.map(({ name, value }) => [name, value]), query.sort]))
+    .update(JSON.stringify([query.path, query.parameters.map(({ name, value }) => [name, value])]))
     .digest('base64url')
     .slice(0, 12);
 
@@ -19,8 +19,16 @@ const fingerprint = (query: SearchQuery): string =>
 export const cursorOf = (query: SearchQuery, high: number, { key, rid }: Position): string =>
   Buffer.from(JSON.stringify([fingerprint(query), high, key, rid])).toString('base64url');
 
-/** Returns what `query.page` says, its key being of `keyKind`; throws Refusal('search-page-invalid') when it is not a cursor of this query. */
-export function readCursor(query: SearchQuery, keyKind: 'none' | 'text' | 'number'): Cursor {
+export type KeyKind = 'none' | 'text' | 'number';
+
+const fits = (key: unknown, kind: KeyKind): key is string | number | null => {
+  if (kind === 'none') return key === '';
+  if (kind === 'text') return key === null || (typeof key === 'string' && key.length <= 4096);
+  return key === null || (typeof key === 'number' && Number.isFinite(key));
+};
+
+/** Returns what `query.page` says, its key being of `kind`; throws Refusal('search-page-invalid') when it is not a cursor of this query. */
+export function readCursor(query: SearchQuery, kind: KeyKind): Cursor {
   const refused = new Refusal([problem('search-page-invalid')]);
   let value: unknown;
   try {
@@ -30,12 +38,8 @@ export function readCursor(query: SearchQuery, keyKind: 'none' | 'text' | 'numbe
   }
   if (!Array.isArray(value) || value.length !== 4) throw refused;
   const [print, high, key, rid]: readonly unknown[] = value;
-  if (print !== fingerprint(query) || !isCount(high) || !isCount(rid)) throw refused;
-  if (keyKind === 'none' && key === '') return { high, position: { key, rid } };
-  if (keyKind === 'text' && typeof key === 'string' && /^[A-Za-z0-9.-]{1,64}$/.test(key)) return { high, position: { key, rid } };
-  if (keyKind === 'number' && (key === null || (typeof key === 'number' && Number.isSafeInteger(key))))
-    return { high, position: { key, rid } };
-  throw refused;
+  if (print !== fingerprint(query) || !isCount(high) || !isCount(rid) || !fits(key, kind)) throw refused;
+  return { high, position: { key, rid } };
 }
 
 const isCount = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;

@@ -1,7 +1,8 @@
 /** Where candidates of a search come from, in the order that was asked for, chunk by chunk from any position. */
-import type { Clause, SearchQuery } from '../fhir/search-query.ts';
+import type { Clause } from '../fhir/search-query.ts';
 import type { Queryable } from './connect.ts';
-import { Bindings, FIRST_INSTANT, LAST_INSTANT, seekSql, updatedBounds } from './search-conditions.ts';
+import { Bindings, type Resolved } from './search-conditions.ts';
+import { FIRST_INSTANT, LAST_INSTANT, seekSql, updatedBounds } from './search-seek.ts';
 import { plainArray } from './wire.ts';
 
 /** A place in the order: the sort key (null: the resource has none; '' where rid alone orders) and the rid. */
@@ -20,11 +21,15 @@ export interface Source {
 /** What every source needs to know. `high`: writes after it do not exist for this search. */
 export interface Scope {
   readonly tx: Queryable;
-  readonly type: number;
+  readonly types: readonly number[];
   readonly high: number;
+  readonly resolved: Resolved;
 }
 
-export type Sort = SearchQuery['sort'][number];
+/** An order that an index has: of writes, of update times, of ids, of the values of one slot. */
+export type Order =
+  | { readonly by: 'rid' | '_lastUpdated' | '_id'; readonly descending: boolean }
+  | { readonly by: 'slot'; readonly descending: boolean; readonly p: number; readonly kind: 'date' | 'string' | 'uri' | 'number' };
 
 interface PositionRow {
   readonly rid: number;
@@ -46,8 +51,21 @@ export function tokenSource({ tx, high }: Scope, hashes: readonly bigint[], desc
   };
 }
 
+/** All resources of several types, by rid. */
+export function writtenSource({ tx, types, high }: Scope, descending: boolean): Source {
+  const statement = {
+    name: `search_written_${descending}`,
+    text: `SELECT r.rid, '' AS key FROM fhir.resource r WHERE r.type = ANY ($1::smallint[]) AND NOT r.deleted AND r.rid <= $2
+      AND r.rid ${descending ? '<' : '>'} $3 ORDER BY r.rid ${descending ? 'DESC' : 'ASC'} LIMIT $4`,
+  };
+  const start = descending ? high + 1 : 0;
+  return {
+    next: async (after, count) => positions(await tx.query<PositionRow>(statement, [plainArray(types), high, after?.rid ?? start, count])),
+  };
+}
+
 /** All resources of the type by time of update, between the bounds of the clauses. */
-export function updatedSource({ tx, type, high }: Scope, clauses: readonly Clause[], descending: boolean): Source {
+export function updatedSource({ tx, types: [type = 0], high }: Scope, clauses: readonly Clause[], descending: boolean): Source {
   const direction = descending ? 'DESC' : 'ASC';
   const { from, to } = updatedBounds(clauses);
   const statement = {
@@ -66,7 +84,7 @@ export function updatedSource({ tx, type, high }: Scope, clauses: readonly Claus
 }
 
 /** All resources of the type by id. */
-export function idSource({ tx, type, high }: Scope, descending: boolean): Source {
+export function idSource({ tx, types: [type = 0], high }: Scope, descending: boolean): Source {
   const direction = descending ? 'DESC' : 'ASC';
   const statement = {
     name: `search_id_${direction}`,
@@ -78,59 +96,75 @@ export function idSource({ tx, type, high }: Scope, descending: boolean): Source
   return { next: async (after = start, count) => positions(await tx.query<PositionRow>(statement, [type, high, after.key, count])) };
 }
 
-/** All resources of the type by a date parameter, those without such a date last. */
-export function dateSource({ tx, type, high }: Scope, p: number, descending: boolean): Source {
+const TABLES = {
+  date: ['dt', 'lo', 'bigint'],
+  number: ['num', 'lo', 'float8'],
+  string: ['str', 'norm', 'text'],
+  uri: ['str', 'norm', 'text'],
+} as const;
+
+/** All resources of the type by the values of one slot, those without one last. */
+export function slotSource({ tx, types: [type = 0], high }: Scope, { p, kind, descending }: Extract<Order, { by: 'slot' }>): Source {
+  const [table, key, cast] = TABLES[kind];
   const direction = descending ? 'DESC' : 'ASC';
   const [less, more] = descending ? ['<', '>'] : ['>', '<'];
-  // A resource with several dates stands at the one that comes first.
-  const dated = {
-    name: `search_dated_${direction}`,
-    text: `SELECT d.rid, d.lo AS key FROM fhir.dt d WHERE d.p = $1 AND d.rid <= $2 AND (d.lo, d.rid) ${less} ($3::bigint, $4::bigint)
-      AND NOT EXISTS (SELECT FROM fhir.dt o WHERE o.rid = d.rid AND o.p = d.p AND (o.lo ${more} d.lo OR (o.lo = d.lo AND o.hi < d.hi)))
-      ORDER BY d.lo ${direction}, d.rid ${direction} LIMIT $5`,
-  };
-  const undated = {
-    name: 'search_undated',
+  // A resource with several values stands at the one that comes first.
+  const tie = table === 'str' ? '' : ` OR (o.${key} = d.${key} AND o.hi < d.hi)`;
+  const valued = (isFirst: boolean) => ({
+    name: `search_slot_${table}_${direction}_${isFirst}`,
+    text: `SELECT d.rid, d.${key} AS key FROM fhir.${table} d WHERE d.p = $1 AND d.rid <= $2 ${isFirst ? '' : `AND (d.${key}, d.rid) ${less} ($4::${cast}, $5::bigint)`}
+      AND NOT EXISTS (SELECT FROM fhir.${table} o WHERE o.rid = d.rid AND o.p = d.p AND (o.${key} ${more} d.${key}${tie}))
+      ORDER BY d.${key} ${direction}, d.rid ${direction} LIMIT $3`,
+  });
+  const others = {
+    name: `search_slot_without_${table}`,
     text: `SELECT r.rid, NULL AS key FROM fhir.resource r WHERE r.type = $1 AND NOT r.deleted AND r.rid <= $2 AND r.rid < $3
-      AND NOT EXISTS (SELECT FROM fhir.dt d WHERE d.rid = r.rid AND d.p = $4) ORDER BY r.rid DESC LIMIT $5`,
+      AND NOT EXISTS (SELECT FROM fhir.${table} d WHERE d.rid = r.rid AND d.p = $4) ORDER BY r.rid DESC LIMIT $5`,
   };
-  const start: Position = { key: descending ? Number.MAX_SAFE_INTEGER : Number.MIN_SAFE_INTEGER, rid: 0 };
   return {
-    next: async (after = start, count) => {
-      const inDated = after.key !== null;
-      const first = inDated ? await tx.query<PositionRow>(dated, [p, high, after.key, after.rid, count]) : [];
+    next: async (after, count) => {
+      const inValued = after === undefined || after.key !== null;
+      const values = after === undefined ? [p, high, count] : [p, high, count, after.key, after.rid];
+      const first = inValued ? await tx.query<PositionRow>(valued(after === undefined), values) : [];
       if (first.length >= count) return positions(first);
-      const rest = await tx.query<PositionRow>(undated, [type, high, inDated ? high + 1 : after.rid, p, count - first.length]);
+      const rest = await tx.query<PositionRow>(others, [type, high, inValued ? high + 1 : after.rid, p, count - first.length]);
       return positions([...first, ...rest]);
     },
   };
 }
 
-/**
- * How candidates are ordered. The same query always has the same order, whatever source serves it: a cursor made by one is read by
- * another. `rid`: by write, as the token index is; the other sorts by their key.
- */
-export type Order = Sort | { readonly by: 'rid'; readonly descending: boolean; readonly p: number };
+/** Returns the SQL of the key by which candidate c.rid stands in an order. */
+export function keySql(order: Order, bindings: Bindings): string {
+  switch (order.by) {
+    case 'rid':
+      return `''`;
+    case '_lastUpdated':
+      return '(SELECT (extract(epoch FROM r.updated) * 1000)::bigint FROM fhir.resource r WHERE r.rid = c.rid)';
+    case '_id':
+      return '(SELECT r.id FROM fhir.resource r WHERE r.rid = c.rid)';
+    case 'slot': {
+      const [table, key] = TABLES[order.kind];
+      const first = order.descending ? 'max' : 'min';
+      return `(SELECT ${first}(d.${key}) FROM fhir.${table} d WHERE d.rid = c.rid AND d.p = ${bindings.add(order.p, 'int')})`;
+    }
+  }
+}
 
-/** The candidates of one rare clause, all of them at once, in the order asked for. */
-export function seekSource({ tx, type, high }: Scope, clause: Clause, order: Order): Source {
+/** What follows the key: those without one come last, newest first; between equals the write decides. */
+export const orderSql = ({ descending }: Order): string =>
+  `key IS NULL, key ${descending ? 'DESC' : 'ASC'}, CASE WHEN key IS NULL THEN -rid ELSE ${descending ? '-rid' : 'rid'} END`;
+
+/** The candidates of one rare clause, all of them at once, in the order asked for. The same query always has the same order. */
+export function seekSource({ tx, types, high, resolved }: Scope, clause: Clause, order: Order): Source {
   const bindings = new Bindings();
-  const selects = seekSql(clause, type, bindings) ?? [];
+  const selects = seekSql(clause, types, bindings, resolved) ?? [];
   const rids = `SELECT DISTINCT rid FROM (${selects.join(' UNION ALL ')}) s WHERE rid <= ${bindings.add(high, 'bigint')}`;
-  const keyOf = (): string => {
-    if (order.by === 'rid') return `''`;
-    if (order.by === '_lastUpdated')
-      return `(SELECT (extract(epoch FROM r.updated) * 1000)::bigint FROM fhir.resource r WHERE r.rid = c.rid)`;
-    if (order.by === '_id') return '(SELECT r.id FROM fhir.resource r WHERE r.rid = c.rid)';
-    return `(SELECT ${order.descending ? 'max' : 'min'}(d.lo) FROM fhir.dt d WHERE d.rid = c.rid AND d.p = ${bindings.add(order.p, 'int')})`;
-  };
-  const direction = order.descending ? 'DESC' : 'ASC';
-  const text = `WITH c AS MATERIALIZED (${rids}), k AS MATERIALIZED (SELECT c.rid, ${keyOf()} AS key FROM c)
-    SELECT rid, key FROM k ORDER BY key IS NULL, key ${direction}, CASE WHEN key IS NULL THEN -rid ELSE ${order.descending ? '-rid' : 'rid'} END`;
+  const text = `WITH c AS MATERIALIZED (${rids}), k AS MATERIALIZED (SELECT c.rid, ${keySql(order, bindings)} AS key FROM c)
+    SELECT rid, key FROM k ORDER BY ${orderSql(order)}`;
   let all: readonly Position[] | undefined;
   return {
     next: async (after, count) => {
-      all ??= positions(await tx.query<PositionRow>(text, bindings.values));
+      all ??= selects.length === 0 ? [] : positions(await tx.query<PositionRow>(text, bindings.values));
       const start = after === undefined ? 0 : all.findIndex((each) => comesAfter(each, after, order.descending));
       return start < 0 ? [] : all.slice(start, start + count);
     },
@@ -153,21 +187,31 @@ export function firstFrom(first: Source, better: () => Promise<Source>): Source 
 
 function comesAfter(each: Position, after: Position, descending: boolean): boolean {
   if (each.key === null || after.key === null) return each.key === after.key ? each.rid < after.rid : each.key === null;
-  if (each.key !== after.key) return descending ? each.key < after.key : each.key > after.key;
+  if (each.key !== after.key) return compareKeys(each.key, after.key) > 0 !== descending;
   return descending ? each.rid < after.rid : each.rid > after.rid;
+}
+
+/** Compares as PostgreSQL does: numbers, or texts by their code points (collation "C"). */
+export function compareKeys(a: string | number, b: string | number): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  const [left, right] = [[...String(a)], [...String(b)]];
+  for (let i = 0; i < left.length && i < right.length; i++) {
+    const order = (left[i]?.codePointAt(0) ?? 0) - (right[i]?.codePointAt(0) ?? 0);
+    if (order !== 0) return order;
+  }
+  return left.length - right.length;
 }
 
 /** How many candidates a clause may have to be called rare: all of them are then looked at. */
 export const RARE = 2_000;
 
 /** Returns the clause with the fewest candidates when it has at most RARE; undefined when all have more. Counts no further. */
-export async function rarestClause({ tx, type }: Scope, clauses: readonly Clause[]): Promise<Clause | undefined> {
+export async function rarestClause({ tx, types, resolved }: Scope, clauses: readonly Clause[]): Promise<Clause | undefined> {
   const bindings = new Bindings();
   const probes = clauses.flatMap((clause, i) => {
-    const before = bindings.values.length;
-    const selects = seekSql(clause, type, bindings);
-    if (selects === undefined) bindings.values.length = before;
-    else return { clause, sql: `SELECT ${i} AS i, (SELECT count(*) FROM (${selects.join(' UNION ALL ')} LIMIT ${RARE + 1}) s) AS n` };
+    const selects = seekSql(clause, types, bindings, resolved);
+    if (selects !== undefined && selects.length > 0)
+      return { clause, sql: `SELECT ${i} AS i, (SELECT count(*) FROM (${selects.join(' UNION ALL ')} LIMIT ${RARE + 1}) s) AS n` };
     return [];
   });
   if (probes.length === 0) return undefined;

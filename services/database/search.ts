@@ -1,83 +1,94 @@
 /**
- * Search (http://hl7.org/fhir/R4/search.html). Candidates come from one index in the order asked for, are filtered by the others,
- * and are compared with the original strings at last: a hash collision never returns a wrong patient. A page's cursor holds the
- * highest write at the start and the place it ended, so later pages neither repeat nor skip what did not change.
+ * Search (http://hl7.org/fhir/R4/search.html). Candidates come from one index in the order asked for, are narrowed by the others, and
+ * are compared with the original values at last: a hash collision never returns a wrong patient. A page's cursor holds the highest
+ * write at the start and the place it ended, so later pages neither repeat nor skip what did not change.
  */
 import { problem, Refusal } from '../errors.ts';
-import { resourceTypeOf } from '../fhir/definitions.ts';
-import { readJson } from '../fhir/json.ts';
-import type { Resource } from '../fhir/resource.ts';
-import type { IndexOptions } from '../fhir/search-index.ts';
-import { matches } from '../fhir/search-match.ts';
 import type { Clause, SearchQuery } from '../fhir/search-query.ts';
 import type { Database, Transaction } from './connect.ts';
 import { typeNumber } from './resources.ts';
-import { Bindings, conditionSql } from './search-conditions.ts';
-import { cursorOf, readCursor } from './search-cursor.ts';
+import { type Candidate, type DecideOptions, decided, type FoundResource, foundResource, narrowed } from './search-candidates.ts';
+import { Bindings, conditionSql, isExact } from './search-conditions.ts';
+import { cursorOf, type KeyKind, readCursor } from './search-cursor.ts';
+import { includedWith } from './search-included.ts';
+import { resolveChains } from './search-links.ts';
+import { sortedMatches } from './search-sorted.ts';
 import {
-  dateSource,
   firstFrom,
   idSource,
+  type Order,
   type Position,
   rarestClause,
   type Scope,
-  type Sort,
   type Source,
   seekSource,
+  slotSource,
   tokenSource,
   updatedSource,
+  writtenSource,
 } from './search-sources.ts';
 import { plainArray } from './wire.ts';
 
-export interface FoundResource {
-  readonly type: string;
-  readonly id: string;
-  readonly version: number;
-  readonly updated: string;
-  /** JSON text as stored. */
-  readonly body: string;
-}
+export type { FoundResource } from './search-candidates.ts';
 
 export interface SearchPage {
   readonly resources: readonly FoundResource[];
+  /** What _include and _revinclude add. */
+  readonly included: readonly FoundResource[];
   /** Cursor of the next page; undefined on the last. */
   readonly nextPage: string | undefined;
   /** Number of all matches, when the query asks for it. */
   readonly total: number | undefined;
 }
 
-export interface SearchOptions extends IndexOptions {
+export interface SearchOptions extends DecideOptions {
   /** Longest time one statement may take. Default 10,000 ms. */
   readonly timeoutMs?: number;
-  /** Compares a candidate with the query; by default `matches` of services/fhir. */
-  readonly accept?: (query: SearchQuery, resource: Resource) => boolean;
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 const FIRST_CHUNK = 64;
 const LARGEST_CHUNK = 8_192;
-const NEWEST_FIRST: Sort = { by: '_lastUpdated', descending: true, p: 0 };
+
+interface Limits extends SearchOptions {
+  /** Throws Refusal search-too-costly when the time is over. */
+  readonly check: () => void;
+}
+
+interface Found {
+  readonly candidate: Candidate;
+  readonly position: Position;
+}
 
 /**
- * Returns one page of matches. Throws Refusal: search-page-invalid (a cursor of another query, or none of ours),
- * search-too-costly (a statement ran into `timeoutMs`), search-sort-combination.
+ * Returns one page of matches. Throws Refusal: search-page-invalid (a cursor of another query, or none of ours), search-too-costly (it
+ * ran into `timeoutMs`), search-sort-costly, fhir-search-costly (too many included).
  */
 export async function searchResources(database: Database, query: SearchQuery, options: SearchOptions = {}): Promise<SearchPage> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-  const sort = sortOf(query);
-  const start = query.page === undefined ? undefined : readCursor(query, keyKind(query, sort));
+  const order = orderOf(query);
+  const start = query.page === undefined ? undefined : readCursor(query, keyKind(order));
   const deadline = performance.now() + timeoutMs;
+  const check = (): void => {
+    if (performance.now() > deadline) throw new Refusal([problem('search-too-costly', { timeoutMs })]);
+  };
+  const limits: Limits = { ...options, check };
   return database.snapshot(
     async (tx) => {
       const high = start?.high ?? (await highest(tx));
-      const scope: Scope = { tx, type: typeNumber(query.type), high };
-      const total = query.total === 'accurate' || query.count === 0 ? await countMatches(tx, query, high) : undefined;
-      if (query.count === 0) return { resources: [], nextPage: undefined, total };
-      const source = await sourceOf(scope, query, sort);
-      const found = await walk(scope, query, source, start?.position, { ...options, deadline, timeoutMs });
+      const resolved = await resolveChains(tx, query.clauses, options);
+      const scope: Scope = { tx, types: query.types.map(typeNumber), high, resolved };
+      const total = query.total === 'accurate' || query.count === 0 ? await countMatches(scope, query, limits) : undefined;
+      if (query.count === 0) return { resources: [], included: [], nextPage: undefined, total };
+      const found =
+        order === undefined
+          ? await sortedMatches(scope, query, start?.position, query.count + 1, limits)
+          : await walk(scope, query, await sourceOf(scope, query, order), start?.position, limits);
+      const resources = found.slice(0, query.count).map((each) => foundResource(each.candidate));
       const last = found.length > query.count ? found[query.count - 1] : undefined;
       return {
-        resources: found.slice(0, query.count).map((each) => each.resource),
+        resources,
+        included: query.includes.length === 0 ? [] : await includedWith(tx, resources, query.includes, options),
         nextPage: last === undefined ? undefined : cursorOf(query, high, last.position),
         total,
       };
@@ -86,18 +97,47 @@ export async function searchResources(database: Database, query: SearchQuery, op
   );
 }
 
-/** One key orders; what follows it only matters between equals, and _lastUpdated and _id have none. */
-function sortOf(query: SearchQuery): Sort {
-  const [first = NEWEST_FIRST, second] = query.sort;
-  if (second === undefined || first.by !== 'date') return first;
-  if (second.by === '_lastUpdated' && second.descending === first.descending) return first;
-  throw new Refusal([problem('search-sort-combination')]);
+/** The hashes one of which every match of a clause has; undefined where there are none. */
+function hashesOf(clause: Clause): readonly bigint[] | undefined {
+  switch (clause.kind) {
+    case 'token':
+    case 'reference':
+    case 'identifier':
+    case 'of-type':
+      return clause.hashes.length === 0 ? undefined : clause.hashes;
+    case 'composite': {
+      const parts = clause.any.map((each) => each.map(hashesOf).find((found) => found !== undefined));
+      return parts.includes(undefined) ? undefined : parts.flatMap((each) => each ?? []);
+    }
+    default:
+      return undefined;
+  }
 }
 
-/** What the positions of this query's order hold as key. */
-function keyKind(query: SearchQuery, sort: Sort): 'none' | 'text' | 'number' {
-  if (sort.by === '_id') return 'text';
-  return sort.by === '_lastUpdated' && query.clauses.some((clause) => clause.kind === 'token') ? 'none' : 'number';
+/**
+ * The order of a query as an index has it; undefined: none has, all matches are gathered and sorted. Recency is the order of writes
+ * where a token serves it, else of update times; that depends on the query alone, so that cursors stay readable.
+ */
+function orderOf({ sort, types, clauses }: SearchQuery): Order | undefined {
+  const [first, second] = sort;
+  const descending = first?.descending ?? true;
+  const follows = second === undefined || (second.by === '_lastUpdated' && second.descending === descending && sort.length === 2);
+  if (first === undefined || first.by === '_lastUpdated') {
+    if (second !== undefined) return undefined;
+    return { by: types.length > 1 || clauses.some((clause) => hashesOf(clause) !== undefined) ? 'rid' : '_lastUpdated', descending };
+  }
+  if (first.by === '_id') return types.length === 1 ? { by: '_id', descending } : undefined;
+  const [use, ...others] = first.parameter?.uses ?? [];
+  if (!follows || use === undefined || others.length > 0 || types.length > 1) return undefined;
+  const { kind, p } = use.slot;
+  return kind === 'date' || kind === 'string' || kind === 'uri' || kind === 'number' ? { by: 'slot', descending, p, kind } : undefined;
+}
+
+/** What the positions of an order hold as key. */
+function keyKind(order: Order | undefined): KeyKind {
+  if (order === undefined || order.by === '_id') return 'text';
+  if (order.by === 'rid') return 'none';
+  return order.by === 'slot' && (order.kind === 'string' || order.kind === 'uri') ? 'text' : 'number';
 }
 
 async function highest(tx: Transaction): Promise<number> {
@@ -105,44 +145,24 @@ async function highest(tx: Transaction): Promise<number> {
   return row?.high ?? 0;
 }
 
-/**
- * Picks where candidates come from: the rarest clause if one is rare, else the order itself, filtered as it goes. Recency is the order of
- * writes where a token serves it, else of update times; that depends on the query alone, so that cursors stay readable.
- */
-async function sourceOf(scope: Scope, query: SearchQuery, sort: Sort): Promise<Source> {
-  const { descending } = sort;
-  const token = query.clauses.find((clause) => clause.kind === 'token');
-  if (sort.by === '_lastUpdated' && token !== undefined) {
-    const walked = tokenSource(scope, token.any, descending);
-    if (query.clauses.length === 1) return { ...walked, serves: token };
-    return firstFrom(walked, async () => {
+/** Picks where candidates come from: the rarest clause if one is rare, else the order itself, narrowed as it goes. */
+async function sourceOf(scope: Scope, query: SearchQuery, order: Order): Promise<Source> {
+  const { descending } = order;
+  const walked = query.clauses.find((clause) => hashesOf(clause) !== undefined);
+  if (order.by === 'rid' && walked !== undefined) {
+    const source = tokenSource(scope, hashesOf(walked) ?? [], descending);
+    const serves = walked.kind === 'composite' ? {} : { serves: walked };
+    if (query.clauses.length === 1) return { ...source, ...serves };
+    return firstFrom(source, async () => {
       const rare = await rarestClause(scope, query.clauses);
-      return rare === undefined ? walked : seekSource(scope, rare, { by: 'rid', descending, p: 0 });
+      return rare === undefined ? source : seekSource(scope, rare, order);
     });
   }
   const rare = await rarestClause(scope, query.clauses);
-  if (rare !== undefined) return seekSource(scope, rare, sort);
-  if (sort.by === '_lastUpdated') return updatedSource(scope, query.clauses, descending);
-  return sort.by === '_id' ? idSource(scope, descending) : dateSource(scope, sort.p, descending);
-}
-
-interface CandidateRow {
-  readonly ord: number;
-  readonly type: number;
-  readonly id: string;
-  readonly version: number;
-  readonly updated: string;
-  readonly body: string;
-}
-
-interface Limits extends SearchOptions {
-  readonly deadline: number;
-  readonly timeoutMs: number;
-}
-
-interface Found {
-  readonly resource: FoundResource;
-  readonly position: Position;
+  if (rare !== undefined) return seekSource(scope, rare, order);
+  if (order.by === 'rid') return writtenSource(scope, descending);
+  if (order.by === '_lastUpdated') return updatedSource(scope, query.clauses, descending);
+  return order.by === 'slot' ? slotSource(scope, order) : idSource(scope, descending);
 }
 
 /** Returns the first `count` + 1 matches after a position. */
@@ -153,68 +173,61 @@ async function walk(
   from: Position | undefined,
   limits: Limits,
 ): Promise<readonly Found[]> {
-  const accept = limits.accept ?? ((each: SearchQuery, resource: Resource) => matches(each, resource, limits));
   const found: Found[] = [];
+  // Where only the resource itself tells, a chunk is read whole: most of it may be no match.
+  const isNarrow = query.clauses.every((clause) => isExact(clause) || hashesOf(clause) !== undefined);
   let after = from;
-  for (let chunk = Math.max(FIRST_CHUNK, query.count + 1); found.length <= query.count; chunk = Math.min(chunk * 4, LARGEST_CHUNK)) {
+  for (
+    let chunk = Math.max(FIRST_CHUNK, query.count + 1);
+    found.length <= query.count;
+    chunk = Math.min(chunk * 4, isNarrow ? LARGEST_CHUNK : LARGEST_CHUNK / 4)
+  ) {
     const candidates = await source.next(after, chunk);
-    const rows = await filtered(scope, query, candidates, source.serves);
-    let last: Position | undefined;
-    for (const row of rows) {
-      last = candidates[row.ord - 1];
-      if (last === undefined || !accept(query, parsed(row))) continue;
-      found.push({
-        resource: { type: query.type, id: row.id, version: row.version, updated: row.updated, body: row.body },
-        position: last,
-      });
+    const limit = isNarrow ? query.count + 1 : chunk;
+    const clauses = query.clauses.filter((clause) => clause !== source.serves);
+    const rows = await narrowed(scope, clauses, candidates, limit);
+    const positions = new Map(candidates.map((each) => [each.rid, each]));
+    for (const candidate of await decided(scope, query, rows, limits)) {
+      const position = positions.get(candidate.row.rid);
+      if (position !== undefined) found.push({ candidate, position });
     }
     // A full answer may have been cut: what follows its last row has not been looked at yet.
-    const cut = rows.length > query.count;
+    const cut = rows.length >= limit;
     if (!cut && candidates.length < chunk) break;
-    after = cut ? last : candidates.at(-1);
-    if (performance.now() > limits.deadline) throw new Refusal([problem('search-too-costly', { timeoutMs: limits.timeoutMs })]);
+    after = cut ? positions.get(rows.at(-1)?.rid ?? 0) : candidates.at(-1);
+    limits.check();
   }
   return found.slice(0, query.count + 1);
 }
 
-async function filtered(
-  { tx, type }: Scope,
-  query: SearchQuery,
-  candidates: readonly Position[],
-  served: Clause | undefined,
-): Promise<readonly CandidateRow[]> {
-  if (candidates.length === 0) return [];
-  const bindings = new Bindings();
-  const rids = bindings.add(plainArray(candidates.map((each) => each.rid)), 'bigint[]');
-  const clauses = query.clauses.filter((clause) => clause !== served);
-  const conditions = [
-    `r.type = ${bindings.add(type, 'smallint')}`,
-    'NOT r.deleted',
-    ...clauses.map((clause) => conditionSql(clause, bindings)),
-  ];
-  const text = `SELECT a.ord, r.type, r.id, r.version, r.updated, r.body FROM unnest(${rids}) WITH ORDINALITY AS a(rid, ord)
-     JOIN fhir.resource r ON r.rid = a.rid WHERE ${conditions.join(' AND ')} ORDER BY a.ord LIMIT ${bindings.add(query.count + 1, 'bigint')}`;
-  // Prepared only where one plan is right for all values: how rare a clause's tokens are decides how the others are best looked up.
-  return tx.query<CandidateRow>(clauses.length === 0 ? { name: 'search_bodies', text } : text, bindings.values);
-}
-
-function parsed(row: CandidateRow): Resource {
-  const read = readJson(row.body);
-  if (!read.ok) throw new Refusal(read.problems);
-  return { ...read.value, resourceType: resourceTypeOf(row.type) ?? '' };
-}
-
-async function countMatches(tx: Transaction, query: SearchQuery, high: number): Promise<number> {
+async function countMatches(scope: Scope, query: SearchQuery, limits: Limits): Promise<number> {
+  if (!query.clauses.every(isExact)) return countByWalking(scope, query, limits);
   const bindings = new Bindings();
   const conditions = [
-    `r.type = ${bindings.add(typeNumber(query.type), 'smallint')}`,
+    `r.type = ANY (${bindings.add(plainArray(scope.types), 'smallint[]')})`,
     'NOT r.deleted',
-    `r.rid <= ${bindings.add(high, 'bigint')}`,
-    ...query.clauses.map((clause) => conditionSql(clause, bindings)),
+    `r.rid <= ${bindings.add(scope.high, 'bigint')}`,
+    ...query.clauses.map((clause) => conditionSql(clause, bindings, scope.resolved)),
   ];
-  const [row] = await tx.query<{ n: number }>(
+  const [row] = await scope.tx.query<{ n: number }>(
     `SELECT count(*) AS n FROM fhir.resource r WHERE ${conditions.join(' AND ')}`,
     bindings.values,
   );
   return row?.n ?? 0;
+}
+
+/** Where SQL may let through more than the matches, each is looked at. */
+async function countByWalking(scope: Scope, query: SearchQuery, limits: Limits): Promise<number> {
+  const order: Order = { by: 'rid', descending: true };
+  const rare = await rarestClause(scope, query.clauses);
+  const source = rare === undefined ? writtenSource(scope, true) : seekSource(scope, rare, order);
+  let count = 0;
+  for (let after: Position | undefined; ; ) {
+    const candidates = await source.next(after, LARGEST_CHUNK / 4);
+    const rows = await narrowed(scope, query.clauses, candidates, candidates.length);
+    count += (await decided(scope, query, rows, limits)).length;
+    if (candidates.length < LARGEST_CHUNK / 4) return count;
+    after = candidates.at(-1);
+    limits.check();
+  }
 }

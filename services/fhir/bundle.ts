@@ -15,6 +15,8 @@ export interface Searchset {
   readonly base: string;
   readonly query: SearchQuery;
   readonly resources: readonly Resource[];
+  /** What _include and _revinclude add. */
+  readonly included?: readonly Resource[];
   /** Number of all matches, where it was asked for. */
   readonly total?: number | undefined;
   /** Cursor of the next page; undefined on the last. */
@@ -27,18 +29,17 @@ export interface Searchset {
 export function searchUrl(base: string, query: SearchQuery, page?: string): string {
   const parameters = query.parameters.map(({ name, value }) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
   if (page !== undefined) parameters.push(`_page=${encodeURIComponent(page)}`);
-  return `${base}/${query.type}?${parameters.join('&')}`;
+  return `${base}${query.path === '' ? '' : `/${query.path}`}?${parameters.join('&')}`;
 }
 
 /** Returns the Bundle that answers a search (http://hl7.org/fhir/R4/bundle.html#searchset). */
-export function searchsetBundle({ base, query, resources, total, next, problems = [] }: Searchset): Resource {
+export function searchsetBundle({ base, query, resources, included = [], total, next, problems = [] }: Searchset): Resource {
   const link: JsonObject[] = [{ relation: 'self', url: searchUrl(base, query, query.page) }];
   if (next !== undefined) link.push({ relation: 'next', url: searchUrl(base, query, next) });
-  const entry: JsonObject[] = resources.map((resource) => ({
-    fullUrl: `${base}/${resource.resourceType}/${resource.id ?? ''}`,
-    resource,
-    search: { mode: 'match' },
-  }));
+  const entryOf =
+    (mode: 'match' | 'include') =>
+    (resource: Resource): JsonObject => ({ fullUrl: `${base}/${resource.resourceType}/${resource.id ?? ''}`, resource, search: { mode } });
+  const entry: JsonObject[] = [...resources.map(entryOf('match')), ...included.map(entryOf('include'))];
   if (problems.length > 0) entry.push({ resource: operationOutcome(problems), search: { mode: 'outcome' } });
   return {
     resourceType: 'Bundle',

@@ -1,6 +1,7 @@
 import { RESOURCE_TYPES } from './definitions.ts';
-import { searchParameters } from './parameters.ts';
+import { type ParameterKind, type SlotUse, searchParameters } from './parameters.ts';
 import type { JsonObject, Resource } from './resource.ts';
+import { modifiersOf } from './search-asked.ts';
 
 /** An interaction as http://hl7.org/fhir/R4/http.html defines it, with the route that serves it below the base URL. */
 export interface Interaction {
@@ -15,12 +16,15 @@ export interface Interaction {
     | 'patch'
     | 'delete'
     | 'search-type'
+    | 'search-system'
+    /** Not a code of the standard's list: the CapabilityStatement names the compartments themselves. */
+    | 'search-compartment'
     | 'transaction'
     | 'batch'
     | 'capabilities';
-  readonly level: 'type' | 'instance' | 'system';
+  readonly level: 'type' | 'instance' | 'system' | 'compartment';
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** With :type and :id as parameters. */
+  /** With :type and :id as parameters; :inner is the type within a compartment, or `*`. */
   readonly path: string;
 }
 
@@ -36,6 +40,10 @@ export const INTERACTIONS: readonly Interaction[] = [
   { code: 'history-type', level: 'type', method: 'GET', path: '/:type/_history' },
   { code: 'search-type', level: 'type', method: 'GET', path: '/:type' },
   { code: 'search-type', level: 'type', method: 'POST', path: '/:type/_search' },
+  { code: 'search-system', level: 'system', method: 'GET', path: '/' },
+  { code: 'search-system', level: 'system', method: 'POST', path: '/_search' },
+  { code: 'search-compartment', level: 'compartment', method: 'GET', path: '/:type/:id/:inner' },
+  { code: 'search-compartment', level: 'compartment', method: 'POST', path: '/:type/:id/:inner/_search' },
   { code: 'create', level: 'type', method: 'POST', path: '/:type' },
   { code: 'update', level: 'type', method: 'PUT', path: '/:type' },
   { code: 'patch', level: 'type', method: 'PATCH', path: '/:type' },
@@ -71,8 +79,48 @@ const EVERY_TYPE: readonly JsonObject[] = [
   { name: '_lastUpdated', type: 'date', definition: 'http://hl7.org/fhir/SearchParameter/Resource-lastUpdated' },
 ];
 
+/** What searches take that is no parameter of a resource. */
+const EVERY_SEARCH: readonly JsonObject[] = [
+  { name: '_text', type: 'string', documentation: 'Every word in the narrative. Not indexed: narrow the search by other parameters too.' },
+  {
+    name: '_content',
+    type: 'string',
+    documentation: 'Every word in any text of the resource. Not indexed: narrow the search by other parameters too.',
+  },
+  { name: '_list', type: 'string', documentation: 'Resources that the List with this id refers to.' },
+  { name: '_has', type: 'string', documentation: 'Reverse chaining, nested up to four links.' },
+  { name: '_filter', type: 'special', documentation: 'All of the grammar but filters in square brackets and in, ni, ss, sb.' },
+];
+
+function documented(kind: ParameterKind): string {
+  const modifiers = modifiersOf(kind).map((each) => `:${each}`);
+  if (kind === 'reference') modifiers.push(':[type]', 'chaining');
+  return modifiers.length === 0 ? 'No modifiers.' : `Modifiers: ${modifiers.join(', ')}.`;
+}
+
+let includes: ReadonlyMap<string, readonly string[]> | undefined;
+
+/** Names of the references that can reach a type, as _revinclude has them. */
+function revIncludes(type: string): readonly string[] {
+  if (includes === undefined) {
+    const all = [...RESOURCE_TYPES.keys()].flatMap((from) =>
+      [...searchParameters(from).values()]
+        .filter(({ kind }) => kind === 'reference')
+        .flatMap(({ name, uses }) => [...new Set(uses.flatMap(namedTargets))].map((to) => ({ to, name: `${from}:${name}` }))),
+    );
+    includes = new Map([...Map.groupBy(all, ({ to }) => to)].map(([to, found]) => [to, found.map(({ name }) => name)]));
+  }
+  return includes.get(type) ?? [];
+}
+
+/** Elements that may refer to anything are left out of the lists: they would fill each of them. */
+const namedTargets = ({ slot, target }: SlotUse): readonly string[] =>
+  target === undefined
+    ? slot.paths.flatMap(({ targets }) => (targets === undefined || targets.includes('Resource') ? [] : targets))
+    : [target];
+
 function resourceEntry(type: string): JsonObject {
-  const own = [...searchParameters(type).values()].map(({ name, kind }): JsonObject => ({ name, type: kind }));
+  const own = [...searchParameters(type).values()];
   return {
     type,
     interaction: codesOf(['type', 'instance']),
@@ -84,7 +132,9 @@ function resourceEntry(type: string): JsonObject {
     conditionalUpdate: hasConditional('update'),
     conditionalDelete: hasConditional('delete') ? 'single' : 'not-supported',
     referencePolicy: ['literal', 'logical', 'local', 'enforced'],
-    searchParam: [...EVERY_TYPE, ...own],
+    searchInclude: ['*', ...own.filter(({ kind }) => kind === 'reference').map(({ name }) => `${type}:${name}`)],
+    ...(revIncludes(type).length === 0 ? {} : { searchRevInclude: revIncludes(type) }),
+    searchParam: [...EVERY_TYPE, ...own.map(({ name, kind }): JsonObject => ({ name, type: kind, documentation: documented(kind) }))],
   };
 }
 
@@ -109,6 +159,10 @@ export function capabilityStatement({ base, version, date }: CapabilityOptions):
         documentation: 'Unknown search parameters are refused unless "Prefer: handling=lenient" is sent. Writes also make OMOP CDM rows.',
         resource: [...RESOURCE_TYPES.keys()].map(resourceEntry),
         interaction: codesOf(['system'], ['capabilities']),
+        searchParam: EVERY_SEARCH,
+        compartment: ['Patient', 'Encounter', 'Practitioner', 'RelatedPerson', 'Device'].map(
+          (each) => `http://hl7.org/fhir/CompartmentDefinition/${each.charAt(0).toLowerCase()}${each.slice(1)}`,
+        ),
       },
     ],
   };

@@ -1,91 +1,249 @@
-import { elementOf } from './definitions.ts';
-import { hash31 } from './hash.ts';
-import { isArray, isObject } from './json.ts';
-import type { JsonObject, JsonValue } from './resource.ts';
-import { SEARCH_PARAMETERS } from './search-parameters.generated.ts';
+import { hash31, hasherAfter } from './hash.ts';
+import { compileExpression, isOfType, type ParameterPath } from './search-expression.ts';
+import { COMMON_PARAMETERS, COMPARTMENTS, NOT_INDEXED, SEARCH_PARAMETERS } from './search-parameters.generated.ts';
 
-/** Kinds of search parameter that are indexed (http://hl7.org/fhir/R4/search.html#ptypes). */
-export type ParameterKind = 'token' | 'reference' | 'date' | 'string' | 'uri';
+/** Kinds of search parameter (http://hl7.org/fhir/R4/search.html#ptypes). */
+export type ParameterKind = 'token' | 'reference' | 'date' | 'string' | 'uri' | 'number' | 'quantity' | 'composite';
 
-/** One typed place in a resource that a parameter looks at. */
-export interface ParameterPath {
-  readonly names: readonly string[];
-  readonly datatype: string;
-  /** Keeps references to this type only (`resolve() is Patient`). */
+/**
+ * What the index keeps of one element for one kind of search. Parameters that look at the same element (subject and patient,
+ * value-quantity and combo-value-quantity) have the same slot: it is indexed once.
+ */
+export interface Slot {
+  /** 'Observation.subject:reference': what its hashes begin with. */
+  readonly key: string;
+  /** Stable number of the key. */
+  readonly p: number;
+  readonly kind: Exclude<ParameterKind, 'composite'>;
+  readonly paths: readonly ParameterPath[];
+  /** All values are codes without a system of their own (code, boolean, string…): they have one form in the index. */
+  readonly plain: boolean;
+  readonly hash: (form: string) => bigint;
+}
+
+/** A slot as a parameter uses it: `target` keeps references to that type only. */
+export interface SlotUse {
+  readonly slot: Slot;
   readonly target: string | undefined;
-  /** Keeps values that have this property with this value (`where(system='email')`). */
-  readonly where: readonly [name: string, value: string] | undefined;
-  /** Code system that a `code` has by its required binding. */
-  readonly system: string | undefined;
-  /** Resource types that a reference here may point to; undefined: any. */
-  readonly targets: readonly string[] | undefined;
+}
+
+/** One part of a composite parameter, seen from the elements it is asked of. */
+export interface Component {
+  /** The parameter whose index finds candidates for this part. */
+  readonly parameter: SearchParameter;
+  /** The values of the part within one element, or within the resource for `%resource.…`. */
+  readonly paths: readonly ParameterPath[];
+  readonly ofResource: boolean;
 }
 
 export interface SearchParameter {
   readonly name: string;
   readonly kind: ParameterKind;
-  /** Stable number of (resource type, parameter). */
+  /** Stable number of (resource type, parameter): its mark in fhir.present. */
   readonly p: number;
-  readonly paths: readonly ParameterPath[];
+  readonly uses: readonly SlotUse[];
+  /** Of a composite: the elements, and what each of its values asks. */
+  readonly composite: { readonly elements: readonly ParameterPath[]; readonly components: readonly Component[] } | undefined;
 }
 
-const KINDS: readonly ParameterKind[] = ['token', 'reference', 'date', 'string', 'uri'];
+/** A parameter as it is written down: by the generator, or in a SearchParameter resource. */
+export interface ParameterText {
+  readonly name: string;
+  readonly kind: ParameterKind;
+  readonly expression: string;
+  /** Of a composite: names of parameters of the same type, each with its expression from the element. */
+  readonly components: readonly (readonly [name: string, expression: string])[];
+}
+
+/** Datatypes that a kind of parameter can search (http://hl7.org/fhir/R4/search.html#table). */
+const SEARCHED: Readonly<Record<Slot['kind'], readonly string[]>> = {
+  token: ['code', 'boolean', 'Coding', 'CodeableConcept', 'Identifier', 'ContactPoint', 'string', 'uri', 'id'],
+  reference: ['Reference', 'canonical', 'uri'],
+  date: ['date', 'dateTime', 'instant', 'Period', 'Timing'],
+  string: ['string', 'markdown', 'HumanName', 'Address'],
+  uri: ['uri', 'url', 'canonical', 'oid', 'uuid'],
+  number: ['decimal', 'integer', 'Range'],
+  quantity: ['Quantity', 'Money', 'Range', 'SampledData'],
+};
+const PLAIN = ['code', 'boolean', 'string', 'uri', 'id', 'ContactPoint'];
+const PARTS: Readonly<Record<string, readonly string[]>> = {
+  HumanName: ['text', 'family', 'given', 'prefix', 'suffix'],
+  Address: ['text', 'line', 'city', 'district', 'state', 'postalCode', 'country'],
+};
+
+const slots = new Map<string, Slot>();
+
+const isSearched = (kind: Slot['kind'], datatype: string): boolean =>
+  SEARCHED[kind].some(
+    (each) =>
+      isOfType(datatype, each) &&
+      (each !== 'string' || datatype === 'string') &&
+      (each !== 'uri' || kind !== 'token' || datatype === 'uri'),
+  );
+
+/** Names and addresses are searched by their parts: each is an element of its own. */
+function parted(path: ParameterPath): readonly ParameterPath[] {
+  const parts = PARTS[path.datatype];
+  if (parts === undefined) return [path];
+  return parts.map((name) => ({
+    ...path,
+    steps: [...path.steps, { name, where: undefined, index: undefined }],
+    element: `${path.element}.${name}`,
+    datatype: 'string',
+  }));
+}
+
+function slotOf(base: string, kind: Slot['kind'], element: string, paths: readonly ParameterPath[]): Slot {
+  const types = [...new Set(paths.map(({ datatype, truth }) => (truth ? 'exists' : datatype)))].sort().join(',');
+  const key = `${base}.${element}:${kind}:${types}`;
+  const known = slots.get(key);
+  if (known !== undefined) return known;
+  const plain = paths.every(({ datatype, truth }) => truth || PLAIN.includes(datatype));
+  const slot: Slot = { key, p: hash31(key), kind, paths, plain, hash: hasherAfter(`${key}=`) };
+  slots.set(key, slot);
+  return slot;
+}
+
+function usesOf(base: string, kind: Slot['kind'], paths: readonly ParameterPath[]): readonly SlotUse[] {
+  const searched = paths
+    .filter((path) => path.truth || isSearched(kind, path.datatype))
+    .flatMap(kind === 'string' ? parted : (path) => [path]);
+  const uses = new Map<string, SlotUse>();
+  for (const [element, group] of Map.groupBy(searched, (path) => path.element)) {
+    const slot = slotOf(base, kind, element, [
+      ...new Map(group.map((path) => [JSON.stringify([path.steps, path.datatype]), { ...path, target: undefined }])).values(),
+    ]);
+    for (const { target } of group) uses.set(`${slot.key} ${target ?? ''}`, { slot, target });
+  }
+  return [...uses.values()];
+}
+
+const WITH_RESOURCE = '%resource.';
+
+function componentOf(
+  type: string,
+  known: ReadonlyMap<string, SearchParameter>,
+  elements: readonly ParameterPath[],
+  [name, expression]: readonly [string, string],
+): Component | undefined {
+  const parameter = known.get(name);
+  if (parameter === undefined || parameter.kind === 'composite') return undefined;
+  const ofResource = expression.includes(WITH_RESOURCE);
+  const kind = parameter.kind;
+  const roots = ofResource ? [type] : elements.map(({ datatype }) => datatype);
+  const paths = roots.flatMap((root) => {
+    const compiled = compileExpression(expression.replaceAll(WITH_RESOURCE, ''), root === '' ? type : root);
+    return compiled.ok ? compiled.value : [];
+  });
+  const distinct = new Map(
+    paths
+      .filter((path) => isSearched(kind, path.datatype))
+      .flatMap(kind === 'string' ? parted : (path) => [path])
+      .map((path) => [JSON.stringify(path.steps), path]),
+  );
+  return distinct.size === 0 ? undefined : { parameter, paths: [...distinct.values()], ofResource };
+}
+
+/** Returns a parameter compiled for a type; what it lacks when it cannot be indexed. `known`: the type's others, for composites. */
+export function compileParameter(
+  type: string,
+  text: ParameterText,
+  known: ReadonlyMap<string, SearchParameter>,
+  base = type,
+): SearchParameter | string {
+  const { name, kind } = text;
+  const compiled = compileExpression(text.expression, type);
+  if (!compiled.ok) return compiled.problems[0]?.text ?? 'the expression is not understood';
+  const p = hash31(`${base}?${name}`);
+  if (kind !== 'composite') {
+    const uses = usesOf(base, kind, compiled.value);
+    return uses.length === 0 ? 'its expression has no value that its type can search' : { name, kind, p, uses, composite: undefined };
+  }
+  // The resource itself is an element too: `Observation | Observation.component`.
+  const elements = compiled.value;
+  const components = text.components.map((each) => componentOf(type, known, elements, each));
+  const found = components.filter((each) => each !== undefined);
+  if (found.length < 2 || found.length < components.length) return 'a part of the composite cannot be searched';
+  return { name, kind, p, uses: [], composite: { elements, components: found } };
+}
+
+const KINDS: readonly ParameterKind[] = ['token', 'reference', 'date', 'string', 'uri', 'number', 'quantity', 'composite'];
+
+function textOf(line: string): ParameterText {
+  const [name = '', kindText = '', expression = '', parts = ''] = line.split('\t');
+  const kind = KINDS.find((each) => each === kindText) ?? 'token';
+  const components =
+    parts === ''
+      ? []
+      : parts.split(' & ').map((part): readonly [string, string] => [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]);
+  return { name, kind, expression, components };
+}
+
 const byType = new Map<string, ReadonlyMap<string, SearchParameter>>();
 let blocks: ReadonlyMap<string, readonly string[]> | undefined;
+let custom: ReadonlyMap<string, readonly ParameterText[]> = new Map();
 
-function unpackPath(type: string, text: string): ParameterPath {
-  const [, path = '', target, whereName, whereValue, datatype = ''] = /^([\w.]+)(?:\/(\w+)|\[(\w+)=([\w-]+)\])?:(\w+)$/.exec(text) ?? [];
-  const element = elementOf(type, path);
-  const systems = datatype === 'code' ? [...(element?.binding?.systems.keys() ?? [])] : [];
-  return {
-    names: path.split('.'),
-    datatype,
-    target,
-    where: whereName === undefined || whereValue === undefined ? undefined : [whereName, whereValue],
-    system: systems.length === 1 ? systems[0] : undefined,
-    targets: element?.targets,
-  };
+/**
+ * Sets the parameters that SearchParameter resources of the store add, by resource type; what was set before is gone. Whoever writes or
+ * searches a store must have set those of this store.
+ */
+export function setCustomParameters(parameters: ReadonlyMap<string, readonly ParameterText[]>): void {
+  custom = parameters;
+  byType.clear();
+  slotsByType.clear();
 }
 
-function unpack(type: string, line: string): SearchParameter {
-  const [name = '', kindText = '', paths = ''] = line.split(' ');
-  const kind = KINDS.find((each) => each === kindText) ?? 'token';
-  return { name, kind, p: hash31(`${type}.${name}`), paths: paths.split(';').map((each) => unpackPath(type, each)) };
-}
+const linesOf = (text: string): readonly string[] => text.split('\n').filter((line) => line !== '');
 
-/** Returns the search parameters of a resource type by name, without _id and _lastUpdated, which every type has. */
+/** Returns the parameters of a resource type by name, with those that every type has, without _id and _lastUpdated. */
 export function searchParameters(type: string): ReadonlyMap<string, SearchParameter> {
   const known = byType.get(type);
   if (known !== undefined) return known;
   blocks ??= new Map(
     SEARCH_PARAMETERS.slice(2)
       .split('\n@')
-      .map((block) => block.split('\n').filter((line) => line !== ''))
+      .map((block) => linesOf(block))
       .map(([name = '', ...lines]) => [name, lines]),
   );
-  const found = new Map((blocks.get(type) ?? []).map((line) => unpack(type, line)).map((each) => [each.name, each]));
+  const found = new Map<string, SearchParameter>();
+  const add = (text: ParameterText, base?: string): void => {
+    const parameter = compileParameter(type, text, found, base);
+    if (typeof parameter !== 'string') found.set(text.name, parameter);
+  };
+  for (const line of linesOf(COMMON_PARAMETERS)) add(textOf(line), 'Resource');
+  const own = [...(blocks.get(type) ?? []).map(textOf), ...(custom.get(type) ?? [])];
+  for (const text of own.filter(({ kind }) => kind !== 'composite')) add(text);
+  for (const text of own.filter(({ kind }) => kind === 'composite')) add(text);
   byType.set(type, found);
   return found;
 }
 
-function collect(value: JsonValue | undefined, path: ParameterPath, depth: number, out: JsonValue[]): void {
-  if (value === undefined || value === null) return;
-  if (isArray(value)) {
-    for (const each of value) collect(each, path, depth, out);
-    return;
-  }
-  const name = path.names[depth];
-  if (name !== undefined) {
-    if (isObject(value)) collect(value[name], path, depth + 1, out);
-    return;
-  }
-  if (path.where !== undefined && !(isObject(value) && value[path.where[0]] === path.where[1])) return;
-  out.push(value);
+const slotsByType = new Map<string, readonly Slot[]>();
+
+/** Returns the slots of a type, each once: what is indexed. */
+export function slotsOf(type: string): readonly Slot[] {
+  const known = slotsByType.get(type);
+  if (known !== undefined) return known;
+  const found = [...new Set([...searchParameters(type).values()].flatMap(({ uses }) => uses.map(({ slot }) => slot)))];
+  slotsByType.set(type, found);
+  return found;
 }
 
-/** Returns the values of a resource at one path of a parameter, arrays flattened. */
-export function valuesAt(resource: JsonObject, path: ParameterPath): readonly JsonValue[] {
-  const out: JsonValue[] = [];
-  collect(resource, path, 0, out);
-  return out;
+/** Returns why an official parameter of a type is not indexed; undefined when it is, or when R4 has no such parameter. */
+export const whyNotIndexed = (type: string, name: string): string | undefined =>
+  linesOf(NOT_INDEXED)
+    .map((line) => line.split('\t'))
+    .find(([ofType, ofName]) => ofType === type && ofName === name)?.[2];
+
+/** Returns the types of a compartment ('Patient') with the parameters that put them there; undefined: no such compartment. */
+export function compartmentOf(name: string): ReadonlyMap<string, readonly SearchParameter[]> | undefined {
+  const block = `\n${COMPARTMENTS}`.split('\n@').find((each) => each.startsWith(`${name}\n`));
+  if (block === undefined) return undefined;
+  const lines = linesOf(block).slice(1);
+  return new Map(
+    lines.map((line) => {
+      const [type = '', ...names] = line.split(' ');
+      return [type, names.flatMap((each) => searchParameters(type).get(each) ?? [])];
+    }),
+  );
 }

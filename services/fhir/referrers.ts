@@ -1,28 +1,23 @@
 import { RESOURCE_TYPES } from './definitions.ts';
-import { searchParameters } from './parameters.ts';
+import { slotsOf } from './parameters.ts';
 import { mapReferences } from './references.ts';
 import type { Resource } from './resource.ts';
-import { localReference, REFERENCE_ELSEWHERE, tokenHasher } from './search-index.ts';
+import { REFERENCE_ELSEWHERE } from './search-index.ts';
+import { localReference } from './search-values.ts';
 
-type Hasher = (form: string) => bigint;
-const byTarget = new Map<string, readonly Hasher[]>();
-
-/** What hashes the references to a type that the index holds, whatever resource has them in whatever element. */
-function hashersFor(target: string): readonly Hasher[] {
-  const known = byTarget.get(target);
-  if (known !== undefined) return known;
-  const found = [...RESOURCE_TYPES.keys()].flatMap((type) =>
-    [...searchParameters(type).values()]
-      .filter(({ kind, paths }) => kind === 'reference' && paths.some((path) => (path.target ?? target) === target))
-      .map(({ name }) => tokenHasher(type, name)),
+/**
+ * Returns the hashes under which fhir.tok has every reference to a resource ('Patient/1'), whatever resource has it in whatever element.
+ * Slots that cannot point to its type are left out.
+ */
+export function referrerHashes(type: string, id: string): readonly bigint[] {
+  const reference = `${type}/${id}`;
+  const hashes = [...RESOURCE_TYPES.keys()].flatMap((each) =>
+    slotsOf(each)
+      .filter(({ kind, paths }) => kind === 'reference' && paths.some(({ targets }) => targets === undefined || targets.includes(type)))
+      .map(({ hash }) => hash(reference)),
   );
-  const hashers = [...found, REFERENCE_ELSEWHERE];
-  byTarget.set(target, hashers);
-  return hashers;
+  return [...new Set(hashes), REFERENCE_ELSEWHERE(reference)];
 }
-
-/** Returns the hashes under which fhir.tok has every reference to a resource ('Patient/1'). */
-export const referrerHashes = (type: string, id: string): readonly bigint[] => hashersFor(type).map((hash) => hash(`${type}/${id}`));
 
 /** Returns true when a resource refers to 'Type/id' in any element, of a version or not. */
 export function refersTo(resource: Resource, target: string): boolean {

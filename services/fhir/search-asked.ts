@@ -1,148 +1,252 @@
 import { failure, problem, type Result, success } from '../errors.ts';
-import { timeRange } from './dates.ts';
 import { isResourceType } from './definitions.ts';
-import { type SearchParameter, searchParameters } from './parameters.ts';
-import { type IndexOptions, localReference, normalise } from './search-index.ts';
-import type { DatePrefix, DateRange } from './search-query.ts';
+import { type SearchParameter, searchParameters, whyNotIndexed } from './parameters.ts';
+import { normalise } from './search-index.ts';
+import type { Clause } from './search-query.ts';
+import {
+  ID,
+  identifierClause,
+  readAll,
+  readDate,
+  readNumber,
+  readQuantity,
+  readReference,
+  readToken,
+  readTypedIdentifier,
+  referenceClause,
+  splitEscaped,
+  stringClause,
+  targetsOf,
+  tokenClause,
+  unescaped,
+} from './search-read.ts';
+import type { IndexOptions } from './search-values.ts';
 
-/** A token as asked: undefined system: any or none; '' system: must have none; undefined code: any. */
-export interface AskedToken {
-  readonly system: string | undefined;
-  readonly code: string | undefined;
-}
+export { MAXIMUM_ALTERNATIVES, splitEscaped, unescaped } from './search-read.ts';
 
-/** One `name=value` of a search, read; `any`: its alternatives. */
-export type Asked =
-  | { readonly kind: 'id'; readonly any: readonly string[] }
-  | { readonly kind: 'updated'; readonly any: readonly DateRange[] }
-  | { readonly kind: 'token'; readonly parameter: SearchParameter; readonly any: readonly AskedToken[] }
-  /** 'Patient/1', an absolute or canonical URL, or an id alone. */
-  | { readonly kind: 'reference'; readonly parameter: SearchParameter; readonly any: readonly string[] }
-  | { readonly kind: 'uri'; readonly parameter: SearchParameter; readonly any: readonly string[] }
-  | { readonly kind: 'string'; readonly parameter: SearchParameter; readonly any: readonly string[] }
-  | { readonly kind: 'date'; readonly parameter: SearchParameter; readonly any: readonly DateRange[] };
-
-/** Alternatives of one parameter: enough for a page of references, few enough for one statement. */
-export const MAXIMUM_ALTERNATIVES = 1000;
-
-const PREFIXES: readonly DatePrefix[] = ['eq', 'ne', 'gt', 'lt', 'ge', 'le', 'sa', 'eb', 'ap'];
-const ID = /^[A-Za-z0-9.-]{1,64}$/;
-
-/** Returns the parts of `text` between separators that no backslash stands before; the escapes stay. */
-export function splitEscaped(text: string, separator: string): readonly string[] {
-  const parts: string[] = [];
-  let from = 0;
-  for (let i = 0; i < text.length; i++) {
-    if (text[i] === '\\') i++;
-    else if (text[i] === separator) {
-      parts.push(text.slice(from, i));
-      from = i + 1;
-    }
-  }
-  return [...parts, text.slice(from)];
-}
-
-/** Returns a search value without its escapes: \, \| \$ \\ (http://hl7.org/fhir/R4/search.html#escaping). */
-export const unescaped = (text: string): string => text.replace(/\\([,|$\\])/g, '$1');
-
-function readToken(text: string): AskedToken | undefined {
-  const [first = '', ...rest] = splitEscaped(text, '|');
-  if (rest.length === 0) return first === '' ? undefined : { system: undefined, code: unescaped(first) };
-  const [system, code] = [unescaped(first), unescaped(rest.join('|'))];
-  if (system === '' && code === '') return undefined;
-  return { system, code: code === '' ? undefined : code };
-}
-
-function readDate(text: string): DateRange | undefined {
-  const prefix = PREFIXES.find((each) => text.startsWith(each)) ?? 'eq';
-  const range = timeRange(/^[a-z]{2}/.test(text) ? text.slice(2) : text);
-  if (range === undefined || (/^[a-z]{2}/.test(text) && !text.startsWith(prefix))) return undefined;
-  const slack = prefix === 'ap' ? range.hi - range.lo : 0;
-  return { prefix, lo: range.lo - slack, hi: range.hi + slack };
-}
-
-/** The only type that a parameter's references can have, so that an id alone names one resource. */
-function onlyTarget(parameter: SearchParameter): string | undefined {
-  const targets = new Set(parameter.paths.flatMap((path) => (path.target === undefined ? (path.targets ?? ['']) : [path.target])));
-  const [only] = targets;
-  return targets.size === 1 && only !== '' ? only : undefined;
-}
-
-function readReference(text: string, parameter: SearchParameter, type: string | undefined, options: IndexOptions): string | undefined {
-  const reference = localReference(unescaped(text), options.base);
-  const target = type ?? onlyTarget(parameter);
-  if (ID.test(reference) && target !== undefined) return `${target}/${reference}`;
-  if (type !== undefined && !reference.startsWith(`${type}/`)) return undefined;
-  return reference === '' ? undefined : reference;
-}
-
-/** Reads every alternative of a value; a problem names the first that cannot be read, by its place. */
-function readAll<T>(name: string, value: string, expected: string, read: (text: string) => T | undefined): Result<readonly T[]> {
-  const parts = splitEscaped(value, ',');
-  if (parts.length > MAXIMUM_ALTERNATIVES) {
-    return failure(problem('fhir-search-costly', { maximum: MAXIMUM_ALTERNATIVES, what: `values of ${name}` }, name));
-  }
-  const any: T[] = [];
-  for (const [i, part] of parts.entries()) {
-    const found = read(part);
-    if (found === undefined) {
-      return failure(problem('fhir-search-value', { parameter: name, expected }, parts.length > 1 ? `${name}, value ${i + 1}` : name));
-    }
-    any.push(found);
-  }
-  return success(any);
-}
-
-const wrap = <T, A>(result: Result<T>, make: (value: T) => A): Result<A> => (result.ok ? success(make(result.value)) : result);
+/** Links of one parameter: `a.b.c` has two, `_has:…:_has:…` two. */
+export const MAXIMUM_LINKS = 4;
 
 const A_DATE = 'a date such as 2020-01-31, ge2020 or lt2020-01-31T10:00:00Z';
-const AN_ID = 'an id of at most 64 letters, digits, hyphens and dots';
+const A_TOKEN = 'a code, system|code, |code or system|';
 
-function askedOfParameter(parameter: SearchParameter, modifier: string, value: string, options: IndexOptions): Result<Asked> {
-  const { name, kind } = parameter;
-  if (modifier !== '' && !(kind === 'reference' && isResourceType(modifier))) {
-    return failure(problem('fhir-search-modifier', { parameter: name, modifier }, name));
+const wrap = <T>(result: Result<T>, make: (value: T) => Clause): Result<Clause> => (result.ok ? success(make(result.value)) : result);
+const modifierRefused = (parameter: string, modifier: string): Result<never> =>
+  failure(problem('fhir-search-modifier', { parameter, modifier: modifier.slice(0, 64) }, parameter));
+const anyOf = (clauses: readonly Clause[]): Clause =>
+  clauses.length === 1 && clauses[0] !== undefined ? clauses[0] : { kind: 'or', clauses };
+
+/** What modifiers a kind of parameter knows, beside :missing. Those of terminologies are joined where the value set is expanded. */
+const MODIFIERS: Readonly<Record<SearchParameter['kind'], readonly string[]>> = {
+  token: ['text', 'not', 'of-type'],
+  reference: ['identifier', 'text'],
+  string: ['exact', 'contains'],
+  uri: ['below', 'above'],
+  date: [],
+  number: [],
+  quantity: [],
+  composite: [],
+};
+
+/** Names of the modifiers that a kind of parameter can be asked with, in the order of the standard. */
+export const modifiersOf = (kind: SearchParameter['kind']): readonly string[] =>
+  kind === 'composite' ? [] : ['missing', ...MODIFIERS[kind]];
+
+function textsAsked(name: string, value: string, make: (any: readonly string[]) => Clause, raw = false): Result<Clause> {
+  const read = (text: string): string | undefined =>
+    normalise(unescaped(text)) === '' ? undefined : raw ? unescaped(text) : normalise(unescaped(text));
+  return wrap(readAll(name, value, 'a text with at least one letter or digit', read), make);
+}
+
+function tokensAsked(parameter: SearchParameter, modifier: string, value: string): Result<Clause> {
+  const { name } = parameter;
+  if (modifier === 'text') return textsAsked(name, value, (any) => ({ kind: 'display', parameter, any }));
+  if (modifier === 'of-type') {
+    return wrap(readAll(name, value, 'system|code|value', readTypedIdentifier), (any) => ({
+      kind: 'of-type',
+      parameter,
+      any,
+      hashes: parameter.uses.flatMap(({ slot }) => any.map((each) => slot.hash(`c${each.value}`))),
+    }));
   }
+  const clause = wrap(readAll(name, value, A_TOKEN, readToken), (any) => tokenClause(parameter, any));
+  return modifier === 'not' ? wrap(clause, (found) => ({ kind: 'not', clause: found })) : clause;
+}
+
+function referencesAsked(parameter: SearchParameter, modifier: string, value: string, options: IndexOptions): Result<Clause> {
+  const { name } = parameter;
+  if (modifier === 'identifier') return wrap(readAll(name, value, A_TOKEN, readToken), (any) => identifierClause(parameter, any));
+  if (modifier === 'text') return textsAsked(name, value, (any) => ({ kind: 'display', parameter, any }));
+  const target = modifier === '' ? undefined : modifier;
+  const read = (text: string): readonly string[] | undefined => readReference(text, parameter, target, options);
+  return wrap(readAll(name, value, 'a reference such as Patient/123', read), (any) => referenceClause(parameter, any.flat()));
+}
+
+function compositesAsked(parameter: SearchParameter, value: string, options: IndexOptions): Result<Clause> {
+  const components = parameter.composite?.components ?? [];
+  const expected = `${components.length} values with $ between them (${components.map((each) => each.parameter.name).join('$')})`;
+  const read = (text: string): readonly Clause[] | undefined => {
+    const parts = splitEscaped(text, '$');
+    if (parts.length !== components.length) return undefined;
+    const clauses = components.map((component, i) => askedOfParameter(component.parameter, '', parts[i] ?? '', options));
+    return clauses.flatMap((each) => (each.ok ? [each.value] : [])).length === parts.length
+      ? clauses.flatMap((each) => (each.ok ? [each.value] : []))
+      : undefined;
+  };
+  return wrap(readAll(parameter.name, value, expected, read), (any) => ({ kind: 'composite', parameter, any }));
+}
+
+/** Returns the clause of one parameter; problems: a modifier that is not supported, a value that cannot be read, too many of them. */
+export function askedOfParameter(parameter: SearchParameter, modifier: string, value: string, options: IndexOptions): Result<Clause> {
+  const { name, kind } = parameter;
+  if (modifier === 'missing' && kind !== 'composite') {
+    if (value === 'true' || value === 'false') return success({ kind: 'missing', parameter, missing: value === 'true' });
+    return failure(problem('fhir-search-value', { parameter: name, expected: 'true or false' }, name));
+  }
+  if (modifier !== '' && !MODIFIERS[kind].includes(modifier) && !(kind === 'reference' && isResourceType(modifier)))
+    return modifierRefused(name, modifier);
   switch (kind) {
     case 'token':
-      return wrap(readAll(name, value, 'a code, system|code, |code or system|', readToken), (any) => ({ kind, parameter, any }));
-    case 'date':
-      return wrap(readAll(name, value, A_DATE, readDate), (any) => ({ kind, parameter, any }));
-    case 'reference': {
-      const target = modifier === '' ? undefined : modifier;
-      const read = (text: string): string | undefined => readReference(text, parameter, target, options);
-      return wrap(readAll(name, value, 'a reference such as Patient/123', read), (any) => ({ kind, parameter, any }));
-    }
-    case 'string': {
-      const read = (text: string): string | undefined => normalise(unescaped(text)) || undefined;
-      return wrap(readAll(name, value, 'a text with at least one letter or digit', read), (any) => ({ kind, parameter, any }));
-    }
-    case 'uri':
+      return tokensAsked(parameter, modifier, value);
+    case 'reference':
+      return referencesAsked(parameter, modifier, value, options);
+    case 'string':
+      return textsAsked(
+        name,
+        value,
+        (any) => stringClause(parameter, modifier === 'exact' || modifier === 'contains' ? modifier : 'starts', any),
+        modifier === 'exact',
+      );
+    case 'uri': {
+      const mode = modifier === 'below' || modifier === 'above' ? modifier : 'exact';
       return wrap(
         readAll(name, value, 'a URI', (text) => unescaped(text) || undefined),
-        (any) => ({ kind, parameter, any }),
+        (any) => ({ kind, parameter, mode, any }),
       );
+    }
+    case 'date':
+      return wrap(readAll(name, value, A_DATE, readDate), (any) => ({ kind, parameter, any }));
+    case 'number':
+      return wrap(readAll(name, value, 'a number such as 5.40 or lt100', readNumber), (any) => ({ kind, parameter, any }));
+    case 'quantity':
+      return wrap(readAll(name, value, 'a quantity such as 5.40, gt5.4|http://unitsofmeasure.org|mg or 5.4||mg', readQuantity), (any) => ({
+        kind,
+        parameter,
+        any,
+      }));
+    case 'composite':
+      return compositesAsked(parameter, value, options);
+  }
+}
+
+/** `subject:Patient.name=x`: one link to every type that has the rest. */
+function chained(
+  parameter: SearchParameter,
+  target: string,
+  rest: string,
+  value: string,
+  options: IndexOptions,
+  links: number,
+): Result<Clause> | undefined {
+  if (parameter.kind !== 'reference') return modifierRefused(parameter.name, rest);
+  if (links >= MAXIMUM_LINKS)
+    return failure(problem('fhir-search-costly', { maximum: MAXIMUM_LINKS, what: 'links in one parameter' }, parameter.name));
+  const possible = new Set(parameter.uses.flatMap(targetsOf));
+  const open = parameter.uses.some((use) => use.target === undefined && use.slot.paths.some(({ targets }) => targets === undefined));
+  if (target === '' && open)
+    return failure(
+      problem(
+        'fhir-search-value',
+        { parameter: parameter.name, expected: `followed by a type, such as ${parameter.name}:Patient.…` },
+        parameter.name,
+      ),
+    );
+  const targets = target === '' ? [...possible] : possible.has(target) ? [target] : [];
+  const found = targets
+    .map((each) => ({ target: each, clause: askedOf(each, rest, value, options, links + 1) }))
+    .filter((each) => each.clause !== undefined);
+  const refused = found.find(({ clause }) => clause?.ok === false);
+  if (refused?.clause !== undefined && !refused.clause.ok) return refused.clause;
+  const clauses = found.flatMap(({ target: each, clause }): readonly Clause[] =>
+    clause?.ok ? [{ kind: 'chain', parameter, target: each, clause: clause.value }] : [],
+  );
+  return clauses.length === 0 ? undefined : success(anyOf(clauses));
+}
+
+/** `_has:Observation:patient:code=x` (http://hl7.org/fhir/R4/search.html#has); nested as `_has:A:b:_has:C:d:e`. */
+function reversed(type: string, key: string, value: string, options: IndexOptions, links: number): Result<Clause> | undefined {
+  const [, from = '', name = '', rest = ''] = /^_has:([A-Za-z]+):([\w-]+):(.+)$/.exec(key) ?? [];
+  const parameter = isResourceType(from) ? searchParameters(from).get(name) : undefined;
+  const reaches = parameter?.kind === 'reference' && parameter.uses.some((use) => targetsOf(use).includes(type));
+  if (parameter === undefined || !reaches)
+    return failure(
+      problem(
+        'fhir-search-value',
+        { parameter: '_has', expected: `written as _has:Type:reference:parameter with a reference to ${type}` },
+        '_has',
+      ),
+    );
+  if (links >= MAXIMUM_LINKS)
+    return failure(problem('fhir-search-costly', { maximum: MAXIMUM_LINKS, what: 'links in one parameter' }, '_has'));
+  const clause = askedOf(from, rest, value, options, links + 1);
+  return clause === undefined ? undefined : wrap(clause, (found) => ({ kind: 'has', parameter, type: from, clause: found }));
+}
+
+const readId = (text: string): string | undefined => (ID.test(text) ? text : undefined);
+const AN_ID = 'an id of at most 64 letters, digits, hyphens and dots';
+
+/** Parameters that are not in the table: columns of the resource, its words, lists. */
+function askedOfEvery(name: string, modifier: string, value: string): Result<Clause> | undefined {
+  if (!['_id', '_lastUpdated', '_text', '_content', '_list'].includes(name)) return undefined;
+  if (modifier !== '') return modifierRefused(name, modifier);
+  switch (name) {
+    case '_id':
+      return wrap(readAll(name, value, AN_ID, readId), (any) => ({ kind: 'id', any }));
+    case '_lastUpdated':
+      return wrap(readAll(name, value, A_DATE, readDate), (any) => ({ kind: 'updated', any }));
+    case '_list': {
+      const parameter = searchParameters('List').get('item');
+      if (parameter === undefined) return undefined;
+      return wrap(readAll(name, value, 'the id of a List', readId), (any) => ({
+        kind: 'has',
+        type: 'List',
+        parameter,
+        clause: { kind: 'id', any },
+      }));
+    }
+    default: {
+      const read = (text: string): readonly string[] | undefined => {
+        const words = normalise(unescaped(text))
+          .split(' ')
+          .filter((word) => word !== '');
+        return words.length === 0 ? undefined : words;
+      };
+      return wrap(readAll(name, value, 'one or more words', read), (any) => ({
+        kind: 'words',
+        within: name === '_text' ? 'narrative' : 'content',
+        any,
+      }));
+    }
   }
 }
 
 /**
- * Returns one `name=value` of a search on `type`, read; undefined when the type has no such parameter. Problems: a modifier
- * that is not supported, a value that cannot be read, too many alternatives.
+ * Returns the clause of one `name=value` of a search on `type`; undefined when the type has no such parameter. Problems: a modifier
+ * that is not supported, a value that cannot be read, too many alternatives or links.
  */
-export function askedOf(type: string, nameAndModifier: string, value: string, options: IndexOptions): Result<Asked> | undefined {
-  const colon = nameAndModifier.indexOf(':');
-  const name = colon < 0 ? nameAndModifier : nameAndModifier.slice(0, colon);
-  const modifier = colon < 0 ? '' : nameAndModifier.slice(colon + 1);
-  if (name === '_id' || name === '_lastUpdated') {
-    if (colon >= 0) return failure(problem('fhir-search-modifier', { parameter: name, modifier }, name));
-    if (name === '_lastUpdated') return wrap(readAll(name, value, A_DATE, readDate), (any) => ({ kind: 'updated', any }));
-    return wrap(
-      readAll(name, value, AN_ID, (text) => (ID.test(text) ? text : undefined)),
-      (any) => ({ kind: 'id', any }),
-    );
-  }
+export function askedOf(type: string, key: string, value: string, options: IndexOptions, links = 0): Result<Clause> | undefined {
+  if (key.startsWith('_has:')) return reversed(type, key, value, options, links);
+  const [, name = '', colon, modifier = '', dot, rest = ''] = /^([\w-]+)(?:(:)([\w-]*))?(?:(\.)(.*))?$/s.exec(key) ?? [];
+  if (name === '') return undefined;
+  const every = dot === undefined ? askedOfEvery(name, modifier, value) : undefined;
+  if (every !== undefined) return colon !== undefined && modifier === '' ? modifierRefused(name, '') : every;
   const parameter = searchParameters(type).get(name);
-  if (parameter === undefined) return undefined;
-  if (colon >= 0 && modifier === '') return failure(problem('fhir-search-modifier', { parameter: name, modifier }, name));
-  return askedOfParameter(parameter, modifier, value, options);
+  if (parameter === undefined) {
+    const reason = whyNotIndexed(type, name);
+    return reason === undefined ? undefined : failure(problem('fhir-search-not-indexed', { parameter: name, type, reason }, name));
+  }
+  if (colon !== undefined && modifier === '') return modifierRefused(name, modifier);
+  return dot === undefined
+    ? askedOfParameter(parameter, modifier, value, options)
+    : chained(parameter, modifier, rest, value, options, links);
 }

@@ -1,22 +1,28 @@
 import { rangeOf, type TimeRange } from './dates.ts';
-import { isResourceType } from './definitions.ts';
 import { hasherAfter } from './hash.ts';
 import { isArray, isObject } from './json.ts';
-import { type ParameterPath, type SearchParameter, searchParameters, valuesAt } from './parameters.ts';
+import { type Slot, searchParameters, slotsOf } from './parameters.ts';
 import { mapReferences } from './references.ts';
 import type { JsonValue, Resource } from './resource.ts';
 import type { IndexRows } from './search-query.ts';
+import {
+  canonicalQuantity,
+  type IndexOptions,
+  isOtherTarget,
+  localReference,
+  numbersOf,
+  quantityOf,
+  referenceOf,
+  type TokenValue,
+  tokensOf,
+  type ValueAt,
+  valuesOf,
+} from './search-values.ts';
 
-export interface IndexOptions {
-  /** Own base URL without a slash at the end; absolute references below it are the same as relative ones. */
-  readonly base?: string;
-}
+export { type IndexOptions, localReference } from './search-values.ts';
 
-/** A code with its system; '' where it has none. */
-export interface TokenValue {
-  readonly system: string;
-  readonly code: string;
-}
+/** Counts the forms of the index: what was written under another number is indexed again (database/reindex.ts). */
+export const INDEX_FORM = 2;
 
 /** Characters of a normalised string that the index keeps; longer ones are compared in full afterwards. */
 export const STRING_LENGTH = 128;
@@ -33,88 +39,23 @@ export const normalise = (text: string): string =>
 /** Returns a normalised text as the index keeps it: its first STRING_LENGTH characters, never half of a surrogate pair. */
 export const indexed = (norm: string): string => norm.slice(0, STRING_LENGTH).replace(/[\ud800-\udbff]$/, '');
 
-const textOf = (value: JsonValue | undefined): string => (typeof value === 'string' ? value : '');
+/** Forms of a code in the index: of any system; of its system ('' for none); of any code of a system. No two have the same text. */
+export const FORM = {
+  code: (code: string): string => `c${code}`,
+  full: (system: string, code: string): string => `s${system}\n${code}`,
+  system: (system: string): string => `y${system}`,
+} as const;
 
-/** Returns the codes that a token parameter sees in one value. */
-export function tokensOf(value: JsonValue, path: ParameterPath): readonly TokenValue[] {
-  if (typeof value === 'string') return value === '' ? [] : [{ system: path.system ?? '', code: value }];
-  if (typeof value === 'boolean') return [{ system: '', code: String(value) }];
-  if (!isObject(value)) return [];
-  switch (path.datatype) {
-    case 'CodeableConcept': {
-      const codings = isArray(value['coding']) ? value['coding'].filter(isObject) : [];
-      return codings.map((each) => ({ system: textOf(each['system']), code: textOf(each['code']) }));
-    }
-    case 'Coding':
-      return [{ system: textOf(value['system']), code: textOf(value['code']) }];
-    case 'Identifier':
-      return [{ system: textOf(value['system']), code: textOf(value['value']) }];
-    case 'ContactPoint':
-      return [{ system: '', code: textOf(value['value']) }];
-    default:
-      return [];
-  }
-}
+/** Before a form of the identifier of a Reference. */
+export const IDENTIFIED = 'i';
 
-/** Returns `reference` without the own base URL and without a version: 'Patient/1'; other absolute references stay as they are. */
-export function localReference(reference: string, base: string | undefined): string {
-  const relative = base !== undefined && reference.startsWith(`${base}/`) ? reference.slice(base.length + 1) : reference;
-  return /^[A-Za-z]+\/[A-Za-z0-9.-]{1,64}(\/_history\/[A-Za-z0-9.-]{1,64})?$/.test(relative)
-    ? relative.replace(/\/_history\/.*$/, '')
-    : relative;
-}
-
-/** Returns the resource type that a reference points to, as far as it or Reference.type says; undefined: not known. */
-function referencedType(reference: string, type: JsonValue | undefined): string | undefined {
-  const named = /(?:^|\/)([A-Za-z]+)\/[A-Za-z0-9.-]{1,64}(?:\/_history\/[A-Za-z0-9.-]{1,64})?$/.exec(reference)?.[1];
-  if (named !== undefined && isResourceType(named)) return named;
-  return typeof type === 'string' ? type : undefined;
-}
-
-/** Returns the literal reference that a reference parameter sees in one value; '' for contained, logical and excluded ones. */
-export function referenceOf(value: JsonValue, path: ParameterPath, options: IndexOptions): string {
-  if (typeof value === 'string') return localReference(value, options.base);
-  if (!isObject(value)) return '';
-  const reference = textOf(value['reference']);
-  if (reference === '' || reference.startsWith('#')) return '';
-  const excluded = path.target !== undefined && referencedType(reference, value['type']) !== path.target;
-  return excluded ? '' : localReference(reference, options.base);
-}
-
-const ADDRESS_PARTS = ['text', 'line', 'city', 'district', 'state', 'postalCode', 'country'];
-const NAME_PARTS = ['text', 'family', 'given', 'prefix', 'suffix'];
-
-/** Returns the texts that a string parameter sees in one value, as they stand. */
-export function stringsOf(value: JsonValue, datatype: string): readonly string[] {
-  if (typeof value === 'string') return [value];
-  if (!isObject(value)) return [];
-  return (datatype === 'Address' ? ADDRESS_PARTS : NAME_PARTS)
-    .flatMap((name) => value[name] ?? [])
-    .map(textOf)
-    .filter((each) => each !== '');
-}
-
-/** The forms under which a code is found: `system|code`, `system|`, `code`, and `|code` when it has no system. */
-function tokenForms({ system, code }: TokenValue, implied: boolean): readonly string[] {
-  if (code === '') return system === '' ? [] : [`${system}|`];
-  if (system === '') return [code, `|${code}`];
-  return implied ? [code, `${system}|${code}`, `${system}|`, `|${code}`] : [code, `${system}|${code}`, `${system}|`];
-}
-
-const hashers = new Map<string, (form: string) => bigint>();
-
-/** Returns what makes the hash under which fhir.tok holds a form of a value of a parameter. */
-export function tokenHasher(type: string, parameter: string): (form: string) => bigint {
-  const prefix = `${type}?${parameter}=`;
-  const known = hashers.get(prefix);
-  if (known !== undefined) return known;
-  const hasher = hasherAfter(prefix);
-  hashers.set(prefix, hasher);
-  return hasher;
+function tokenForms({ system, code }: TokenValue): readonly string[] {
+  if (code === '') return system === '' ? [] : [FORM.system(system)];
+  return system === '' ? [FORM.code(code), FORM.full('', code)] : [FORM.code(code), FORM.full(system, code), FORM.system(system)];
 }
 
 /** Hashes references in elements that no search parameter looks at: they are found before a deletion only. */
-export const REFERENCE_ELSEWHERE = tokenHasher('', '_reference');
+export const REFERENCE_ELSEWHERE = hasherAfter('?_reference=');
 
 const LOCAL = /^[A-Za-z]+\/[A-Za-z0-9.-]{1,64}$/;
 
@@ -126,50 +67,116 @@ function addReferencesElsewhere(resource: Resource, seen: ReadonlySet<string>, o
   });
 }
 
-function formsOf(value: JsonValue, path: ParameterPath, parameter: SearchParameter, options: IndexOptions): readonly string[] {
-  if (parameter.kind === 'token') return tokensOf(value, path).flatMap((each) => tokenForms(each, path.system !== undefined));
-  if (parameter.kind === 'uri') return typeof value === 'string' && value !== '' ? [value] : [];
-  const reference = referenceOf(value, path, options);
-  if (reference === '') return [];
-  const id = /^[A-Za-z]+\/([A-Za-z0-9.-]{1,64})$/.exec(reference)?.[1];
-  const canonical = reference.indexOf('|');
-  if (canonical > 0) return [reference, reference.slice(0, canonical)];
-  return id === undefined ? [reference] : [reference, id];
+function referenceForms(value: JsonValue, options: IndexOptions): readonly string[] {
+  const reference = referenceOf(value, options);
+  const identifier = isObject(value) && isObject(value['identifier']) ? value['identifier'] : undefined;
+  const text = (name: string): string => {
+    const found = identifier?.[name];
+    return typeof found === 'string' ? found : '';
+  };
+  const identified =
+    identifier === undefined ? [] : tokenForms({ system: text('system'), code: text('value') }).map((form) => IDENTIFIED + form);
+  if (reference === '') return identified;
+  const bar = reference.indexOf('|');
+  return bar > 0 ? [reference, reference.slice(0, bar), ...identified] : [reference, ...identified];
 }
 
-/**
- * Returns the rows of the search index for a resource: every parameter of `searchParameters` that it has a value for. _id and
- * _lastUpdated are columns of the resource itself. References that no parameter looks at are there too, under one name. Values that cannot be read as their datatype make no row: validation
- * reports them.
- */
-export function indexRows(resource: Resource, options: IndexOptions = {}): IndexRows {
-  const type = resource.resourceType;
-  const tokens = new Set<bigint>();
-  const strings = new Map<string, { readonly p: number; readonly norm: string }>();
-  const dates = new Map<string, TimeRange & { readonly p: number }>();
-  const seen = new Set<string>();
-  for (const parameter of searchParameters(type).values()) {
-    const { p, name, kind } = parameter;
-    for (const path of parameter.paths) {
-      for (const value of valuesAt(resource, path)) {
-        if (kind === 'date') {
-          const range = rangeOf(value, path.datatype);
-          if (range !== undefined) dates.set(`${p} ${range.lo} ${range.hi}`, { p, ...range });
-        } else if (kind === 'string') {
-          for (const text of stringsOf(value, path.datatype)) {
-            const norm = indexed(normalise(text));
-            if (norm !== '') strings.set(`${p} ${norm}`, { p, norm });
-          }
-        } else {
-          const hash = tokenHasher(type, name);
-          for (const form of formsOf(value, path, parameter, options)) {
-            tokens.add(hash(form));
-            if (kind === 'reference') seen.add(form);
-          }
+/** Rows as they are gathered; equal ones are one. */
+class Rows {
+  readonly tokens = new Set<bigint>();
+  readonly strings = new Map<string, { readonly p: number; readonly norm: string }>();
+  readonly dates = new Map<string, TimeRange & { readonly p: number }>();
+  readonly numbers = new Map<string, { readonly p: number; readonly lo: number; readonly hi: number }>();
+  readonly quantities = new Map<string, { readonly p: number; readonly unit: string; readonly lo: number; readonly hi: number }>();
+  readonly references = new Set<string>();
+
+  string(p: number, norm: string): void {
+    if (norm !== '') this.strings.set(`${p} ${norm}`, { p, norm });
+  }
+
+  quantity(p: number, unit: string, lo: number, hi: number): void {
+    this.quantities.set(`${p} ${unit} ${lo} ${hi}`, { p, unit, lo, hi });
+  }
+
+  add({ kind, p, hash, plain }: Slot, { value, path }: ValueAt, options: IndexOptions): void {
+    switch (kind) {
+      case 'token':
+        for (const each of tokensOf(value, path))
+          for (const form of plain ? (each.code === '' ? [] : [FORM.code(each.code)]) : tokenForms(each)) this.tokens.add(hash(form));
+        break;
+      case 'reference':
+        for (const form of referenceForms(value, options)) {
+          this.tokens.add(hash(form));
+          this.references.add(form);
         }
+        break;
+      case 'string':
+        if (typeof value === 'string') this.string(p, indexed(normalise(value)));
+        break;
+      case 'uri':
+        if (typeof value === 'string') this.string(p, indexed(value));
+        break;
+      case 'date': {
+        const range = rangeOf(value, path.datatype);
+        if (range !== undefined) this.dates.set(`${p} ${range.lo} ${range.hi}`, { p, ...range });
+        break;
+      }
+      case 'number': {
+        const range = numbersOf(value, path);
+        if (range !== undefined) this.numbers.set(`${p} ${range.lo} ${range.hi}`, { p, ...range });
+        break;
+      }
+      case 'quantity': {
+        const found = quantityOf(value, path);
+        if (found === undefined) break;
+        const { unit, lo, hi } = canonicalQuantity(found);
+        this.quantity(p, '', found.lo, found.hi);
+        if (unit !== '|') this.quantity(p, unit, lo, hi);
       }
     }
   }
-  addReferencesElsewhere(resource, seen, options, tokens);
-  return { tokens: [...tokens], strings: [...strings.values()], dates: [...dates.values()], numbers: [], quantities: [] };
+}
+
+const hasValue = (value: JsonValue): boolean => (isArray(value) ? value.length > 0 : value !== '');
+
+/** Returns the numbers of the parameters that a resource has a value for; `values`: those of its slots. */
+function presentOf(resource: Resource, values: ReadonlyMap<Slot, readonly ValueAt[]>, options: IndexOptions): readonly number[] {
+  const present: number[] = [];
+  for (const { p, uses, composite } of searchParameters(resource.resourceType).values()) {
+    const has =
+      composite === undefined
+        ? uses.some(({ slot, target }) =>
+            (values.get(slot) ?? []).some(
+              ({ value }) => hasValue(value) && !(target !== undefined && isOtherTarget(value, referenceOf(value, options), target)),
+            ),
+          )
+        : composite.components.every(({ parameter }) => present.includes(parameter.p));
+    if (has) present.push(p);
+  }
+  return present.sort((a, b) => a - b);
+}
+
+/**
+ * Returns the rows of the search index for a resource: every slot of its type that it has a value for. _id and _lastUpdated are columns
+ * of the resource itself. References that no parameter looks at are there too, under one name. Values that cannot be read as their
+ * datatype make no row: validation reports them.
+ */
+export function indexRows(resource: Resource, options: IndexOptions = {}): IndexRows {
+  const rows = new Rows();
+  const values = new Map<Slot, readonly ValueAt[]>();
+  for (const slot of slotsOf(resource.resourceType)) {
+    const found = valuesOf(resource, slot);
+    if (found.length === 0) continue;
+    values.set(slot, found);
+    for (const each of found) rows.add(slot, each, options);
+  }
+  addReferencesElsewhere(resource, rows.references, options, rows.tokens);
+  return {
+    tokens: [...rows.tokens],
+    strings: [...rows.strings.values()],
+    dates: [...rows.dates.values()],
+    numbers: [...rows.numbers.values()],
+    quantities: [...rows.quantities.values()],
+    present: presentOf(resource, values, options),
+  };
 }

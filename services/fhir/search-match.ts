@@ -1,82 +1,239 @@
 import { answers, rangeOf, timeRange } from './dates.ts';
-import { isObject } from './json.ts';
-import { type ParameterPath, type SearchParameter, valuesAt } from './parameters.ts';
-import type { JsonValue, Resource } from './resource.ts';
-import { type Asked, type AskedToken, askedOf } from './search-asked.ts';
-import { type IndexOptions, normalise, referenceOf, stringsOf, tokensOf } from './search-index.ts';
-import type { SearchQuery } from './search-query.ts';
+import { isArray, isObject } from './json.ts';
+import { compartmentOf, type SearchParameter } from './parameters.ts';
+import type { JsonObject, JsonValue, Resource } from './resource.ts';
+import { normalise } from './search-index.ts';
+import type { AskedNumber, AskedQuantity, AskedToken, ChainClause, Clause, SearchQuery, TextMode } from './search-query.ts';
+import {
+  canonicalQuantity,
+  type IndexOptions,
+  isOtherTarget,
+  type NumberRange,
+  numbersOf,
+  quantityOf,
+  referenceOf,
+  textsOf,
+  tokensOf,
+  typedIdentifiers,
+  type ValueAt,
+  valuesAt,
+  valuesOf,
+} from './search-values.ts';
 
-const CONTROLS = new Set(['_sort', '_total', '_count']);
-const readQueries = new WeakMap<SearchQuery, readonly Asked[]>();
+/**
+ * What resources beside the one that is looked at say: for a chain the references ('Patient/1') whose target answers its clause, for a
+ * _has the resources that are referred to as it asks.
+ */
+export type Links = ReadonlyMap<ChainClause, ReadonlySet<string>>;
 
-function askedBy(query: SearchQuery, options: IndexOptions): readonly Asked[] {
-  const known = readQueries.get(query);
-  if (known !== undefined) return known;
-  const asked = query.parameters
-    .filter(({ name }) => !CONTROLS.has(name))
-    .map(({ name, value }) => {
-      const read = askedOf(query.type, name, value, options);
-      if (!read?.ok) throw new TypeError(`${name}: not a parameter of a query of parseSearch`);
-      return read.value;
-    });
-  readQueries.set(query, asked);
-  return asked;
-}
+const NO_LINKS: Links = new Map();
 
-function hasToken(value: JsonValue, path: ParameterPath, { system, code }: AskedToken): boolean {
-  return tokensOf(value, path).some((each) => {
-    if (code !== undefined && each.code !== code) return false;
-    if (code === undefined && each.code === '' && each.system === '') return false;
-    if (system === undefined) return true;
-    // A code element has no system of its own and one by its binding: both `|male` and `system|male` find it.
-    return each.system === system || (system === '' && path.system !== undefined);
+/** Returns the values that a parameter sees in a resource, references to other types than it keeps left out. */
+export function valuesOfParameter(resource: JsonObject, { uses }: SearchParameter, options: IndexOptions): readonly ValueAt[] {
+  return uses.flatMap(({ slot, target }) => {
+    const found = valuesOf(resource, slot);
+    return target === undefined ? found : found.filter(({ value }) => !isOtherTarget(value, referenceOf(value, options), target));
   });
 }
 
-function hasReference(value: JsonValue, path: ParameterPath, asked: string, options: IndexOptions): boolean {
-  const reference = referenceOf(value, path, options);
+const CODE_SYSTEM_OF_BOOLEANS = 'http://terminology.hl7.org/CodeSystem/special-values';
+
+/** Returns true when a code answers; a code element has no system of its own and one by its binding: both `|male` and `system|male` find it. */
+function isToken({ value, path }: ValueAt, { system, code }: AskedToken): boolean {
+  return tokensOf(value, path).some((each) => {
+    if (code !== undefined && each.code !== code) return false;
+    if (code === undefined && each.code === '' && each.system === '') return false;
+    if (system === undefined || each.system === system) return true;
+    if (system === CODE_SYSTEM_OF_BOOLEANS) return path.datatype === 'boolean';
+    return system === '' && path.system !== undefined;
+  });
+}
+
+/** Returns true when a number or range answers to what was asked (AskedNumber). */
+export function answersNumber({ prefix, value, lo, hi }: AskedNumber, row: NumberRange): boolean {
+  const within = lo <= row.lo && row.hi < hi;
+  switch (prefix) {
+    case 'eq':
+      return within;
+    case 'ne':
+      return !within;
+    case 'gt':
+      return row.hi > value;
+    case 'lt':
+      return row.lo < value;
+    case 'ge':
+      return row.hi >= value;
+    case 'le':
+      return row.lo <= value;
+    case 'sa':
+      return row.lo > value;
+    case 'eb':
+      return row.hi < value;
+    case 'ap':
+      return row.lo <= hi && row.hi >= lo;
+  }
+}
+
+function isQuantity({ value, path }: ValueAt, asked: AskedQuantity): boolean {
+  const found = quantityOf(value, path);
+  if (found === undefined) return false;
+  if (asked.anyCode !== undefined) return (found.code === asked.anyCode || found.unit === asked.anyCode) && answersNumber(asked, found);
+  if (asked.unit === '') return answersNumber(asked, found);
+  const canonical = canonicalQuantity(found);
+  return canonical.unit === asked.unit && answersNumber(asked, canonical);
+}
+
+function isText(text: string, mode: TextMode, asked: string): boolean {
+  if (mode === 'exact') return text === asked;
+  const norm = normalise(text);
+  if (mode === 'contains') return norm.includes(asked);
+  if (mode === 'ends') return norm.endsWith(asked);
+  return mode === 'equals' ? norm === asked : norm.startsWith(asked);
+}
+
+/** Returns true when a URI is the asked one, below it, or above it: in the hierarchy of its path (search.html#uri). */
+export function isUri(uri: string, mode: 'exact' | 'below' | 'above', asked: string): boolean {
+  if (uri === asked) return true;
+  const isUnder = (child: string, parent: string): boolean => child.startsWith(parent.endsWith('/') ? parent : `${parent}/`);
+  return mode === 'below' ? isUnder(uri, asked) : mode === 'above' && isUnder(asked, uri);
+}
+
+function isReference(value: JsonValue, asked: string, options: IndexOptions): boolean {
+  const reference = referenceOf(value, options);
   if (reference === '') return false;
   const bar = reference.indexOf('|');
-  if (reference === asked || (bar > 0 && reference.slice(0, bar) === asked)) return true;
-  return /^[A-Za-z]+\/[A-Za-z0-9.-]{1,64}$/.test(reference) && reference.slice(reference.indexOf('/') + 1) === asked;
+  return reference === asked || (bar > 0 && reference.slice(0, bar) === asked);
 }
 
-function anyValue(resource: Resource, parameter: SearchParameter, test: (value: JsonValue, path: ParameterPath) => boolean): boolean {
-  return parameter.paths.some((path) => valuesAt(resource, path).some((value) => test(value, path)));
-}
+const identifierOf = (value: JsonValue): JsonValue => (isObject(value) && isObject(value['identifier']) ? value['identifier'] : null);
 
-function holds(resource: Resource, asked: Asked, options: IndexOptions): boolean {
-  switch (asked.kind) {
-    case 'id':
-      return asked.any.some((id) => id === resource.id);
-    case 'updated': {
-      const meta = isObject(resource['meta']) ? resource['meta'] : {};
-      const text = meta['lastUpdated'];
-      const updated = typeof text === 'string' ? timeRange(text) : undefined;
-      return updated !== undefined && asked.any.some((range) => answers(range, updated));
-    }
+/** Returns true when one value answers a clause that looks at single values of a parameter. */
+function valueHolds(found: ValueAt, clause: Clause, options: IndexOptions): boolean {
+  const { value, path } = found;
+  switch (clause.kind) {
     case 'token':
-      return anyValue(resource, asked.parameter, (value, path) => asked.any.some((each) => hasToken(value, path, each)));
-    case 'reference':
-      return anyValue(resource, asked.parameter, (value, path) => asked.any.some((each) => hasReference(value, path, each, options)));
-    case 'uri':
-      return anyValue(resource, asked.parameter, (value) => asked.any.some((each) => value === each));
-    case 'string':
-      return anyValue(resource, asked.parameter, (value, path) =>
-        stringsOf(value, path.datatype).some((text) => asked.any.some((each) => normalise(text).startsWith(each))),
+      return clause.any.some((each) => isToken(found, each));
+    case 'of-type':
+      return typedIdentifiers(value).some((held) =>
+        clause.any.some(
+          ({ system, code, value: asked }) =>
+            held.value === asked && held.type.code === code && (system === undefined || held.type.system === system),
+        ),
       );
-    case 'date':
-      return anyValue(resource, asked.parameter, (value, path) => {
-        const range = rangeOf(value, path.datatype);
-        return range !== undefined && asked.any.some((each) => answers(each, range));
-      });
+    case 'reference':
+      return clause.any.some((each) => isReference(value, each, options));
+    case 'identifier':
+      return clause.any.some((each) =>
+        isToken({ value: identifierOf(value), path: { ...path, datatype: 'Identifier', system: undefined } }, each),
+      );
+    case 'uri':
+      return typeof value === 'string' && clause.any.some((each) => isUri(value, clause.mode, each));
+    case 'string':
+      return typeof value === 'string' && clause.any.some((each) => isText(value, clause.mode, each));
+    case 'display':
+      return textsOf(value, path).some((text) => clause.any.some((each) => normalise(text).startsWith(each)));
+    case 'date': {
+      const range = rangeOf(value, path.datatype);
+      return range !== undefined && clause.any.some((each) => answers(each, range));
+    }
+    case 'number': {
+      const range = numbersOf(value, path);
+      return range !== undefined && clause.any.some((each) => answersNumber(each, range));
+    }
+    case 'quantity':
+      return clause.any.some((each) => isQuantity(found, each));
+    default:
+      return false;
+  }
+}
+
+/** Returns every text of a value, in its elements too; `except`: a property that is left out. */
+function textsWithin(value: JsonValue | undefined, out: string[]): string[] {
+  if (typeof value === 'string') out.push(value);
+  else if (isArray(value)) for (const each of value) textsWithin(each, out);
+  else if (isObject(value)) for (const name in value) textsWithin(value[name], out);
+  return out;
+}
+
+/** Returns the words of a resource: its narrative without tags, or all of its texts. */
+function hasWords(resource: Resource, within: 'narrative' | 'content', any: readonly (readonly string[])[]): boolean {
+  const narrative = isObject(resource['text']) && typeof resource['text']['div'] === 'string' ? resource['text']['div'] : '';
+  const plain = narrative.replace(/<[^>]*>/g, ' ');
+  const { text: _text, ...rest } = resource;
+  const all = normalise(within === 'narrative' ? plain : `${plain} ${textsWithin(rest, []).join(' ')}`);
+  return any.some((words) => words.every((word) => all.includes(word)));
+}
+
+function holdsComposite(resource: Resource, clause: Extract<Clause, { kind: 'composite' }>, options: IndexOptions): boolean {
+  const { composite } = clause.parameter;
+  if (composite === undefined) return false;
+  const elements = composite.elements.flatMap((path) => (path.steps.length === 0 ? [resource] : valuesAt(resource, path)));
+  return elements.some((element) => {
+    if (!isObject(element)) return false;
+    const values = composite.components.map(({ paths, ofResource }) => valuesOf(ofResource ? resource : element, { paths }));
+    return clause.any.some((parts) => parts.every((part, i) => (values[i] ?? []).some((value) => valueHolds(value, part, options))));
+  });
+}
+
+function isUpdated(resource: Resource, any: Extract<Clause, { kind: 'updated' }>['any']): boolean {
+  const meta = isObject(resource['meta']) ? resource['meta'] : {};
+  const text = meta['lastUpdated'];
+  const updated = typeof text === 'string' ? timeRange(text) : undefined;
+  return updated !== undefined && any.some((range) => answers(range, updated));
+}
+
+/** Returns true when a resource answers a clause, by comparing the original values: no hashes, no index. */
+export function holds(resource: Resource, clause: Clause, options: IndexOptions, links: Links = NO_LINKS): boolean {
+  const own = `${resource.resourceType}/${resource.id}`;
+  switch (clause.kind) {
+    case 'id':
+      return clause.any.some((id) => id === resource.id);
+    case 'type':
+      return clause.any.includes(resource.resourceType);
+    case 'updated':
+      return isUpdated(resource, clause.any);
+    case 'missing':
+      return (valuesOfParameter(resource, clause.parameter, options).filter(({ value }) => value !== '').length === 0) === clause.missing;
+    case 'composite':
+      return holdsComposite(resource, clause, options);
+    case 'words':
+      return hasWords(resource, clause.within, clause.any);
+    case 'compartment': {
+      if (own === clause.reference) return true;
+      const parameters = compartmentOf(clause.name)?.get(resource.resourceType) ?? [];
+      return parameters.some((each) =>
+        valuesOfParameter(resource, each, options).some(({ value }) => isReference(value, clause.reference, options)),
+      );
+    }
+    case 'chain': {
+      const found = links.get(clause);
+      return (
+        found !== undefined &&
+        valuesOfParameter(resource, clause.parameter, options).some(({ value }) => found.has(referenceOf(value, options)))
+      );
+    }
+    case 'has':
+      return links.get(clause)?.has(own) ?? false;
+    case 'differs': {
+      const { clause: asked } = clause;
+      return (
+        'parameter' in asked && valuesOfParameter(resource, asked.parameter, options).some((value) => !valueHolds(value, asked, options))
+      );
+    }
+    case 'not':
+      return !holds(resource, clause.clause, options, links);
+    case 'and':
+      return clause.clauses.every((each) => holds(resource, each, options, links));
+    case 'or':
+      return clause.clauses.some((each) => holds(resource, each, options, links));
+    default:
+      return valuesOfParameter(resource, clause.parameter, options).some((value) => valueHolds(value, clause, options));
   }
 }
 
 /**
- * Returns true when the resource is what the query of `parseSearch` asks for, by comparing the original strings: no hashes, no
- * index. The database calls it on every candidate, so that a hash collision never returns a wrong patient. `options.base` must
- * be the one the query was parsed with.
+ * Returns true when the resource is what the query of `parseSearch` asks for. The database calls it on every candidate, so that a hash
+ * collision never returns a wrong patient. `options.base` must be the one the query was parsed with.
  */
-export const matches = (query: SearchQuery, resource: Resource, options: IndexOptions = {}): boolean =>
-  resource.resourceType === query.type && askedBy(query, options).every((asked) => holds(resource, asked, options));
+export const matches = (query: SearchQuery, resource: Resource, options: IndexOptions = {}, links: Links = NO_LINKS): boolean =>
+  query.types.includes(resource.resourceType) && query.clauses.every((clause) => holds(resource, clause, options, links));

@@ -1,9 +1,11 @@
 import { failure, type Problem, problem, type Result, success } from '../errors.ts';
-import { isResourceType } from './definitions.ts';
-import { searchParameters } from './parameters.ts';
-import { type Asked, type AskedToken, askedOf } from './search-asked.ts';
-import { type IndexOptions, indexed, tokenHasher } from './search-index.ts';
-import type { Clause, SearchQuery } from './search-query.ts';
+import { isResourceType, RESOURCE_TYPES } from './definitions.ts';
+import { compartmentOf, searchParameters } from './parameters.ts';
+import { askedOf } from './search-asked.ts';
+import { readFilter } from './search-filter.ts';
+import type { Clause, Include, SearchQuery, SortKey } from './search-query.ts';
+import { ID } from './search-read.ts';
+import type { IndexOptions } from './search-values.ts';
 
 export interface SearchOptions extends IndexOptions {
   /** `Prefer: handling=lenient`: unknown parameters are left out with a warning instead of refused. */
@@ -12,12 +14,15 @@ export interface SearchOptions extends IndexOptions {
   readonly defaultCount?: number;
   /** Largest page; a larger _count gets this one, as the standard allows; default 1000. */
   readonly maximumCount?: number;
+  /** Searches the compartment of this resource alone: `Patient/1/Observation`. */
+  readonly compartment?: { readonly type: string; readonly id: string };
 }
 
-type Sort = SearchQuery['sort'][number];
+type Entries = Iterable<readonly [name: string, value: string]>;
 
 /** Parameters (AND) of one search. */
 const MAXIMUM_PARAMETERS = 100;
+const MAXIMUM_SORT_KEYS = 8;
 /** Said about the answer's form; the door reads them. */
 const OF_THE_DOOR = new Set(['_format', '_pretty']);
 
@@ -35,139 +40,209 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
+/** What every search takes, beside the parameters of its type. */
+export const EVERY_SEARCH = [
+  '_id',
+  '_lastUpdated',
+  '_text',
+  '_content',
+  '_list',
+  '_has',
+  '_filter',
+  '_count',
+  '_sort',
+  '_total',
+  '_include',
+  '_revinclude',
+  '_type',
+] as const;
+
 function unknownParameter(type: string, asked: string, lenient: boolean): Problem {
-  const parameter = asked.replace(/:.*$/, '').slice(0, 64);
-  if (lenient) return problem('fhir-search-ignored', { parameter, type }, parameter);
-  const known = ['_id', '_lastUpdated', '_count', '_sort', '_total', ...searchParameters(type).keys()];
+  const parameter = asked.replace(/[:.].*$/, '').slice(0, 64);
+  const of = type === '' ? 'every type' : type;
+  if (lenient) return problem('fhir-search-ignored', { parameter, type: of }, parameter);
+  const known: readonly string[] = [...EVERY_SEARCH, ...searchParameters(type === '' ? 'Binary' : type).keys()];
   const near = known
     .map((name) => ({ name, far: distance(name.toLowerCase(), parameter.toLowerCase()) }))
-    .filter(({ name, far }) => far <= Math.max(1, Math.floor(name.length / 4)))
+    .filter(({ name, far }) => far > 0 && far <= Math.max(1, Math.floor(name.length / 4)))
     .sort((a, b) => a.far - b.far)[0];
-  return problem('fhir-search-parameter', { parameter, type, hint: near === undefined ? '' : `; "${near.name}" is` }, parameter);
+  return problem('fhir-search-parameter', { parameter, type: of, hint: near === undefined ? '' : `; "${near.name}" is` }, parameter);
 }
 
-function tokenForm({ system, code }: AskedToken): string {
-  if (system === undefined) return code ?? '';
-  return `${system}|${code ?? ''}`;
-}
+const wrongValue = (parameter: string, expected: string): Result<never> =>
+  failure(problem('fhir-search-value', { parameter, expected }, parameter));
 
-/** Returns the clause that the index answers for what was asked. */
-function clauseOf(type: string, asked: Asked): Clause {
-  switch (asked.kind) {
-    case 'id':
-    case 'updated':
-      return asked;
-    case 'date':
-      return { kind: 'date', parameter: asked.parameter.name, p: asked.parameter.p, any: asked.any };
-    case 'string':
-      return { kind: 'string', parameter: asked.parameter.name, p: asked.parameter.p, any: asked.any.map(indexed) };
-    default: {
-      const forms = asked.kind === 'token' ? asked.any.map(tokenForm) : asked.any;
-      const name = asked.parameter.name;
-      return { kind: 'token', parameter: name, any: [...new Set(forms.map(tokenHasher(type, name)))] };
-    }
-  }
-}
-
-function readSort(type: string, value: string): Result<readonly Sort[]> {
-  const sort: Sort[] = [];
+function readSort(type: string, value: string): Result<readonly SortKey[]> {
+  const sort: SortKey[] = [];
   for (const each of value.split(',')) {
     const descending = each.startsWith('-');
-    const by = descending ? each.slice(1) : each;
-    const p = by === 'date' ? searchParameters(type).get('date')?.p : 0;
-    if ((by !== '_lastUpdated' && by !== '_id' && by !== 'date') || p === undefined) {
-      const dated = searchParameters(type).has('date') ? ', date' : '';
-      return failure(
-        problem('fhir-search-value', { parameter: '_sort', expected: `one of _lastUpdated, _id${dated}, or -_lastUpdated` }, '_sort'),
+    const name = descending ? each.slice(1) : each;
+    const parameter = type === '' ? undefined : searchParameters(type).get(name);
+    if (name === '_lastUpdated' || name === '_id') sort.push({ by: name, name, descending, parameter: undefined });
+    else if (parameter !== undefined && parameter.kind !== 'composite') sort.push({ by: 'parameter', name, descending, parameter });
+    else
+      return wrongValue(
+        '_sort',
+        `a list of search parameters${type === '' ? ' of every type' : ` of ${type}`}, such as -_lastUpdated or _id; a minus sign before a name turns its order`,
       );
-    }
-    sort.push({ by, descending, p });
   }
+  if (sort.length > MAXIMUM_SORT_KEYS)
+    return failure(problem('fhir-search-costly', { maximum: MAXIMUM_SORT_KEYS, what: 'keys in _sort' }, '_sort'));
   return success(sort);
 }
 
-interface Controls {
-  count: number;
-  sort: readonly Sort[];
-  total: SearchQuery['total'];
-  page: string | undefined;
+/** Reads Type:reference[:Target], Type:* and * (http://hl7.org/fhir/R4/search.html#include). */
+function readInclude(name: string, value: string): Result<Include> {
+  const [key = '', modifier] = name.split(':');
+  const refused = failure(problem('fhir-search-include', { parameter: key }, key));
+  if (modifier !== undefined && modifier !== 'iterate') return failure(problem('fhir-search-modifier', { parameter: key, modifier }, key));
+  const common = { reverse: key === '_revinclude', iterate: modifier === 'iterate' };
+  if (value === '*') return success({ ...common, type: undefined, parameter: undefined, target: undefined });
+  const [type = '', reference = '', target, ...more] = value.split(':');
+  if (!isResourceType(type) || (target !== undefined && !isResourceType(target)) || more.length > 0) return refused;
+  if (reference === '*') return success({ ...common, type, parameter: undefined, target });
+  const parameter = searchParameters(type).get(reference);
+  return parameter?.kind === 'reference' ? success({ ...common, type, parameter, target }) : refused;
 }
 
-/** Reads a parameter about the result into `controls`; undefined when `name` is none of these. */
-function readControl(
-  type: string,
-  name: string,
-  value: string,
-  options: SearchOptions,
-  controls: Controls,
-): readonly Problem[] | undefined {
-  switch (name) {
-    case '_count': {
-      if (!/^\d{1,9}$/.test(value)) return [problem('fhir-search-value', { parameter: '_count', expected: 'a whole number' }, '_count')];
-      controls.count = Math.min(Number(value), options.maximumCount ?? 1000);
-      return [];
-    }
-    case '_sort': {
-      const sort = readSort(type, value);
-      if (sort.ok) controls.sort = sort.value;
-      return sort.problems;
-    }
-    case '_total': {
-      if (value !== 'none' && value !== 'estimate' && value !== 'accurate') {
-        return [problem('fhir-search-value', { parameter: '_total', expected: 'none, estimate or accurate' }, '_total')];
-      }
-      controls.total = value === 'none' ? 'none' : 'accurate';
-      return [];
-    }
-    case '_page':
-      controls.page = value;
-      return [];
-    default:
-      return OF_THE_DOOR.has(name) ? [] : undefined;
+class QueryReader {
+  readonly #type: string;
+  readonly #options: SearchOptions;
+  readonly problems: Problem[] = [];
+  readonly warnings: Problem[] = [];
+  readonly clauses: Clause[] = [];
+  readonly includes: Include[] = [];
+  readonly parameters: { readonly name: string; readonly value: string }[] = [];
+  count: number;
+  sort: readonly SortKey[] = [];
+  total: SearchQuery['total'] = 'none';
+  types: readonly string[] | undefined;
+  page: string | undefined;
+
+  constructor(type: string, options: SearchOptions) {
+    this.#type = type;
+    this.#options = options;
+    this.count = options.defaultCount ?? 50;
   }
+
+  #take<T>(result: Result<T>, use: (value: T) => void): void {
+    if (result.ok) use(result.value);
+    else this.problems.push(...result.problems);
+  }
+
+  /** Reads a parameter about the result; false when `name` is none of these. */
+  control(name: string, value: string): boolean {
+    const key = name.replace(/:.*$/, '');
+    if (key === '_include' || key === '_revinclude') {
+      this.#take(readInclude(name, value), (include) => {
+        this.includes.push(include);
+        this.parameters.push({ name, value });
+      });
+      return true;
+    }
+    switch (name) {
+      case '_count':
+        if (!/^\d{1,9}$/.test(value)) this.#take(wrongValue('_count', 'a whole number'), () => {});
+        else this.count = Math.min(Number(value), this.#options.maximumCount ?? 1000);
+        return true;
+      case '_sort':
+        this.#take(readSort(this.#type, value), (sort) => {
+          this.sort = sort;
+        });
+        return true;
+      case '_total':
+        if (value !== 'none' && value !== 'estimate' && value !== 'accurate')
+          this.#take(wrongValue('_total', 'none, estimate or accurate'), () => {});
+        else this.total = value === 'none' ? 'none' : 'accurate';
+        return true;
+      case '_type':
+        this.#readTypes(value);
+        return true;
+      case '_page':
+        this.page = value;
+        return true;
+      default:
+        return OF_THE_DOOR.has(name);
+    }
+  }
+
+  #readTypes(value: string): void {
+    const types = value.split(',');
+    if (!types.every(isResourceType) || (this.#type !== '' && types.some((each) => each !== this.#type))) {
+      this.#take(
+        wrongValue('_type', 'a list of resource types, such as Patient,Encounter; below an address with a type, that type alone'),
+        () => {},
+      );
+      return;
+    }
+    this.types = this.types === undefined ? types : this.types.filter((each) => types.includes(each));
+    this.parameters.push({ name: '_type', value });
+  }
+
+  /** Reads one condition. Below no type only parameters that every type has are known: 'Binary' has no others. */
+  condition(name: string, value: string): void {
+    const type = this.#type === '' ? 'Binary' : this.#type;
+    const isWhole = this.#type === '' && (name.startsWith('_has:') || name === '_list');
+    const asked =
+      name === '_filter' ? readFilter(value, type, this.#options) : isWhole ? undefined : askedOf(type, name, value, this.#options);
+    if (asked === undefined) {
+      const { lenient = false } = this.#options;
+      (lenient ? this.warnings : this.problems).push(unknownParameter(this.#type, name, lenient));
+      return;
+    }
+    this.#take(asked, (clause) => {
+      this.clauses.push(clause);
+      this.parameters.push({ name, value });
+    });
+  }
+}
+
+function compartmentClause(name: string, id: string, types: readonly string[]): Clause | undefined {
+  const all = compartmentOf(name);
+  if (all === undefined) return undefined;
+  const reference = `${name}/${id}`;
+  const slots = types.flatMap((type) => (all.get(type) ?? []).flatMap(({ uses }) => uses.map(({ slot }) => slot)));
+  return { kind: 'compartment', name, reference, hashes: [...new Set(slots.map(({ hash }) => hash(reference)))] };
 }
 
 const byNameAndValue = (a: { name: string; value: string }, b: { name: string; value: string }): number =>
   a.name === b.name ? (a.value < b.value ? -1 : 1) : a.name < b.name ? -1 : 1;
 
+/** Returns the types that a search over several looks at: those of the compartment, or all; `asked` of them alone. */
+function typesOf(type: string, asked: readonly string[] | undefined, { compartment }: SearchOptions): readonly string[] {
+  if (type !== '') return [type];
+  const own = compartment === undefined ? [...RESOURCE_TYPES.keys()] : [...(compartmentOf(compartment.type)?.keys() ?? [])];
+  return asked === undefined ? own : own.filter((each) => asked.includes(each));
+}
+
 /**
- * Returns the query of a type-level search (http://hl7.org/fhir/R4/search.html) from its decoded `name=value` entries.
- * Every parameter is used or reported: unknown parameters, unsupported modifiers, values that cannot be read (400), too many
- * values or parameters (422). With `lenient`, unknown parameters are warnings beside the query.
+ * Returns the query of a search (http://hl7.org/fhir/R4/search.html) from its decoded `name=value` entries; `type` '' searches over all
+ * types, with the parameters that all have. Every parameter is used or reported: unknown parameters, unsupported modifiers, values that
+ * cannot be read (400), too many values or parameters (422). With `lenient`, unknown parameters are warnings beside the query.
  */
-export function parseSearch(
-  type: string,
-  entries: Iterable<readonly [name: string, value: string]>,
-  options: SearchOptions = {},
-): Result<SearchQuery> {
-  if (!isResourceType(type)) return failure(problem('fhir-unknown-type', { type: type.slice(0, 64) }));
-  const problems: Problem[] = [];
-  const warnings: Problem[] = [];
-  const clauses: Clause[] = [];
-  const parameters: { readonly name: string; readonly value: string }[] = [];
-  const controls: Controls = { count: options.defaultCount ?? 50, sort: [], total: 'none', page: undefined };
+export function parseSearch(type: string, entries: Entries, options: SearchOptions = {}): Result<SearchQuery> {
+  const { compartment } = options;
+  if (type !== '' && !isResourceType(type)) return failure(problem('fhir-unknown-type', { type: type.slice(0, 64) }));
+  const reader = new QueryReader(type, options);
+  let number = 0;
   for (const [name, value] of entries) {
-    const control = readControl(type, name, value, options, controls);
-    if (control !== undefined) {
-      problems.push(...control);
-      continue;
-    }
-    const asked = askedOf(type, name, value, options);
-    if (asked === undefined) (options.lenient === true ? warnings : problems).push(unknownParameter(type, name, options.lenient === true));
-    else if (!asked.ok) problems.push(...asked.problems);
-    else {
-      clauses.push(clauseOf(type, asked.value));
-      parameters.push({ name, value });
-    }
-    if (clauses.length > MAXIMUM_PARAMETERS) {
-      return failure(problem('fhir-search-costly', { maximum: MAXIMUM_PARAMETERS, what: 'parameters' }));
-    }
+    if (++number > MAXIMUM_PARAMETERS) return failure(problem('fhir-search-costly', { maximum: MAXIMUM_PARAMETERS, what: 'parameters' }));
+    if (!reader.control(name, value)) reader.condition(name, value);
   }
-  if (problems.length > 0) return failure(...problems);
+  const types = typesOf(type, reader.types, options);
+  if (compartment !== undefined) {
+    const within = ID.test(compartment.id) ? compartmentClause(compartment.type, compartment.id, types) : undefined;
+    if (within === undefined || within.kind !== 'compartment' || (type !== '' && within.hashes.length === 0)) {
+      return failure(problem('fhir-search-compartment', { compartment: compartment.type, type: type === '' ? '*' : type }));
+    }
+    reader.clauses.push(within);
+  }
+  if (reader.problems.length > 0) return failure(...reader.problems);
+  const { count, sort, total, page, clauses, includes, parameters, warnings } = reader;
   parameters.sort(byNameAndValue);
-  const { count, sort, total, page } = controls;
-  if (sort.length > 0) parameters.push({ name: '_sort', value: sort.map((each) => (each.descending ? '-' : '') + each.by).join(',') });
+  if (sort.length > 0) parameters.push({ name: '_sort', value: sort.map((each) => (each.descending ? '-' : '') + each.name).join(',') });
   if (total === 'accurate') parameters.push({ name: '_total', value: total });
   parameters.push({ name: '_count', value: String(count) });
-  return success({ type, clauses, count, sort, total, page, parameters }, warnings);
+  const path = compartment === undefined ? type : `${compartment.type}/${compartment.id}/${type === '' ? '*' : type}`;
+  return success({ type, types, path, clauses, count, sort, total, includes, page, parameters }, warnings);
 }

@@ -88,5 +88,9 @@ async function readAnswer(parts: Parts, asked: AskedEntry, base: string): Promis
   if (!query.ok) throw new Refusal(query.problems);
   const page = await searchResources(parts.database, query.value, { base });
   const resources = page.resources.map(resourceOfVersion);
-  return entryOfRead(asked.index, searchsetBundle({ base, query: query.value, resources, total: page.total, next: page.nextPage }));
+  const included = page.included.map(resourceOfVersion);
+  return entryOfRead(
+    asked.index,
+    searchsetBundle({ base, query: query.value, resources, included, total: page.total, next: page.nextPage }),
+  );
 }

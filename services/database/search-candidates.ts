@@ -1,0 +1,97 @@
+/** Candidates with their resources: narrowed by SQL, decided on the resource itself. */
+import { Refusal } from '../errors.ts';
+import { resourceTypeOf } from '../fhir/definitions.ts';
+import { readJson } from '../fhir/json.ts';
+import type { Resource } from '../fhir/resource.ts';
+import { matches } from '../fhir/search-match.ts';
+import type { Clause, SearchQuery } from '../fhir/search-query.ts';
+import type { IndexOptions } from '../fhir/search-values.ts';
+import { Bindings, chainsOf, conditionSql } from './search-conditions.ts';
+import { linksOf } from './search-links.ts';
+import type { Position, Scope } from './search-sources.ts';
+import { plainArray } from './wire.ts';
+
+export interface FoundResource {
+  readonly type: string;
+  readonly id: string;
+  readonly version: number;
+  readonly updated: string;
+  /** JSON text as stored. */
+  readonly body: string;
+}
+
+export interface CandidateRow {
+  readonly rid: number;
+  readonly type: number;
+  readonly id: string;
+  readonly version: number;
+  readonly updated: string;
+  readonly body: string;
+}
+
+export interface Candidate {
+  readonly row: CandidateRow;
+  readonly resource: Resource;
+}
+
+export interface DecideOptions extends IndexOptions {
+  /** Compares a candidate with the query in place of `matches`: for tests of what a deceived index does. */
+  readonly accept?: (query: SearchQuery, resource: Resource) => boolean;
+}
+
+const ROW = 'r.rid, r.type, r.id, r.version, r.updated, r.body';
+
+export const foundResource = ({ row }: Candidate): FoundResource => ({
+  type: resourceTypeOf(row.type) ?? '',
+  id: row.id,
+  version: row.version,
+  updated: row.updated,
+  body: row.body,
+});
+
+/** Returns the rows of `positions`, in their order, that the SQL of the clauses lets through; at most `limit`. */
+export async function narrowed(
+  scope: Scope,
+  clauses: readonly Clause[],
+  positions: readonly Position[],
+  limit: number,
+): Promise<readonly CandidateRow[]> {
+  if (positions.length === 0) return [];
+  const bindings = new Bindings();
+  const rids = bindings.add(plainArray(positions.map((each) => each.rid)), 'bigint[]');
+  const conditions = [
+    `r.type = ANY (${bindings.add(plainArray(scope.types), 'smallint[]')})`,
+    'NOT r.deleted',
+    ...clauses.map((clause) => conditionSql(clause, bindings, scope.resolved)),
+  ];
+  const text = `SELECT ${ROW} FROM unnest(${rids}) WITH ORDINALITY AS a(rid, ord)
+     JOIN fhir.resource r ON r.rid = a.rid WHERE ${conditions.join(' AND ')} ORDER BY a.ord LIMIT ${bindings.add(limit, 'bigint')}`;
+  // Prepared only where one plan is right for all values: how rare a clause's tokens are decides how the others are best looked up.
+  return scope.tx.query<CandidateRow>(clauses.length === 0 ? { name: 'search_bodies', text } : text, bindings.values);
+}
+
+/** Returns those of the rows that are what the query asks for, by their own values and those of the resources they are linked with. */
+export async function decided(
+  { tx, resolved }: Scope,
+  query: SearchQuery,
+  rows: readonly CandidateRow[],
+  options: DecideOptions,
+): Promise<readonly Candidate[]> {
+  const all = rows.map((row): Candidate => {
+    const read = readJson(row.body);
+    if (!read.ok) throw new Refusal(read.problems);
+    return { row, resource: { ...read.value, resourceType: resourceTypeOf(row.type) ?? '' } };
+  });
+  const links =
+    chainsOf(query.clauses).length === 0
+      ? undefined
+      : await linksOf(
+          tx,
+          query.clauses,
+          all.map(({ resource }) => resource),
+          resolved,
+          options,
+        );
+  const accept = options.accept ?? ((asked: SearchQuery, resource: Resource) => matches(asked, resource, options, links));
+  return all.filter(({ resource }) => accept(query, resource));
+}

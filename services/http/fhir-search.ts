@@ -1,0 +1,59 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { searchResources } from '../database/search.ts';
+import { problem, Refusal } from '../errors.ts';
+import { searchsetBundle } from '../fhir/bundle.ts';
+import { isResourceType } from '../fhir/definitions.ts';
+import { parseSearch, type SearchOptions } from '../fhir/search-parse.ts';
+import { isOfSubset, readSubset, subsetOf } from '../fhir/subset.ts';
+import type { Parts } from '../pipeline.ts';
+import { resourceOf, sendResource } from './fhir-answers.ts';
+import { addressOf, baseOf, headerOf, queryOf } from './fhir-request.ts';
+
+/**
+ * Search (http://hl7.org/fhir/R4/search.html) of a type, of several (`/?_type=…`), of a compartment (`/Patient/1/Observation`,
+ * `/Patient/1/*`); by GET or by POST to …/_search.
+ */
+export async function answerSearch(parts: Parts, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const base = baseOf(request);
+  const { type, compartment } = placeOf(request);
+  const all = [...queryOf(request), ...formOf(request)];
+  const subset = readSubset(type === '' ? 'DomainResource' : type, all);
+  if (!subset.ok) throw new Refusal(subset.problems);
+  const isCount = subset.value.summary === 'count';
+  const asked = all.filter(([name]) => !isOfSubset(name) && !(isCount && name === '_count'));
+  const lenient = headerOf(request, 'prefer')?.includes('handling=lenient') === true;
+  const options = { base, lenient, ...(compartment === undefined ? {} : { compartment }) };
+  const query = parseSearch(type, isCount ? [...asked, ['_count', '0']] : asked, options);
+  if (!query.ok) throw new Refusal(query.problems);
+  const page = await searchResources(parts.database, query.value, { base });
+  const resources = page.resources.map((each) => subsetOf(resourceOf(each), subset.value));
+  const included = page.included.map((each) => subsetOf(resourceOf(each), subset.value));
+  const shown = all.filter(([name]) => isOfSubset(name)).map(([name, value]) => ({ name, value }));
+  // They say how to answer, not what to find: the links need them, the search and its cursor do not.
+  const linked = { ...query.value, parameters: [...query.value.parameters, ...shown] };
+  return sendResource(
+    reply,
+    searchsetBundle({ base, query: linked, resources, included, total: page.total, next: page.nextPage, problems: query.problems }),
+  );
+}
+
+/** What the address says: a type, or a compartment and the type within it ('' for `*`). */
+function placeOf(request: FastifyRequest): { readonly type: string; readonly compartment: SearchOptions['compartment'] } {
+  const { type, id } = addressOf(request);
+  if (id === '') return { type, compartment: undefined };
+  const inner = Object.entries(request.params ?? {}).find(([name]) => name === 'inner')?.[1];
+  const name = typeof inner === 'string' ? inner : '';
+  if (name === '*') return { type: '', compartment: { type, id } };
+  if (!/^[A-Z]/.test(name)) throw new Refusal([problem('route-not-found')]);
+  if (!isResourceType(name)) throw new Refusal([problem('fhir-unknown-type', { type: name.slice(0, 64) })]);
+  return { type: name, compartment: { type, id } };
+}
+
+/** Parameters of POST …/_search; nothing for a GET. */
+function formOf(request: FastifyRequest): Iterable<[string, string]> {
+  if (request.method !== 'POST') return [];
+  const type = request.headers['content-type'] ?? '';
+  if (!type.startsWith('application/x-www-form-urlencoded'))
+    throw new Refusal([problem('media-type-not-supported', { type: type || 'that is missing' })]);
+  return new URLSearchParams(Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '');
+}
