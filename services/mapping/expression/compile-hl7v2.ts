@@ -1,7 +1,7 @@
 /** Paths of an HL7v2 message, checked against the standard's definitions of the version that is compiled for. */
 import type { Compiling } from './compiling.ts';
 import type { Compiled, Hl7v2Scope, ValueType } from './scope.ts';
-import type { V2Path } from './tree.ts';
+import { EVERY, type V2Path } from './tree.ts';
 import { system } from './typed.ts';
 
 const v2 = (name: string, many: boolean): ValueType => ({ kind: 'v2', name, many });
@@ -43,7 +43,7 @@ function relativePath(path: V2Path, scope: Hl7v2Scope, at: Compiling): Compiled 
 function absolutePath(path: V2Path, segment: string, scope: Hl7v2Scope, at: Compiling): Compiled {
   const found = scope.segment(segment, path.occurrence);
   if ('code' in found) return at.fault(found.code, path.offset, found.values);
-  if (found.many) return at.fault('expression-many', path.offset, { path: segment });
+  if (found.many && path.occurrence !== EVERY) return at.fault('expression-many', path.offset, { path: segment });
   const field = scope.field(segment, path.field);
   if (field === undefined) return at.fault('unknown-field', path.offset, { name: `${segment}-${path.field}`, version: scope.version });
   const datatype = partType(field.datatype, path, scope);
@@ -51,6 +51,7 @@ function absolutePath(path: V2Path, segment: string, scope: Hl7v2Scope, at: Comp
     return at.fault('unknown-component', path.offset, { type: field.datatype, name: path.parts.join('.'), version: scope.version });
   const many = path.repetition === '*' || (path.repetition === undefined && field.many);
   const s = found.js;
+  if (found.many) return inEverySegment(s, path, datatype, () => scope.read(segment, path.field, true));
   const label = `${segment}-${path.field}${path.parts.map((part) => `.${part}`).join('')}`;
   scope.read(segment, path.field, many || path.repetition !== undefined);
   const source = { segment: s, path: label, field: path.field };
@@ -72,6 +73,15 @@ function absolutePath(path: V2Path, segment: string, scope: Hl7v2Scope, at: Comp
       }
     : {};
   return { js: `R.place(${s}, ${place})`, text: `${s}?.value(${place})`, type: v2(datatype, false), source, ...every };
+}
+
+/** `OBX[*]-5.1`: the values of all these segments, in their order. */
+function inEverySegment(segments: string, path: V2Path, datatype: string, read: () => void): Compiled {
+  read();
+  const parts = path.parts.length === 0 ? '' : `, ${path.parts.join(', ')}`;
+  const all = `(${segments}).flatMap((s) => R.places(s, ${path.field}))`;
+  const js = path.parts.length === 0 ? all : `${all}.map((p) => R.sub(p${parts})).filter((p) => p !== undefined)`;
+  return { js, text: `(${segments}).flatMap((s) => R.texts(s, ${path.field}${parts}))`, type: v2(datatype, true) };
 }
 
 /** The data type at the end of the path; undefined when a part does not exist. A part of a primitive: older versions' ".1" is the value itself. */

@@ -86,6 +86,13 @@ export const FUNCTIONS: Readonly<Record<string, FunctionRow>> = {
   split: text('strings', ['text'], "x.split(',')", 'the parts between such texts'),
   comparator: text('string', [], 'x.comparator()', 'the <, <=, >= or > that a text begins with; nothing when it begins otherwise'),
   withoutComparator: text('string', [], 'x.withoutComparator()', 'what stands after it; all when there is none'),
+  base64: text('string', [], 'x.base64()', 'the UTF-8 bytes of the text in Base64, for attachments'),
+  plusTime: text(
+    'string',
+    ['text', 'text'],
+    'SCH-11.4.plusTime(SCH-9, SCH-10.1)',
+    'an HL7v2 time of day some minutes (h, s, d) later; nothing without minutes in it',
+  ),
   rangeLow: text('string', [], 'x.rangeLow()', 'the lower bound that a range text states: 70-99, 70 - 99 mg/dL, >=60'),
   rangeHigh: text('string', [], 'x.rangeHigh()', 'the upper bound: 70-99, <5 mg/dL'),
   rangeUnit: text('string', [], 'x.rangeUnit()', 'the unit that a range text ends with'),

@@ -5,6 +5,7 @@
 import type { ErrorCode } from '../../errors.ts';
 import { Decimal, decimal } from '../../fhir/resource.ts';
 import type { Segment } from '../../hl7v2/message.ts';
+import { later } from './later.ts';
 import { rangeFunctions } from './ranges.ts';
 import { fhirDate, fhirDateTime, fhirTime, type LocalTime } from './times.ts';
 
@@ -203,6 +204,8 @@ export const expressionRuntime = {
           .filter((each) => each !== ''),
   comparator: (value: string | undefined): string | undefined => COMPARATORS[/^\s*([<>]=?|[≤≥])/.exec(value ?? '')?.[1] ?? ''],
   withoutComparator: (value: string | undefined): string | undefined => value?.replace(/^\s*([<>]=?|[≤≥])\s*/, ''),
+  base64: (value: string | undefined): string | undefined => (value === undefined ? undefined : Buffer.from(value, 'utf8').toString('base64')),
+  plusTime: later,
   ...rangeFunctions,
   isNumber: (value: string | undefined): boolean => value !== undefined && /^[+-]?(\d+(\.\d*)?|\.\d+)$/.test(value.trim()),
   isOid: (value: string | undefined): boolean => value !== undefined && /^[0-2](\.(0|[1-9]\d*))+$/.test(value),

@@ -1,5 +1,5 @@
 /** Splits an expression's text into tokens. An HL7v2 path is one token: `PID-5` is a field, `a - b` would be a subtraction. */
-import type { V2Path } from './tree.ts';
+import { EVERY, type V2Path } from './tree.ts';
 
 /** `end` is the offset after the token. */
 export type Token =
@@ -17,7 +17,7 @@ export interface SyntaxFault {
 }
 
 const SPACE = /[ \t\r\n]+/y;
-const ABSOLUTE = /([A-Z][A-Z0-9]{2})(?:\[(\d{1,5})\])?-(\d{1,3})(?:\[(\d{1,5}|\*)\])?(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?(?![\w-])/y;
+const ABSOLUTE = /([A-Z][A-Z0-9]{2})(?:\[(\d{1,5}|\*)\])?-(\d{1,3})(?:\[(\d{1,5}|\*)\])?(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?(?![\w-])/y;
 const RELATIVE = /\.(\d{1,3})(?:\.(\d{1,3}))?(?!\w)/y;
 const NUMBER = /\d+(?:\.\d+)?(?!\w)/y;
 const NAME = /[A-Za-z_$][A-Za-z0-9_]*/y;
@@ -66,7 +66,7 @@ function pathToken(take: Take, before: readonly Token[], offset: number): Token 
     const path: V2Path = {
       kind: 'v2',
       segment,
-      occurrence: occurrence === undefined ? undefined : Number(occurrence),
+      occurrence: occurrence === undefined ? undefined : occurrence === '*' ? EVERY : Number(occurrence),
       field: Number(field),
       repetition: repetition === undefined ? undefined : repetition === '*' ? '*' : Number(repetition),
       parts: parts.filter((part) => part !== undefined).map(Number),

@@ -1,4 +1,7 @@
 /** The syntax tree of one expression. `offset` is the 0-based place in the expression's text (after the `=`). */
+/** The occurrence of `OBX[*]-5`: all segments of that name in the group and below it. */
+export const EVERY = 0;
+
 export type Expression =
   | { readonly kind: 'text'; readonly value: string; readonly offset: number }
   | { readonly kind: 'number'; readonly value: string; readonly offset: number }

@@ -4,6 +4,7 @@
  */
 import type { StructureElement } from '../../hl7v2/structures.ts';
 import type { ScopeFault } from '../expression/scope.ts';
+import { EVERY } from '../expression/tree.ts';
 import type { Build } from './build.ts';
 
 export interface Level {
@@ -127,6 +128,10 @@ export class Levels {
 
   /** Returns JavaScript of the segment that a rule at `from` means. */
   segment(name: string, occurrence: number | undefined, from: Spot): FoundSegment | ScopeFault {
+    if (occurrence === EVERY && this.#known.has(name))
+      return { js: `R.everySegment(${from.group.js}, ${JSON.stringify(name)}, X)`, many: true };
+    // A loop over segments of a group inside the level's own: the loop's segment is meant, not all of them.
+    if (from.level.segment?.name === name && occurrence === undefined) return { js: from.level.segment.js, many: false };
     const own = from.group === from.level.group ? undefined : this.#inGroup(from.level, from.group, name, occurrence);
     if (own !== undefined) return own;
     for (let here: Level | undefined = from.level; here !== undefined; here = here.parent) {

@@ -267,7 +267,9 @@ class ModuleWriter {
         const values = { name: each.value, structure: this.#input.structure, version: this.#build.version };
         this.#build.fault('unknown-group', each.at, { ...values, nearest: didYouMean(each.value, this.#input.knownSegments) });
       }
-      return { before: () => 'while (false) {', scope: this.#scope(spot, resource), after: '}' };
+      // No such segment here: the loop never runs, and must not see one of that name further out.
+      const scope: Hl7v2Scope = { ...this.#scope(spot, resource), segment: () => ({ js: 'undefined', many: false }) };
+      return { before: () => 'while (false) {', scope, after: '}' };
     }
     const opened: Level[] = [];
     for (let here: Level | undefined = inner.level; here !== undefined && here !== detached; here = here.parent) opened.unshift(here);

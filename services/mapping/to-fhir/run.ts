@@ -43,7 +43,7 @@ export interface RunSettings {
   readonly params: ReadonlyMap<string, string>;
   /** id@version#digest. */
   readonly spec: string;
-  readonly message: Message;
+  readonly message: Pick<Message, 'segments' | 'delimiters'>;
   /** Version of the definitions in use. */
   readonly version: string;
 }

@@ -101,6 +101,9 @@ function withSource(mapped: Concept | readonly Concept[] | undefined, source: Co
   return many ? [both] : both;
 }
 
+const segmentsBelow = (group: Group, name: string): readonly Segment[] =>
+  group.children.flatMap((each) => ('children' in each ? segmentsBelow(each, name) : each.name === name ? [each] : []));
+
 const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
 
 export const mapRuntime = {
@@ -120,6 +123,8 @@ export const mapRuntime = {
     const found = group?.segments(name) ?? NONE;
     return found.length === 0 ? found : found.map((each) => X.reach(each));
   },
+  everySegment: (group: Group | undefined, name: string, X: MessageRun): readonly Segment[] =>
+    group === undefined ? NONE : segmentsBelow(group, name).map((each) => X.reach(each)),
   segment: (group: Group | undefined, name: string, occurrence: number, X: MessageRun): Segment | undefined => {
     const found = group?.segments(name)[occurrence - 1];
     return found === undefined ? undefined : X.reach(found);
