@@ -9,6 +9,8 @@ export interface BacklogGuard extends Disposable {
   readonly hold: Hold;
   /** True when a message that came by `channel` is to be refused; who imports files waits for nobody. */
   isFull(channel: Origin['channel']): boolean;
+  /** More wait than may: senders are held back or refused. */
+  readonly isOver: boolean;
   /** Messages that waited when last counted, and as many as the limit and one more at most. */
   readonly waiting: number;
   /** Counts now. */
@@ -68,6 +70,9 @@ export function guardBacklog(database: Database, book: SourceBook, log: Log): Ba
       },
     },
     isFull: (channel) => isOver && (channel === 'http' || (channel === 'mllp' && !isHeld())),
+    get isOver() {
+      return isOver;
+    },
     get waiting() {
       return waiting;
     },

@@ -1,15 +1,18 @@
 import type { Logger } from 'pino';
 import { configuredSources } from '../config/configured.ts';
-import type { Sources } from '../config/sources.ts';
+import type { SourceBook, Sources } from '../config/sources.ts';
 import { type Config, isLoopback } from '../config.ts';
 import { createToken, tokens, verifyToken } from '../database/tokens.ts';
 import { type Problem, problem, Refusal } from '../errors.ts';
+import type { DoorGauges } from '../http/metrics.ts';
 import { type HttpDoor, startHttp } from '../http/server.ts';
+import type { Log } from '../mllp/connection.ts';
 import type { Parts } from '../pipeline.ts';
-import { guardBacklog } from './backlog.ts';
+import { type BacklogGuard, guardBacklog } from './backlog.ts';
 import { type House, pullDate, VERSION } from './house.ts';
 import { faultOf as faultCode } from './inputs.ts';
 import { type MllpDoors, openMllpDoors } from './mllp-doors.ts';
+import { type SilenceWatch, watchSilence } from './silence.ts';
 import { readTlsFiles, type TlsTexts } from './tls-files.ts';
 import { startWorker, type Worker } from './worker.ts';
 
@@ -46,24 +49,81 @@ export async function openDoors(config: Config, house: House, log: Logger, insec
   const guarded = !isLoopback(config.http.host);
   const backlog = guardBacklog(house.database, book, log);
   const parts: Parts = { ...house.parts, isFull: backlog.isFull };
-  const http = await listening(config.http, () => httpDoor(config, tls, guarded, parts, log));
-  const mllp = await openMllpDoors(config, { parts, book, hold: backlog.hold, log }).catch(async (error: unknown) => {
+  const silence = watchSilence(parts.database, { book, timezone: config.cdmTimezone, clock: parts.clock, log });
+  const counted = countingLog(log);
+  const watched = { backlog, silence, book, problems: counted.counts };
+  const state: { mllp?: MllpDoors; isFileStale: boolean } = { isFileStale: false };
+  const stopWatching = (): void => {
     backlog[Symbol.dispose]();
+    silence[Symbol.dispose]();
+  };
+  const http = await listening(config.http, () => httpDoor(config, tls, guarded, parts, log, () => gaugesOf(watched, state))).catch(
+    (error: unknown) => {
+      stopWatching();
+      throw error;
+    },
+  );
+  const mllp = await openMllpDoors(config, { parts, book, hold: backlog.hold, log: counted.log }).catch(async (error: unknown) => {
+    stopWatching();
     await http.close();
     throw error;
   });
+  state.mllp = mllp;
   // Only now, when it will be said: a token that nobody saw would close the door for ever.
   const known = guarded ? await tokens(parts.database) : [];
   const newToken = guarded && known.length === 0 ? (await createToken(parts.database, 'first start')).token : undefined;
   const isClosedToAll = known.length > 0 && known.every((each) => each.revokedAt);
   const worker = await startWorker(parts, { parallel: 2, batch: 100, pullDate: () => pullDate(config, new Date()) }, log);
   const close = async () => {
-    backlog[Symbol.dispose]();
+    stopWatching();
     await Promise.all([mllp.close(), http.close()]);
     await worker.stop();
   };
-  const reload = inTurn(() => reloaded(config, { http, mllp }, insecureBind, log));
+  const reload = inTurn(async () => {
+    const problems = await reloaded(config, { http, mllp }, insecureBind, log);
+    state.isFileStale = problems.length > 0;
+    return problems;
+  });
   return { http, mllp, worker, newToken, isClosedToAll, reload, [Symbol.asyncDispose]: close };
+}
+
+interface Watched {
+  readonly backlog: BacklogGuard;
+  readonly silence: SilenceWatch;
+  readonly book: SourceBook;
+  readonly problems: ReadonlyMap<string, number>;
+}
+
+const gaugesOf = (
+  { backlog, silence, book, problems }: Watched,
+  state: { readonly mllp?: MllpDoors; readonly isFileStale: boolean },
+): DoorGauges => ({
+  waiting: backlog.waiting,
+  mostWaiting: book.current.backlog.most,
+  isOver: backlog.isOver,
+  mllpConnections: state.mllp?.connectionCount ?? 0,
+  problems,
+  isFileStale: state.isFileStale,
+  silences: silence.silences,
+});
+
+/** The log, and how often each code was said in it. */
+function countingLog(log: Log): { readonly log: Log; readonly counts: ReadonlyMap<string, number> } {
+  const counts = new Map<string, number>();
+  const count = (values: Readonly<Record<string, unknown>>): void => {
+    const code = values['code'];
+    if (typeof code === 'string') counts.set(code, (counts.get(code) ?? 0) + 1);
+  };
+  return {
+    counts,
+    log: {
+      info: (values, text) => log.info(values, text),
+      warn: (values, text) => {
+        count(values);
+        log.warn(values, text);
+      },
+    },
+  };
 }
 
 /** Returns `work` so that each call begins when the one before has ended. */
@@ -99,7 +159,14 @@ async function reloaded(
   }
 }
 
-const httpDoor = (config: Config, tls: TlsTexts | undefined, guarded: boolean, parts: Parts, log: Logger): Promise<HttpDoor> =>
+const httpDoor = (
+  config: Config,
+  tls: TlsTexts | undefined,
+  guarded: boolean,
+  parts: Parts,
+  log: Logger,
+  gauges: () => DoorGauges,
+): Promise<HttpDoor> =>
   startHttp(
     {
       host: config.http.host,
@@ -109,6 +176,7 @@ const httpDoor = (config: Config, tls: TlsTexts | undefined, guarded: boolean, p
       maxMessageBytes: config.maxMessageBytes,
       verifyToken: guarded ? (token) => verifyToken(parts.database, token) : undefined,
       version: VERSION,
+      gauges,
     },
     parts,
     log,

@@ -16,6 +16,7 @@ import {
 import { problem, Refusal } from '../errors.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openStore } from './house.ts';
+import { sources } from './journal-sources.ts';
 import { groupsText, listingText, messageJson, messageText } from './journal-text.ts';
 import { count } from './options.ts';
 import { plural, type Terminal } from './terminal.ts';
@@ -38,6 +39,7 @@ export const journalCommand: CommandDefinition = (program, terminal, exit) => {
   show(command, terminal, exit);
   retry(command, terminal, exit);
   skip(command, terminal, exit);
+  sources(command, terminal, exit);
 };
 
 interface FilterOptions {

@@ -97,7 +97,7 @@ function faultsOf(issue: Issue, where: Where): readonly Problem[] {
     const names = namesAt(issue.path);
     return issue.keys.map((key) => {
       const found = nearest(key, names);
-      const hint = found === undefined ? `there are: ${names.join(', ')}` : `did you mean "${found}"?`;
+      const hint = found === undefined ? `there are: ${names.join(', ')}` : `the nearest is "${found}"`;
       return problem('source-setting-unknown', { name: key, hint }, where([...issue.path, key], true));
     });
   }

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Database } from '../database/connect.ts';
 import { pulses, type SourcePulse } from '../database/journal-pulse.ts';
+import { isLearned, type Silence } from '../pipeline/silence.ts';
 import type { Parts } from '../pipeline.ts';
 
 /** Seconds; a FHIR read takes milliseconds, an import through one transaction can take tens of seconds. */
@@ -12,6 +13,21 @@ const OTHER_SOURCES = '(others)';
 const LONGEST_SOURCE = 100;
 /** Reading the journal's counts is given at most this share of the time. */
 const SHARE_OF_TIME = 0.05;
+
+/** What the doors of this process know beside the journal. */
+export interface DoorGauges {
+  /** Messages that wait, counted up to one more than the limit, as last counted. */
+  readonly waiting: number;
+  readonly mostWaiting: number;
+  /** Senders are held back or refused because of it. */
+  readonly isOver: boolean;
+  readonly mllpConnections: number;
+  /** What MLLP doors reported, by code: refused messages, connections and frames. */
+  readonly problems: ReadonlyMap<string, number>;
+  /** The file of sources has a fault and the one before holds. */
+  readonly isFileStale: boolean;
+  readonly silences: readonly Silence[];
+}
 
 let ofProcess: Registry | undefined;
 
@@ -29,7 +45,7 @@ function processMetrics(): Registry {
  * when the last came; durations of HTTP requests by route pattern; the process. Labels carry no patient data: source names (MSH-4/MSH-3),
  * states, methods, route patterns and status codes. Answers while the database is away, too, and says so.
  */
-export function metricsRoutes(door: FastifyInstance, parts: Parts): void {
+export function metricsRoutes(door: FastifyInstance, parts: Parts, gauges?: () => DoorGauges): void {
   const register = new Registry();
   const duration = new Histogram({
     name: 'polyseme_http_request_duration_seconds',
@@ -43,9 +59,11 @@ export function metricsRoutes(door: FastifyInstance, parts: Parts): void {
     duration.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
   });
   const journal = journalMetrics(register);
+  const ofDoors = gauges && doorMetrics(register);
   const latest = rarely(parts.database);
   const all = Registry.merge([register, processMetrics()]);
   door.get('/metrics', async (_request, reply) => {
+    if (gauges) ofDoors?.(gauges());
     journal.show(await latest().catch(() => undefined), parts.clock());
     return reply.type(all.contentType).send(await all.metrics());
   });
@@ -73,6 +91,44 @@ function rarely(database: Database): () => Promise<readonly SourcePulse[]> {
       },
     );
     return reading;
+  };
+}
+
+/** Returns what shows the gauges of the doors. */
+function doorMetrics(register: Registry): (gauges: DoorGauges) => void {
+  const registers = [register];
+  const gauge = (name: string, help: string, labelNames: readonly string[] = []) =>
+    new Gauge({ name: `polyseme_${name}`, help, labelNames: [...labelNames], registers });
+  const waiting = gauge('backlog_waiting', 'Messages of all sources that wait to be processed, counted up to one more than the limit.');
+  const limit = gauge('backlog_limit', 'So many may wait before the doors hold senders back or refuse them.');
+  const over = gauge('backlog_over', '1 while the doors hold senders back or refuse them because too much waits, else 0.');
+  const connections = gauge('mllp_connections', 'Open MLLP connections.');
+  const stale = gauge('sources_file_stale', '1 when the file of sources has a fault and the one before it holds, else 0.');
+  const silent = gauge(
+    'source_silent',
+    '1 when a source is silent past its own habit of the past four weeks, else 0; absent while its habit is not known.',
+    ['source'],
+  );
+  const chance = gauge('source_silence_chance', 'How probable so long a silence is by the habit of the source: 1 to 0.', ['source']);
+  const problems = new Counter({
+    name: 'polyseme_mllp_problems_total',
+    help: 'What MLLP doors refused or reported, by code of services/ERRORS.md.',
+    labelNames: ['code'],
+    registers,
+  });
+  return (found) => {
+    for (const each of [silent, chance, problems]) each.reset();
+    waiting.set(found.waiting);
+    limit.set(found.mostWaiting);
+    over.set(found.isOver ? 1 : 0);
+    connections.set(found.mllpConnections);
+    stale.set(found.isFileStale ? 1 : 0);
+    for (const [code, count] of found.problems) problems.inc({ code }, count);
+    for (const each of found.silences.filter(isLearned).slice(0, MOST_SOURCES)) {
+      const source = each.source.slice(0, LONGEST_SOURCE);
+      silent.set({ source }, each.isSilent ? 1 : 0);
+      chance.set({ source }, each.chance);
+    }
   };
 }
 

@@ -6,7 +6,7 @@ import type { Parts } from '../pipeline.ts';
 import { refusalOfCaller } from './access.ts';
 import { fhirRoutes } from './fhir.ts';
 import { hl7v2Routes } from './hl7v2.ts';
-import { metricsRoutes } from './metrics.ts';
+import { type DoorGauges, metricsRoutes } from './metrics.ts';
 import { sendProblems } from './problems.ts';
 import { statusRoutes } from './status.ts';
 
@@ -22,6 +22,8 @@ export interface HttpSettings {
   /** Undefined on loopback: whoever is on this machine may call. */
   readonly verifyToken: ((token: string) => Promise<boolean>) | undefined;
   readonly version: string;
+  /** What /metrics tells of the doors beside the journal. */
+  readonly gauges?: (() => DoorGauges) | undefined;
 }
 
 export interface HttpDoor {
@@ -64,7 +66,7 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   });
   door.setNotFoundHandler((_request, reply) => sendProblems(reply, [problem('route-not-found')]));
   statusRoutes(door, parts);
-  metricsRoutes(door, parts);
+  metricsRoutes(door, parts, settings.gauges);
   hl7v2Routes(door, parts, settings.maxMessageBytes);
   fhirRoutes(door, parts, settings);
   await door.listen({ host: settings.host, port: settings.port });

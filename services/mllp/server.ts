@@ -1,7 +1,7 @@
 /** The MLLP door: listens on TCP or TLS and hands each message to `receive`. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
-import { problem } from '../errors.ts';
+import { type Problem, problem } from '../errors.ts';
 import { Connection, type Hold, type Limits, type Log, type Peer, type Receive } from './connection.ts';
 
 export interface MllpTls {
@@ -53,44 +53,13 @@ function peerOf(socket: Socket): Peer {
  * is answered exactly once and in order per connection, or its connection is closed; the reason is in the log.
  */
 export async function startMllp(options: MllpOptions): Promise<MllpServer> {
-  const { limits, log, receive, tls } = options;
-  const connections = new Map<Socket, Connection>();
-  const sockets = new Set<Socket>(); // with TLS also those that have not agreed on a key yet
-  let closing = false;
-  const refuseAddress = (socket: Socket): void => {
-    const refused = problem('source-address-refused');
-    log.warn({ peer: socket.remoteAddress, code: refused.code }, refused.text);
-    socket.destroy();
-  };
-  const onSocket = (socket: Socket): void => {
-    if (!closing && options.admits?.(socket.remoteAddress ?? '') === false) {
-      refuseAddress(socket);
-      return;
-    }
-    if (closing || sockets.size >= limits.maxConnections) {
-      const refused = problem('mllp-too-many-connections', { limit: limits.maxConnections });
-      if (!closing) log.warn({ peer: socket.remoteAddress, code: refused.code }, refused.text);
-      socket.destroy();
-      return;
-    }
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  };
-  const onConnection = (socket: Socket): void => {
-    if (socket.destroyed) return;
-    const peer = peerOf(socket);
-    const own = options.limitsFor ? options.limitsFor(peer) : limits;
-    if (own === undefined) {
-      refuseAddress(socket);
-      return;
-    }
-    connections.set(socket, new Connection(socket, peer, own, receive, log, options.hold));
-    socket.once('close', () => connections.delete(socket));
-  };
+  const { limits, log, tls } = options;
+  const open = new OpenConnections(options);
+  const onConnection = (socket: Socket): void => open.begin(socket);
   const server = tls
     ? createTlsServer(secureOptions(tls, limits), onConnection)
     : createServer({ allowHalfOpen: true, keepAlive: true }, onConnection);
-  server.prependListener('connection', onSocket);
+  server.prependListener('connection', (socket: Socket) => open.admit(socket));
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     log.warn({ peer: socket.remoteAddress, reason: error.code ?? error.name }, 'a TLS connection was not made');
     socket.destroy();
@@ -98,31 +67,86 @@ export async function startMllp(options: MllpOptions): Promise<MllpServer> {
   const port = await listening(server, options);
   server.on('error', (error: NodeJS.ErrnoException) => log.warn({ reason: error.code ?? error.name }, 'MLLP door failed'));
   log.info({ host: options.host, port, tls: tls !== undefined }, 'MLLP door is open');
-  const unhold = options.hold?.onChange(() => {
-    for (const connection of connections.values()) connection.reconsider();
-  });
-  const cutOff = (): void => {
-    for (const socket of sockets) socket.destroy();
-  };
   return {
     port,
     get connectionCount() {
-      return sockets.size;
+      return open.count;
     },
     renew: (renewed) => {
       if ('setSecureContext' in server) server.setSecureContext(secureOptions(renewed, limits));
     },
     close: async () => {
-      closing = true;
-      unhold?.();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      const cut = setTimeout(cutOff, options.drainTimeoutMs ?? DRAIN_MS);
-      await Promise.all([...connections.values()].map((connection) => connection.drain()));
-      if (connections.size === 0) cutOff();
-      await closed;
-      clearTimeout(cut);
+      await open.drain(options.drainTimeoutMs ?? DRAIN_MS, closed);
     },
   };
+}
+
+/** The connections of one door, from the first packet of TCP to the last answer. */
+class OpenConnections {
+  readonly #options: MllpOptions;
+  readonly #connections = new Map<Socket, Connection>();
+  /** With TLS also those that have not agreed on a key yet. */
+  readonly #sockets = new Set<Socket>();
+  readonly #unhold: (() => void) | undefined;
+  #closing = false;
+
+  constructor(options: MllpOptions) {
+    this.#options = options;
+    this.#unhold = options.hold?.onChange(() => {
+      for (const connection of this.#connections.values()) connection.reconsider();
+    });
+  }
+
+  get count(): number {
+    return this.#sockets.size;
+  }
+
+  /** Before anything is read: whether there is room, and whether the address may send. */
+  admit(socket: Socket): void {
+    const { limits, admits } = this.#options;
+    if (this.#closing) socket.destroy();
+    else if (admits?.(socket.remoteAddress ?? '') === false) this.#refuse(socket, problem('source-address-refused'));
+    else if (this.#sockets.size >= limits.maxConnections)
+      this.#refuse(socket, problem('mllp-too-many-connections', { limit: limits.maxConnections }));
+    else {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    }
+  }
+
+  /** Once the peer is known: by its address, with TLS by its certificate. */
+  begin(socket: Socket): void {
+    if (socket.destroyed) return;
+    const { limits, limitsFor, receive, log, hold } = this.#options;
+    const peer = peerOf(socket);
+    const own = limitsFor ? limitsFor(peer) : limits;
+    if (own === undefined) {
+      this.#refuse(socket, problem('source-address-refused'));
+      return;
+    }
+    this.#connections.set(socket, new Connection(socket, peer, own, receive, log, hold));
+    socket.once('close', () => this.#connections.delete(socket));
+  }
+
+  /** Answers what is open and ends all; what takes longer is cut off. */
+  async drain(withinMs: number, closed: Promise<void>): Promise<void> {
+    this.#closing = true;
+    this.#unhold?.();
+    const cutOff = (): void => {
+      for (const socket of this.#sockets) socket.destroy();
+    };
+    const cut = setTimeout(cutOff, withinMs);
+    await Promise.all([...this.#connections.values()].map((connection) => connection.drain()));
+    if (this.#connections.size === 0) cutOff();
+    await closed;
+    clearTimeout(cut);
+  }
+
+  #refuse(socket: Socket, reason: Problem): void {
+    this.#options.log.warn({ peer: socket.remoteAddress, code: reason.code }, reason.text);
+    socket.destroy();
+  }
 }
 
 const secureOptions = (tls: MllpTls, limits: Limits): TlsOptions => ({

@@ -210,7 +210,7 @@ async function processedVerdict(parts: Parts, receipt: JournalReceipt, { process
   const settled = await outcomeOf(parts.database, receipt, { withinMs });
   if (settled === undefined) {
     const late = problem('acknowledge-late', { seconds: withinMs / 1000 });
-    return { code: 'AE', status: 202, problems: [late] };
+    return { code: 'AE', status: 504, problems: [late] };
   }
   if (settled.status === 'applied') return ACCEPTED;
   const faults = settled.problems.filter((each) => !harmless([each]));

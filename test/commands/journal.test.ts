@@ -95,6 +95,17 @@ describe('journal list', () => {
   });
 });
 
+describe('journal sources', () => {
+  it('tells how each source is doing, and concludes nothing of a habit that it does not know', async () => {
+    const { out, code } = await journal('sources');
+    expect(code).toBe(0);
+    expect(out).toMatch(/source +received +applied +parked +refused +duplicate +waiting +last +silence\n/);
+    expect(out).toMatch(/NORTHSIDE\/LAB +\d+ /);
+    const listed: unknown = JSON.parse((await journal('sources', '--json')).out);
+    expect(Array.isArray(listed) && listed.every((each) => at(each, 'silence') === null)).toBe(true);
+  });
+});
+
 describe('journal show', () => {
   it('tells what became of a message and what it made', async () => {
     const id = await idOf('a-1');

@@ -42,10 +42,10 @@ describe('the file of sources', () => {
 
   it('with a wrong name or value is refused at its place, with the nearest name', () => {
     expect(told('sources:\n  a:\n    acknowlege: judged\n')).toEqual([
-      '3:5 source-setting-unknown "acknowlege" is no setting here; did you mean "acknowledge"?',
+      '3:5 source-setting-unknown "acknowlege" is no setting here; the nearest is "acknowledge".',
     ]);
     expect(told('sources:\n  a:\n    match: { adresses: [1.2.3.4] }\n    idleSeconds: 0x10\n')).toEqual([
-      expect.stringMatching(/^3:14 source-setting-unknown "adresses" is no setting here; did you mean "addresses"\?/),
+      expect.stringMatching(/^3:14 source-setting-unknown "adresses" is no setting here; the nearest is "addresses"\./),
       '4:18 source-setting-invalid sources.a.idleSeconds: must be a whole number, digits only.',
     ]);
     expect(told('sources:\n  a:\n    match:\n      addresses:\n        - 10.0.0.1\n        - 10.0.0.0/33\n')).toEqual([
@@ -55,7 +55,7 @@ describe('the file of sources', () => {
       /2:14 .*true or false.*2:25 .*one of auto, original, enhanced/,
     );
     expect(told('default: {}\nsources: {}\n')).toEqual([
-      '1:1 source-setting-unknown "default" is no setting here; did you mean "defaults"?',
+      '1:1 source-setting-unknown "default" is no setting here; the nearest is "defaults".',
     ]);
     expect(told('unknown: accept\n')).toEqual(['1:1 source-setting-invalid sources: is missing or must be a group of settings by name.']);
     expect(told('')).toHaveLength(1);

@@ -71,6 +71,41 @@ describe('/metrics', () => {
     expect(text).toMatch(/^process_cpu_seconds_total /m);
   });
 
+  it('tells of the doors: what waits against its limit, connections, problems by code, silent sources whose habit is known', async () => {
+    await using house = await testHouse();
+    const silence = { source: 'LAB', seconds: 7200, chance: 0.0004, learnedDays: 20, isSilent: true };
+    const gauges = {
+      waiting: 12,
+      mostWaiting: 10,
+      isOver: true,
+      mllpConnections: 3,
+      problems: new Map([['mllp-frame-timeout', 2]]),
+      isFileStale: true,
+      silences: [silence, { ...silence, source: 'NEW', learnedDays: 2, isSilent: false }],
+    };
+    const limits = { maxBodyBytes: 1_000, maxMessageBytes: 1_000 };
+    const settings = {
+      host: '127.0.0.1',
+      port: 0,
+      tls: undefined,
+      verifyToken: undefined,
+      version: 'test',
+      ...limits,
+      gauges: () => gauges,
+    };
+    const door = await startHttp(settings, house.parts, pino({ level: 'silent' }));
+    const text = await scraped({ door });
+    await door.close();
+    const shown = ['backlog_waiting', 'backlog_limit', 'backlog_over', 'mllp_connections', 'sources_file_stale'].map((each) =>
+      valueIn(text, `polyseme_${each}`),
+    );
+    expect(shown).toEqual([12, 10, 1, 3, 1]);
+    expect(valueIn(text, 'polyseme_mllp_problems_total{code="mllp-frame-timeout"}')).toBe(2);
+    expect(valueIn(text, 'polyseme_source_silent{source="LAB"}')).toBe(1);
+    expect(valueIn(text, 'polyseme_source_silence_chance{source="LAB"}')).toBe(0.0004);
+    expect(text).not.toContain('source_silent{source="NEW"}');
+  });
+
   it('is closed to whoever has no token, as everything else', async () => {
     await using test = await testDoor(async () => false);
     expect((await fetch(`${test.door.url}/metrics`)).status).toBe(401);
