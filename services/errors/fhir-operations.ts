@@ -10,4 +10,9 @@ export const FHIR_OPERATIONS = {
   'fhirpath-costly': row(422, 'AE', 'error', 'too-costly', 'FHIRPath took longer than {timeoutMs} ms or more memory than it may.', 'Write a simpler expression, or apply it to a smaller resource.'),
   'fhir-not-xml': row(400, 'AE', 'fatal', 'structure', 'The body is not FHIR XML: {reason}.', 'Send one resource in the namespace http://hl7.org/fhir without a document type; the position says where reading stopped.'),
   'fhir-xml-unwritable': row(406, 'AE', 'error', 'not-supported', 'This answer cannot be written as XML: {reason}.', 'Read it as JSON; narratives have to be well-formed XHTML (no &nbsp;), texts without control characters.'),
+  'fhir-operation': row(404, 'AE', 'error', 'not-supported', 'The operation {operation} is not offered on {type}.', '/fhir/R4/metadata lists the operations of each type.'),
+  'fhir-operation-parameter': row(400, 'AE', 'error', 'invalid', 'Parameter {parameter} of the operation cannot be used: {reason}.', 'See the OperationDefinition that /fhir/R4/metadata names, and send the parameter as it says.'),
+  'fhir-operation-costly': row(422, 'AE', 'error', 'too-costly', 'The operation would look at more than {maximum} resources.', 'Narrow it: fewer codes, a shorter period, one patient.'),
+  'fhir-statistics-mixed': row(422, 'AE', 'error', 'business-rule', 'The values have several units ({units}): no statistics are made of them.', 'Ask for one code, or for a period in which one unit was used.'),
+  'fhir-profile-unknown': row(422, 'AE', 'error', 'not-found', 'The profile {profile} is not loaded here.', 'Load the package that has it: "npx polyseme package load FILE.tgz".'),
 };

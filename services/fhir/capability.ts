@@ -1,4 +1,5 @@
 import { RESOURCE_TYPES } from './definitions.ts';
+import { operationsOf } from './operations.ts';
 import { type ParameterKind, type SlotUse, searchParameters } from './parameters.ts';
 import type { JsonObject, Resource } from './resource.ts';
 import { modifiersOf } from './search-asked.ts';
@@ -135,6 +136,7 @@ function resourceEntry(type: string): JsonObject {
     searchInclude: ['*', ...own.filter(({ kind }) => kind === 'reference').map(({ name }) => `${type}:${name}`)],
     ...(revIncludes(type).length === 0 ? {} : { searchRevInclude: revIncludes(type) }),
     searchParam: [...EVERY_TYPE, ...own.map(({ name, kind }): JsonObject => ({ name, type: kind, documentation: documented(kind) }))],
+    operation: operationsOf(type),
   };
 }
 

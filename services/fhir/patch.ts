@@ -2,12 +2,14 @@ import { failure, problem, type Result, success } from '../errors.ts';
 import { applyFhirPathPatch, type FhirPathOperation, type Locate, readFhirPathPatch } from './fhirpath-patch.ts';
 import { isObject } from './json.ts';
 import { applyJsonPatch, type JsonPatchOperation, readJsonPatch } from './json-patch.ts';
+import { type MetaChange, withMetaChange } from './meta-change.ts';
 import type { Resource } from './resource.ts';
 
 /** What a patch interaction changes (http://hl7.org/fhir/R4/http.html#patch). */
 export type Patch =
   | { readonly kind: 'json'; readonly operations: readonly JsonPatchOperation[] }
-  | { readonly kind: 'fhirpath'; readonly operations: readonly FhirPathOperation[] };
+  | { readonly kind: 'fhirpath'; readonly operations: readonly FhirPathOperation[] }
+  | ({ readonly kind: 'meta' } & MetaChange);
 
 export const JSON_PATCH = 'application/json-patch+json';
 
@@ -33,6 +35,7 @@ export function patchOfResource(resource: Resource | undefined, at: string): Res
 
 /** Returns what a patch makes of a resource, not yet validated. Problems: those of the two kinds; fhir-patch-identity. */
 export async function patched(resource: Resource, patch: Patch, locate: Locate): Promise<Result<Resource>> {
+  if (patch.kind === 'meta') return success(withMetaChange(resource, patch));
   const made =
     patch.kind === 'json' ? applyJsonPatch(resource, patch.operations) : await applyFhirPathPatch(resource, patch.operations, locate);
   if (!made.ok) return made;

@@ -7,6 +7,7 @@ import { answerBundle } from './fhir-bundle.ts';
 import { conditionOf, deleteResource } from './fhir-delete.ts';
 import { formed, refuseOtherForms } from './fhir-form.ts';
 import { readHistories, readOneVersion } from './fhir-history.ts';
+import { operationRoutes } from './fhir-operations.ts';
 import { patchResource } from './fhir-patch.ts';
 import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, readConditionsOf, subsetAsked } from './fhir-request.ts';
 import { answerSearch } from './fhir-search.ts';
@@ -51,6 +52,7 @@ export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { read
     transaction: async (request, reply) => sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request))),
     batch: async (request, reply) => sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request))),
   };
+  operationRoutes(door, parts);
   const routed = new Set<string>();
   for (const { method, path, code } of INTERACTIONS) {
     const url = `${FHIR_PATH}${path === '/' ? '' : path}`;

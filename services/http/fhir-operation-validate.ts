@@ -1,0 +1,35 @@
+import { readResource } from '../database/resources.ts';
+import { type Problem, problem, Refusal } from '../errors.ts';
+import { isObject } from '../fhir/json.ts';
+import { operationOutcome } from '../fhir/outcome.ts';
+import type { Resource } from '../fhir/resource.ts';
+import { validateResource } from '../fhir/validate.ts';
+import { missing, resourceOf } from './fhir-answers.ts';
+import { type OperationCall, refuseOthers, wrongParameter } from './fhir-operation.ts';
+
+const MODES = ['create', 'update', 'delete', 'profile'];
+
+/**
+ * $validate (http://hl7.org/fhir/R4/resource-operation-validate.html): an OperationOutcome with everything that is wrong, 200 whatever it
+ * says. Of an instance without a resource: what is stored.
+ */
+export async function validate(call: OperationCall): Promise<Resource> {
+  refuseOthers(call, ['resource', 'mode', 'profile']);
+  const { parts, type, id, input, posted } = call;
+  const mode = input.text('mode');
+  if (mode !== undefined && !MODES.includes(mode)) throw wrongParameter('mode', `it is not one of ${MODES.join(', ')}`);
+  if (mode === 'delete' && id === '') throw wrongParameter('mode', 'delete needs the id of a resource');
+  const sent = posted ?? input.all('resource')[0];
+  const stored = id === '' ? undefined : await readResource(parts.database, type, id);
+  if (id !== '' && (stored === undefined || stored.deleted) && (sent === undefined || mode === 'delete'))
+    throw new Refusal([missing(stored ? 'resource-deleted' : 'resource-not-found', type)]);
+  if (mode === 'delete') return operationOutcome([]);
+  const resource = sent ?? (stored === undefined ? undefined : resourceOf(stored));
+  if (!isObject(resource)) throw wrongParameter('resource', 'a resource is needed');
+  const problems: Problem[] = [];
+  if (resource['resourceType'] !== type) problems.push(problem('id-mismatch'));
+  if (mode === 'update' && resource['id'] === undefined) problems.push(problem('fhir-required', { element: 'id', type }, type));
+  if (id !== '' && resource['id'] !== undefined && resource['id'] !== id) problems.push(problem('id-mismatch', {}, `${type}.id`));
+  problems.push(...validateResource(resource));
+  return operationOutcome(problems);
+}
