@@ -174,3 +174,9 @@ export interface NativeMap {
     readonly reverse: boolean;
   }): readonly MapTarget[];
 }
+
+/** What is loaded beside the resources of the store. A change of releases makes new lists: one answer never sees two states. */
+export interface TerminologySources {
+  readonly systems: readonly CodeSystemProvider[];
+  readonly maps: readonly NativeMap[];
+}

@@ -12,6 +12,7 @@ import { replaceFindings } from './findings.ts';
 import { replaceIndex } from './index-rows.ts';
 import type { HeldLocks } from './reference-locks.ts';
 import { type CurrentResource, resourceRef, typeNumber } from './resources.ts';
+import { announceTerminology, isTerminology } from './terminology.ts';
 import { byteaArray, plainArray, textArray } from './wire.ts';
 
 export interface ResourceWrite {
@@ -78,6 +79,7 @@ export async function writeResources(tx: Transaction, writes: readonly ResourceW
     writes.filter((_, i) => early[i] === undefined),
   );
   if (planned.length > 0) await store(tx, planned, rowsOf);
+  if (planned.some(({ write }) => isTerminology(write.resource.resourceType))) await announceTerminology(tx);
   let next = 0;
   return early.map((outcome) => outcome ?? outcomeOf(planned[next++]));
 }

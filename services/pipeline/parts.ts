@@ -1,4 +1,5 @@
 /** What stands behind the doors, and how a message of one source is read and converted. */
+import type { TerminologySources } from '../../terminology/provider.ts';
 import type { Vocabulary } from '../../terminology/vocabulary.ts';
 import { type SourceRules, standardRules } from '../config/rules.ts';
 import { type Origin, openSources, rulesNamed, type SourceBook, type Sources } from '../config/sources.ts';
@@ -24,6 +25,8 @@ export interface Parts {
   /** Returns true while so many messages wait that no more should be taken from this channel. */
   readonly isFull?: ((channel: Origin['channel']) => boolean) | undefined;
   readonly clock: () => Date;
+  /** Releases that the FHIR terminology operations answer from, beside the stored resources. */
+  readonly terminologies?: (() => TerminologySources) | undefined;
 }
 
 /** Returns the sources that hold now. */

@@ -21,7 +21,7 @@ export function checkDisplay(findings: Findings, settings: Settings, terms: read
   const place = at(path, 'display');
   const match = matchDisplay(terms, display, languages);
   if (match.found) {
-    if (!matchDisplay(terms, display, languages, { activeOnly: true }).found) noteInactive(findings, settings, terms, checked);
+    if (!matchDisplay(terms, display, languages, { activeOnly: true }).found) noteInactive(findings, terms, checked);
     return;
   }
   const displays = countTerms(terms, languages, true);
@@ -48,12 +48,9 @@ export function checkDisplay(findings: Findings, settings: Settings, terms: read
   }
 }
 
-/** The display is a name of the concept, but one that is no longer to be used. */
-function noteInactive(findings: Findings, settings: Settings, terms: readonly Term[], { code, display, path }: CheckedDisplay): void {
-  const status = terms.find(({ value }) => value.toLowerCase() === display.toLowerCase())?.status ?? '';
+/** The display is a name of the concept, but one that is no longer to be used: the code stays right. */
+function noteInactive(findings: Findings, terms: readonly Term[], { code, display, path }: CheckedDisplay): void {
   const better = [...new Set(terms.filter((each) => isActive(each) && isDisplay(each)).map(({ value }) => `"${value}"`))].join(', ');
-  const severity: Severity = settings.lenientDisplay ? 'warning' : 'error';
-  findings.add(
-    issue(severity, ['invalid', 'display-comment'], at(path, 'display'), 'INACTIVE_DISPLAY_FOUND', display, code, status, better),
-  );
+  const type = ['invalid', 'display-comment'] as const;
+  findings.add(issue('warning', type, at(path, 'display'), 'INACTIVE_DISPLAY_FOUND', display, code, 'deprecated', better));
 }

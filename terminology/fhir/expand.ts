@@ -159,7 +159,11 @@ function pageOf(scope: Scope, compiled: Compiled, wishes: Wishes): Page {
       if (members.length >= LARGEST_EXPANSION) throw tooCostly(compiled, LARGEST_EXPANSION);
       members.push(each);
     }
-    return { members, total: members.length, isNested: excludeNested !== true && canNest(compiled, members) };
+    return {
+      members: best(compiled, wishes, members),
+      total: members.length,
+      isNested: excludeNested !== true && canNest(compiled, wishes, members),
+    };
   }
   const end = offset + (count ?? LARGEST_EXPANSION);
   if (known !== undefined && wishes.text !== undefined) return ranked(compiled, wishes.text, known, offset, end);
@@ -177,7 +181,18 @@ function pageOf(scope: Scope, compiled: Compiled, wishes: Wishes): Page {
   }
   const total = known ?? (isWhole ? walked : undefined);
   const isEverything = offset === 0 && total !== undefined && total < end;
-  return { members, total, isNested: isEverything && excludeNested !== true && canNest(compiled, members) };
+  return { members, total, isNested: isEverything && excludeNested !== true && canNest(compiled, wishes, members) };
+}
+
+/** Puts what a text search found in one code system in the order of its ranks; other members stay in the order of their includes. */
+function best(compiled: Compiled, { text }: Wishes, members: readonly Member[]): readonly Member[] {
+  const [part] = compiled.includes;
+  if (text === undefined || compiled.includes.length !== 1 || part?.kind !== 'all' || part.system === undefined) return members;
+  const byRow = new Map(members.map((each) => [each.concept.row, each]));
+  return part.system
+    .search(text)
+    .best(Number.POSITIVE_INFINITY)
+    .flatMap((row) => byRow.get(row) ?? []);
 }
 
 /** A page of a text search in one code system: the best come first. */
@@ -196,7 +211,9 @@ function tooCostly({ resource }: Compiled, limit: number): TerminologyRefusal {
 }
 
 /** A tree can be shown when nothing was picked by hand or imported and no concept stands in two places. */
-function canNest({ includes, excludes }: Compiled, members: readonly Member[]): boolean {
+function canNest({ includes, excludes }: Compiled, { text }: Wishes, members: readonly Member[]): boolean {
+  // What a search found in a whole code system is a list, the best first.
+  if (text !== undefined && includes.some(({ kind }) => kind === 'all')) return false;
   const parts = [...includes, ...excludes];
   if (parts.some(({ kind, imports, filterCount }) => kind === 'list' || kind === 'import' || imports.length > 0 || filterCount > 1))
     return false;

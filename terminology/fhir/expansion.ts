@@ -2,7 +2,7 @@ import type { CodeSystemProvider, Json, JsonObject } from '../provider.ts';
 import type { Member } from './compose.ts';
 import { canonical, extensionText, ITEM_WEIGHT, STANDARDS_STATUS, textAt } from './json.ts';
 import type { Settings } from './settings.ts';
-import { preferredTerm, type Term, termsOf, termsOfInclude } from './terms.ts';
+import { PREFERRED, preferredTerm, type Term, termsOf, termsOfInclude } from './terms.ts';
 
 /** R4 has no properties in expansions: these carry R5's (http://hl7.org/fhir/R5/valueset-definitions.html#ValueSet.expansion.property). */
 const EXPANSION_PROPERTY = 'http://hl7.org/fhir/5.0/StructureDefinition/extension-ValueSet.expansion.property';
@@ -63,7 +63,7 @@ export class Expansion {
 
   /** Returns the entry of a member. */
   contains({ system, concept, listed, source }: Member, withVersion: boolean): JsonObject {
-    const terms = [...(listed === undefined ? [] : termsOfInclude(listed, source)), ...termsOf(system, concept)];
+    const terms = listed === undefined ? termsOf(system, concept) : withListed(termsOf(system, concept), termsOfInclude(listed, source));
     const shown = preferredTerm(terms, this.settings.languages);
     if (shown?.source !== undefined) this.supplements.add(shown.source);
     const designations = this.settings.includeDesignations === true ? this.#designations(terms, shown) : [];
@@ -179,6 +179,13 @@ export class Expansion {
     } else if ((status === 'draft' || standardsStatus === 'draft') && !isDraft) this.parameter('warning-draft', 'Uri', name);
   }
 }
+
+/** What the value set calls a concept comes before what its code system does; its other names come after. */
+const withListed = (own: readonly Term[], added: readonly Term[]): readonly Term[] => [
+  ...added.filter(({ use }) => use === PREFERRED),
+  ...own,
+  ...added.filter(({ use }) => use !== PREFERRED),
+];
 
 const isPlain = ({ use }: Term): boolean => use === undefined || use['code'] === 'display';
 

@@ -16,6 +16,8 @@ export interface Entry {
   readonly supplements: string | undefined;
   /** CodeSystem.content. */
   readonly content: string | undefined;
+  /** CodeSystem.valueSet. */
+  readonly valueSet: string | undefined;
   readonly read: () => JsonObject;
 }
 
@@ -30,6 +32,7 @@ export function entryOf(resource: JsonObject): Entry | undefined {
     version: textAt(resource, 'version'),
     supplements: textAt(resource, 'supplements'),
     content: textAt(resource, 'content'),
+    valueSet: textAt(resource, 'valueSet'),
     read: () => resource,
   };
 }
@@ -60,6 +63,7 @@ export class Library {
   readonly #systemsByUrl: ReadonlyMap<string, readonly CodeSystemProvider[]>;
   readonly #byId: ReadonlyMap<string, Entry>;
   readonly #maps: readonly NativeMap[];
+  #conceptMaps: readonly JsonObject[] | undefined;
 
   constructor(content: {
     readonly entries?: readonly Entry[];
@@ -143,6 +147,11 @@ export class Library {
 
   /** All concept maps, the newest version of each; what is here hides what is below. */
   conceptMaps(): readonly JsonObject[] {
+    this.#conceptMaps ??= this.#allConceptMaps();
+    return this.#conceptMaps;
+  }
+
+  #allConceptMaps(): readonly JsonObject[] {
     const below = this.#below?.conceptMaps() ?? [];
     const own = this.#entries.filter(({ type }) => type === 'ConceptMap');
     const named = Map.groupBy(own, ({ url, id }) => (url === '' ? `id ${id}` : url));
@@ -193,14 +202,16 @@ export class Library {
       ({ url }) => url,
     );
     return [...grouped]
-      .map(([url, each]) => ({ url, versions: [...new Set(each.map(({ version }) => version))], content: each[0]?.content ?? 'complete' }))
+      .map(([url, each]) => ({
+        url,
+        versions: [...new Set(each.map(({ version }) => version))].sort(compareVersions),
+        content: each[0]?.content ?? 'complete',
+      }))
       .sort((a, b) => (a.url < b.url ? -1 : 1));
   }
 
   #ofWholeSystem(valueSet: string): CodeSystemProvider | undefined {
-    const entry = this.#entries.find(
-      ({ type, content, read }) => type === 'CodeSystem' && HOLDS_CODES.has(content) && textAt(read(), 'valueSet') === valueSet,
-    );
+    const entry = this.#entries.find((each) => each.type === 'CodeSystem' && HOLDS_CODES.has(each.content) && each.valueSet === valueSet);
     if (entry !== undefined) return this.codeSystem(entry.url, entry.version);
     return this.#systems.find((each) => each.valueSet === valueSet);
   }

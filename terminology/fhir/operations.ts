@@ -92,7 +92,8 @@ export function parametersOfBody(type: TerminologyType, body: JsonObject): reado
 
 const settingsOf = (call: Call, isExpanding: boolean, valueSet?: JsonObject) =>
   readSettings(call.parameters, {
-    acceptLanguage: call.acceptLanguage ?? textAt(valueSet, 'language'),
+    acceptLanguage: call.acceptLanguage,
+    ownLanguage: textAt(valueSet, 'language'),
     isExpanding,
     stated: valueSet === undefined ? [] : statedParameters(valueSet),
   });

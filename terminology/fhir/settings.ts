@@ -76,7 +76,13 @@ const RULE_MODES: Readonly<Record<string, VersionRule['mode']>> = {
  */
 export function readSettings(
   parameters: readonly Parameter[],
-  given: { readonly acceptLanguage?: string | undefined; readonly isExpanding: boolean; readonly stated?: readonly Parameter[] },
+  given: {
+    readonly acceptLanguage?: string | undefined;
+    /** Of the value set, where nothing else says one. */
+    readonly ownLanguage?: string | undefined;
+    readonly isExpanding: boolean;
+    readonly stated?: readonly Parameter[];
+  },
 ): Settings {
   const all = [...parameters, ...(given.stated ?? [])];
   if (parameterText(parameters, 'exclude-system') !== undefined)
@@ -90,7 +96,9 @@ export function readSettings(
   const texts = (name: string): readonly string[] => [
     ...new Set(all.flatMap((each) => (each.name === name ? (primitiveText(each.value) ?? []) : []))),
   ];
-  const acceptLanguage = languagesOf(given.acceptLanguage, given.isExpanding, false);
+  // * alone is what HTTP libraries send when nobody chose a language.
+  const accepted = given.acceptLanguage?.trim() === '*' ? undefined : given.acceptLanguage;
+  const acceptLanguage = languagesOf(accepted ?? given.ownLanguage, given.isExpanding, false);
   const displayLanguage = languagesOf(parameterText(all, 'displayLanguage'), given.isExpanding, true);
   return {
     rules: all.flatMap(ruleOf),
@@ -125,8 +133,7 @@ function wholeNumber(parameters: readonly Parameter[], name: string): number | u
 }
 
 function languagesOf(text: string | undefined, isExpanding: boolean, isParameter: boolean): Languages | undefined {
-  // * alone is what HTTP libraries send when nobody chose a language.
-  if (text === undefined || text.trim() === '' || (text.trim() === '*' && !isParameter)) return undefined;
+  if (text === undefined || text.trim() === '') return undefined;
   const read = readLanguages(text);
   // A header that cannot be read is the client program's; a parameter is what somebody asked for.
   if (read === undefined && isParameter)
