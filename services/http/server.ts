@@ -9,6 +9,7 @@ import { hl7v2Routes } from './hl7v2.ts';
 import { type DoorGauges, metricsRoutes } from './metrics.ts';
 import { sendProblems } from './problems.ts';
 import { statusRoutes } from './status.ts';
+import { terminologyRoutes } from './terminology.ts';
 
 export interface HttpSettings {
   readonly host: string;
@@ -68,6 +69,7 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   statusRoutes(door, parts);
   metricsRoutes(door, parts, settings.gauges);
   hl7v2Routes(door, parts, settings.maxMessageBytes);
+  terminologyRoutes(door, parts, settings);
   fhirRoutes(door, parts, settings);
   await door.listen({ host: settings.host, port: settings.port });
   const address = door.server.address();
