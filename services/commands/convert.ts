@@ -6,7 +6,7 @@ import { resourcesIn } from '../fhir/bundle.ts';
 import type { JsonObject, Resource } from '../fhir/resource.ts';
 import { validateResource } from '../fhir/validate.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
-import type { Maps } from '../mapping/conversion.ts';
+import type { Conversion } from '../mapping/conversion.ts';
 import { type LoadedMaps, loadMaps } from '../mapping/maps.ts';
 import { unreadReport } from '../pipeline.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
@@ -15,6 +15,7 @@ import { type MadeResource, RowsOfRun } from './convert-rows.ts';
 import { pullDate } from './house.ts';
 import { faultOf, filesOf, type Input, inputsOf } from './inputs.ts';
 import { traceText } from './lineage-text.ts';
+import { recordContext as contextOf, recordsOfInput } from './records.ts';
 import { plural, problemText, type Terminal } from './terminal.ts';
 import { vocabularyWithoutDatabase } from './vocabulary-folder.ts';
 
@@ -47,7 +48,7 @@ interface Tally {
 export const convertCommand: CommandDefinition = (program, terminal, exit) => {
   const command = program
     .command('convert <file...>')
-    .description('turn HL7v2 or FHIR files into FHIR resources or OMOP rows; no database')
+    .description('turn HL7v2, FHIR, CSV or JSON files into FHIR resources or OMOP rows; no database')
     .addOption(new Option('--to <target>', 'what to make').choices(['fhir', 'omop']).default('fhir'))
     .addOption(
       new Option('--format <format>', 'csv and parquet are for omop').choices(['ndjson', 'json', 'csv', 'parquet']).default('ndjson'),
@@ -108,16 +109,15 @@ async function convertAll(
   };
   for (const file of files) {
     for await (const input of inputsOf(file)) {
-      const made = resourcesOf(input, maps, config);
       if (options.trace && input.kind === 'message') sayTrace(input.bytes, maps, config, terminal);
-      report(input.from, made.problems);
-      // A warning beside inputs (a batch whose count is wrong) is a report, not an input of its own.
-      if (input.kind === 'problem' && harmless(input.problems)) continue;
-      tally.inputs += 1;
-      if (made.resources === undefined) tally.notConverted += 1;
-      else {
-        tally.converted += 1;
-        for (const each of made.resources) options.to === 'omop' ? run.add(each) : resources.push(each.resource);
+      for (const made of madeOf(input, maps, config)) {
+        report(made.from, made.problems);
+        // A warning beside inputs (a batch whose count is wrong) is a report, not an input of its own.
+        if (input.kind === 'problem' && harmless(input.problems)) continue;
+        tally.inputs += 1;
+        if (made.resources === undefined) tally.notConverted += 1;
+        else tally.converted += 1;
+        for (const each of made.resources ?? []) options.to === 'omop' ? run.add(each) : resources.push(each.resource);
       }
     }
   }
@@ -134,29 +134,41 @@ function sayTrace(bytes: Uint8Array, maps: LoadedMaps, config: Config, terminal:
   if (parsed.ok) terminal.out(traceText(maps.trace(parsed.value, contextOf(config))));
 }
 
-function contextOf({ sourceTimezone: timezone, sourceAuthority: authority }: Config) {
-  return authority === undefined ? { timezone } : { timezone, authority };
-}
-
 interface Made {
+  readonly from: string;
   readonly resources: readonly MadeResource[] | undefined;
   readonly problems: readonly Problem[];
 }
 
-function resourcesOf(input: Input, maps: Maps, config: Config): Made {
+/** What an input becomes: one thing, or one for each record of a file. */
+function* madeOf(input: Input, maps: LoadedMaps, config: Config): Generator<Made> {
+  if (input.kind !== 'record' && input.kind !== 'table') {
+    yield { from: input.from, ...resourcesOf(input, maps, config) };
+    return;
+  }
+  for (const each of recordsOfInput(input, maps.recordMaps, contextOf(config))) {
+    if ('problems' in each) yield { from: each.from, resources: undefined, problems: each.problems };
+    else yield { from: each.from, ...resourcesOfConversion(each.record.conversion, []) };
+  }
+}
+
+function resourcesOf(input: Exclude<Input, { kind: 'record' | 'table' }>, maps: LoadedMaps, config: Config): Omit<Made, 'from'> {
   if (input.kind === 'problem') return { resources: undefined, problems: input.problems };
   if (input.kind === 'resource') return bundledResources(input.resource);
   const parsed = parseMessage(input.bytes);
   if (!parsed.ok) return { resources: undefined, problems: parsed.problems };
-  const conversion = maps.convert(parsed.value, contextOf(config));
+  return resourcesOfConversion(maps.convert(parsed.value, contextOf(config)), parsed.problems);
+}
+
+function resourcesOfConversion(conversion: Conversion, before: readonly Problem[]): Omit<Made, 'from'> {
   const invalid = conversion.drafts.flatMap(({ resource }) => validateResource(resource)).filter((each) => !harmless([each]));
-  const problems = [...parsed.problems, ...conversion.problems, ...unreadReport(conversion), ...invalid];
+  const problems = [...before, ...conversion.problems, ...unreadReport(conversion), ...invalid];
   const stopped = conversion.rung === 'park-message' || conversion.rung === 'refuse' || invalid.length > 0;
   return { resources: stopped ? undefined : conversion.drafts, problems };
 }
 
 /** The resources of a Bundle, or the one resource; what is not valid FHIR is not converted. References by urn:uuid become Type/id. */
-function bundledResources(value: JsonObject): Made {
+function bundledResources(value: JsonObject): Omit<Made, 'from'> {
   const problems = validateResource(value).filter((each) => !harmless([each]));
   if (problems.length > 0) return { resources: undefined, problems };
   const resources = resourcesIn(value);

@@ -6,6 +6,7 @@ import { type Parts, receive } from '../pipeline.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openHouse, pullDate } from './house.ts';
 import { FhirImport, type Refused } from './import-fhir.ts';
+import { importRecords } from './import-records.ts';
 import { filesOf, type Input, inputsOf } from './inputs.ts';
 import { plural, problemText, progress, type Terminal, table } from './terminal.ts';
 import { startWorker } from './worker.ts';
@@ -13,6 +14,7 @@ import { startWorker } from './worker.ts';
 const EXAMPLES = `
   $ npx polyseme import bundles/*.json                  FHIR bundles; resources keep their ids
   $ npx polyseme import export/*.ndjson                 bulk data, in any order
+  $ npx polyseme import claims.csv events.json          records, by the maps whose columns they have
   $ npx polyseme import 'archive/**/*.hl7'              HL7v2 messages and batches
 `;
 const EXIT_CODES = [
@@ -122,6 +124,7 @@ async function importOne(input: Input, fhir: FhirImport, parts: Parts): Promise<
   try {
     if (input.kind === 'problem') return input.problems;
     if (input.kind === 'resource') return await fhir.add(input.from, input.resource);
+    if (input.kind === 'record' || input.kind === 'table') return await importRecords(input, parts);
     const received = await receive(parts, input.bytes, 'import');
     return received.status === 200 ? [] : received.problems;
   } catch (error) {

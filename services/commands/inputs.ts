@@ -10,6 +10,10 @@ import { splitBatch } from '../hl7v2/batch.ts';
 export type Input =
   | { readonly kind: 'message'; readonly from: string; readonly bytes: Uint8Array }
   | { readonly kind: 'resource'; readonly from: string; readonly resource: JsonObject }
+  /** A JSON object that is no FHIR resource. */
+  | { readonly kind: 'record'; readonly from: string; readonly record: JsonObject }
+  /** A CSV file. */
+  | { readonly kind: 'table'; readonly from: string; readonly table: Uint8Array }
   | { readonly kind: 'problem'; readonly from: string; readonly problems: readonly Problem[] };
 
 /**
@@ -53,6 +57,7 @@ export function* inputsIn(from: string, bytes: Uint8Array): Generator<Input> {
     .trimStart();
   if (/^(MSH|FHS|BHS)/.test(start)) yield* messagesIn(from, bytes);
   else if (start.startsWith('{')) yield* jsonIn(from, bytes);
+  else if (/\.(csv|tsv)$/i.test(from) || /^[\w" ]+[,;\t|][\w" ,;\t|]+/.test(start)) yield { kind: 'table', from, table: bytes };
   else yield { kind: 'problem', from, problems: [problem('input-not-recognised', { file: from })] };
 }
 
@@ -68,7 +73,7 @@ function* messagesIn(from: string, bytes: Uint8Array): Generator<Input> {
 function* jsonIn(from: string, bytes: Uint8Array): Generator<Input> {
   const whole = readJson(bytes);
   if (whole.ok) {
-    yield { kind: 'resource', from, resource: whole.value };
+    yield objectIn(from, whole.value);
     return;
   }
   const lines = [...linesIn(bytes)].map((line, index) => ({ line, number: index + 1 })).filter(({ line }) => !isBlank(line));
@@ -112,11 +117,14 @@ function* linesIn(bytes: Uint8Array): Generator<Uint8Array> {
 
 function inputOfLine(from: string, line: Uint8Array): Input {
   const read = readJson(line);
-  return read.ok ? { kind: 'resource', from, resource: read.value } : { kind: 'problem', from, problems: read.problems };
+  return read.ok ? objectIn(from, read.value) : { kind: 'problem', from, problems: read.problems };
 }
 
 /** The system's code of a fault (ENOENT, EACCES); never its text. */
 export const faultOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault');
+
+const objectIn = (from: string, value: JsonObject): Input =>
+  typeof value['resourceType'] === 'string' ? { kind: 'resource', from, resource: value } : { kind: 'record', from, record: value };
 
 function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;

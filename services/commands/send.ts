@@ -90,7 +90,7 @@ async function* messagesIn(
   for (const file of files) {
     for await (const input of inputsOf(file)) {
       if (input.kind === 'message') yield input;
-      else if (input.kind === 'resource') unread.push({ from: input.from, problems: [problem('send-not-hl7v2', { file: input.from })] });
+      else if (input.kind !== 'problem') unread.push({ from: input.from, problems: [problem('send-not-hl7v2', { file: input.from })] });
       else if (!harmless(input.problems)) unread.push({ from: input.from, problems: input.problems });
       else for (const each of input.problems) terminal.say(`${input.from}: ${problemText(each)}`);
     }

@@ -32,4 +32,12 @@ export const MAPPING = {
   'mapping-ambiguous': row(422, 'AE', 'error', 'business-rule', 'Several maps take the message equally well: {specs}.', 'Let "match" in these maps tell their senders apart, or set the site of the source.'),
   'mapping-site-unknown': row(422, 'AE', 'error', 'not-found', 'The source is set to the site {site}, which has no map.', 'Correct the setting of the source, or add maps under mappings/sites.'),
   'mapping-param-missing': row(422, 'AE', 'error', 'required', 'The map {spec} needs a parameter that nobody gives.', 'Give it under "params" in a map of the site.'),
+  'mapping-no-record-map': row(422, 'AE', 'error', 'not-supported', 'No published map takes a file with this header, or an object with these fields.', 'Add a map with format: csv or json; its columns must all stand in the file (or be optional: true).'),
+  'mapping-record-authority': row(422, 'AE', 'error', 'required', 'Nothing says under whose name ids are made: records of different sources would mix.', 'Give the map source.authority, or the source an authority.'),
+  'mapping-record-type': row(200, 'AA', 'warning', 'value', 'The value is not of the type that the map declares; it was left out.', 'Correct the value in the file, or the declaration in the map.'),
+  'mapping-record-nothing': row(422, 'AE', 'error', 'incomplete', 'The map makes nothing of this record.', 'Check its conditions ("when").'),
+  'mapping-csv-not-utf8': row(422, 'AE', 'error', 'value', 'The file is not UTF-8.', 'Save it as UTF-8.'),
+  'mapping-csv-quote': row(422, 'AE', 'error', 'structure', 'A quoted cell does not end.', 'Close the quote; a quote inside a cell is written twice.'),
+  'mapping-csv-header': row(422, 'AE', 'error', 'structure', 'The first line does not name each column once.', 'Give every column a name of its own.'),
+  'mapping-csv-cells': row(422, 'AE', 'error', 'structure', 'The row has {found} cells where the header has {expected}.', 'Correct the row; a cell with the separator in it is quoted.'),
 };

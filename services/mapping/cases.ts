@@ -5,16 +5,18 @@
  */
 import { ERRORS, gravest, harmless } from '../errors.ts';
 import { RESOURCE_TYPES } from '../fhir/definitions.ts';
+import { readJson } from '../fhir/json.ts';
 import { withRaw, withValue } from '../hl7v2/encode.ts';
 import type { Message } from '../hl7v2/message.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
-import type { Conversion, Maps } from './conversion.ts';
+import type { Conversion, ConvertContext, Maps } from './conversion.ts';
 import { type Diagnostic, type DiagnosticCode, diagnostic, type Position } from './diagnostics.ts';
 import { compileExpression } from './expression/compile.ts';
 import { expressionRuntime, type Run } from './expression/runtime.ts';
 import type { Compiled, FhirScope } from './expression/scope.ts';
 import { asCondition, system } from './expression/typed.ts';
 import { entryOf, type ListNode, type ScalarNode, type SpecNode, textOf, texts } from './read.ts';
+import { convertObject, convertTable, type RecordMap } from './records/maps.ts';
 import { FHIR_TYPES } from './to-fhir/target.ts';
 
 export interface CaseReport {
@@ -27,7 +29,7 @@ export interface CaseReport {
 export type FindBytes = (file: string, from: Position) => Uint8Array | undefined;
 
 /** Returns what a list of cases came to. */
-export function runCases(list: ListNode, maps: Maps, find: FindBytes): CaseReport {
+export function runCases(list: ListNode, maps: CaseMaps, find: FindBytes): CaseReport {
   const diagnostics: Diagnostic[] = [];
   let passed = 0;
   let failed = 0;
@@ -40,20 +42,60 @@ export function runCases(list: ListNode, maps: Maps, find: FindBytes): CaseRepor
   return { passed, failed, diagnostics };
 }
 
-function runCase(node: SpecNode, maps: Maps, find: FindBytes): readonly Diagnostic[] {
+function runCase(node: SpecNode, maps: CaseMaps, find: FindBytes): readonly Diagnostic[] {
   const name = textOf(node, 'name') ?? '(no name)';
   const fault = (code: DiagnosticCode, at: Position, reason: string): readonly Diagnostic[] => [diagnostic(code, at, { name, reason })];
   const given = entryOf(node, 'given')?.value;
   const expected = texts(entryOf(node, 'expect')?.value);
   if (given?.kind !== 'map' || expected.length === 0) return fault('case-shape', node.at, 'a case has name, given and expect');
-  const message = givenMessage(given, find);
-  if (typeof message === 'string') return fault('case-shape', given.at, message);
   const authority = textOf(given, 'authority');
-  const conversion = maps.convert(message, {
-    timezone: textOf(given, 'timezone') ?? 'UTC',
-    ...(authority === undefined ? {} : { authority }),
-  });
+  const context = { timezone: textOf(given, 'timezone') ?? 'UTC', ...(authority === undefined ? {} : { authority }) };
+  const conversion = isRecords(given) ? convertedRecords(given, maps, find, context) : convertedMessage(given, maps, find, context);
+  if (typeof conversion === 'string') return fault('case-shape', given.at, conversion);
   return expected.flatMap((each) => assertionFaults(each, name, conversion));
+}
+
+/** Maps as cases need them. */
+export interface CaseMaps extends Maps {
+  readonly recordMaps: readonly RecordMap[];
+}
+
+const isRecords = (given: SpecNode): boolean =>
+  textOf(given, 'csv') !== undefined || textOf(given, 'json') !== undefined || /\.(csv|tsv|json)$/.test(textOf(given, 'file') ?? '');
+
+function convertedMessage(given: SpecNode, maps: Maps, find: FindBytes, context: ConvertContext): Conversion | string {
+  const message = givenMessage(given, find);
+  return typeof message === 'string' ? message : maps.convert(message, context);
+}
+
+/** All records of the case as one conversion. */
+function convertedRecords(given: SpecNode, maps: CaseMaps, find: FindBytes, context: ConvertContext): Conversion | string {
+  const file = textOf(given, 'file');
+  const written = textOf(given, 'csv') ?? textOf(given, 'json');
+  const bytes = file === undefined ? Buffer.from(written ?? '', 'utf8') : find(file, given.at);
+  if (bytes === undefined) return `the file ${file} is not there`;
+  if (textOf(given, 'json') === undefined && file?.endsWith('.json') !== true) {
+    const made = convertTable(maps.recordMaps, bytes, context);
+    return made.ok
+      ? together([...made.value].map((each) => each.conversion))
+      : `the file is not converted: ${made.problems[0]?.code ?? ''}`;
+  }
+  const read = readJson(bytes);
+  const made = read.ok ? convertObject(maps.recordMaps, read.value, context) : read;
+  return made.ok ? made.value.conversion : `the object is not converted: ${made.problems[0]?.code ?? ''}`;
+}
+
+function together(all: readonly Conversion[]): Conversion {
+  const order: readonly Conversion['rung'][] = ['none', 'drop', 'default', 'park-resource', 'park-message', 'refuse'];
+  const worst = Math.max(0, ...all.map((each) => order.indexOf(each.rung)));
+  return {
+    drafts: all.flatMap((each) => each.drafts),
+    problems: all.flatMap((each) => each.problems),
+    unmapped: all.flatMap((each) => each.unmapped),
+    unread: all.flatMap((each) => each.unread),
+    rung: order[worst] ?? 'none',
+    spec: all[0]?.spec ?? '',
+  };
 }
 
 function givenMessage(given: SpecNode, find: FindBytes): Message | string {

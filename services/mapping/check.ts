@@ -77,7 +77,10 @@ function unusedMaps(family: SpecFamily, maps: LoadedMaps): readonly Diagnostic[]
 
 function caseReports(files: readonly SpecFile[], maps: LoadedMaps, inScope: (file: string) => boolean): readonly CaseReport[] {
   const lists = files
-    .filter((each) => inScope(each.file) && (each.isCases || maps.messageMaps.some((map) => map.spec.file === each.file)))
+    .filter(
+      (each) =>
+        inScope(each.file) && (each.isCases || [...maps.messageMaps, ...maps.recordMaps].some((map) => map.spec.file === each.file)),
+    )
     .map((each) => entryOf(each.read.root, 'cases')?.value)
     .filter((each) => each?.kind === 'list');
   const find = (file: string, from: { readonly file: string }): Uint8Array | undefined => fileNear(file, from.file);

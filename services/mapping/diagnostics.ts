@@ -134,6 +134,14 @@ export const DIAGNOSTICS = {
   'param-value': error('The value of the parameter "{name}" is no {type}.', 'Give it a value of that type.'),
   'param-required': error('The parameter "{name}" has no value.', 'A site must give it under params.'),
 
+  // --- records
+  'record-shape': error(
+    'This is no declaration of columns or fields.',
+    'Write name: type, name: { type: date, format: MM/DD/YYYY }, a nested map, or a list of one of these.',
+  ),
+  'record-name': error('"{name}" cannot be named in an expression.', 'A column is letters, digits and _; rename it in the file.'),
+  'record-format': error('"{name}" is no form of a date.', 'Write it of YYYY, MM, DD, HH, mm and ss: DD.MM.YYYY.'),
+
   // --- rules
   'rule-shape': error(
     'The rule has the wrong form.',

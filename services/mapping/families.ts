@@ -46,12 +46,13 @@ function add(
   const path = file.path.slice(slash + 1);
   let family = families.get(name);
   if (family === undefined) {
-    family = { name, types: new Map(), tables: new Map(), resources: new Map(), messages: [], siteTypes: new Map() };
+    family = { name, types: new Map(), tables: new Map(), resources: new Map(), messages: [], records: [], siteTypes: new Map() };
     families.set(name, family);
   }
   if (spec.kind === 'table') family.tables.set(path, spec);
   else if (spec.kind === 'resource') family.resources.set(path, spec);
   else if (spec.kind === 'message') family.messages.push(spec);
+  else if (spec.kind === 'records') family.records.push(spec);
   else addType(spec, name === 'sites' ? siteTypes(family, path) : family.types, diagnostics);
 }
 

@@ -9,6 +9,7 @@ import type { Conversion, ConvertContext, Maps, RowContext } from './conversion.
 import type { Diagnostic } from './diagnostics.ts';
 import { familiesOf } from './families.ts';
 import { type SpecFile, specFiles } from './files.ts';
+import { RecordMap } from './records/maps.ts';
 import { Runner } from './runner.ts';
 import { ambiguities } from './sites/match.ts';
 import type { SpecFamily } from './spec.ts';
@@ -19,6 +20,8 @@ export interface LoadedMaps extends Maps {
   readonly messageMaps: readonly MessageMap[];
   readonly families: ReadonlyMap<string, SpecFamily>;
   readonly rowMaps: RowMaps;
+  /** Maps of CSV and JSON records. */
+  readonly recordMaps: readonly RecordMap[];
   readonly diagnostics: readonly Diagnostic[];
   /** As convert, with the lineage of every value and what became of every rule. */
   trace(message: Message, context: ConvertContext): TracedConversion;
@@ -45,19 +48,32 @@ export function mapsOf(files: readonly SpecFile[]): LoadedMaps {
     ...[...families.values()].flatMap((family) => family.messages.map((spec) => new MessageMap(spec, family))),
     ...sites.map(({ spec, family }) => new MessageMap(spec, family)),
   ];
+  const recordMaps = [...families.values()].flatMap((family) =>
+    family.records.map((spec) => new RecordMap(spec, withForeignTables(family, families))),
+  );
   const runner = new Runner(messageMaps);
   return {
     messageMaps,
     families,
     rowMaps,
+    recordMaps,
     diagnostics: [
       ...diagnostics,
       ...ambiguities(messageMaps.map((each) => each.spec)),
       ...messageMaps.flatMap((each) => each.resolveDiagnostics),
       ...rowMaps.diagnostics,
+      ...recordMaps.flatMap((each) => each.diagnostics),
     ],
     convert: (message: Message, context: ConvertContext): Conversion => runner.convert(message, context),
     trace: (message: Message, context: ConvertContext): TracedConversion => runner.trace(message, context),
     rows: (resource: Resource, context: RowContext): ResourceRows => rowMaps.rows(resource, context),
   };
+}
+
+/** Concept maps of other families by their whole path: one table of sexes is enough. */
+function withForeignTables(family: SpecFamily, families: ReadonlyMap<string, SpecFamily>): SpecFamily {
+  const foreign = [...families.values()].flatMap((other) =>
+    [...other.tables].map(([path, table]) => [`${other.name}/${path}`, table] as const),
+  );
+  return { ...family, tables: new Map([...foreign, ...family.tables]) };
 }

@@ -2,11 +2,24 @@
 import { type Diagnostic, type DiagnosticCode, diagnostic, didYouMean, type Position } from './diagnostics.ts';
 import { paramsOf } from './params.ts';
 import { entryOf, type MapNode, type ReadSpec, type ScalarNode, type SpecNode, textNode, textOf, texts } from './read.ts';
+import { recordSource } from './records/spec-read.ts';
 import { RUNGS, RuleReader } from './rules.ts';
 import { declaredSegments } from './sites/declared.ts';
 import { matchRules } from './sites/match.ts';
 import { overridesOf } from './sites/overrides.ts';
-import type { Ignored, MessageSpec, ResourceParts, ResourceUse, SiteSpec, Spec, SpecBase, TableRow, TableSpec, TypeSpec } from './spec.ts';
+import type {
+  Ignored,
+  MessageSpec,
+  RecordSpec,
+  ResourceParts,
+  ResourceUse,
+  SiteSpec,
+  Spec,
+  SpecBase,
+  TableRow,
+  TableSpec,
+  TypeSpec,
+} from './spec.ts';
 
 const HEADER_KEYS = ['map', 'version', 'source', 'target', 'use', 'because', 'notes', 'cases'];
 /** Keys of a resource, in a resource map and in a message map. */
@@ -26,6 +39,7 @@ const KEYS: Readonly<Record<Spec['kind'], readonly string[]>> = {
   type: [...HEADER_KEYS, 'fields', 'value'],
   resource: [...HEADER_KEYS, ...RESOURCE_KEYS, 'ignore'],
   message: [...HEADER_KEYS, 'params', 'resources', 'ignore', 'match', 'segments'],
+  records: [...HEADER_KEYS, 'params', 'resources', 'ignore'],
   site: [...HEADER_KEYS, 'extends', 'params', 'ignore', 'match', 'segments', 'override'],
   table: [...HEADER_KEYS, 'codes'],
   rows: [],
@@ -50,6 +64,7 @@ class SpecReader {
   readonly diagnostics: Diagnostic[] = [];
   readonly rules = new RuleReader();
   readonly #file: string;
+  #isRecords = false;
 
   constructor(file: string) {
     this.#file = file;
@@ -57,6 +72,7 @@ class SpecReader {
 
   spec(root: MapNode): Spec | undefined {
     const kind = kindOf(root);
+    this.#isRecords = kind === 'records';
     const id = textOf(root, 'map') ?? '';
     const version = textOf(root, 'version') ?? '';
     // Row maps and their concept tables are read, and faulted, by their own reader.
@@ -68,6 +84,7 @@ class SpecReader {
     if (kind === 'table') return { ...base, ...this.#table(root) };
     if (kind === 'type') return { ...base, ...this.#type(root) };
     if (kind === 'message') return { ...base, ...this.#message(root) };
+    if (kind === 'records') return { ...base, ...this.#records(root) };
     if (kind === 'site') return { ...base, ...this.#site(root) };
     const segments = texts(entryOf(entryOf(root, 'source')?.value, 'segments')?.value).map((each) => each.value);
     return {
@@ -146,6 +163,19 @@ class SpecReader {
     };
   }
 
+  #records(root: MapNode): Omit<RecordSpec, keyof SpecBase> {
+    const resources = entryOf(root, 'resources')?.value;
+    const cases = entryOf(root, 'cases')?.value;
+    return {
+      kind: 'records',
+      ...recordSource(root, this.diagnostics),
+      params: this.#params(root),
+      resources: resources?.kind === 'map' ? resources.entries.map((each) => this.#resourceUse(each.key, each.at, each.value)) : [],
+      ignore: this.#ignoreList(root),
+      cases: cases?.kind === 'list' ? cases : undefined,
+    };
+  }
+
   #site(root: MapNode): Omit<SiteSpec, keyof SpecBase> {
     this.#params(root);
     this.#ignoreList(root);
@@ -195,7 +225,8 @@ class SpecReader {
 
   #ignored(node: SpecNode): Ignored {
     const path = textOf(node, 'path') ?? '';
-    if (!/^[A-Z][A-Z0-9]{2}(-\d{1,3})?$/.test(path)) this.#fault('ignore-path', node.at, { name: path });
+    const isPath = this.#isRecords ? /^[A-Za-z_][\w.]*$/ : /^[A-Z][A-Z0-9]{2}(-\d{1,3})?$/;
+    if (!isPath.test(path)) this.#fault('ignore-path', node.at, { name: path });
     if ((textOf(node, 'because') ?? '') === '') this.#fault('ignore-reason', node.at, { name: path });
     return { path, at: node.at };
   }
@@ -237,6 +268,8 @@ function kindOf(root: MapNode): Spec['kind'] {
   if (entryOf(root, 'extends') !== undefined) return 'site';
   if (isRows || entryOf(root, 'rows') !== undefined) return 'rows';
   if (entryOf(root, 'codes') !== undefined) return 'table';
+  const format = textOf(entryOf(root, 'source')?.value, 'format');
+  if (format === 'csv' || format === 'json') return 'records';
   if (entryOf(root, 'resources') !== undefined) return 'message';
   return entryOf(entryOf(root, 'source')?.value, 'type') !== undefined ? 'type' : 'resource';
 }

@@ -2,6 +2,7 @@
 import type { Place } from '../hl7v2/path.ts';
 import type { Position } from './diagnostics.ts';
 import type { ListNode, MapNode, ScalarNode, SpecNode } from './read.ts';
+import type { ObjectShape } from './records/shape.ts';
 import type { Rule, RungName } from './rules.ts';
 
 export interface SpecBase {
@@ -143,7 +144,23 @@ export interface RowsSpec extends SpecBase {
   readonly kind: 'rows';
 }
 
-export type Spec = TypeSpec | ResourceSpec | MessageSpec | TableSpec | RowsSpec | SiteSpec;
+/** Records of a CSV or JSON source to resources. */
+export interface RecordSpec extends SpecBase {
+  readonly kind: 'records';
+  readonly format: 'csv' | 'json';
+  readonly shape: ObjectShape;
+  /** Columns whose rows, when they follow each other with the same values, are one record. */
+  readonly group: readonly string[];
+  readonly jsonMatch: readonly { readonly path: string; readonly values: ReadonlySet<string> }[];
+  /** Namespace of the ids when the source has none set. */
+  readonly authority: string | undefined;
+  readonly params: ReadonlyMap<string, ParamSpec>;
+  readonly resources: readonly ResourceUse[];
+  readonly ignore: readonly Ignored[];
+  readonly cases: ListNode | undefined;
+}
+
+export type Spec = TypeSpec | ResourceSpec | MessageSpec | TableSpec | RowsSpec | SiteSpec | RecordSpec;
 
 /** All specs of one top folder, by path or pair. */
 export interface SpecFamily {
@@ -152,6 +169,7 @@ export interface SpecFamily {
   readonly tables: Map<string, TableSpec>;
   readonly resources: Map<string, ResourceSpec>;
   readonly messages: MessageSpec[];
+  readonly records: RecordSpec[];
   /** Of the family "sites": datatype maps by the site's folder. */
   readonly siteTypes: Map<string, Map<string, TypeSpec>>;
 }

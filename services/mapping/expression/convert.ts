@@ -13,7 +13,8 @@ export function convertTo(operand: Compiled, type: string, at: Compiling, offset
   if (!CONVERSIONS.some((each) => each === type)) return at.fault('unknown-type', offset, { name: type });
   if (operand.type.kind === 'choice') return convertChoice(operand, type, at, offset);
   if (operand.type.many) return convertEach(operand, type, at, offset);
-  const js = conversion(operand, type, at.scope.format);
+  const iso = at.scope.format === 'fhir' && at.scope.texts === 'iso';
+  const js = conversion(operand, type, at.scope.format, iso);
   if (js === undefined) {
     return at.fault('expression-type', offset, { reason: `${operand.type.name} cannot become ${type}`, hint: 'Choose a part that can.' });
   }
@@ -35,7 +36,7 @@ function convertEach(operand: Compiled, type: string, at: Compiling, offset: num
   };
 }
 
-function conversion(operand: Compiled, type: string, format: 'hl7v2' | 'fhir'): string | undefined {
+function conversion(operand: Compiled, type: string, format: 'hl7v2' | 'fhir', iso: boolean): string | undefined {
   const from = operand.type.kind === 'system' ? operand.type.name : '';
   if (from === type) return operand.js;
   if (operand.type.kind === 'fhir' && operand.type.name === 'Period' && FHIR_TEMPORAL.has(type)) {
@@ -43,6 +44,7 @@ function conversion(operand: Compiled, type: string, format: 'hl7v2' | 'fhir'): 
   }
   const text = asText(operand);
   if (text === undefined) return undefined;
+  if (iso && from === 'string' && Object.hasOwn(ISO, type)) return `${ISO[type]}(${text}, X)`;
   const v2 = format === 'hl7v2' && !FHIR_TEMPORAL.has(from) && from !== 'time';
   switch (type) {
     case 'string':
@@ -65,6 +67,9 @@ function conversion(operand: Compiled, type: string, format: 'hl7v2' | 'fhir'): 
       return v2 ? `R.v2time(${text}, X)` : undefined;
   }
 }
+
+/** Texts of records to times, by target type. */
+export const ISO: Readonly<Record<string, string>> = { date: 'R.isoDate', dateTime: 'R.isoDateTime', instant: 'R.isoInstant' };
 
 /** A choice element read as one of the simple types: the first of its types that can be. */
 function convertChoice(operand: Compiled, type: string, at: Compiling, offset: number): Compiled {

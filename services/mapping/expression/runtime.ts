@@ -5,6 +5,7 @@
 import type { ErrorCode } from '../../errors.ts';
 import { Decimal, decimal } from '../../fhir/resource.ts';
 import type { Segment } from '../../hl7v2/message.ts';
+import { inIso } from '../records/date-form.ts';
 import { later } from './later.ts';
 import { rangeFunctions } from './ranges.ts';
 import { fhirDate, fhirDateTime, fhirTime, type LocalTime } from './times.ts';
@@ -157,6 +158,15 @@ export const expressionRuntime = {
     X.error = 'mapping-not-a-date';
     return undefined;
   },
+  /** Texts of records, ISO 8601: checked like HL7v2 times. */
+  isoDate: (value: string | undefined, X: Run): string | undefined => fhirDate(isoText(value), X),
+  isoDateTime: (value: string | undefined, X: Run): string | undefined => fhirDateTime(isoText(value), X),
+  isoInstant: (value: string | undefined, X: Run): string | undefined => {
+    const found = fhirDateTime(isoText(value), X);
+    if (found === undefined || found.includes('T')) return found;
+    X.error = 'mapping-not-a-date';
+    return undefined;
+  },
   /** FHIR dateTime or instant to its date. */
   dateOf: (value: string | undefined): string | undefined => (value === undefined ? undefined : value.slice(0, 10)),
   get: (value: unknown, name: string): unknown => (isPlain(value) && Object.hasOwn(value, name) ? (value[name] ?? undefined) : undefined),
@@ -204,7 +214,8 @@ export const expressionRuntime = {
           .filter((each) => each !== ''),
   comparator: (value: string | undefined): string | undefined => COMPARATORS[/^\s*([<>]=?|[≤≥])/.exec(value ?? '')?.[1] ?? ''],
   withoutComparator: (value: string | undefined): string | undefined => value?.replace(/^\s*([<>]=?|[≤≥])\s*/, ''),
-  base64: (value: string | undefined): string | undefined => (value === undefined ? undefined : Buffer.from(value, 'utf8').toString('base64')),
+  base64: (value: string | undefined): string | undefined =>
+    value === undefined ? undefined : Buffer.from(value, 'utf8').toString('base64'),
   plusTime: later,
   ...rangeFunctions,
   isNumber: (value: string | undefined): boolean => value !== undefined && /^[+-]?(\d+(\.\d*)?|\.\d+)$/.test(value.trim()),
@@ -238,6 +249,9 @@ function rawRepetition(p: Place): string | undefined {
   const all = p.s.raw(p.f);
   return all === undefined || p.s.repetitions(p.f) < 2 ? all : (p.s.wholeText(p.f, p.r) ?? undefined);
 }
+
+/** What is no ISO 8601 stays as it is, and is found to be no date. */
+const isoText = (value: string | undefined): string | undefined => (value === undefined ? undefined : (inIso(value) ?? `?${value}`));
 
 function one<T>(value: T | undefined): T[] {
   return value === undefined ? [] : [value];

@@ -22,6 +22,8 @@ export interface Compiled {
   /** choice: the element's name ('value') and its types; `js` is then the object that holds it. */
   readonly element?: string;
   readonly choices?: readonly string[];
+  /** For reports where no place of a message is known: the expression. */
+  readonly label?: string;
   /** A text literal's value. */
   readonly literal?: string;
   /** many, converted one by one: the list before, and the conversion of one, for who wants only one. */
@@ -68,6 +70,8 @@ export interface FhirTypes {
 /** FHIR: names are elements of `root`. `names` are further objects that can be named before the root is asked (assertions use it). */
 export interface FhirScope extends CommonScope {
   readonly format: 'fhir';
+  /** Texts that become dates are ISO 8601 and are checked: records of files. Undefined: FHIR, where they are valid already. */
+  readonly texts?: 'iso';
   readonly types: FhirTypes;
   readonly root: { readonly js: string; readonly type: string } | undefined;
   readonly names?: ReadonlyMap<string, Compiled>;

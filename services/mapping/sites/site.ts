@@ -267,6 +267,7 @@ class SiteResolver {
       tables: new Map([...this.#family.tables, ...tables]),
       types: new Map([...this.#family.types, ...types]),
       messages: [],
+      records: [],
     };
   }
 

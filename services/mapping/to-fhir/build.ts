@@ -30,7 +30,11 @@ export class Build {
   /** Of a traced module: its rules. Undefined: the module is fast and tells nothing. */
   readonly rules: TracedRule[] | undefined;
 
-  constructor(version: string, family: Family, traced = false) {
+  /** True when texts become times as ISO 8601 has them: records of files. */
+  readonly iso: boolean;
+
+  constructor(version: string, family: Family, traced = false, iso = false) {
+    this.iso = iso;
     this.version = version;
     this.family = family;
     this.rules = traced ? [] : undefined;

@@ -187,6 +187,7 @@ function narrowed(place: Place, subject: Compiled | undefined, is: readonly Scal
   const datatype = is?.[0]?.value;
   if (subject?.source?.path !== 'OBX-2' || datatype === undefined) return place;
   const { scope } = place;
+  if (scope.format !== 'hl7v2') return place;
   const field: Hl7v2Scope['field'] = (segment, n) => {
     const found = scope.field(segment, n);
     return segment === 'OBX' && n === 5 && found !== undefined ? { ...found, datatype } : found;

@@ -1,6 +1,6 @@
 /** Where a rule stands while it is written, and what all writers need of it. */
 import { compileExpression } from '../expression/compile.ts';
-import type { Compiled, Hl7v2Scope } from '../expression/scope.ts';
+import type { Compiled, Hl7v2Scope, Scope } from '../expression/scope.ts';
 import { asText } from '../expression/typed.ts';
 import type { ScalarNode } from '../read.ts';
 import type { Rule } from '../rules.ts';
@@ -12,7 +12,7 @@ import type { Target } from './target.ts';
 /** Where a rule stands. */
 export interface Place {
   readonly build: Build;
-  readonly scope: Hl7v2Scope;
+  readonly scope: Scope;
   /** `use` of the file the rule stands in. */
   readonly use: ReadonlyMap<string, ScalarNode>;
   /** Of a traced module: the rule around this place, and how the next one stands in it. */
@@ -35,14 +35,14 @@ export interface Writers {
 export interface Loop {
   /** Asked after the body was written. */
   readonly before: () => string;
-  readonly scope: Hl7v2Scope;
+  readonly scope: Scope;
   readonly after: string;
 }
 
 /** Returns the compiled form of an expression node, reporting its faults. */
 export function compiled(node: ScalarNode, place: Place): Compiled | undefined {
   const result = compileExpression(node, place.scope);
-  if (result.ok) return result.value;
+  if (result.ok) return place.scope.format === 'fhir' ? { ...result.value, label: node.value.slice(1) } : result.value;
   place.build.diagnostics.push(...result.diagnostics);
   return undefined;
 }
@@ -89,7 +89,9 @@ export function afterValue(value: Compiled, fallible: boolean, out: string, plac
 /** JavaScript of where a value stands in the message: 'OBX[2]-5'. */
 export function whereJs(value: Compiled, place: Place): string {
   if (value.source !== undefined) return `R.at(${value.source.segment}, ${JSON.stringify(value.source.path)})`;
-  return place.scope.current === undefined ? 'undefined' : `R.atPlace(${place.scope.current.js})`;
+  const { scope } = place;
+  if (scope.format === 'fhir') return scope.root === undefined || value.label === undefined ? 'undefined' : JSON.stringify(value.label);
+  return scope.current === undefined ? 'undefined' : `R.atPlace(${scope.current.js})`;
 }
 
 /** JavaScript of all places an `each` runs over: every repetition, also of a field that should not repeat. */

@@ -28,8 +28,10 @@ export interface ResolvedMessage {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+type Uses = Pick<MessageSpec, 'resources' | 'use'>;
+
 /** Returns the resources of a message map, complete. `find` gives a resource map by path without version. */
-export function resolveMessage(spec: MessageSpec, find: ReadonlyMap<string, ResourceSpec>): ResolvedMessage {
+export function resolveMessage(spec: Uses, find: ReadonlyMap<string, ResourceSpec>): ResolvedMessage {
   const diagnostics: Diagnostic[] = [];
   const used: ResourceSpec[] = [];
   const resources: Resolved[] = [];
@@ -45,7 +47,7 @@ export function resolveMessage(spec: MessageSpec, find: ReadonlyMap<string, Reso
 
 function resourceMap(
   node: ScalarNode,
-  spec: MessageSpec,
+  spec: Uses,
   find: ReadonlyMap<string, ResourceSpec>,
   diagnostics: Diagnostic[],
 ): ResourceSpec | undefined {
@@ -59,7 +61,7 @@ function resourceMap(
   return found;
 }
 
-function resolveOne(own: ResourceUse, spec: MessageSpec, base: ResourceSpec | undefined, diagnostics: Diagnostic[]): Resolved | undefined {
+function resolveOne(own: ResourceUse, spec: Uses, base: ResourceSpec | undefined, diagnostics: Diagnostic[]): Resolved | undefined {
   const first = <K extends keyof ResourceParts>(key: K): ResourceParts[K] | undefined => own.parts[key] ?? base?.parts[key];
   const type = first('type');
   const key = first('key');

@@ -1,6 +1,7 @@
 /** From a compiled expression to the JavaScript that gives a FHIR element: by the pair of types. */
 
 import type { Position } from '../diagnostics.ts';
+import { ISO } from '../expression/convert.ts';
 import type { Compiled, Hl7v2Scope } from '../expression/scope.ts';
 import { asText, V2_PRIMITIVES } from '../expression/typed.ts';
 import type { TypeSpec } from '../spec.ts';
@@ -94,7 +95,7 @@ function primitive(value: Compiled, target: Target, build: Build, at: Position):
   if (every !== undefined) value.every?.taken();
   const many = value.type.many || every !== undefined;
   const text = every ?? asText(value, true);
-  const conversion = TEXT_CONVERSIONS[target.type];
+  const conversion = (build.iso ? ISO[target.type] : undefined) ?? TEXT_CONVERSIONS[target.type];
   if (text === undefined || conversion === undefined) {
     build.fault('no-type-map', at, { source: value.type.name, target: target.type });
     return undefined;
