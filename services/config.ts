@@ -41,6 +41,8 @@ const SETTINGS = z.object({
     .int()
     .min(1024)
     .default(64 * 1024 * 1024),
+  POLYSEME_MODE: z.enum(['trial', 'production']).default('trial'),
+  POLYSEME_MASTER_KEY: z.string().min(1).optional(),
   POLYSEME_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
 });
 
@@ -65,6 +67,8 @@ export interface Config {
   readonly pullDate: string | undefined;
   readonly maxMessageBytes: number;
   readonly maxBodyBytes: number;
+  /** What the keys of the journal's contents are wrapped with: lines of NAME:BASE64, the current one first; never in the database. */
+  readonly masterKeys?: string | undefined;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent';
 }
 
@@ -82,6 +86,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const of = parsed.data;
   if ((of.POLYSEME_TLS_CERT === undefined) !== (of.POLYSEME_TLS_KEY === undefined)) {
     problems.push(problem('setting-invalid', { name: 'POLYSEME_TLS_CERT', reason: 'the certificate and POLYSEME_TLS_KEY go together' }));
+  }
+  if (of.POLYSEME_MODE === 'production' && of.POLYSEME_MASTER_KEY === undefined) {
+    const reason =
+      'in production the journal is encrypted: put a line such as k1:BASE64 of 32 random bytes into a file and name it in POLYSEME_MASTER_KEY_FILE';
+    problems.push(problem('setting-invalid', { name: 'POLYSEME_MASTER_KEY', reason }));
   }
   if (problems.length > 0) return failure(...problems);
   const tls =
@@ -104,6 +113,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     pullDate: of.POLYSEME_PULL_DATE,
     maxMessageBytes: of.POLYSEME_MAX_MESSAGE_BYTES,
     maxBodyBytes: of.POLYSEME_MAX_BODY_BYTES,
+    masterKeys: of.POLYSEME_MASTER_KEY,
     logLevel: of.POLYSEME_LOG_LEVEL,
   });
 }

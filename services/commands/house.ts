@@ -11,7 +11,8 @@ import type { EmbeddedDatabase, Log } from '../database/embedded/embedded.ts';
 import { keepEmbedded } from '../database/embedded/keep.ts';
 import { createJournal, type Journal } from '../database/journal.ts';
 import { migrate } from '../database/migrate.ts';
-import { Refusal } from '../errors.ts';
+import { readMasterKeys } from '../database/seal.ts';
+import { problem, Refusal } from '../errors.ts';
 import { loadMaps } from '../mapping/maps.ts';
 import type { Parts } from '../pipeline.ts';
 import { hasActiveVocabulary, STARTER_FOLDER, vocabularyFolder } from './vocabulary-folder.ts';
@@ -41,7 +42,13 @@ const SILENT: Log = { info: () => {}, warn: () => {} };
 export async function openStore(config: Config, log: Log = SILENT): Promise<Store> {
   const embedded = config.databaseUrl === undefined ? await keepEmbedded({ ...embeddedOptions(config), log }) : undefined;
   const url = embedded?.url ?? config.databaseUrl ?? '';
-  const database = openDatabase(url, { onSessionLost: () => log.warn({}, 'a database session was lost; it is replaced') });
+  const masterKeys = config.masterKeys === undefined ? undefined : readMasterKeys(config.masterKeys);
+  if (config.masterKeys !== undefined && masterKeys === undefined) {
+    await embedded?.stop();
+    const reason = 'it is not lines of NAME:BASE64 with 32 bytes each, every name once';
+    throw new Refusal([problem('setting-invalid', { name: 'POLYSEME_MASTER_KEY', reason })]);
+  }
+  const database = openDatabase(url, { masterKeys, onSessionLost: () => log.warn({}, 'a database session was lost; it is replaced') });
   const close = async () => {
     await database.close();
     await embedded?.stop();

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Database } from '../database/connect.ts';
+import type { Database, Queryable } from '../database/connect.ts';
 import { messageById, requeue } from '../database/journal-take.ts';
 import {
   type JournalFilter,
@@ -187,7 +187,7 @@ function idOf(id: string): number {
 }
 
 /** Returns `ids` when all of them are parked; refuses by name those that are not. */
-async function checkedParked(database: Pick<Database, 'query' | 'run'>, ids: readonly number[]): Promise<readonly number[]> {
+async function checkedParked(database: Queryable, ids: readonly number[]): Promise<readonly number[]> {
   const parked = new Set(await lockParked(database, ids));
   const others = ids.filter((id) => !parked.has(id));
   if (others.length > 0) throw new Refusal(others.slice(0, 20).map((id) => problem('journal-not-parked', { id })));

@@ -2,6 +2,7 @@
 import pg from 'pg';
 import { problem, Refusal } from '../errors.ts';
 import { isCollision, isTimeout, safe } from './failures.ts';
+import { type KeyRing, keyRing, type MasterKey } from './seal.ts';
 import { typeParsers } from './wire.ts';
 
 /** A statement that every session prepares once; `name` is unique to the text. */
@@ -12,6 +13,8 @@ export interface Prepared {
 
 /** What statements can be run on: the pool, or one transaction. Failures are thrown as Refusal, free of data. */
 export interface Queryable {
+  /** What the journal's contents are sealed with; without master keys they are not. */
+  readonly ring: KeyRing;
   /** Returns the rows. int8 are numbers, numerics and dates strings, timestamptz ISO strings in UTC, bytea Buffers. */
   query<Row extends object>(statement: string | Prepared, values?: readonly unknown[]): Promise<readonly Row[]>;
   /** Returns the number of rows that were inserted, changed or deleted. */
@@ -49,6 +52,8 @@ export interface DatabaseOptions {
   readonly applicationName?: string;
   /** Told of sessions that broke while idle; they are replaced by themselves. */
   readonly onSessionLost?: () => void;
+  /** The first one seals what is stored in the journal, the others are read with; none: stored as received. */
+  readonly masterKeys?: readonly MasterKey[] | undefined;
 }
 
 const OLDEST_SERVER = 150000;
@@ -65,16 +70,17 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     types: typeParsers,
   };
   const pool = new pg.Pool(settings);
+  const ring = keyRing(options.masterKeys ?? []);
   pool.on('error', () => options.onSessionLost?.());
   // A session that breaks while a transaction holds it says so twice: to the statement, and as an event that nobody else hears.
   pool.on('connect', (client) => client.on('error', () => {}));
   return {
-    ...statements(pool),
-    transaction: (work, { attempts = DEFAULT_ATTEMPTS } = {}) => transaction(pool, work, 'BEGIN', attempts),
+    ...statements(pool, ring),
+    transaction: (work, { attempts = DEFAULT_ATTEMPTS } = {}) => transaction(pool, ring, work, 'BEGIN', attempts),
     snapshot: async (work, { timeoutMs }) => {
       const begin = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = ${Math.ceil(timeoutMs)}`;
       try {
-        return await transaction(pool, work, begin, 1);
+        return await transaction(pool, ring, work, begin, 1);
       } catch (error) {
         throw isTimeout(error) ? new Refusal([problem('search-too-costly', { timeoutMs })]) : safe(error);
       }
@@ -101,7 +107,7 @@ interface Runner {
   query(config: pg.QueryConfig): Promise<pg.QueryResult>;
 }
 
-function statements(runner: Runner): Queryable {
+function statements(runner: Runner, ring: KeyRing): Queryable {
   const send = async (statement: string | Prepared, values: readonly unknown[]): Promise<pg.QueryResult> => {
     const config = typeof statement === 'string' ? { text: statement } : { text: statement.text, name: statement.name };
     try {
@@ -112,13 +118,20 @@ function statements(runner: Runner): Queryable {
     }
   };
   return {
+    ring,
     query: async <Row extends object>(statement: string | Prepared, values: readonly unknown[] = []) =>
       (await send(statement, values)).rows as readonly Row[],
     run: async (statement, values = []) => (await send(statement, values)).rowCount ?? 0,
   };
 }
 
-async function transaction<T>(pool: pg.Pool, work: (tx: Transaction) => Promise<T>, begin: string, attempts: number): Promise<T> {
+async function transaction<T>(
+  pool: pg.Pool,
+  ring: KeyRing,
+  work: (tx: Transaction) => Promise<T>,
+  begin: string,
+  attempts: number,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const client = await pool.connect().catch((error: unknown) => {
       throw safe(error);
@@ -126,7 +139,7 @@ async function transaction<T>(pool: pg.Pool, work: (tx: Transaction) => Promise<
     let broken = false;
     try {
       await client.query(begin);
-      const value = await work({ ...statements(client), client });
+      const value = await work({ ...statements(client, ring), client });
       // COMMIT of a transaction that failed inside answers ROLLBACK without an error: that is not a commit.
       const ended = await client.query('COMMIT');
       if (ended.command !== 'COMMIT')

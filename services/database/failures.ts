@@ -12,10 +12,11 @@ const UNREACHABLE_SYSTEM = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
 ]);
-// Class 08 connection, 57P01..03 shutting down or starting, 53300 too many connections, 28xxx credentials, 3D000 no such database.
-const UNREACHABLE_STATE = /^(08...|57P0[1-4]|53300|28...|3D000)$/;
-// Serialization failure, deadlock, and a unique key that another transaction took first.
-const COLLISION = new Set(['40001', '40P01', '23505']);
+// Class 08 connection, 57P01..03 shutting down or starting, class 53 no disk, memory or connection left, 58030 and its class the disk
+// itself, 28xxx credentials, 3D000 no such database: a message must wait for all of them, none of them is its fault.
+const UNREACHABLE_STATE = /^(08...|57P0[1-5]|53...|58...|XX00[12]|28...|3D000)$/;
+// Serialization failure, deadlock, a unique key that another transaction took first, a key that another one erased.
+const COLLISION = new Set(['40001', '40P01', '23505', '23503']);
 
 const field = (error: unknown, name: string): string | undefined => {
   if (typeof error !== 'object' || error === null) return undefined;

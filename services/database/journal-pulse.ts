@@ -18,9 +18,7 @@ export function pulses(database: Database): Promise<readonly SourcePulse[]> {
       const waiting = await timeOf(tx, 'SELECT source, min(received_at) AS at FROM journal.waiting GROUP BY source');
       const received = await timeOf(
         tx,
-        `SELECT source, max(at) AS at FROM (
-           SELECT source, max(received_at) AS at FROM journal.message GROUP BY source
-           UNION ALL SELECT source, max(received_at) FROM journal.duplicate GROUP BY source) AS each GROUP BY source`,
+        `SELECT source, max(at) AS at FROM journal.tally WHERE kind IN ('message', 'duplicate') GROUP BY source`,
       );
       return all.map((each) => ({ ...each, oldestWaiting: waiting.get(each.source), lastReceived: received.get(each.source) }));
     },

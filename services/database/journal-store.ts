@@ -2,6 +2,8 @@
 import { problem, Refusal } from '../errors.ts';
 import type { Database, Queryable, Transaction } from './connect.ts';
 import { type Arrival, JOURNAL_CHANNEL, type JournalReceipt } from './journal-entry.ts';
+import { dataKeys } from './keys.ts';
+import { holderOf, seal } from './seal.ts';
 import { byteaArray, plainArray, textArray } from './wire.ts';
 
 interface StoredRow {
@@ -20,9 +22,9 @@ const orderingKeys = (keys: readonly string[]): readonly string[] => [
 const INPUT = `
   SELECT i.position, nextval('journal.message_id') AS id, date_trunc('milliseconds', clock_timestamp()) AS received_at, i.source, i.channel,
          i.control_id, i.message_type, CASE WHEN i.keys = '' THEN '{}'::text[] ELSE string_to_array(i.keys, E'\\x1f') END AS keys,
-         i.content, i.content_hash
-  FROM (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bytea[])
-    WITH ORDINALITY AS t(source, channel, control_id, message_type, keys, content, content_hash, position) ORDER BY position) i`;
+         i.content, i.content_hash, i.key_id
+  FROM (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bytea[], $8::bigint[])
+    WITH ORDINALITY AS t(source, channel, control_id, message_type, keys, content, content_hash, key_id, position) ORDER BY position) i`;
 
 const STORE = {
   name: 'journal_store',
@@ -39,8 +41,8 @@ fresh AS MATERIALIZED (
   SELECT * FROM input WHERE control_id IS NULL OR id IN (SELECT message_id FROM known)
 ),
 stored AS (
-  INSERT INTO journal.message (id, received_at, source, channel, control_id, message_type, patient_keys, content, content_hash, conflict)
-  SELECT id, received_at, source, channel, control_id, message_type, keys, content, content_hash, false FROM fresh
+  INSERT INTO journal.message (id, received_at, source, channel, control_id, message_type, patient_keys, content, content_hash, conflict, key_id)
+  SELECT id, received_at, source, channel, control_id, message_type, keys, content, content_hash, false, key_id FROM fresh
 ),
 queued AS (
   INSERT INTO journal.waiting (message_id, received_at, source, patient_keys, bytes)
@@ -49,22 +51,34 @@ queued AS (
 SELECT position::int - 1 AS position, id, received_at, pg_notify('${JOURNAL_CHANNEL}', '')::text FROM fresh`,
 };
 
-const columns = (arrivals: readonly Arrival[]): readonly string[] => [
-  textArray(arrivals.map(({ entry }) => entry.source)),
-  textArray(arrivals.map(({ entry }) => entry.channel)),
-  textArray(arrivals.map(({ entry }) => entry.controlId || null)),
-  textArray(arrivals.map(({ entry }) => entry.messageType)),
-  textArray(arrivals.map(({ entry }) => orderingKeys(entry.patientKeys).join(KEY_SEPARATOR))),
-  byteaArray(arrivals.map(({ entry }) => entry.content)),
-  byteaArray(arrivals.map(({ hash }) => hash)),
-];
+/** Returns the columns of arrivals, their contents sealed where there is a master key. */
+async function columns(queryable: Queryable, arrivals: readonly Arrival[]): Promise<readonly string[]> {
+  const { ring } = queryable;
+  const holders =
+    ring.masters.length === 0 ? [] : arrivals.map(({ entry }) => holderOf({ ...entry, patientKeys: orderingKeys(entry.patientKeys) }));
+  const keys = await dataKeys(queryable, ring, holders);
+  const sealed = arrivals.map(({ entry, hash }, i) => {
+    const key = keys.get(holders[i] ?? '');
+    return key ? { id: key.id, content: seal(key.key, entry.content, hash) } : { id: null, content: entry.content };
+  });
+  return [
+    textArray(arrivals.map(({ entry }) => entry.source)),
+    textArray(arrivals.map(({ entry }) => entry.channel)),
+    textArray(arrivals.map(({ entry }) => entry.controlId || null)),
+    textArray(arrivals.map(({ entry }) => entry.messageType)),
+    textArray(arrivals.map(({ entry }) => orderingKeys(entry.patientKeys).join(KEY_SEPARATOR))),
+    byteaArray(sealed.map(({ content }) => content)),
+    byteaArray(arrivals.map(({ hash }) => hash)),
+    plainArray(sealed.map(({ id }) => id)),
+  ];
+}
 
 /**
  * Stores those of `arrivals` whose control id is new to their source, in one statement and so in one commit; returns their
  * receipts. The others are left for `settleKnown`. No two arrivals may share source and control id.
  */
 export async function storeFresh(database: Database, arrivals: readonly Arrival[]): Promise<Map<Arrival, JournalReceipt>> {
-  const rows = await database.query<StoredRow>(STORE, columns(arrivals));
+  const rows = await database.query<StoredRow>(STORE, await columns(database, arrivals));
   const receipts = new Map<Arrival, JournalReceipt>();
   for (const row of rows) {
     const each = arrivals[row.position];
@@ -146,15 +160,15 @@ async function recordRepeats(tx: Queryable, repeats: readonly { readonly arrival
 }
 
 async function storeConflict(tx: Transaction, each: Arrival, reused: 'flag' | 'refuse'): Promise<KnownRow> {
-  const values = columns([each]);
+  const values = await columns(tx, [each]);
   // A unique violation here means that another process stored the same content just now: the transaction is run again.
   const [row] = await tx.query<StoredRow>(
     `WITH input AS MATERIALIZED (${INPUT}),
      known AS (INSERT INTO journal.identity (source, control_id, content_hash, message_id, received_at, original)
        SELECT source, control_id, content_hash, id, received_at, false FROM input),
      stored AS (INSERT INTO journal.message
-       (id, received_at, source, channel, control_id, message_type, patient_keys, content, content_hash, conflict)
-       SELECT id, received_at, source, channel, control_id, message_type, keys, content, content_hash, true FROM input)
+       (id, received_at, source, channel, control_id, message_type, patient_keys, content, content_hash, conflict, key_id)
+       SELECT id, received_at, source, channel, control_id, message_type, keys, content, content_hash, true, key_id FROM input)
      SELECT position::int - 1 AS position, id, received_at FROM input`,
     values,
   );

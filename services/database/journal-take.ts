@@ -2,6 +2,8 @@
 import { type Problem, problem, Refusal } from '../errors.ts';
 import type { Database, Prepared, Queryable, Transaction } from './connect.ts';
 import type { Channel } from './journal-entry.ts';
+import { contentsOf, type Sealed } from './keys.ts';
+import { SEAL_BYTES } from './seal.ts';
 import { plainArray, textArray } from './wire.ts';
 
 export interface JournalMessage {
@@ -44,7 +46,8 @@ const OTHERS: Prepared = {
 };
 const CONTENT: Prepared = {
   name: 'journal_content',
-  text: `SELECT m.id, m.source, m.channel, m.received_at, m.content, m.control_id, m.message_type, m.patient_keys, m.conflict, w.attempts
+  text: `SELECT m.id, m.source, m.channel, m.received_at, m.content, m.control_id, m.message_type, m.patient_keys, m.conflict, w.attempts,
+         m.key_id, m.content_hash
          FROM journal.waiting w JOIN journal.message m ON m.id = w.message_id AND m.received_at = w.received_at
          WHERE w.message_id = ANY ($1::bigint[]) ORDER BY m.id`,
 };
@@ -87,15 +90,17 @@ export async function takeMessages(tx: Transaction, options: TakeOptions): Promi
     }
     if (taken.length >= limit || bytes >= maxBytes || locked.length < size) break;
   }
-  return taken.length === 0 ? [] : (await tx.query<ContentRow>(CONTENT, [plainArray(taken)])).map(message);
+  if (taken.length === 0) return [];
+  const rows = await tx.query<ContentRow>(CONTENT, [plainArray(taken)]);
+  const contents = await contentsOf(tx, rows);
+  return rows.map((row, i) => message(row, contents[i] ?? row.content));
 }
 
-interface ContentRow {
+interface ContentRow extends Sealed {
   readonly id: number;
   readonly source: string;
   readonly channel: Channel;
   readonly received_at: string;
-  readonly content: Uint8Array;
   readonly control_id: string | null;
   readonly message_type: string;
   readonly patient_keys: readonly string[];
@@ -103,12 +108,12 @@ interface ContentRow {
   readonly attempts: number;
 }
 
-const message = (row: ContentRow): JournalMessage => ({
+const message = (row: ContentRow, content: Uint8Array): JournalMessage => ({
   id: row.id,
   source: row.source,
   channel: row.channel,
   receivedAt: row.received_at,
-  content: row.content,
+  content,
   controlId: row.control_id ?? undefined,
   messageType: row.message_type,
   patientKeys: row.patient_keys,
@@ -187,7 +192,7 @@ export async function requeue(tx: Transaction, ids: readonly number[]): Promise<
   return tx.run(
     `WITH gone AS (DELETE FROM journal.outcome WHERE message_id = ANY ($1::bigint[]) RETURNING message_id, received_at)
      INSERT INTO journal.waiting (message_id, received_at, source, patient_keys, bytes)
-     SELECT m.id, m.received_at, m.source, m.patient_keys, octet_length(m.content)
+     SELECT m.id, m.received_at, m.source, m.patient_keys, octet_length(m.content) - CASE WHEN m.key_id IS NULL THEN 0 ELSE ${SEAL_BYTES} END
      FROM gone g JOIN journal.message m ON m.id = g.message_id AND m.received_at = g.received_at`,
     [plainArray(ids)],
   );
@@ -204,19 +209,15 @@ export interface SourceCounts {
   readonly waiting: number;
 }
 
-/** Returns what became of everything received, per source, as of one instant. */
+/** Returns what became of everything received, per source, as of one instant; what retention dropped or was erased stays counted. */
 export async function counts(database: Queryable): Promise<readonly SourceCounts[]> {
-  return database.query<SourceCounts>(`
-SELECT source, sum(n) FILTER (WHERE kind IN ('message', 'duplicate'))::bigint AS received,
-  coalesce(sum(n) FILTER (WHERE kind = 'applied'), 0)::bigint AS applied, coalesce(sum(n) FILTER (WHERE kind = 'parked'), 0)::bigint AS parked,
-  coalesce(sum(n) FILTER (WHERE kind = 'refused'), 0)::bigint AS refused, coalesce(sum(n) FILTER (WHERE kind = 'duplicate'), 0)::bigint AS duplicate,
-  coalesce(sum(n) FILTER (WHERE kind = 'waiting'), 0)::bigint AS waiting
-FROM (
-  SELECT source, 'message' AS kind, count(*) AS n FROM journal.message GROUP BY source
-  UNION ALL SELECT source, 'duplicate', count(*) FROM journal.duplicate GROUP BY source
-  UNION ALL SELECT source, status, count(*) FROM journal.outcome GROUP BY source, status
-  UNION ALL SELECT source, 'waiting', count(*) FROM journal.waiting GROUP BY source
-) AS each GROUP BY source ORDER BY source`);
+  const of = (kind: string): string => `coalesce(sum(n) FILTER (WHERE kind = '${kind}'), 0)::bigint AS ${kind}`;
+  return database.query<SourceCounts>({
+    name: 'journal_counts',
+    text: `SELECT source, coalesce(sum(n) FILTER (WHERE kind IN ('message', 'duplicate')), 0)::bigint AS received,
+             ${['applied', 'parked', 'refused', 'duplicate', 'waiting'].map(of).join(', ')}
+           FROM journal.tally GROUP BY source ORDER BY source`,
+  });
 }
 
 export interface MessageState extends JournalMessage {
@@ -231,7 +232,7 @@ export async function messageById(database: Queryable, id: number): Promise<Mess
     ContentRow & { readonly status: MessageState['status']; readonly spec: string; readonly problems: readonly Problem[] }
   >(
     `SELECT m.id, m.source, m.channel, m.received_at, m.content, m.control_id, m.message_type, m.patient_keys, m.conflict,
-            coalesce(o.attempts, w.attempts, 0) AS attempts, coalesce(o.status, 'received') AS status, coalesce(o.spec, '') AS spec,
+            m.key_id, m.content_hash, coalesce(o.attempts, w.attempts, 0) AS attempts, coalesce(o.status, 'received') AS status, coalesce(o.spec, '') AS spec,
             coalesce(o.problems, '[]') AS problems
      FROM journal.message m
      LEFT JOIN journal.outcome o ON o.message_id = m.id AND o.received_at = m.received_at
@@ -239,5 +240,7 @@ export async function messageById(database: Queryable, id: number): Promise<Mess
      WHERE m.id = $1`,
     [id],
   );
-  return row === undefined ? undefined : { ...message(row), status: row.status, spec: row.spec, problems: row.problems };
+  if (row === undefined) return undefined;
+  const [content] = await contentsOf(database, [row]);
+  return { ...message(row, content ?? row.content), status: row.status, spec: row.spec, problems: row.problems };
 }

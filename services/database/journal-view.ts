@@ -3,6 +3,7 @@ import { ERRORS, type ErrorCode, type Problem } from '../errors.ts';
 import { RESOURCE_TYPES, resourceTypeOf } from '../fhir/definitions.ts';
 import type { Database, Queryable } from './connect.ts';
 import { JOURNAL_CHANNEL } from './journal-entry.ts';
+import { SEAL_BYTES } from './seal.ts';
 import { plainArray, textArray } from './wire.ts';
 
 export const STATUSES = ['received', 'applied', 'parked', 'refused'] as const;
@@ -119,7 +120,7 @@ export async function listMessages(database: Database, filter: JournalFilter, li
       const where = conditionsOf(filter, bound);
       const rows = await tx.query<ListedRow>(
         `SELECT m.id, m.received_at, m.source, m.channel, m.message_type, m.control_id, coalesce(o.status, 'received') AS status,
-                coalesce(cause.code, '') AS code, octet_length(m.content) AS bytes
+                coalesce(cause.code, '') AS code, octet_length(m.content) - CASE WHEN m.key_id IS NULL THEN 0 ELSE ${SEAL_BYTES} END AS bytes
          ${from} WHERE ${where} ORDER BY m.id DESC LIMIT ${bound.add(limit)}`,
         bound.values,
       );

@@ -8,6 +8,8 @@ import type { Database } from './connect.ts';
 import { isCollision } from './failures.ts';
 import type { Arrival, JournalEntry, JournalReceipt } from './journal-entry.ts';
 import { settleKnown, storeFresh } from './journal-store.ts';
+import { forgetKeys } from './keys.ts';
+import { sumTally } from './retention.ts';
 
 export type { Channel, JournalEntry, JournalReceipt } from './journal-entry.ts';
 export { JOURNAL_CHANNEL } from './journal-entry.ts';
@@ -37,6 +39,7 @@ interface Waiting extends Arrival {
 
 const FLUSH_BYTES = 16 * 1024 * 1024;
 const PARTITION_CHECK_MS = 3_600_000;
+const SUM_EVERY_MS = 60_000;
 const FLUSH_ATTEMPTS = 6;
 
 /** Returns the intake of the journal of `database`. One per process: it is what keeps the order of a connection's messages. */
@@ -55,6 +58,7 @@ export function createJournal(database: Database, options: JournalOptions = {}):
   };
   // Not everything that is journalled comes through `append`.
   const keeper = setInterval(() => void keepPartitions().catch(() => {}), PARTITION_CHECK_MS).unref();
+  const summing = setInterval(() => void sumTally(database).catch(() => {}), SUM_EVERY_MS).unref();
   const flush = async (): Promise<void> => {
     while (queue.length > 0) {
       const batch = nextBatch(queue, flushCount);
@@ -93,6 +97,7 @@ export function createJournal(database: Database, options: JournalOptions = {}):
     close: async () => {
       closed = true;
       clearInterval(keeper);
+      clearInterval(summing);
       if (queue.length > 0 && flushing === undefined) start();
       await flushing;
     },
@@ -143,11 +148,16 @@ async function storeBatch(database: Database, batch: readonly Arrival[], reused:
       break;
     } catch (error) {
       if (!isCollision(error) || attempt >= FLUSH_ATTEMPTS) throw error;
+      forgetKeys(database.ring);
     }
   }
   const known = batch.filter((each) => !receipts.has(each));
   if (known.length > 0) {
-    const settled = await database.transaction((tx) => settleKnown(tx, known, reused));
+    const settled = await database.transaction((tx) => {
+      // It may run again because a key was erased.
+      forgetKeys(tx.ring);
+      return settleKnown(tx, known, reused);
+    });
     for (const [each, receipt] of settled) receipts.set(each, receipt);
   }
   return batch.flatMap((each) => receipts.get(each) ?? []);

@@ -10,6 +10,7 @@ import * as cdm from './migrations/0003_cdm.ts';
 import * as ops from './migrations/0004_ops.ts';
 import * as eventOrder from './migrations/0005_event_order.ts';
 import * as search from './migrations/0006_search.ts';
+import * as journalKeys from './migrations/0007_journal_keys.ts';
 
 interface Migration {
   readonly name: string;
@@ -24,6 +25,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0004_ops', up: ops.up },
   { name: '0005_event_order', up: eventOrder.up },
   { name: '0006_search', up: search.up },
+  { name: '0007_journal_keys', up: journalKeys.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.
