@@ -64,6 +64,15 @@ export interface CapabilityOptions {
   readonly version: string;
   /** When the software was published, as a FHIR dateTime. */
   readonly date: string;
+  /** What other rooms answer under the same base. */
+  readonly more?: MoreCapabilities;
+}
+
+/** Operations of other rooms by type ('': of the whole server), and what they claim. */
+export interface MoreCapabilities {
+  readonly operations: ReadonlyMap<string, readonly { readonly name: string; readonly definition: string }[]>;
+  readonly instantiates: readonly string[];
+  readonly features: readonly JsonObject[];
 }
 
 const codesOf = (levels: readonly Interaction['level'][], except: readonly string[] = []): readonly JsonObject[] => {
@@ -120,7 +129,7 @@ const namedTargets = ({ slot, target }: SlotUse): readonly string[] =>
     ? slot.paths.flatMap(({ targets }) => (targets === undefined || targets.includes('Resource') ? [] : targets))
     : [target];
 
-function resourceEntry(type: string): JsonObject {
+function resourceEntry(type: string, more: MoreCapabilities | undefined): JsonObject {
   const own = [...searchParameters(type).values()];
   return {
     type,
@@ -136,7 +145,7 @@ function resourceEntry(type: string): JsonObject {
     searchInclude: ['*', ...own.filter(({ kind }) => kind === 'reference').map(({ name }) => `${type}:${name}`)],
     ...(revIncludes(type).length === 0 ? {} : { searchRevInclude: revIncludes(type) }),
     searchParam: [...EVERY_TYPE, ...own.map(({ name, kind }): JsonObject => ({ name, type: kind, documentation: documented(kind) }))],
-    operation: operationsOf(type),
+    operation: [...operationsOf(type), ...(more?.operations.get(type) ?? []).map((each) => ({ ...each }))],
   };
 }
 
@@ -144,13 +153,19 @@ function resourceEntry(type: string): JsonObject {
  * Returns the CapabilityStatement (http://hl7.org/fhir/R4/capabilitystatement.html) of this software: the table INTERACTIONS and
  * the search parameters that are indexed, nothing else.
  */
-export function capabilityStatement({ base, version, date }: CapabilityOptions): Resource {
+export function capabilityStatement({ base, version, date, more }: CapabilityOptions): Resource {
   return {
     resourceType: 'CapabilityStatement',
+    ...(more === undefined ? {} : { extension: more.features }),
+    url: `${base}/metadata`,
+    version,
+    name: 'Polyseme',
+    title: 'Polyseme FHIR R4',
     status: 'active',
     date,
     kind: 'instance',
-    software: { name: 'Polyseme', version },
+    ...(more === undefined ? {} : { instantiates: more.instantiates }),
+    software: { name: 'Polyseme', version, releaseDate: date },
     implementation: { description: 'Polyseme FHIR R4 store', url: base },
     fhirVersion: '4.0.1',
     format: ['application/fhir+json', 'application/fhir+xml', 'json', 'xml'],
@@ -159,9 +174,10 @@ export function capabilityStatement({ base, version, date }: CapabilityOptions):
       {
         mode: 'server',
         documentation: 'Unknown search parameters are refused unless "Prefer: handling=lenient" is sent. Writes also make OMOP CDM rows.',
-        resource: [...RESOURCE_TYPES.keys()].map(resourceEntry),
+        resource: [...RESOURCE_TYPES.keys()].map((type) => resourceEntry(type, more)),
         interaction: codesOf(['system'], ['capabilities']),
         searchParam: EVERY_SEARCH,
+        ...(more?.operations.has('') === true ? { operation: (more.operations.get('') ?? []).map((each) => ({ ...each })) } : {}),
         compartment: ['Patient', 'Encounter', 'Practitioner', 'RelatedPerson', 'Device'].map(
           (each) => `http://hl7.org/fhir/CompartmentDefinition/${each.charAt(0).toLowerCase()}${each.slice(1)}`,
         ),

@@ -12,6 +12,7 @@ import { patchResource } from './fhir-patch.ts';
 import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, readConditionsOf, subsetAsked } from './fhir-request.ts';
 import { answerSearch } from './fhir-search.ts';
 import { createResource, updateResource } from './fhir-single.ts';
+import { TERMINOLOGY } from './terminology-capabilities.ts';
 
 const PUBLISHED = '2026-11-21';
 
@@ -19,7 +20,7 @@ const PUBLISHED = '2026-11-21';
 export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { readonly version: string }): void {
   const handlers: Readonly<Record<Interaction['code'], RouteHandlerMethod>> = {
     capabilities: async (request, reply) =>
-      sendResource(reply, capabilityStatement({ base: baseOf(request), version: settings.version, date: PUBLISHED })),
+      sendResource(reply, capabilityStatement({ base: baseOf(request), version: settings.version, date: PUBLISHED, more: TERMINOLOGY })),
     read: async (request, reply) => {
       const { type, id } = addressOf(request);
       return sendRead(reply, await readResource(parts.database, type, id), type, readConditionsOf(request), subsetAsked(request, type));

@@ -1,5 +1,32 @@
 import type { Library } from '../../terminology/fhir/library.ts';
+import { OPERATIONS } from '../../terminology/fhir/operations.ts';
 import type { JsonObject } from '../../terminology/provider.ts';
+import type { MoreCapabilities } from '../fhir/capability.ts';
+
+const FEATURE = 'http://hl7.org/fhir/uv/application-feature/StructureDefinition/feature';
+const feature = (definition: string, value: JsonObject): JsonObject => ({
+  url: FEATURE,
+  extension: [
+    { url: 'definition', valueCanonical: definition },
+    { url: 'value', ...value },
+  ],
+});
+
+/** What the CapabilityStatement says of the terminology operations. */
+export const TERMINOLOGY: MoreCapabilities = {
+  operations: new Map([
+    ...Object.entries(OPERATIONS).map(
+      ([type, each]) => [type, Object.entries(each).map(([name, { definition }]) => ({ name, definition }))] as const,
+    ),
+    ['', [{ name: 'versions', definition: 'http://hl7.org/fhir/OperationDefinition/CapabilityStatement-versions' }]] as const,
+  ]),
+  instantiates: ['http://hl7.org/fhir/CapabilityStatement/terminology-server'],
+  features: [
+    // The version of HL7's terminology ecosystem tests that the answers were made by.
+    feature('http://hl7.org/fhir/uv/tx-tests/FeatureDefinition/test-version', { valueCode: '1.9.3' }),
+    feature('http://hl7.org/fhir/uv/tx-ecosystem/FeatureDefinition/CodeSystemAsParameter', { valueBoolean: true }),
+  ],
+};
 
 /** Parameters of $expand that have an effect here. */
 const EXPANSION_PARAMETERS = [
