@@ -1,5 +1,5 @@
 /** Messages through maps: choosing the map, running its module, and what nobody read. */
-import { type Problem, problem } from '../errors.ts';
+import { harmless, type Problem, problem } from '../errors.ts';
 import type { Message } from '../hl7v2/message.ts';
 import type { CompiledModule, MessageMap, Variant } from './compiled.ts';
 import type { Conversion, ConvertContext } from './conversion.ts';
@@ -67,8 +67,10 @@ export class Runner {
     module.run(message.root, run);
     const drafts = run.drafts();
     // A message of which nothing is made must not end as applied without a word.
-    if (drafts.length === 0 && run.problems.length === 0)
-      return nothing(map.label, problem('mapping-nothing-to-map', { message: `${message.type}^${message.event}`.slice(0, 20) }, 'MSH-9'));
+    if (drafts.length === 0 && harmless(run.problems)) {
+      const why = problem('mapping-nothing-to-map', { message: `${message.type}^${message.event}`.slice(0, 20) }, 'MSH-9');
+      return { ...nothing(map.label, why), problems: [...run.problems, why] };
+    }
     const unread = unreadFields(message, { reads: module.reads, ignored: map.ignored }, run.seen, this.#masksOf(module));
     return { drafts, problems: run.problems, unmapped: run.unmapped, unread, rung: run.rung, spec: map.label };
   }

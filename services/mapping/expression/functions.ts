@@ -86,7 +86,7 @@ export const FUNCTIONS: Readonly<Record<string, FunctionRow>> = {
   split: text('strings', ['text'], "x.split(',')", 'the parts between such texts'),
   comparator: text('string', [], 'x.comparator()', 'the <, <=, >= or > that a text begins with; nothing when it begins otherwise'),
   withoutComparator: text('string', [], 'x.withoutComparator()', 'what stands after it; all when there is none'),
-  base64: text('string', [], 'x.base64()', 'the UTF-8 bytes of the text in Base64, for attachments'),
+  encodeBase64: text('string', [], 'x.encodeBase64()', 'the UTF-8 bytes of the text in Base64, for attachments'),
   plusTime: text(
     'string',
     ['text', 'text'],

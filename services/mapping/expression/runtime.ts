@@ -214,7 +214,7 @@ export const expressionRuntime = {
           .filter((each) => each !== ''),
   comparator: (value: string | undefined): string | undefined => COMPARATORS[/^\s*([<>]=?|[≤≥])/.exec(value ?? '')?.[1] ?? ''],
   withoutComparator: (value: string | undefined): string | undefined => value?.replace(/^\s*([<>]=?|[≤≥])\s*/, ''),
-  base64: (value: string | undefined): string | undefined =>
+  encodeBase64: (value: string | undefined): string | undefined =>
     value === undefined ? undefined : Buffer.from(value, 'utf8').toString('base64'),
   plusTime: later,
   ...rangeFunctions,

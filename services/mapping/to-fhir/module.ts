@@ -132,6 +132,7 @@ class ModuleWriter {
     // refs('*'): whoever asks for everything is made last.
     if (all && name === '*') {
       this.#late.add(resource);
+      this.#last.add(resource);
       return 'X.made()';
     }
     const made = this.#made.get(name);
@@ -169,6 +170,8 @@ class ModuleWriter {
   /** The segment that a key or condition reads first: what the resource is about. */
   #firstSegment: string | undefined;
   readonly #late = new Set<string>();
+  /** What refers to everything: not made where nothing is. */
+  readonly #last = new Set<string>();
   readonly #keyed = new Set<string>();
 
   #writeKey(made: Made): void {
@@ -233,7 +236,8 @@ class ModuleWriter {
     const body = `${traced === undefined ? '' : `X.enter(${traced}); `}const o = { resourceType: ${JSON.stringify(resource.type)}, id: ${handle}.id };\nX.begin(${JSON.stringify(resource.onError)}, ${handle});\n${fields}\nX.finish(o, ${handle}, ${JSON.stringify(resource.update)});${traced === undefined ? '' : ` X.leave(${traced}, o);`}`;
     // A function of its own per resource: large functions are not optimised by the engine.
     const collect = made.lists.map((list) => `if (!${handle}.parked) ${list}.push(${handle}.reference);`).join(' ');
-    const text = `if (${handle} !== undefined) { const ${functionName} = () => {\n${body}\n}; ${functionName}(); ${collect} }`;
+    const some = this.#last.has(resource.name) ? ' && X.made().length > 0' : '';
+    const text = `if (${handle} !== undefined${some}) { const ${functionName} = () => {\n${body}\n}; ${functionName}(); ${collect} }`;
     const { steps } = spot.level;
     (this.#late.has(resource.name) ? steps.after : steps.before).push(text);
   }
