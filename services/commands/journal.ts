@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { Database, Queryable } from '../database/connect.ts';
 import { messageById, requeue } from '../database/journal-take.ts';
 import {
@@ -10,12 +10,13 @@ import {
   parkedGroups,
   parkedIds,
   refuseParked,
-  STATUSES,
   traceOf,
 } from '../database/journal-view.ts';
 import { problem, Refusal } from '../errors.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openStore } from './house.ts';
+import { type FilterOptions, filtered, filterOf, idOf, isFiltered, status } from './journal-filters.ts';
+import { keeping } from './journal-keep.ts';
 import { sources } from './journal-sources.ts';
 import { groupsText, listingText, messageJson, messageText } from './journal-text.ts';
 import { count } from './options.ts';
@@ -29,7 +30,8 @@ const SHOW = `  $ npx polyseme journal show 4711                                
 const RETRY = `  $ npx polyseme journal retry --code mapping-no-map                what would be put back
   $ npx polyseme journal retry --code mapping-no-map --yes          put back, in their old places
   $ npx polyseme journal retry 4711 4712 --yes`;
-const SKIP = `  $ npx polyseme journal skip 4711 --because "test message of the vendor"`;
+const SKIP = `  $ npx polyseme journal skip 4711 --because "test message of the vendor"
+  $ npx polyseme journal skip --source NORTHSIDE/ODD --because "test system" --yes`;
 
 /** journal list|show|retry|skip: what was received and what became of it, and the repair of what is parked. */
 export const journalCommand: CommandDefinition = (program, terminal, exit) => {
@@ -40,52 +42,8 @@ export const journalCommand: CommandDefinition = (program, terminal, exit) => {
   retry(command, terminal, exit);
   skip(command, terminal, exit);
   sources(command, terminal, exit);
+  keeping(command, terminal, exit);
 };
-
-interface FilterOptions {
-  readonly source?: string;
-  readonly type?: string;
-  readonly controlId?: string;
-  readonly code?: string;
-  readonly since?: string;
-  readonly until?: string;
-}
-
-/** The filters that list and retry share; times are kept as ISO instants. */
-const filtered = (command: Command): Command =>
-  command
-    .option('--source <name>', 'sender: FACILITY/APPLICATION (MSH-4/MSH-3)')
-    .option('--type <type>', 'message type: ADT or ADT^A01')
-    .option('--control-id <id>', 'MSH-10')
-    .option('--code <code>', 'problem code: the cause of a parked or refused message')
-    .option('--since <time>', 'received since: 2026-03-01, 2026-03-01T12:00:00Z, 30m, 2h, 7d', instant)
-    .option('--until <time>', 'received before', instant);
-
-const filterOf = ({ source, type, controlId, code, since, until }: FilterOptions): JournalFilter => ({
-  source,
-  type,
-  controlId,
-  code,
-  since,
-  until,
-});
-
-const UNIT_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** Returns the instant in ISO 8601; a date alone begins at midnight UTC, 2h is two hours ago. */
-function instant(value: string): string {
-  const ago = /^(\d{1,6})([mhd])$/.exec(value);
-  if (ago) return new Date(Date.now() - Number(ago[1]) * (UNIT_MS[ago[2] ?? ''] ?? 0)).toISOString();
-  const read = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(value) ? Date.parse(value) : Number.NaN;
-  if (Number.isNaN(read)) throw new InvalidArgumentError('Write 2026-03-01, 2026-03-01T12:00:00Z (with its zone), or 30m, 2h, 7d for ago.');
-  return new Date(read).toISOString();
-}
-
-function status(value: string): JournalStatus {
-  const known = STATUSES.find((each) => each === value);
-  if (known === undefined) throw new InvalidArgumentError(`Write one of ${STATUSES.join(', ')}.`);
-  return known;
-}
 
 type Define = (command: Command, terminal: Terminal, exit: (code: number) => void) => void;
 
@@ -139,8 +97,7 @@ const retry: Define = (parent, terminal, exit) => {
   withExamples(command, RETRY, ['0  done, or shown without --yes', '1  refused: a message is not parked; nothing was moved']);
   command.action(async (ids: readonly string[], options: FilterOptions & { all?: boolean; yes?: boolean; json?: boolean }) => {
     const filter = filterOf(options);
-    const isFiltered = Object.values(filter).some((each) => each !== undefined);
-    const ways = [ids.length > 0, isFiltered, options.all === true].filter(Boolean).length;
+    const ways = [ids.length > 0, isFiltered(filter), options.all === true].filter(Boolean).length;
     if (ways !== 1) throw new Refusal([problem('journal-retry-what')]);
     await using store = await openStore(configOfProcess());
     const { database } = store;
@@ -163,28 +120,35 @@ const retry: Define = (parent, terminal, exit) => {
 };
 
 const skip: Define = (parent, terminal, exit) => {
-  const command = parent
-    .command('skip <id>')
-    .description('refuse a parked message for good; it stays in the journal with the reason')
+  const command = filtered(
+    parent.command('skip [id...]').description('refuse parked messages for good; they stay in the journal with the reason'),
+  )
     .requiredOption('--because <reason>', 'why; kept with the message (write no patient data)')
+    .option('--yes', 'with filters: do it; without it only what would be skipped is shown')
     .option('--json', 'print JSON');
-  withExamples(command, SKIP, ['0  skipped', '1  it is not parked']);
-  command.action(async (id: string, options: { readonly because: string; readonly json?: boolean }) => {
+  withExamples(command, SKIP, ['0  skipped, or shown without --yes', '1  one is not parked; nothing was skipped']);
+  command.action(async (ids: readonly string[], options: FilterOptions & { because: string; yes?: boolean; json?: boolean }) => {
+    const filter = filterOf(options);
+    if (ids.length > 0 === isFiltered(filter)) throw new Refusal([problem('journal-retry-what')]);
     await using store = await openStore(configOfProcess());
     if (options.because.trim() === '') throw new Refusal([problem('journal-skip-because')]);
     const reason = problem('journal-skipped', { reason: options.because.trim() });
-    if (!(await refuseParked(store.database, idOf(id), reason))) throw new Refusal([problem('journal-not-parked', { id })]);
-    if (options.json) terminal.out(JSON.stringify({ id: idOf(id), status: 'refused' }));
-    else terminal.say(`Message ${id} is refused now; its reason is kept with it.`);
+    if (ids.length === 0 && !options.yes) {
+      const groups = await parkedGroups(store.database, filter);
+      terminal.out(options.json ? JSON.stringify({ skipped: [], groups }, undefined, 2) : groupsText(groups));
+      return exit(0);
+    }
+    const skipped = await store.database.transaction(async (tx) => {
+      const named = ids.length > 0 ? await checkedParked(tx, ids.map(idOf)) : await lockParked(tx, await parkedIds(tx, filter));
+      for (const id of named) await refuseParked(tx, id, reason);
+      return named;
+    });
+    if (options.json)
+      terminal.out(JSON.stringify(ids.length === 1 ? { id: skipped[0], status: 'refused' } : { skipped, groups: [] }, undefined, 2));
+    else terminal.say(`${plural(skipped.length, 'message')} refused now; the reason is kept with each.`);
     exit(0);
   });
 };
-
-/** Returns the id as a number; what is none finds no message. */
-function idOf(id: string): number {
-  if (!/^\d{1,15}$/.test(id)) throw new Refusal([problem('journal-no-message', { id })]);
-  return Number(id);
-}
 
 /** Returns `ids` when all of them are parked; refuses by name those that are not. */
 async function checkedParked(database: Queryable, ids: readonly number[]): Promise<readonly number[]> {

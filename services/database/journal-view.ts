@@ -13,6 +13,8 @@ export type JournalStatus = (typeof STATUSES)[number];
 /** Every filter that is given must hold. */
 export interface JournalFilter {
   readonly source?: string | undefined;
+  /** 'id^authority' of a patient that the message is about. */
+  readonly patient?: string | undefined;
   readonly status?: JournalStatus | undefined;
   /** 'ADT' or 'ADT^A01'. */
   readonly type?: string | undefined;
@@ -82,9 +84,10 @@ const FROM = (harmless: string): string => `
   LEFT JOIN journal.outcome o ON o.message_id = m.id AND o.received_at = m.received_at
   LEFT JOIN ${causeOf(harmless)} cause ON true`;
 
-function conditionsOf({ source, status, type, controlId, code, since, until }: JournalFilter, bound: Bound): string {
+function conditionsOf({ source, patient, status, type, controlId, code, since, until }: JournalFilter, bound: Bound): string {
   const conditions = [
     source === undefined ? [] : [`m.source = ${bound.add(source)}`],
+    patient === undefined ? [] : [`m.patient_keys @> ARRAY[${bound.add(patient)}]`],
     status === undefined ? [] : [status === 'received' ? 'o.message_id IS NULL' : `o.status = ${bound.add(status)}`],
     type === undefined ? [] : [`(m.message_type = ${bound.add(type)} OR starts_with(m.message_type, ${bound.add(`${type}^`)}))`],
     controlId === undefined ? [] : [`m.control_id = ${bound.add(controlId)}`],
@@ -262,11 +265,18 @@ export async function notifyJournal(tx: Queryable): Promise<void> {
 }
 
 /** Returns the ids of all parked messages that the filters find, oldest first. */
-export async function parkedIds(tx: Queryable, filter: Omit<JournalFilter, 'status'>): Promise<readonly number[]> {
+export const parkedIds = (tx: Queryable, filter: Omit<JournalFilter, 'status'>): Promise<readonly number[]> =>
+  messageIds(tx, { ...filter, status: 'parked' });
+
+/** Returns the ids of the messages that the filters find, oldest first, at most `limit`. */
+export async function messageIds(tx: Queryable, filter: JournalFilter, limit?: number): Promise<readonly number[]> {
   const bound = new Bound();
   const from = FROM(bound.add(textArray(HARMLESS)));
-  const where = conditionsOf({ ...filter, status: 'parked' }, bound);
-  const rows = await tx.query<{ readonly id: number }>(`SELECT m.id ${from} WHERE ${where} ORDER BY m.id`, bound.values);
+  const where = conditionsOf(filter, bound);
+  const rows = await tx.query<{ readonly id: number }>(
+    `SELECT m.id ${from} WHERE ${where} ORDER BY m.id LIMIT ${bound.add(limit ?? null)}::bigint`,
+    bound.values,
+  );
   return rows.map((row) => row.id);
 }
 

@@ -64,6 +64,7 @@ export const DATABASE = {
   'merge-elsewhere': row(409, 'AE', 'error', 'business-rule', 'The record was merged into another one than this merge names.', 'If the first merge was wrong, take it back (write the Patient without its link), then let the message be processed again.'),
   'merge-no-patient': row(422, 'AE', 'error', 'not-found', 'One of the records to be merged is not stored.', 'Send both records first.'),
   'journal-no-month': row(422, 'AE', 'error', 'value', '{month} is no month that can be dropped up to.', 'Write YYYY-MM, this month at the latest; months before it are dropped.'),
+  'journal-erase-what': row(422, 'AE', 'error', 'required', 'Erasing needs the patients, a reason and --yes.', 'Write: npx polyseme journal erase "ID^AUTHORITY" --because "the reason" --yes (or --again after a restore).'),
   'journal-key-missing': row(503, 'AR', 'fatal', 'security', 'The journal is encrypted and the master key "{name}" is not at hand.', 'Give POLYSEME_MASTER_KEY_FILE the file that holds it; older keys stay in that file, below the current one, until "npx polyseme journal rekey" has run.'),
   'journal-sealed': row(500, 'AR', 'fatal', 'security', 'A content of the journal cannot be decrypted: its key is not the one it was stored with, or its bytes were changed.', 'Restore the database from a backup; the master keys and the database belong together.'),
   'search-page-invalid': row(400, 'AE', 'error', 'invalid', 'The page cursor is not one of ours.', 'Start the search again without _page.'),
