@@ -23,6 +23,8 @@ export interface MllpClientOptions {
   readonly timeoutMs: number;
   /** Longest acknowledgement taken; 1 MiB when undefined. */
   readonly maxBytes?: number;
+  /** Told of the application acknowledgement (AA, AE, AR) of a message that was answered CA before, whenever it comes. */
+  readonly onApplication?: (controlId: string, answer: Uint8Array) => void;
 }
 
 export interface MllpClient {
@@ -59,61 +61,104 @@ function opened(options: MllpClientOptions): Promise<Socket> {
   });
 }
 
-/** Sends one frame and resolves with the next frame that comes back. */
-function exchange(socket: Socket, bytes: Uint8Array, options: MllpClientOptions): Promise<Uint8Array> {
-  const reader = new FrameReader(options.maxBytes ?? 1 << 20);
-  return new Promise((resolve, reject) => {
-    const finish = (settle: () => void): void => {
-      clearTimeout(timer);
-      socket.off('data', onData);
-      socket.off('close', onClose);
-      settle();
-    };
-    const onData = (chunk: Buffer): void => {
-      for (const event of reader.push(chunk)) {
-        if (event.kind === 'junk') continue;
-        finish(() =>
-          event.kind === 'message' ? resolve(event.bytes) : reject(refusal('mllp-closed', { reason: `the answer is ${event.kind}` })),
-        );
-        return;
-      }
-    };
-    const onClose = (): void => finish(() => reject(refusal('mllp-closed', { reason: 'closed before the acknowledgement' })));
-    const timer = setTimeout(
-      () => finish(() => reject(refusal('mllp-ack-missing', { seconds: options.timeoutMs / 1000 }))),
-      options.timeoutMs,
-    );
-    socket.on('data', onData);
-    socket.once('close', onClose);
-    if (socket.destroyed) return onClose();
-    socket.write(framed(bytes));
-  });
+/** MSA-1 and MSA-2 of an acknowledgement, undefined when it is none. */
+function acknowledged(answer: Uint8Array): { readonly code: string; readonly id: string } | undefined {
+  const parsed = parseMessage(answer);
+  const msa = parsed.ok ? parsed.value.segments.find((each) => each.name === 'MSA') : undefined;
+  return msa && { code: msa.value(1) ?? '', id: msa.value(2) ?? '' };
 }
 
-/** MSA-2 of an acknowledgement, undefined when it is none. */
-function acknowledgedId(answer: Uint8Array): string | undefined {
-  const parsed = parseMessage(answer);
-  return parsed.ok ? parsed.value.segments.find((each) => each.name === 'MSA')?.value(2) : undefined;
+/** Accept acknowledgements whose application acknowledgements are still awaited; the oldest are forgotten. */
+const MOST_ACCEPTED = 10_000;
+
+interface Expected {
+  readonly controlId: string;
+  readonly settle: (answer: Uint8Array | Refusal) => void;
+}
+
+/** One connection: what comes back is told apart by the message it names, never by its turn. */
+class Line {
+  readonly socket: Socket;
+  readonly #reader: FrameReader;
+  readonly #options: MllpClientOptions;
+  readonly #accepted = new Set<string>();
+  #expected: Expected | undefined;
+
+  constructor(socket: Socket, options: MllpClientOptions) {
+    this.socket = socket;
+    this.#options = options;
+    this.#reader = new FrameReader(options.maxBytes ?? 1 << 20);
+    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    socket.once('close', () => this.#expected?.settle(refusal('mllp-closed', { reason: 'closed before the acknowledgement' })));
+  }
+
+  /** Sends one message and resolves with its acknowledgement. */
+  exchange(bytes: Uint8Array, controlId: string): Promise<Uint8Array> {
+    const { timeoutMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => settle(refusal('mllp-ack-missing', { seconds: timeoutMs / 1000 })), timeoutMs);
+      const settle = (answer: Uint8Array | Refusal): void => {
+        clearTimeout(timer);
+        this.#expected = undefined;
+        if (answer instanceof Refusal) reject(answer);
+        else resolve(answer);
+      };
+      this.#expected = { controlId, settle };
+      if (this.socket.destroyed) settle(refusal('mllp-closed', { reason: 'closed before the acknowledgement' }));
+      else this.socket.write(framed(bytes));
+    });
+  }
+
+  #take(chunk: Buffer): void {
+    for (const event of this.#reader.push(chunk)) {
+      if (event.kind === 'junk') continue;
+      if (event.kind === 'message') this.#answered(event.bytes);
+      else this.#give(refusal('mllp-closed', { reason: `the answer is ${event.kind}` }));
+    }
+  }
+
+  #answered(answer: Uint8Array): void {
+    const { code = '', id = '' } = acknowledged(answer) ?? {};
+    const isApplications = code.startsWith('A');
+    if (isApplications && this.#accepted.delete(id)) {
+      this.#options.onApplication?.(id, answer);
+      return;
+    }
+    if (this.#expected === undefined || this.#expected.controlId !== id) {
+      this.#give(refusal('mllp-ack-wrong'));
+      return;
+    }
+    if (code === 'CA') {
+      this.#accepted.add(id);
+      const [oldest] = this.#accepted;
+      if (this.#accepted.size > MOST_ACCEPTED && oldest !== undefined) this.#accepted.delete(oldest);
+    }
+    this.#expected.settle(answer);
+  }
+
+  /** Ends what is expected; whoever says something that nobody asked for is not listened to any longer. */
+  #give(reason: Refusal): void {
+    if (this.#expected) this.#expected.settle(reason);
+    else this.socket.destroy();
+  }
 }
 
 /** Returns a client; connects at the first send, and again after anything went wrong. */
 export function connectMllp(options: MllpClientOptions): MllpClient {
-  let socket: Socket | undefined;
+  let line: Line | undefined;
   let last: Promise<unknown> = Promise.resolve();
   let closed = false;
   const deliver = async (bytes: Uint8Array, controlId: string): Promise<Uint8Array> => {
     if (closed) throw refusal('mllp-closed', { reason: 'closed by ourselves' });
-    if (socket === undefined || socket.destroyed || socket.readableEnded) {
-      socket?.destroy();
-      socket = await opened(options);
+    if (line === undefined || line.socket.destroyed || line.socket.readableEnded) {
+      line?.socket.destroy();
+      line = new Line(await opened(options), options);
     }
-    const current = socket;
+    const current = line;
     try {
-      const answer = await exchange(current, bytes, options);
-      if (acknowledgedId(answer) !== controlId) throw refusal('mllp-ack-wrong');
-      return answer;
+      return await current.exchange(bytes, controlId);
     } catch (error) {
-      current.destroy(); // a late acknowledgement must not be taken for the next message's
+      current.socket.destroy(); // a late acknowledgement must not be taken for the next message's
       throw error;
     }
   };
@@ -128,7 +173,7 @@ export function connectMllp(options: MllpClientOptions): MllpClient {
     close: async () => {
       await last;
       closed = true;
-      const current = socket;
+      const current = line?.socket;
       if (current === undefined || current.destroyed) return;
       await new Promise<void>((resolve) => {
         current.once('close', () => resolve());

@@ -1,0 +1,116 @@
+/** Mutated messages through a live MLLP port: each is answered, or its connection is closed and the log says why. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { FrameReader, framed } from '../../services/mllp/frame.ts';
+import { type Chance, chanceOf } from '../simulator/chance.ts';
+import { mutated } from './mutate.ts';
+
+export interface DoorFigures {
+  readonly messages: number;
+  readonly answered: number;
+  /** Closed with a reason in the log. */
+  readonly closed: number;
+  /** Closed by us in the middle of a message, and the log says so. */
+  readonly abandoned: number;
+  /** MSH-15 and MSH-16 of the mutated message ask for no answer now. */
+  readonly unasked: number;
+  readonly codes: Readonly<Record<string, number>>;
+  readonly seconds: number;
+}
+
+export interface DoorLoad {
+  readonly port: number;
+  readonly bases: readonly Buffer[];
+  readonly count: number;
+  readonly seed: number;
+  readonly connections: number;
+  /** How often the log spoke of the peer with this local port so far. */
+  readonly logged: (port: number) => number;
+  /** A message that is neither answered nor ended in this time hangs. */
+  readonly patienceMs: number;
+}
+
+class Line {
+  readonly socket: Socket;
+  readonly codes: string[] = [];
+  readonly #reader = new FrameReader(1 << 24);
+  isClosed = false;
+  #wake: () => void = () => {};
+
+  constructor(port: number) {
+    this.socket = connect({ host: '127.0.0.1', port });
+    this.socket.on('error', () => {});
+    this.socket.on('data', (chunk: Buffer) => {
+      for (const event of this.#reader.push(chunk))
+        if (event.kind === 'message') this.codes.push(/\rMSA.([AC][AER])/.exec(Buffer.from(event.bytes).toString('latin1'))?.[1] ?? 'none');
+      this.#wake();
+    });
+    this.socket.on('close', () => {
+      this.isClosed = true;
+      this.#wake();
+    });
+  }
+
+  /** Resolves with true once something was answered since `before` or the connection is closed, with false when neither comes in time. */
+  async until(before: number, patienceMs: number): Promise<boolean> {
+    const deadline = performance.now() + patienceMs;
+    while (this.codes.length <= before && !this.isClosed) {
+      const left = deadline - performance.now();
+      if (left <= 0) return false;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    return true;
+  }
+}
+
+/** One in fifty is cut off before its end; the others are framed, whatever they hold. */
+const isAbandoned = (chance: Chance): boolean => chance.happens(0.02);
+const mayBeUnasked = (bytes: Buffer): boolean => {
+  const fields = (bytes.toString('latin1').split(/[\r\n]/, 1)[0] ?? '').split(bytes.toString('latin1', 3, 4));
+  return (fields[14] ?? '') !== '' || (fields[15] ?? '') !== '';
+};
+
+/** Sends all messages; throws, naming the message by its number, when one is neither answered nor closed with a reason. */
+export async function fuzzDoor(load: DoorLoad): Promise<DoorFigures> {
+  const codes: Record<string, number> = {};
+  let [next, answered, closed, abandoned, unasked] = [0, 0, 0, 0, 0];
+  const started = performance.now();
+  const lane = async (): Promise<void> => {
+    let line: Line | undefined;
+    for (let n = next++; n < load.count; n = next++) {
+      const chance = chanceOf(load.seed, n);
+      const bytes = mutated(load.bases, chance);
+      if (line === undefined || line.isClosed) {
+        line = new Line(load.port);
+        await once(line.socket, 'connect');
+      }
+      const own = line.socket.localPort ?? 0;
+      const [before, loggedBefore] = [line.codes.length, load.logged(own)];
+      if (isAbandoned(chance)) {
+        line.socket.end(framed(bytes).subarray(0, bytes.length + 1));
+        while (!line.isClosed)
+          if (!(await line.until(Number.POSITIVE_INFINITY, load.patienceMs))) throw new Error(`message ${n} of seed ${load.seed} hangs`);
+        abandoned += 1;
+        continue;
+      }
+      line.socket.write(framed(bytes));
+      // Nothing at all may be what it asks for: that is not waited for as long.
+      const heard = await line.until(before, mayBeUnasked(bytes) ? Math.min(load.patienceMs, 2_000) : load.patienceMs);
+      if (line.codes.length > before) answered += 1;
+      else if (line.isClosed && load.logged(own) > loggedBefore) closed += 1;
+      else if (!heard && mayBeUnasked(bytes)) unasked += 1;
+      else
+        throw new Error(`message ${n} of seed ${load.seed} (${bytes.length} bytes) ${line.isClosed ? 'ended without a reason' : 'hangs'}`);
+      for (const code of line.codes.slice(before)) codes[code] = (codes[code] ?? 0) + 1;
+    }
+    line?.socket.destroy();
+  };
+  await Promise.all(Array.from({ length: load.connections }, lane));
+  return { messages: load.count, answered, closed, abandoned, unasked, codes, seconds: (performance.now() - started) / 1000 };
+}
