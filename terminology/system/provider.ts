@@ -1,0 +1,192 @@
+import type {
+  CodeSystemProvider,
+  Concept,
+  ConceptSet,
+  Designation,
+  Filter,
+  FilterRefusal,
+  ImplicitValueSet,
+  Property,
+  PropertyDefinition,
+  TextMatches,
+} from '../provider.ts';
+import { NONE, REF, refKind } from './arrays.ts';
+import type { CodeSystem } from './code-system.ts';
+import { filterRows, OPERATORS } from './filters.ts';
+import { implicitSet } from './implicit.ts';
+import { RowSet } from './rows.ts';
+
+/** Returns what the FHIR operations ask of a code system that is kept as an index. */
+export const providerOf = (system: CodeSystem): CodeSystemProvider => new IndexedProvider(system);
+
+const TYPES = { code: 'Code', string: 'String', decimal: 'Decimal', boolean: 'Boolean', dateTime: 'DateTime', integer: 'Integer' } as const;
+
+/** Properties of SNOMED CT concepts that are no attributes (http://hl7.org/fhir/R4/snomedct.html#properties). */
+const SNOMED_PROPERTIES: readonly PropertyDefinition[] = [
+  { code: 'sufficientlyDefined', uri: 'http://snomed.info/field/Concept.definitionStatusId', type: 'boolean' },
+  { code: 'moduleId', uri: 'http://snomed.info/field/Concept.moduleId', type: 'code' },
+  { code: 'effectiveTime', uri: 'http://snomed.info/field/Concept.effectiveTime', type: 'string' },
+];
+const INACTIVE: PropertyDefinition = { code: 'inactive', uri: 'http://hl7.org/fhir/concept-properties#inactive', type: 'boolean' };
+
+class IndexedProvider implements CodeSystemProvider {
+  readonly url: string;
+  readonly version: string;
+  readonly name: string;
+  readonly title: string;
+  readonly content = 'complete';
+  readonly status = 'active';
+  readonly language: string;
+  readonly caseSensitive: boolean;
+  readonly valueSet: string | undefined;
+  readonly hierarchical: boolean;
+  readonly grammar: boolean = false;
+  readonly properties: readonly PropertyDefinition[];
+  readonly filters: CodeSystemProvider['filters'];
+  readonly total: number;
+  readonly supplements: readonly string[] = [];
+  readonly #system: CodeSystem;
+
+  constructor(system: CodeSystem) {
+    const { manifest } = system;
+    this.#system = system;
+    this.url = manifest.url;
+    this.version = manifest.version;
+    this.name = manifest.name;
+    this.title = manifest.title;
+    this.language = manifest.language;
+    this.caseSensitive = manifest.caseSensitive;
+    this.valueSet = manifest.kind === 'snomed' ? `${manifest.url}?fhir_vs` : manifest.kind === 'loinc' ? `${manifest.url}/vs` : undefined;
+    this.hierarchical = manifest.hierarchical;
+    this.total = system.total;
+    const own = manifest.properties.map(({ code, uri, description, type }) => ({ code, uri, description, type }));
+    this.properties = [INACTIVE, ...(manifest.kind === 'snomed' ? SNOMED_PROPERTIES : []), ...own];
+    this.filters = [
+      { code: 'concept', op: OPERATORS.concept },
+      ...(manifest.kind === 'snomed' ? [{ code: 'constraint', op: ['='] }] : []),
+      ...this.properties.map(({ code }) => ({ code, op: OPERATORS.property })),
+    ];
+  }
+
+  /** An edition's URI without a date is answered by any version of it. */
+  matchesVersion(wanted: string): boolean {
+    return wanted === this.version || (this.#system.manifest.kind === 'snomed' && this.version.startsWith(`${wanted}/version/`));
+  }
+
+  locate(code: string): Concept | undefined {
+    const row = this.#system.row(code);
+    if (row >= 0) return { code, row };
+    if (this.caseSensitive) return undefined;
+    const folded = this.#system.row(code.toUpperCase());
+    return folded < 0 ? undefined : this.conceptAt(folded);
+  }
+
+  conceptAt(row: number): Concept {
+    return { code: this.#system.code(row), row };
+  }
+
+  display({ row }: Concept): string | undefined {
+    return this.#system.display(row);
+  }
+
+  definition({ row }: Concept): string | undefined {
+    return this.#system.terms(row).find(({ use, isActive }) => isActive && (use?.display === 'Definition' || use?.code === 'definition'))
+      ?.text;
+  }
+
+  designations({ row }: Concept): readonly Designation[] {
+    const shown = this.#system.arrays['concept-display'][row] ?? NONE;
+    return this.#system
+      .terms(row)
+      .filter(({ designation, isActive }) => isActive && designation !== shown)
+      .map(({ text, language, use }) => ({
+        language: language === '' ? undefined : language,
+        use: use === undefined || use.code === '' ? undefined : { system: use.system, code: use.code, display: use.display },
+        value: text,
+      }));
+  }
+
+  propertiesOf({ row }: Concept): readonly Property[] {
+    const { arrays, manifest } = this.#system;
+    const found: Property[] = [{ code: 'inactive', type: 'Boolean', value: !this.#system.isActive(row) }];
+    if (manifest.kind === 'snomed') {
+      found.push({ code: 'sufficientlyDefined', type: 'Boolean', value: this.#system.isDefined(row) });
+      found.push({ code: 'moduleId', type: 'Code', value: manifest.modules[arrays['concept-module'][row] ?? 0] ?? '' });
+      found.push({ code: 'effectiveTime', type: 'String', value: String(arrays['concept-time'][row] ?? '') });
+    }
+    for (let edge = arrays['edge-offset'][row] ?? 0; edge < (arrays['edge-offset'][row + 1] ?? 0); edge += 1) {
+      const definition = manifest.properties[arrays['edge-kind'][edge] ?? 0];
+      if (definition !== undefined) found.push(this.#property(definition.code, definition.type, arrays['edge-target'][edge] ?? 0));
+    }
+    return found;
+  }
+
+  #property(code: string, type: keyof typeof TYPES, ref: number): Property {
+    const text = this.#system.refText(ref);
+    if (refKind(ref) === REF.row) return { code, type: 'Code', value: text, description: this.#system.display(ref) };
+    const number = this.#system.refNumber(ref);
+    if (!Number.isNaN(number) && type !== 'string') return { code, type: Number.isInteger(number) ? 'Integer' : 'Decimal', value: number };
+    if (type === 'boolean') return { code, type: 'Boolean', value: text === 'true' };
+    return { code, type: type === 'code' ? 'String' : TYPES[type], value: text };
+  }
+
+  extensions(): readonly never[] {
+    return [];
+  }
+
+  isAbstract({ row }: Concept): boolean {
+    return this.#system.isAbstract(row);
+  }
+
+  isInactive({ row }: Concept): boolean {
+    return !this.#system.isActive(row);
+  }
+
+  statusOf({ row }: Concept): string | undefined {
+    return this.#system.isActive(row) ? undefined : 'inactive';
+  }
+
+  *roots(): Generator<number> {
+    const offsets = this.#system.arrays['parent-offset'];
+    for (let row = 0; row < this.total; row += 1) if (offsets[row] === offsets[row + 1]) yield row;
+  }
+
+  parents({ row }: Concept): readonly number[] {
+    return [...this.#system.parents(row)];
+  }
+
+  children({ row }: Concept): readonly number[] {
+    return [...this.#system.children(row)];
+  }
+
+  subsumes(ancestor: Concept, concept: Concept): boolean {
+    return this.#system.subsumes(ancestor.row, concept.row);
+  }
+
+  all(): ConceptSet {
+    return RowSet.all(this.total);
+  }
+
+  filter(filter: Filter): ConceptSet | FilterRefusal {
+    return filterRows(this.#system, filter, (code) => this.locate(code)?.row ?? -1);
+  }
+
+  search(text: string): TextMatches {
+    const search = this.#system.text;
+    const ranks = search.ranks(text);
+    if (ranks === undefined) return { set: new RowSet(this.total), best: () => [] };
+    const { total } = this;
+    let set: RowSet | undefined;
+    return {
+      get set() {
+        set ??= search.rows(ranks, total);
+        return set;
+      },
+      best: (count) => search.best(ranks, count, () => true),
+    };
+  }
+
+  implicit(url: string): ImplicitValueSet | undefined {
+    return implicitSet(this.#system.manifest, url);
+  }
+}
