@@ -8,6 +8,8 @@ import { explainCommand } from './explain.ts';
 import { VERSION } from './house.ts';
 import { importCommand } from './import.ts';
 import { journalCommand } from './journal.ts';
+import { mapCommand } from './map.ts';
+import { packageCommand } from './package.ts';
 import { psqlCommand } from './psql.ts';
 import { sendCommand } from './send.ts';
 import { serveCommand } from './serve.ts';
@@ -22,7 +24,9 @@ const COMMANDS = [
   sendCommand,
   convertCommand,
   checkCommand,
+  mapCommand,
   vocabularyCommand,
+  packageCommand,
   journalCommand,
   explainCommand,
   doctorCommand,

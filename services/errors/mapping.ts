@@ -40,4 +40,6 @@ export const MAPPING = {
   'mapping-csv-quote': row(422, 'AE', 'error', 'structure', 'A quoted cell does not end.', 'Close the quote; a quote inside a cell is written twice.'),
   'mapping-csv-header': row(422, 'AE', 'error', 'structure', 'The first line does not name each column once.', 'Give every column a name of its own.'),
   'mapping-csv-cells': row(422, 'AE', 'error', 'structure', 'The row has {found} cells where the header has {expected}.', 'Correct the row; a cell with the separator in it is quoted.'),
+  'map-unknown': row(404, 'AE', 'error', 'not-found', 'There is no map {name}.', 'Name a map by its id (v2-to-fhir/oru-r01) or its file.'),
+  'map-lock-unreadable': row(500, 'AE', 'error', 'invalid', 'The lock file {file} cannot be read.', 'Bring it back as it was committed.'),
 };

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { type CaseReport, runCases } from './cases.ts';
 import { type Diagnostic, diagnostic } from './diagnostics.ts';
-import { givenBytes, type SpecFile, specFiles } from './files.ts';
+import { givenBytes, LOCK_FILE, lockFileText, type SpecFile, specFiles } from './files.ts';
 import { type LoadedMaps, mapsOf } from './maps.ts';
+import { publicationFaults, readLock } from './publication.ts';
 import { entryOf } from './read.ts';
 import type { SpecFamily } from './spec.ts';
 import { Build } from './to-fhir/build.ts';
@@ -28,8 +29,9 @@ export function checkSpecs(paths: string | readonly string[]): CheckReport {
     asked.some((path) => file === path || !relative(resolve(path), resolve(file)).startsWith('..'));
   const maps = mapsOf(files);
   const cases = caseReports(files, maps, inScope);
+  const published = roots.flatMap((root) => lockFaults(root, maps));
   const all = [...maps.diagnostics, ...compileDiagnostics(maps), ...cases.flatMap((each) => each.diagnostics), ...caseFileFaults(files)];
-  const diagnostics = sortedOnce(all.filter((each) => inScope(each.file)));
+  const diagnostics = sortedOnce([...all.filter((each) => inScope(each.file)), ...published]);
   const sum = (pick: (report: CaseReport) => number): number => cases.reduce((total, each) => total + pick(each), 0);
   const missing =
     files.length === 0
@@ -43,8 +45,17 @@ export function checkSpecs(paths: string | readonly string[]): CheckReport {
   };
 }
 
+/** What the lock file of a folder says was published must still be so. */
+function lockFaults(root: string, maps: LoadedMaps): readonly Diagnostic[] {
+  const text = lockFileText(root);
+  if (text === undefined) return [];
+  const published = readLock(text);
+  if (published === undefined) return [diagnostic('lock-unreadable', { file: join(root, LOCK_FILE), line: 1, column: 1 })];
+  return publicationFaults(maps, published);
+}
+
 /** The folder of maps a path stands in: the nearest named mappings, else the folder that holds v2-to-fhir, else the path itself. */
-function rootOf(path: string): string {
+export function rootOf(path: string): string {
   for (let here = resolve(path), last = ''; here !== last; last = here, here = dirname(here)) {
     if (/[\\/]mappings$/.test(here) || existsSync(join(here, 'v2-to-fhir'))) return here;
   }

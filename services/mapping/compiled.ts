@@ -5,7 +5,7 @@ import { groupPaths, messageStructure, structureOf } from '../hl7v2/structures.t
 import { type Diagnostic, diagnostic, didYouMean } from './diagnostics.ts';
 import { digestOf, specLabel } from './digest.ts';
 import { withDeclared } from './sites/declared.ts';
-import type { MessageSpec, ResourceSpec, SpecFamily } from './spec.ts';
+import type { MessageSpec, ResourceSpec, SpecBase, SpecFamily } from './spec.ts';
 import { Build } from './to-fhir/build.ts';
 import { pathsOf, segmentNames } from './to-fhir/levels.ts';
 import { writeModule } from './to-fhir/module.ts';
@@ -15,6 +15,7 @@ import type { MessageRun } from './to-fhir/run.ts';
 import { mapRuntime } from './to-fhir/runtime.ts';
 import type { TracedRule } from './trace/registry.ts';
 import { tracedRuntime } from './trace/runtime.ts';
+import { usedMaps } from './uses.ts';
 
 export interface CompiledModule {
   readonly ok: boolean;
@@ -34,6 +35,8 @@ export class MessageMap {
   /** id@version#digest. */
   readonly label: string;
   readonly digest: string;
+  /** Every map it uses: resource maps, concept maps, datatype maps. */
+  readonly uses: readonly SpecBase[];
   readonly ignored: ReadonlySet<string>;
   readonly #family: SpecFamily;
   readonly #resolved: ResolvedMessage;
@@ -46,8 +49,8 @@ export class MessageMap {
     this.spec = spec;
     this.#family = family;
     this.#resolved = resolveMessage(spec, family.resources);
-    const shared = [...family.types.values(), ...family.tables.values(), ...this.#resolved.used];
-    this.digest = digestOf([spec.root, ...new Set(shared.map((each) => each.root))]);
+    this.uses = usedMaps(spec, family, this.#resolved.used);
+    this.digest = digestOf([spec.root, ...this.uses.map((each) => each.root)]);
     this.label = specLabel(spec.id, spec.version, this.digest);
     this.ignored = new Set([...spec.ignore, ...this.#resolved.used.flatMap((each) => each.ignore)].map((each) => each.path));
     for (const name of [...spec.reads, ...this.#resolved.used.flatMap((each) => each.segments)]) this.#knownSegments.add(name);

@@ -102,6 +102,13 @@ export const DIAGNOSTICS = {
     'Use a path of the message structure.{nearest}',
   ),
 
+  // --- publication
+  'published-changed': error(
+    '{name} was published with another text{because}.',
+    'Published versions never change: give the map a new version, or bring its text back.',
+  ),
+  'lock-unreadable': error('The lock file cannot be read.', 'Bring back published.lock.json as it was committed.'),
+
   // --- sites
   'override-none': error('No rule stands at "{path}".', 'Write the path of a rule of the map that is extended.{nearest}'),
   'override-many': error(

@@ -7,8 +7,9 @@ type Json = string | readonly Json[] | { readonly [name: string]: Json };
 function plain(node: SpecNode): Json {
   if (node.kind === 'scalar') return node.value;
   if (node.kind === 'list') return node.items.map(plain);
-  // Cases and reasons say nothing about what the map does.
-  const entries = node.entries.filter((each) => each.key !== 'cases' && each.key !== 'because' && each.key !== 'notes');
+  // Cases of a map and reasons say nothing about what it does; cases of a switch are what it does.
+  const isSwitch = node.entries.some((each) => each.key === 'switch');
+  const entries = node.entries.filter((each) => (each.key !== 'cases' || isSwitch) && each.key !== 'because' && each.key !== 'notes');
   return Object.fromEntries(entries.map((each) => [each.key, plain(each.value)] as const).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

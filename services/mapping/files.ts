@@ -61,6 +61,18 @@ function readFile(file: string): ReadSpec {
   }
 }
 
+/** The file beside the maps that says what was published. */
+export const LOCK_FILE = 'published.lock.json';
+
+/** Returns the text of the lock file of a folder of maps; undefined when there is none. */
+export function lockFileText(root: string): string | undefined {
+  try {
+    return readFileSync(join(root, LOCK_FILE), 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
 /** Returns the bytes of a message or resource file that a case names, or undefined. */
 export function givenBytes(path: string): Uint8Array | undefined {
   try {

@@ -4,11 +4,12 @@ import type { JsonObject } from '../../fhir/resource.ts';
 import type { Conversion, ConvertContext } from '../conversion.ts';
 import type { Diagnostic } from '../diagnostics.ts';
 import { digestOf, specLabel } from '../digest.ts';
-import type { RecordSpec, SpecFamily } from '../spec.ts';
+import type { RecordSpec, SpecBase, SpecFamily } from '../spec.ts';
 import { Build } from '../to-fhir/build.ts';
 import { resolveMessage } from '../to-fhir/resolve.ts';
 import { MessageRun } from '../to-fhir/run.ts';
 import { mapRuntime } from '../to-fhir/runtime.ts';
+import { usedMaps } from '../uses.ts';
 import { type CsvFile, readCsv } from './csv.ts';
 import { writeRecordModule } from './module.ts';
 import { typedRecord } from './typed.ts';
@@ -18,6 +19,9 @@ const NO_DELIMITERS = { field: '|', component: '^', repetition: '~', escape: '\\
 export class RecordMap {
   readonly spec: RecordSpec;
   readonly label: string;
+  readonly digest: string;
+  /** Every map it uses. */
+  readonly uses: readonly SpecBase[];
   readonly diagnostics: readonly Diagnostic[];
   readonly #reads = new Set<string>();
   readonly #run: (record: unknown, X: MessageRun) => void;
@@ -28,8 +32,9 @@ export class RecordMap {
     const build = new Build('2.8.2', family, false, true);
     const text = writeRecordModule(spec, resolved.resources, build, this.#reads);
     this.diagnostics = [...resolved.diagnostics, ...build.diagnostics];
-    const shared = [...family.types.values(), ...family.tables.values(), ...resolved.used];
-    this.label = specLabel(spec.id, spec.version, digestOf([spec.root, ...new Set(shared.map((each) => each.root))]));
+    this.uses = usedMaps(spec, family, resolved.used);
+    this.digest = digestOf([spec.root, ...this.uses.map((each) => each.root)]);
+    this.label = specLabel(spec.id, spec.version, this.digest);
     const ok = this.diagnostics.every((each) => each.severity === 'warning');
     const made: unknown = ok ? new Function('R', 'K', text)(mapRuntime, build.constants) : undefined;
     this.#run = typeof made === 'function' ? (record, X) => void made(record, X) : () => undefined;

@@ -15,6 +15,8 @@ export interface RowMaps {
   rows(resource: Resource, context: RowContext): ResourceRows;
   /** As rows, and where every column comes from. */
   trace(resource: Resource, context: RowContext): TracedRows;
+  /** Digest of the map of a resource type with the concept tables it uses; '' when there is none. */
+  digestOf(type: string): string;
   /** Compiled maps by resource type. */
   readonly maps: ReadonlyMap<string, CompiledRowMap>;
   readonly tables: ReadonlyMap<string, ConceptTable>;
@@ -41,6 +43,7 @@ export function compileRowMaps(files: readonly ReadSpec[]): RowMaps {
     tables.set(read.table.id.slice(read.table.id.lastIndexOf('/') + 1), read.table);
   }
   const maps = new Map<string, CompiledRowMap>();
+  const names = new Map<string, string>();
   const runs = new Map<string, ReturnType<typeof rowsOf>>();
   for (const file of files.filter((each) => isRowMap(each.root))) {
     const read = readRowMap(file);
@@ -51,14 +54,17 @@ export function compileRowMaps(files: readonly ReadSpec[]): RowMaps {
     const other = maps.get(read.map.type);
     if (other !== undefined) diagnostics.push(diagnostic('rows-duplicate-map', read.map.at, { type: read.map.type, other: other.spec.id }));
     if (!compiled.ok || other !== undefined) continue;
+    const name = nameOf(read.map, tables, files);
     maps.set(read.map.type, compiled.map);
-    runs.set(read.map.type, rowsOf(compiled.map, nameOf(read.map, tables, files)));
+    names.set(read.map.type, name);
+    runs.set(read.map.type, rowsOf(compiled.map, name));
   }
   return {
     maps,
     tables,
     diagnostics,
     rows: (resource, context) => runs.get(resource.resourceType)?.(resource, context) ?? NO_MAP,
+    digestOf: (type) => names.get(type)?.split('#sha256:')[1] ?? '',
     trace: (resource, context) => {
       const trace = new RowTrace(resource);
       return { made: runs.get(resource.resourceType)?.(trace.resource, context, trace) ?? NO_MAP, rows: trace.rows };
