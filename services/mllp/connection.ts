@@ -149,11 +149,15 @@ export class Connection {
   }
 
   #expire(): void {
-    if (this.#reader.isInside && !this.#closing) {
+    // Before all else: who takes no answers would not take a refusal either, and nothing after it would ever be closed.
+    if (this.#socket.writableLength > 0) {
+      this.#log.warn(this.#who, 'MLLP peer takes no answers; closed');
+      this.#socket.destroy();
+    } else if (this.#reader.isInside && !this.#closing) {
       const seconds = this.#limits.frameTimeoutMs / 1000;
       this.#refuse(this.#reader.unfinished, problem('mllp-frame-timeout', { seconds }));
     } else {
-      this.#log.info(this.#who, this.#socket.writableLength > 0 ? 'MLLP peer takes no answers; closed' : 'idle MLLP connection closed');
+      this.#log.info(this.#who, 'idle MLLP connection closed');
       this.#socket.destroy();
     }
   }

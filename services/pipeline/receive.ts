@@ -97,7 +97,7 @@ export async function exchange(parts: Parts, bytes: Uint8Array, origin: Origin, 
   if (!isOver) return { answer, later: applicationAnswer(parts, taken, conditions.application, signal), refused, isUntold: false };
   // Without an accept acknowledgement the application's may still tell of the refusal.
   const instead = answer === undefined && isDue(conditions.application, false) ? answerOf(parts, taken, 'AR', at.problems) : undefined;
-  return { answer: answer ?? instead, refused, isUntold: answer === undefined && instead === undefined };
+  return { answer: answer ?? instead, refused, isUntold: taken.receipt === undefined && answer === undefined && instead === undefined };
 }
 
 function attributed(parts: Parts, origin: Origin, header: Message | undefined): Attribution | undefined {

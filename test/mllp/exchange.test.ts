@@ -162,6 +162,16 @@ describe('enhanced mode', () => {
     await applyAll(door.parts); // what is parked then is answered AE, for which the door would wait
   });
 
+  it('does not end the connection of a sender that asked for silence when its message is in the journal, though refused', async () => {
+    await using door = await open('sources:\n  n: {}\n');
+    using client = await sender(door.port);
+    client.send(Buffer.from('MSH|^~\\&|A|B|||2026||ADT^A01|N1|P|2.5.1|||NE|NE||KLINGON\rPID|1||Gr\xfcn\r', 'latin1'));
+    const next = admission();
+    client.send(next.bytes);
+    expect(await client.answers(1)).toEqual([`AA ${next.control}`]);
+    expect(await ofSource('n')).toMatchObject({ received: 2 });
+  });
+
   it('drains: what was accepted is answered before the door is closed', async () => {
     const door = await open('sources:\n  d: {}\n');
     using client = await sender(door.port);

@@ -34,13 +34,14 @@ describe('the MLLP door stands', () => {
     deaf.on('error', () => {});
     await once(deaf, 'connect');
     deaf.pause();
-    for (let n = 0; n < 2_000; n += 1) deaf.write(framed(message(String(n))));
+    for (let n = 0; n < 10_000; n += 1) deaf.write(framed(message(String(n))));
     using other = await sender(server.port);
     other.send(message('other'));
     expect(await other.answers(1)).toEqual(['AA other']);
     while (!server.logged.some(({ text }) => text.includes('takes no answers'))) await new Promise((resolve) => setImmediate(resolve));
     deaf.destroy();
-    expect(taken).toBeLessThan(600);
+    // What one packet holds is taken, the socket is not read further.
+    expect(taken).toBeLessThan(5_000);
   });
 
   it('fifty senders that drip half a message: each is told and closed, while others are answered', async () => {
