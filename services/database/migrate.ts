@@ -11,6 +11,7 @@ import * as ops from './migrations/0004_ops.ts';
 import * as eventOrder from './migrations/0005_event_order.ts';
 import * as search from './migrations/0006_search.ts';
 import * as journalKeys from './migrations/0007_journal_keys.ts';
+import * as packages from './migrations/0008_packages.ts';
 
 interface Migration {
   readonly name: string;
@@ -26,6 +27,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0005_event_order', up: eventOrder.up },
   { name: '0006_search', up: search.up },
   { name: '0007_journal_keys', up: journalKeys.up },
+  { name: '0008_packages', up: packages.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.

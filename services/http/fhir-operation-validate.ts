@@ -1,17 +1,18 @@
 import { readResource } from '../database/resources.ts';
-import { type Problem, problem, Refusal } from '../errors.ts';
+import { harmless, type Problem, problem, Refusal } from '../errors.ts';
 import { isObject } from '../fhir/json.ts';
 import { operationOutcome } from '../fhir/outcome.ts';
 import type { Resource } from '../fhir/resource.ts';
 import { validateResource } from '../fhir/validate.ts';
+import { profileProblems } from '../pipeline/profiles.ts';
 import { missing, resourceOf } from './fhir-answers.ts';
 import { type OperationCall, refuseOthers, wrongParameter } from './fhir-operation.ts';
 
 const MODES = ['create', 'update', 'delete', 'profile'];
 
 /**
- * $validate (http://hl7.org/fhir/R4/resource-operation-validate.html): an OperationOutcome with everything that is wrong, 200 whatever it
- * says. Of an instance without a resource: what is stored.
+ * $validate (http://hl7.org/fhir/R4/resource-operation-validate.html): an OperationOutcome with everything that is wrong by R4 and by
+ * the profiles of loaded packages that are asked for or claimed in meta.profile; 200 whatever it says. Of an instance without a resource: what is stored.
  */
 export async function validate(call: OperationCall): Promise<Resource> {
   refuseOthers(call, ['resource', 'mode', 'profile']);
@@ -30,6 +31,10 @@ export async function validate(call: OperationCall): Promise<Resource> {
   if (resource['resourceType'] !== type) problems.push(problem('id-mismatch'));
   if (mode === 'update' && resource['id'] === undefined) problems.push(problem('fhir-required', { element: 'id', type }, type));
   if (id !== '' && resource['id'] !== undefined && resource['id'] !== id) problems.push(problem('id-mismatch', {}, `${type}.id`));
-  problems.push(...validateResource(resource));
+  const base = validateResource(resource);
+  problems.push(...base);
+  const profiles = input.all('profile').map(String);
+  // A resource that is not valid by R4 itself may have anything anywhere.
+  if (harmless(base)) problems.push(...(await profileProblems(parts.database, resource, profiles)));
   return operationOutcome(problems);
 }
