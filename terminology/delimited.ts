@@ -20,11 +20,15 @@ const CHUNK_BYTES = 1 << 20;
  * decides: with a tab in it, fields are separated by tabs and quotes are ordinary characters (as Athena ships); otherwise by commas,
  * and a quoted field may hold commas, doubled quotes and line ends (RFC 4180, https://www.rfc-editor.org/rfc/rfc4180#section-2).
  */
-export async function* readDelimited(path: string, digest: Digest): AsyncGenerator<Records> {
+export async function* readDelimited(
+  path: string,
+  digest: Digest,
+  source: AsyncIterable<Uint8Array> = chunks(path),
+): AsyncGenerator<Records> {
   const hash = createHash('sha256');
   const splitter = new Splitter(path);
   let bytes = 0;
-  for await (const chunk of chunks(path)) {
+  for await (const chunk of source) {
     hash.update(chunk);
     bytes += chunk.length;
     yield* splitter.push(chunk);

@@ -5,8 +5,9 @@ import { licenceNotices } from '../licences.ts';
 import { openRelease, type Release } from '../release-files.ts';
 import { REF, refIndex, refKind } from '../system/arrays.ts';
 import { CircleFound } from '../system/hierarchy.ts';
-import type { Source, SystemManifest } from '../system/manifest.ts';
+import type { Source } from '../system/manifest.ts';
 import { type BuiltSystem, builtSystem } from '../system/order.ts';
+import type { ManifestToWrite, ReadSystem } from '../system/plain.ts';
 import { COLUMNS, REFSET_COLUMNS, type Rf2File, type Rf2Files, rf2Files, type View } from './files.ts';
 import { SCT } from './ids-known.ts';
 import { CoreImport } from './import.ts';
@@ -19,13 +20,6 @@ export interface Rf2Options {
   /** Module of the edition; found by the module dependencies when it is not given. */
   readonly edition?: string;
   readonly onProgress?: (file: string, rows: number) => void;
-}
-
-export type ManifestToWrite = Omit<SystemManifest, 'files' | 'byteOrder'>;
-
-export interface ReadSystem {
-  readonly manifest: ManifestToWrite;
-  readonly arrays: BuiltSystem['arrays'];
 }
 
 /**
