@@ -1,5 +1,6 @@
 import { deriveStale } from '../database/derived.ts';
 import { JOURNAL_CHANNEL } from '../database/journal-entry.ts';
+import { reindexAll } from '../database/reindex.ts';
 import { Refusal } from '../errors.ts';
 import { type Parts, processNext } from '../pipeline.ts';
 import { faultOf } from './terminal.ts';
@@ -44,6 +45,7 @@ export async function startWorker(parts: Parts, options: WorkerOptions, log: Wor
       try {
         await Promise.all(Array.from({ length: options.parallel }, lane));
         await deriveStale(parts.database, { pullDate: options.pullDate() });
+        await reindexAll(parts.database, () => stopping);
       } catch (error) {
         log.error(
           { reason: error instanceof Refusal ? error.problems.map((each) => each.code) : faultOf(error) },

@@ -8,6 +8,7 @@ import { type ResourceId, resourceRef, typeNumber } from './resources.ts';
 import { type CandidateRow, decided } from './search-candidates.ts';
 import { Bindings, conditionSql } from './search-conditions.ts';
 import { resolveChains } from './search-links.ts';
+import { assertSearchable, searchState } from './search-parameters.ts';
 import { seekSql } from './search-seek.ts';
 import type { Scope } from './search-sources.ts';
 import { plainArray, textArray } from './wire.ts';
@@ -28,6 +29,7 @@ const CHUNK = 200;
 
 /** Returns the ids that match: none, one, or two for "more than one". Sees what this transaction has written. */
 export async function matchingIds(tx: Transaction, query: SearchQuery, options: IndexOptions): Promise<readonly string[]> {
+  await assertSearchable(tx, query, await searchState(tx));
   const scope: Scope = {
     tx,
     types: query.types.map(typeNumber),

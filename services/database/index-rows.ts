@@ -1,6 +1,7 @@
 /** The search index's rows of written resources. Rows of an earlier write carry its rid and are removed with it. */
 import type { IndexRows } from '../fhir/search-query.ts';
 import type { Transaction } from './connect.ts';
+import { holdParameters } from './search-parameters.ts';
 import { plainArray, textArray } from './wire.ts';
 
 export interface IndexChange {
@@ -15,10 +16,16 @@ const presentTexts = (present: readonly (readonly number[])[]): string => textAr
 
 /** Writes the index rows of `newRid`, removes those of `oldRid`. */
 export async function replaceIndex(tx: Transaction, changes: readonly IndexChange[]): Promise<void> {
+  await holdParameters(tx);
   await removeOld(tx, changes);
   const fresh = changes.flatMap(({ newRid, newRows }) =>
     newRid === undefined || newRows === undefined ? [] : [{ rid: newRid, rows: newRows }],
   );
+  await addIndex(tx, fresh);
+}
+
+/** Writes index rows; tokens that are there already stay. */
+export async function addIndex(tx: Transaction, fresh: readonly { readonly rid: number; readonly rows: IndexRows }[]): Promise<void> {
   const tokens = fresh.flatMap(({ rid, rows }) => [...new Set(rows.tokens)].map((h) => ({ h, rid })));
   await insert(tx, 'tok', 'h, rid', [
     ['bigint[]', plainArray(tokens.map((each) => each.h))],
@@ -73,7 +80,10 @@ async function insert(
   if (arrays[0]?.[1] === '{}') return;
   const from = arrays.map(([cast], i) => `$${i + 1}::${cast}`).join(', ');
   await tx.run(
-    { name: `index_insert_${table}`, text: `INSERT INTO fhir.${table} (${columns}) SELECT * FROM unnest(${from}) ORDER BY 1, 2` },
+    {
+      name: `index_insert_${table}`,
+      text: `INSERT INTO fhir.${table} (${columns}) SELECT * FROM unnest(${from}) ORDER BY 1, 2${table === 'tok' ? ' ON CONFLICT DO NOTHING' : ''}`,
+    },
     arrays.map(([, values]) => values),
   );
 }

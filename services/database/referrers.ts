@@ -2,6 +2,7 @@
 import { resourceTypeOf } from '../fhir/definitions.ts';
 import type { Transaction } from './connect.ts';
 import { type ResourceId, typeNumber } from './resources.ts';
+import { assertSearchable, searchState } from './search-parameters.ts';
 import { plainArray, textArray } from './wire.ts';
 
 export interface Referrers {
@@ -15,6 +16,7 @@ export const MOST_READ = 20;
 
 /** Returns the current resources that have one of the `hashes` of `referrerHashes` in the index, leaving out `except`. */
 export async function referrersOf(tx: Transaction, hashes: readonly bigint[], except: readonly ResourceId[]): Promise<Referrers> {
+  await assertSearchable(tx, undefined, await searchState(tx));
   const rows = await tx.query<{ readonly type: number; readonly id: string; readonly body: string; readonly n: number }>(
     {
       name: 'referrers',

@@ -17,14 +17,16 @@ const fingerprint = (query: SearchQuery): string =>
 
 /** Returns the opaque text that goes on after `position`. */
 export const cursorOf = (query: SearchQuery, high: number, { key, rid }: Position): string =>
-  Buffer.from(JSON.stringify([fingerprint(query), high, key, rid])).toString('base64url');
+  Buffer.from(
+    JSON.stringify([fingerprint(query), high, typeof key === 'number' && !Number.isFinite(key) ? String(key) : key, rid]),
+  ).toString('base64url');
 
 export type KeyKind = 'none' | 'text' | 'number';
 
 const fits = (key: unknown, kind: KeyKind): key is string | number | null => {
   if (kind === 'none') return key === '';
   if (kind === 'text') return key === null || (typeof key === 'string' && key.length <= 4096);
-  return key === null || (typeof key === 'number' && Number.isFinite(key));
+  return key === null || (typeof key === 'number' && !Number.isNaN(key));
 };
 
 /** Returns what `query.page` says, its key being of `kind`; throws Refusal('search-page-invalid') when it is not a cursor of this query. */
@@ -37,7 +39,9 @@ export function readCursor(query: SearchQuery, kind: KeyKind): Cursor {
     throw refused;
   }
   if (!Array.isArray(value) || value.length !== 4) throw refused;
-  const [print, high, key, rid]: readonly unknown[] = value;
+  const [print, high, written, rid]: readonly unknown[] = value;
+  // JSON has no infinity: the value of a range that is open below.
+  const key = kind === 'number' && (written === 'Infinity' || written === '-Infinity') ? Number(written) : written;
   if (print !== fingerprint(query) || !isCount(high) || !isCount(rid) || !fits(key, kind)) throw refused;
   return { high, position: { key, rid } };
 }

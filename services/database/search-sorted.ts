@@ -17,15 +17,18 @@ const CHUNK = 1_000;
 
 type Key = string | number | null;
 
+/** A cursor is JSON, which has no infinity. */
+const finite = (value: number | undefined): Key => (value === undefined ? null : Math.max(-Number.MAX_VALUE, value));
+
 function keyOfValue({ value, path }: ValueAt, kind: string, options: IndexOptions): Key {
   switch (kind) {
     case 'date':
       return rangeOf(value, path.datatype)?.lo ?? null;
     case 'number':
-      return numbersOf(value, path)?.lo ?? null;
+      return finite(numbersOf(value, path)?.lo);
     case 'quantity': {
       const found = quantityOf(value, path);
-      return found === undefined ? null : canonicalQuantity(found).lo;
+      return finite(found && canonicalQuantity(found).lo);
     }
     case 'token':
       return (

@@ -12,6 +12,7 @@ import { Bindings, conditionSql, isExact } from './search-conditions.ts';
 import { cursorOf, type KeyKind, readCursor } from './search-cursor.ts';
 import { includedWith } from './search-included.ts';
 import { resolveChains } from './search-links.ts';
+import { assertSearchable, type SearchState } from './search-parameters.ts';
 import { sortedMatches } from './search-sorted.ts';
 import {
   firstFrom,
@@ -75,7 +76,7 @@ export async function searchResources(database: Database, query: SearchQuery, op
   const limits: Limits = { ...options, check };
   return database.snapshot(
     async (tx) => {
-      const high = start?.high ?? (await highest(tx));
+      const high = await highest(tx, query, start?.high);
       const resolved = await resolveChains(tx, query.clauses, options);
       const scope: Scope = { tx, types: query.types.map(typeNumber), high, resolved };
       const total = query.total === 'accurate' || query.count === 0 ? await countMatches(scope, query, limits) : undefined;
@@ -140,9 +141,18 @@ function keyKind(order: Order | undefined): KeyKind {
   return order.by === 'slot' && (order.kind === 'string' || order.kind === 'uri') ? 'text' : 'number';
 }
 
-async function highest(tx: Transaction): Promise<number> {
-  const [row] = await tx.query<{ high: number | null }>({ name: 'search_high', text: 'SELECT max(rid) AS high FROM fhir.resource' });
-  return row?.high ?? 0;
+interface StateRow extends SearchState {
+  readonly high: number | null;
+}
+
+/** Returns the highest write that this search sees. Throws Refusal where the index cannot answer it whole. */
+async function highest(tx: Transaction, query: SearchQuery, known: number | undefined): Promise<number> {
+  const [row] = await tx.query<StateRow>({
+    name: 'search_high',
+    text: 'SELECT s.generation, s.definitions, (SELECT max(rid) FROM fhir.resource) AS high FROM fhir.search_state s',
+  });
+  if (row !== undefined) await assertSearchable(tx, query, row);
+  return known ?? row?.high ?? 0;
 }
 
 /** Picks where candidates come from: the rarest clause if one is rare, else the order itself, narrowed as it goes. */

@@ -12,6 +12,7 @@ import { replaceFindings } from './findings.ts';
 import { replaceIndex } from './index-rows.ts';
 import type { HeldLocks } from './reference-locks.ts';
 import { type CurrentResource, resourceRef, typeNumber } from './resources.ts';
+import { parametersWritten } from './search-parameters.ts';
 import { announceTerminology, isTerminology } from './terminology.ts';
 import { byteaArray, plainArray, textArray } from './wire.ts';
 
@@ -150,6 +151,7 @@ async function store(tx: Transaction, planned: readonly Planned[], rowsOf: RowsO
       return { newRid: write.delete ? undefined : rid, newRows: write.index, oldRid: live?.rid, oldRows: write.oldIndex };
     }),
   );
+  if (planned.some(({ write }) => write.resource.resourceType === 'SearchParameter')) await parametersWritten(tx);
   await replaceFindings(
     tx,
     planned.flatMap((each, i) => {

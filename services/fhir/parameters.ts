@@ -195,23 +195,33 @@ export function setCustomParameters(parameters: ReadonlyMap<string, readonly Par
 
 const linesOf = (text: string): readonly string[] => text.split('\n').filter((line) => line !== '');
 
-/** Returns the parameters of a resource type by name, with those that every type has, without _id and _lastUpdated. */
-export function searchParameters(type: string): ReadonlyMap<string, SearchParameter> {
-  const known = byType.get(type);
-  if (known !== undefined) return known;
+/** Returns true when R4 itself has the parameter for the type, indexed or not. */
+export function isOfficial(type: string, name: string): boolean {
+  const parameters = linesOf(COMMON_PARAMETERS).concat(blocksOf().get(type) ?? []);
+  return parameters.some((line) => line.startsWith(`${name}\t`)) || whyNotIndexed(type, name) !== undefined || name.startsWith('_');
+}
+
+function blocksOf(): ReadonlyMap<string, readonly string[]> {
   blocks ??= new Map(
     SEARCH_PARAMETERS.slice(2)
       .split('\n@')
       .map((block) => linesOf(block))
       .map(([name = '', ...lines]) => [name, lines]),
   );
+  return blocks;
+}
+
+/** Returns the parameters of a resource type by name, with those that every type has, without _id and _lastUpdated. */
+export function searchParameters(type: string): ReadonlyMap<string, SearchParameter> {
+  const known = byType.get(type);
+  if (known !== undefined) return known;
   const found = new Map<string, SearchParameter>();
   const add = (text: ParameterText, base?: string): void => {
     const parameter = compileParameter(type, text, found, base);
     if (typeof parameter !== 'string') found.set(text.name, parameter);
   };
   for (const line of linesOf(COMMON_PARAMETERS)) add(textOf(line), 'Resource');
-  const own = [...(blocks.get(type) ?? []).map(textOf), ...(custom.get(type) ?? [])];
+  const own = [...(blocksOf().get(type) ?? []).map(textOf), ...(custom.get(type) ?? [])];
   for (const text of own.filter(({ kind }) => kind !== 'composite')) add(text);
   for (const text of own.filter(({ kind }) => kind === 'composite')) add(text);
   byType.set(type, found);

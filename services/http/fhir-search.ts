@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { searchResources } from '../database/search.ts';
-import { problem, Refusal } from '../errors.ts';
+import { type SearchPage, searchResources } from '../database/search.ts';
+import { refreshParameters } from '../database/search-parameters.ts';
+import { type Problem, problem, Refusal } from '../errors.ts';
 import { searchsetBundle } from '../fhir/bundle.ts';
 import { isResourceType } from '../fhir/definitions.ts';
 import { parseSearch, type SearchOptions } from '../fhir/search-parse.ts';
@@ -23,9 +24,7 @@ export async function answerSearch(parts: Parts, request: FastifyRequest, reply:
   const asked = all.filter(([name]) => !isOfSubset(name) && !(isCount && name === '_count'));
   const lenient = headerOf(request, 'prefer')?.includes('handling=lenient') === true;
   const options = { base, lenient, ...(compartment === undefined ? {} : { compartment }) };
-  const query = parseSearch(type, isCount ? [...asked, ['_count', '0']] : asked, options);
-  if (!query.ok) throw new Refusal(query.problems);
-  const page = await searchResources(parts.database, query.value, { base });
+  const { query, page } = await found(parts, type, isCount ? [...asked, ['_count', '0']] : asked, options);
   const resources = page.resources.map((each) => subsetOf(resourceOf(each), subset.value));
   const included = page.included.map((each) => subsetOf(resourceOf(each), subset.value));
   const shown = all.filter(([name]) => isOfSubset(name)).map(([name, value]) => ({ name, value }));
@@ -36,6 +35,30 @@ export async function answerSearch(parts: Parts, request: FastifyRequest, reply:
     searchsetBundle({ base, query: linked, resources, included, total: page.total, next: page.nextPage, problems: query.problems }),
   );
 }
+
+const isUnknown = ({ code }: Problem): boolean => code === 'fhir-search-parameter' || code === 'fhir-search-ignored';
+
+/** Parses and searches; again where another process has changed the search parameters meanwhile. */
+async function found(
+  { database }: Parts,
+  type: string,
+  entries: readonly (readonly [string, string])[],
+  options: SearchOptions,
+): Promise<{ readonly query: Parsed; readonly page: SearchPage }> {
+  for (let isAgain = false; ; isAgain = true) {
+    const query = parseSearch(type, entries, options);
+    if (!isAgain && query.problems.some(isUnknown) && (await refreshParameters(database))) continue;
+    if (!query.ok) throw new Refusal(query.problems);
+    try {
+      return { query, page: await searchResources(database, query.value, options) };
+    } catch (error) {
+      const changed = error instanceof Refusal && error.problems.some(({ code }) => code === 'search-changed');
+      if (!changed || isAgain) throw error;
+    }
+  }
+}
+
+type Parsed = Extract<ReturnType<typeof parseSearch>, { readonly ok: true }>;
 
 /** What the address says: a type, or a compartment and the type within it ('' for `*`). */
 function placeOf(request: FastifyRequest): { readonly type: string; readonly compartment: SearchOptions['compartment'] } {

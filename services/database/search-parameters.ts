@@ -1,0 +1,196 @@
+/**
+ * Which parameters are searched: those of R4, and those that SearchParameter resources of the store add
+ * (http://hl7.org/fhir/R4/searchparameter.html). Every process learns of a change before its next write: a write waits for one that
+ * changes them, and runs again when it was prepared by the set before. What was stored earlier is indexed by a job (reindex.ts).
+ */
+import { createHash } from 'node:crypto';
+import { problem, Refusal } from '../errors.ts';
+import { isResourceType, resourceTypeOf } from '../fhir/definitions.ts';
+import { isArray, readJson } from '../fhir/json.ts';
+import {
+  compileParameter,
+  isOfficial,
+  type ParameterKind,
+  type ParameterText,
+  searchParameters,
+  setCustomParameters,
+} from '../fhir/parameters.ts';
+import type { JsonObject } from '../fhir/resource.ts';
+import { INDEX_FORM } from '../fhir/search-index.ts';
+import { NOT_INDEXED, SEARCH_PARAMETERS } from '../fhir/search-parameters.generated.ts';
+import type { Clause, SearchQuery } from '../fhir/search-query.ts';
+import type { Queryable, Transaction } from './connect.ts';
+import { Collision } from './failures.ts';
+import { typeNumber } from './resources.ts';
+import { plainArray, textArray } from './wire.ts';
+
+/** Names what everything is indexed by: the forms of the index and the generated definitions. */
+export const DEFINITIONS = `${INDEX_FORM}.${createHash('sha256').update(SEARCH_PARAMETERS).update(NOT_INDEXED).digest('base64url').slice(0, 16)}`;
+
+// One number for the index of one database: writers share it, a change of the parameters has it alone.
+const INDEX_LOCK = 7_401_936_126;
+const FIRST_GENERATION = 1;
+
+type Custom = ReadonlyMap<string, readonly ParameterText[]>;
+
+/** The set that this process has; written down in fhir.search_state as a number that no other set has. */
+let loaded = FIRST_GENERATION;
+let custom: Custom = new Map();
+
+export interface SearchState {
+  readonly generation: number;
+  readonly definitions: string;
+}
+
+const KINDS: readonly ParameterKind[] = ['token', 'reference', 'date', 'string', 'uri', 'number', 'quantity'];
+
+/** The parameters of a SearchParameter resource, by type; none where it is not active. Throws Refusal for what cannot be indexed. */
+function parametersOf(resource: JsonObject): readonly (readonly [type: string, text: ParameterText])[] {
+  const { status, code, base, type, expression } = resource;
+  const types = (isArray(base) ? base : []).filter((each): each is string => typeof each === 'string' && isResourceType(each));
+  const kind = KINDS.find((each) => each === type);
+  if (status !== 'active' || typeof code !== 'string') return [];
+  const added = types.filter((each) => !isOfficial(each, code));
+  if (added.length > 0 && (kind === undefined || typeof expression !== 'string' || !/^[A-Za-z][\w-]*$/.test(code))) {
+    throw new Refusal([
+      problem(
+        'fhir-search-expression',
+        { reason: `an active parameter needs a code, an expression and one of the types ${KINDS.join(', ')}` },
+        'SearchParameter',
+      ),
+    ]);
+  }
+  if (kind === undefined || typeof expression !== 'string') return [];
+  return added.map((each) => {
+    const text: ParameterText = { name: code, kind, expression, components: [] };
+    const compiled = compileParameter(each, text, new Map());
+    if (typeof compiled === 'string')
+      throw new Refusal([problem('fhir-search-expression', { reason: compiled.slice(0, 200) }, 'SearchParameter.expression')]);
+    return [each, text] as const;
+  });
+}
+
+async function storedParameters(tx: Queryable): Promise<Custom> {
+  const rows = await tx.query<{ readonly body: string }>(
+    'SELECT r.body FROM fhir.resource r WHERE r.type = $1 AND NOT r.deleted ORDER BY r.resource_key',
+    [typeNumber('SearchParameter')],
+  );
+  const all = rows.flatMap(({ body }) => {
+    const read = readJson(body);
+    return read.ok ? parametersOf(read.value) : [];
+  });
+  // Of two with one code the first counts: the other may be a copy of it under another id.
+  const found = new Map<string, Map<string, ParameterText>>();
+  for (const [type, text] of all) {
+    const own = found.get(type) ?? new Map<string, ParameterText>();
+    if (!own.has(text.name)) own.set(text.name, text);
+    found.set(type, own);
+  }
+  return new Map([...found].map(([type, own]) => [type, [...own.values()]]));
+}
+
+async function load(tx: Queryable, generation: number): Promise<void> {
+  custom = generation === FIRST_GENERATION ? new Map() : await storedParameters(tx);
+  setCustomParameters(custom);
+  loaded = generation;
+}
+
+const STATE = { name: 'search_state', text: 'SELECT generation, definitions FROM fhir.search_state' };
+
+export async function searchState(tx: Queryable): Promise<SearchState> {
+  const [row] = await tx.query<SearchState>(STATE);
+  return row ?? { generation: FIRST_GENERATION, definitions: '' };
+}
+
+/** Reads the set again when it is not the one this process has; returns true when it was not. */
+export async function refreshParameters(database: Queryable): Promise<boolean> {
+  const { generation } = await searchState(database);
+  if (generation === loaded) return false;
+  await load(database, generation);
+  return true;
+}
+
+/** Holds the parameters still until the transaction ends; makes it run again when it was prepared by another set. */
+export async function holdParameters(tx: Transaction): Promise<void> {
+  // Two statements in one message: the second sees what was committed while the first waited.
+  await tx.client.query(`SELECT pg_advisory_xact_lock_shared(${INDEX_LOCK})`);
+  const { generation, definitions } = await searchState(tx);
+  if (definitions === '') await tx.run('UPDATE fhir.search_state SET definitions = $1', [DEFINITIONS]);
+  if (generation === loaded) return;
+  await load(tx, generation);
+  throw new Collision();
+}
+
+/** After SearchParameter resources were written: a new set, and jobs that index what is stored by what is new in it. */
+export async function parametersWritten(tx: Transaction): Promise<void> {
+  await tx.client.query(`SELECT pg_advisory_xact_lock(${INDEX_LOCK})`);
+  const next = await storedParameters(tx);
+  const namesOf = (set: Custom): Map<string, readonly [string, ParameterText]> =>
+    new Map([...set].flatMap(([type, texts]) => texts.map((text) => [JSON.stringify([type, text]), [type, text] as const] as const)));
+  const [before, after] = [namesOf(custom), namesOf(next)];
+  const added = [...after].filter(([key]) => !before.has(key)).map(([, each]) => each);
+  const removed = [...before].filter(([key]) => !after.has(key)).map(([, each]) => each);
+  if (added.length === 0 && removed.length === 0) return;
+  await tx.run(`UPDATE fhir.search_state SET generation = 2 + floor(random() * 9007199254740000)::bigint`);
+  for (const [type, { name }] of removed)
+    await tx.run('DELETE FROM fhir.reindex_job WHERE type = $1 AND code = $2 AND finished_at IS NULL', [typeNumber(type), name]);
+  if (added.length === 0) return;
+  await tx.run(
+    `INSERT INTO fhir.reindex_job (type, code, last_key) SELECT a.type, a.code, (SELECT coalesce(max(resource_key), 0) FROM fhir.resource)
+     FROM unnest($1::smallint[], $2::text[]) AS a(type, code)`,
+    [plainArray(added.map(([type]) => typeNumber(type))), textArray(added.map(([, { name }]) => name))],
+  );
+  await tx.run(`SELECT pg_notify('polyseme_journal', '')`);
+}
+
+/** The custom parameters that a query asks of, as 'type code'. */
+function customOf(query: SearchQuery): readonly (readonly [type: string, code: string])[] {
+  if (custom.size === 0) return [];
+  const found: (readonly [string, string])[] = [];
+  const numbers = new Map(
+    [...custom].flatMap(([type, texts]) =>
+      texts.map(({ name }) => [searchParameters(type).get(name)?.p ?? 0, [type, name] as const] as const),
+    ),
+  );
+  const add = (p: number | undefined): void => {
+    const each = numbers.get(p ?? -1);
+    if (each !== undefined) found.push(each);
+  };
+  const visit = (clause: Clause): void => {
+    if ('parameter' in clause) add(clause.parameter.p);
+    if ('clause' in clause) visit(clause.clause);
+    if ('clauses' in clause) for (const each of clause.clauses) visit(each);
+  };
+  for (const each of query.clauses) visit(each);
+  for (const { parameter } of [...query.sort, ...query.includes]) add(parameter?.p);
+  if (query.includes.some(({ parameter }) => parameter === undefined)) for (const each of numbers.values()) found.push(each);
+  return found;
+}
+
+/**
+ * Throws Refusal where a search cannot be answered whole: search-changed when this process has another set of parameters (it has read
+ * the right one now), search-building while the index of a parameter it asks of is built.
+ */
+export async function assertSearchable(
+  tx: Queryable,
+  query: SearchQuery | undefined,
+  { generation, definitions }: SearchState,
+): Promise<void> {
+  if (generation !== loaded) {
+    await load(tx, generation);
+    throw new Refusal([problem('search-changed')]);
+  }
+  const isWhole = definitions === '' || definitions === DEFINITIONS;
+  const asked = query === undefined ? [] : customOf(query);
+  if (isWhole && asked.length === 0) return;
+  const jobs = await tx.query<{ readonly type: number | null; readonly code: string | null; readonly done: number; readonly last: number }>(
+    'SELECT type, code, done_key AS done, last_key AS last FROM fhir.reindex_job WHERE finished_at IS NULL ORDER BY id',
+  );
+  const building = jobs.find(
+    (job) => job.type === null || asked.some(([type, code]) => code === job.code && type === resourceTypeOf(job.type ?? 0)),
+  );
+  if (building === undefined && isWhole) return;
+  throw new Refusal([
+    problem('search-building', { parameter: building?.code ?? 'any', done: building?.done ?? 0, all: building?.last ?? 0 }),
+  ]);
+}

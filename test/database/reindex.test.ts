@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Database, openDatabase } from '../../services/database/connect.ts';
+import { reindexAll, reindexNext } from '../../services/database/reindex.ts';
+import { searchResources } from '../../services/database/search.ts';
+import { DEFINITIONS, refreshParameters } from '../../services/database/search-parameters.ts';
+import { setCustomParameters } from '../../services/fhir/parameters.ts';
+import { indexRows } from '../../services/fhir/search-index.ts';
+import { parseSearch } from '../../services/fhir/search-parse.ts';
+import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
+import { rowsOnly, type Stored, write } from './sample.ts';
+
+let fresh: FreshDatabase;
+let db: Database;
+const EXTENSION = 'http://example.org/eye-colour';
+
+const store = (resource: Stored, over: { readonly delete?: boolean } = {}): Promise<unknown> =>
+  write(db, [resource], { index: indexRows(resource), oldIndex: indexRows(resource), rows: rowsOnly([]), ...over });
+const person = (i: number): Stored => ({
+  resourceType: 'Patient',
+  id: `p${i}`,
+  gender: 'male',
+  extension: [{ url: EXTENSION, valueCode: i % 2 === 0 ? 'blue' : 'green' }],
+});
+const eyes: Stored = {
+  resourceType: 'SearchParameter',
+  id: 'eyes',
+  url: 'http://example.org/SearchParameter/eyes',
+  name: 'eyes',
+  status: 'active',
+  description: 'colour of the eyes',
+  code: 'eyes',
+  base: ['Patient'],
+  type: 'token',
+  expression: `Patient.extension('${EXTENSION}').value.ofType(code)`,
+};
+async function count(text: string): Promise<number> {
+  await refreshParameters(db);
+  const query = parseSearch('Patient', [...new URLSearchParams(text)]);
+  if (!query.ok) throw new Error(query.problems.map(({ code }) => code).join());
+  return (await searchResources(db, { ...query.value, count: 1000 })).resources.length;
+}
+
+beforeAll(async () => {
+  fresh = await freshDatabase();
+  db = openDatabase(fresh.url, { max: 3 });
+  for (let i = 0; i < 450; i++) await store(person(i));
+});
+afterAll(async () => {
+  setCustomParameters(new Map());
+  await db.close();
+  await fresh.drop();
+});
+
+test('a SearchParameter is refused while its index is built, goes on where it ended, and finds everything then', async () => {
+  await expect(count('eyes=blue')).rejects.toThrow('fhir-search-parameter');
+  await store(eyes);
+  await expect(count('eyes=blue')).rejects.toThrow('search-building');
+  await expect(count('gender=male')).resolves.toBe(450);
+  expect(await reindexNext(db)).toBe(200);
+  await expect(count('eyes:missing=false')).rejects.toThrow('search-building');
+  await expect(count('_sort=eyes')).rejects.toThrow('search-building');
+  // Whoever is killed here leaves a job that another process goes on with.
+  await store(person(1000));
+  await store({ ...person(1), gender: 'female' });
+  const other = openDatabase(fresh.url, { max: 1 });
+  await reindexAll(other);
+  await other.close();
+  await expect(count('eyes=blue')).resolves.toBe(226);
+  await expect(count('eyes=green')).resolves.toBe(225);
+  await expect(count('eyes:missing=true')).resolves.toBe(0);
+  await expect(count('eyes:not=blue&gender=female')).resolves.toBe(1);
+});
+
+test('a changed expression is built anew; a parameter that is gone is unknown', async () => {
+  await store({ ...eyes, expression: 'Patient.gender' });
+  await expect(count('eyes=male')).rejects.toThrow('search-building');
+  await reindexAll(db);
+  await expect(count('eyes=male')).resolves.toBe(450);
+  await store(eyes, { delete: true });
+  await expect(count('eyes=male')).rejects.toThrow('fhir-search-parameter');
+});
+
+test('what the compiler does not understand is refused; what R4 has already stays as R4 has it', async () => {
+  await expect(store({ ...eyes, id: 'wrong', code: 'wrong', expression: 'Patient.name.select(family + given)' })).rejects.toThrow(
+    'fhir-search-expression',
+  );
+  await expect(store({ ...eyes, id: 'none', code: 'none', expression: 'Patient.colour' })).rejects.toThrow('fhir-search-expression');
+  await store({ ...eyes, id: 'gender', code: 'gender', expression: 'Patient.colour' });
+  await store({ ...eyes, id: 'draft', code: 'draft', status: 'draft' });
+  await expect(count('gender=male')).resolves.toBe(450);
+  await expect(count('draft=x')).rejects.toThrow('fhir-search-parameter');
+});
+
+test('after an upgrade of the definitions every search is refused until all is indexed again', async () => {
+  await db.query("UPDATE fhir.search_state SET definitions = 'older'");
+  await db.query('DELETE FROM fhir.tok');
+  await expect(count('gender=male')).rejects.toThrow('search-building');
+  await reindexAll(db);
+  await expect(count('gender=male')).resolves.toBe(450);
+  expect(await db.query('SELECT definitions FROM fhir.search_state')).toEqual([{ definitions: DEFINITIONS }]);
+});

@@ -1,0 +1,109 @@
+/**
+ * Search answers equal those of a naive reader in memory (naive-search.ts), over random resources and random searches of every kind.
+ * Some hundreds here; POLYSEME_SEARCH_QUERIES=20000 and POLYSEME_SEARCH_SEED=… for more and others.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Database, openDatabase } from '../../services/database/connect.ts';
+import { searchResources } from '../../services/database/search.ts';
+import { isResource } from '../../services/fhir/json.ts';
+import { indexRows } from '../../services/fhir/search-index.ts';
+import { parseSearch } from '../../services/fhir/search-parse.ts';
+import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
+import { type Chance, type Condition, chanceOf, type Json, makeResource, one, TYPES } from './naive-resources.ts';
+import { conditionFor } from './naive-search.ts';
+import { rowsOnly, write } from './sample.ts';
+
+const QUERIES = Number(process.env['POLYSEME_SEARCH_QUERIES'] ?? 400);
+const SEED = Number(process.env['POLYSEME_SEARCH_SEED'] ?? 20_261_121);
+const COUNTS: Readonly<Record<string, number>> = { Observation: 160, Patient: 40, RiskAssessment: 20, ValueSet: 20 };
+
+let fresh: FreshDatabase;
+let db: Database;
+const store: Json[] = [];
+
+beforeAll(async () => {
+  fresh = await freshDatabase();
+  db = openDatabase(fresh.url, { max: 2 });
+  const chance = chanceOf(SEED);
+  for (const type of TYPES) {
+    for (let i = 1; i <= (COUNTS[type] ?? 8); i++) {
+      const resource = JSON.parse(JSON.stringify(makeResource(chance, type, String(i))));
+      if (!isResource(resource) || resource.id === undefined) throw new Error('not a resource');
+      store.push(resource);
+      await write(db, [{ ...resource, id: resource.id }], { index: indexRows(resource), oldIndex: undefined, rows: rowsOnly([]) });
+    }
+  }
+});
+afterAll(async () => {
+  await db.close();
+  await fresh.drop();
+});
+
+interface Asked {
+  readonly type: string;
+  readonly conditions: readonly Condition[];
+  readonly count: number;
+  readonly sort: string | undefined;
+}
+
+function askedBy(chance: Chance): Asked {
+  const type = one(chance, ['Observation', 'Observation', ...TYPES]);
+  const conditions = Array.from({ length: 1 + Math.floor(chance() * 2.3) }, () => conditionFor(chance, type)).filter(
+    (each) => each !== undefined,
+  );
+  const sort = one(chance, [undefined, undefined, undefined, '_id', '-_id', '_lastUpdated', ...(SORTS[type] ?? [])]);
+  return { type, conditions, count: one(chance, [3, 20, 500]), sort };
+}
+const SORTS: Readonly<Record<string, readonly string[]>> = {
+  Observation: ['date', '-date', 'code,-date', '-value-quantity', 'subject,_id'],
+  Patient: ['family', '-birthdate', 'gender,-family', 'identifier'],
+  RiskAssessment: ['-probability'],
+};
+
+async function found({ type, conditions, count, sort }: Asked): Promise<readonly string[]> {
+  const entries = conditions.map(({ key, value }): [string, string] => [key, value]);
+  const query = parseSearch(type, [
+    ...entries,
+    ['_count', String(count)],
+    ['_total', 'accurate'],
+    ...(sort === undefined ? [] : [['_sort', sort] as const]),
+  ]);
+  if (!query.ok) throw new Error(JSON.stringify(query.problems));
+  const ids: string[] = [];
+  let total: number | undefined;
+  for (let page: string | undefined, pages = 0; pages < 200; pages++) {
+    const answer = await searchResources(db, { ...query.value, page });
+    total ??= answer.total;
+    ids.push(...answer.resources.map((each) => each.id));
+    page = answer.nextPage;
+    if (page === undefined) break;
+  }
+  expect(total, JSON.stringify(query.value.parameters)).toBe(ids.length);
+  return ids;
+}
+
+test(`${QUERIES} random searches find what a naive reader finds (seed ${SEED})`, { timeout: 0 }, async () => {
+  const chance = chanceOf(SEED + 1);
+  let matched = 0;
+  let asked = 0;
+  const kinds = new Set<string>();
+  while (asked < QUERIES) {
+    const query = askedBy(chance);
+    if (query.conditions.length === 0) continue;
+    asked++;
+    const expected = store
+      .filter((each) => each['resourceType'] === query.type && query.conditions.every(({ test: holds }) => holds(each, store)))
+      .map((each) => String(each['id']));
+    const ids = await found(query);
+    expect(
+      ids.toSorted(),
+      `${query.type}?${query.conditions.map(({ key, value }) => `${key}=${value}`).join('&')}&_sort=${query.sort}`,
+    ).toEqual(expected.toSorted());
+    matched += expected.length === 0 ? 0 : 1;
+    for (const { key } of query.conditions) kinds.add(key.replace(/^_has.*/, '_has').replace(/\..*$/, '.'));
+  }
+  // Searches that find nothing prove little: many must find something.
+  expect(matched / asked).toBeGreaterThan(0.3);
+  if (QUERIES > 1000)
+    console.log(`${asked} searches, ${matched} found something, ${kinds.size} kinds of condition: ${[...kinds].sort().join(' ')}`);
+});
