@@ -60,5 +60,8 @@ export function unseal(key: Uint8Array, sealed: Uint8Array, about: Uint8Array | 
 }
 
 /** Returns whose key a message is sealed with: its first patient's, else its source's. */
-export const holderOf = ({ source, patientKeys }: { readonly source: string; readonly patientKeys: readonly string[] }): string =>
-  patientKeys[0] === undefined || patientKeys[0] === '' ? `source:${source}` : `patient:${patientKeys[0]}`;
+export const holderOf = ({ source, patientKeys }: { readonly source: string; readonly patientKeys: readonly string[] }): string => {
+  // A key without ^ only orders: it is of a source's wish, not of a patient.
+  const patient = patientKeys.find((key) => key.includes('^'));
+  return patient === undefined ? `source:${source}` : `patient:${patient}`;
+};

@@ -142,7 +142,7 @@ async function take(
     // MSH-11 is a code of table 0103; whatever else stands there is not repeated.
     const values = { id: /^[A-Z]$/.test(id) ? id : 'unknown', taken: rules.processingIds.join(', ') };
     const refused = [problem('source-processing-id', values, 'MSH-11')];
-    await recordSettled(parts.database, { ...entry, controlId: keys?.controlId, patientKeys: [] }, 'refused', refused);
+    await recordSettled(parts.database, entry, 'refused', refused);
     return { header, parsed, rules, receipt: undefined, refused };
   }
   const storing = parts.journal.append(entry);
@@ -154,7 +154,7 @@ async function take(
   return { header, parsed, rules, receipt, judged, refused: reused ? [problem('journal-control-id-reused', {}, 'MSH-10')] : [] };
 }
 
-/** A patient's keys, and one more where the source wants more kept in order than that. */
+/** A patient's keys (they hold ^), and one without ^ where the source wants more kept in order than that. */
 function orderingKeys(
   name: string,
   { orderBy }: SourceRules,
@@ -167,7 +167,7 @@ function orderingKeys(
   const place = placeOf(orderBy);
   const segment = header?.segments.find((each) => each.name === place?.segment);
   const value = place && segment?.value(place.field, 1, place.component ?? 1, place.subcomponent ?? 1);
-  return value === undefined ? patient : [...patient, `order:${name}:${orderBy}:${value}`];
+  return value === undefined ? patient : [...patient, `order:${name}:${orderBy}:${value.replaceAll('^', ' ')}`];
 }
 
 /** What original mode answers, as soon as the source's rules let it be known. */

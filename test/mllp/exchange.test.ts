@@ -186,6 +186,32 @@ describe('enhanced mode', () => {
   });
 });
 
+describe('the order of a source', () => {
+  it('is its patients\u2019, and more where it asks for more; never less', async () => {
+    await using door = await open(`
+sources:
+  visits: { match: { sendingApplication: VISIT }, orderBy: PV1-19 }
+  strict: { match: { sendingApplication: STRICT }, orderBy: source }
+  plain: {}
+`);
+    using client = await sender(door.port);
+    const sent = ['VISIT', 'STRICT', 'PLAIN'].map((app) => admission({ app, patient: 'ORDERED' }));
+    for (const { bytes } of sent) client.send(bytes);
+    await client.answers(3);
+    const rows = await house.database.query<{ readonly patient_keys: readonly string[] }>(
+      'SELECT m.patient_keys FROM journal.message m WHERE control_id = ANY ($1) ORDER BY id',
+      [sent.map(({ control }) => control)],
+    );
+    const own = 'ORDERED^NORTHSIDE';
+    expect(rows.map((row) => row.patient_keys)).toEqual([
+      [own, expect.stringMatching(/^order:visits:PV1-19:V\d+$/)],
+      [own, 'order:strict'],
+      [own],
+    ]);
+    await applyAll(door.parts);
+  });
+});
+
 describe('what is not taken', () => {
   it('test and training messages: AR with a code, in the journal as refused, unless the source takes them', async () => {
     await using door = await open('sources:\n  t: { match: { sendingApplication: T }, processingIds: [P, T] }\n  p: {}\n');
