@@ -1,9 +1,13 @@
 import { EclError, type Expression, type SubExpression } from './syntax.ts';
 
+/** Brackets are tried in more than one way; nested ones multiply that. */
+const MOST_ATTEMPTS = 20_000;
+
 /** A place in the text of an expression. White space and comments between parts are skipped before each read. */
 export class Cursor {
   readonly text: string;
   at = 0;
+  #attempts = 0;
   constructor(text: string) {
     this.text = text;
   }
@@ -59,10 +63,12 @@ export class Cursor {
   /** Tries `read`; when the text does not fit, goes back and returns undefined. */
   attempt<T>(read: () => T): { readonly value: T } | { readonly failure: EclError } {
     const start = this.at;
+    this.#attempts += 1;
+    if (this.#attempts > MOST_ATTEMPTS) throw new EclError('too-costly', start, 'brackets in brackets can be read in too many ways');
     try {
       return { value: read() };
     } catch (error) {
-      if (!(error instanceof EclError)) throw error;
+      if (!(error instanceof EclError) || error.reason === 'too-costly') throw error;
       this.at = start;
       return { failure: error };
     }

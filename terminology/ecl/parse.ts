@@ -46,10 +46,11 @@ class Parser implements Reader {
   expression(): Expression {
     this.#depth += 1;
     if (this.#depth > DEEPEST) throw new EclError('too-costly', this.cursor.at, `nested deeper than ${DEEPEST}`);
-    const first = this.sub();
-    const found = this.#rest(first);
-    this.#depth -= 1;
-    return found;
+    try {
+      return this.#rest(this.sub());
+    } finally {
+      this.#depth -= 1;
+    }
   }
 
   #rest(first: SubExpression): Expression {
@@ -196,8 +197,14 @@ class Parser implements Reader {
         cursor.at = start;
         break;
       }
+      // A bracket may hold groups: then it is a part of the refinement above.
+      const next = cursor.sees('(') ? cursor.attempt(() => this.#subAttributeSet()) : { value: this.#subAttributeSet() };
+      if ('failure' in next) {
+        cursor.at = start;
+        break;
+      }
       kind = operator;
-      parts.push(this.#subAttributeSet());
+      parts.push(next.value);
     }
     return kind === undefined ? first : { kind, parts };
   }
