@@ -82,10 +82,23 @@ export function structureOf(version: string, id: string): Structure | undefined 
   let found: Structure | undefined;
   if (line !== undefined) {
     const v = order(asked).find((each) => bodyIn(line, each) !== '');
-    if (v !== undefined) found = { id, version: DEFINED_VERSIONS[v] ?? '', children: bodyIn(line, v).split(' ').map(elementOf) };
+    if (v !== undefined)
+      found = { id, version: DEFINED_VERSIONS[v] ?? '', children: patientsGrouped(bodyIn(line, v).split(' ').map(elementOf)) };
     read.set(key, found); // only ids that exist: what senders write must not fill the memory
   }
   return found;
+}
+
+/**
+ * Messages about two patients (ADT A17, A24, A37) write PID and what belongs to it twice, without a group. Read as they stand, nobody could
+ * tell whose PV1 the second one is: the two sets are one group that repeats, as later messages (A40) write it.
+ */
+function patientsGrouped(children: readonly StructureElement[]): readonly StructureElement[] {
+  const first = children.findIndex((each) => each.name === 'PID');
+  const second = children.findIndex((each, i) => i > first && each.name === 'PID');
+  if (first < 0 || second < 0) return children;
+  const patient: StructureElement = { name: 'PATIENT', optional: false, repeats: true, children: children.slice(first, second) };
+  return [...children.slice(0, first), patient];
 }
 
 /** Structures that table 0354 lists for an event, by 'ADT A04'. */

@@ -128,8 +128,7 @@ export class Levels {
 
   /** Returns JavaScript of the segment that a rule at `from` means. */
   segment(name: string, occurrence: number | undefined, from: Spot): FoundSegment | ScopeFault {
-    if (occurrence === EVERY && this.#known.has(name))
-      return { js: `R.everySegment(${from.group.js}, ${JSON.stringify(name)}, X)`, many: true };
+    if (occurrence === EVERY) return this.#everySegment(name, from);
     // A loop over segments of a group inside the level's own: the loop's segment is meant, not all of them.
     if (from.level.segment?.name === name && occurrence === undefined) return { js: from.level.segment.js, many: false };
     const own = from.group === from.level.group ? undefined : this.#inGroup(from.level, from.group, name, occurrence);
@@ -141,6 +140,15 @@ export class Levels {
     }
     if (this.#known.has(name) || /^Z/.test(name)) return { js: 'undefined', many: false };
     return { code: 'unknown-segment', values: { name } };
+  }
+
+  /** All segments of a name in the nearest group around `from` that can have some. */
+  #everySegment(name: string, from: Spot): FoundSegment | ScopeFault {
+    const groups = [from.group];
+    for (let here: Level | undefined = from.level; here !== undefined; here = here.parent) groups.push(here.group);
+    const found = groups.find((group) => group.children.some((each) => holdsDeep(each, name)));
+    if (found !== undefined) return { js: `R.everySegment(${found.js}, ${JSON.stringify(name)}, X)`, many: true };
+    return this.#known.has(name) || /^Z/.test(name) ? { js: '[]', many: true } : { code: 'unknown-segment', values: { name } };
   }
 
   #inGroup(here: Level, group: GroupAt, name: string, occurrence: number | undefined): FoundSegment | undefined {
@@ -199,6 +207,9 @@ function elementIn(children: readonly StructureElement[], name: string): { reado
 
 const holds = (element: StructureElement, name: string): boolean =>
   element.segments?.includes(name) === true || (element.children?.some((each) => !each.repeats && holds(each, name)) ?? false);
+
+const holdsDeep = (element: StructureElement, name: string): boolean =>
+  element.segments?.includes(name) === true || (element.children?.some((each) => holdsDeep(each, name)) ?? false);
 
 /** Returns every segment name of a structure. */
 export function segmentNames(children: readonly StructureElement[]): ReadonlySet<string> {
