@@ -35,6 +35,8 @@ class Line {
   readonly codes: string[] = [];
   readonly #reader = new FrameReader(1 << 24);
   isClosed = false;
+  /** Known once connected; a closed socket has forgotten it. */
+  localPort = 0;
   #wake: () => void = () => {};
 
   constructor(port: number) {
@@ -76,41 +78,59 @@ const mayBeUnasked = (bytes: Buffer): boolean => {
   return (fields[14] ?? '') !== '' || (fields[15] ?? '') !== '';
 };
 
+type Outcome = 'answered' | 'closed' | 'abandoned' | 'unasked' | 'met-the-end';
+
+/** Sends one message and tells what became of it; throws when that cannot be told. `loggedEarlier`: what the log had said of the line before the message before. */
+async function sendOne(load: DoorLoad, line: Line, n: number, loggedEarlier: number): Promise<Outcome> {
+  const chance = chanceOf(load.seed, n);
+  const bytes = mutated(load.bases, chance);
+  const own = line.localPort;
+  const [before, loggedBefore] = [line.codes.length, load.logged(own)];
+  const fault = (how: string): Error => new Error(`message ${n} of seed ${load.seed} (${bytes.length} bytes) ${how}`);
+  if (isAbandoned(chance)) {
+    line.socket.end(framed(bytes).subarray(0, bytes.length + 1));
+    while (!line.isClosed) if (!(await line.until(Number.POSITIVE_INFINITY, load.patienceMs))) throw fault('hangs');
+    return 'abandoned';
+  }
+  line.socket.write(framed(bytes));
+  // Nothing at all may be what it asks for: that is not waited for as long.
+  const heard = await line.until(before, mayBeUnasked(bytes) ? Math.min(load.patienceMs, 2_000) : load.patienceMs);
+  if (line.codes.length > before) return 'answered';
+  if (line.isClosed && load.logged(own) > loggedBefore) return 'closed';
+  // The message before was answered and its connection then closed, as the log said: this one met the end, and is sent again.
+  if (line.isClosed && loggedBefore > loggedEarlier) return 'met-the-end';
+  if (!heard && mayBeUnasked(bytes)) return 'unasked';
+  throw fault(line.isClosed ? 'ended without a reason' : 'hangs');
+}
+
 /** Sends all messages; throws, naming the message by its number, when one is neither answered nor closed with a reason. */
 export async function fuzzDoor(load: DoorLoad): Promise<DoorFigures> {
   const codes: Record<string, number> = {};
-  let [next, answered, closed, abandoned, unasked] = [0, 0, 0, 0, 0];
+  const became = { answered: 0, closed: 0, abandoned: 0, unasked: 0 };
+  let next = 0;
   const started = performance.now();
   const lane = async (): Promise<void> => {
     let line: Line | undefined;
+    let logged = 0;
     for (let n = next++; n < load.count; n = next++) {
-      const chance = chanceOf(load.seed, n);
-      const bytes = mutated(load.bases, chance);
-      if (line === undefined || line.isClosed) {
-        line = new Line(load.port);
-        await once(line.socket, 'connect');
+      for (let isSettled = false; !isSettled; ) {
+        if (line === undefined || line.isClosed) {
+          line = new Line(load.port);
+          await once(line.socket, 'connect');
+          line.localPort = line.socket.localPort ?? 0;
+          logged = load.logged(line.localPort);
+        }
+        const loggedNow = load.logged(line.localPort);
+        const before = line.codes.length;
+        const outcome = await sendOne(load, line, n, logged);
+        logged = loggedNow;
+        for (const code of line.codes.slice(before)) codes[code] = (codes[code] ?? 0) + 1;
+        isSettled = outcome !== 'met-the-end';
+        if (outcome !== 'met-the-end') became[outcome] += 1;
       }
-      const own = line.socket.localPort ?? 0;
-      const [before, loggedBefore] = [line.codes.length, load.logged(own)];
-      if (isAbandoned(chance)) {
-        line.socket.end(framed(bytes).subarray(0, bytes.length + 1));
-        while (!line.isClosed)
-          if (!(await line.until(Number.POSITIVE_INFINITY, load.patienceMs))) throw new Error(`message ${n} of seed ${load.seed} hangs`);
-        abandoned += 1;
-        continue;
-      }
-      line.socket.write(framed(bytes));
-      // Nothing at all may be what it asks for: that is not waited for as long.
-      const heard = await line.until(before, mayBeUnasked(bytes) ? Math.min(load.patienceMs, 2_000) : load.patienceMs);
-      if (line.codes.length > before) answered += 1;
-      else if (line.isClosed && load.logged(own) > loggedBefore) closed += 1;
-      else if (!heard && mayBeUnasked(bytes)) unasked += 1;
-      else
-        throw new Error(`message ${n} of seed ${load.seed} (${bytes.length} bytes) ${line.isClosed ? 'ended without a reason' : 'hangs'}`);
-      for (const code of line.codes.slice(before)) codes[code] = (codes[code] ?? 0) + 1;
     }
     line?.socket.destroy();
   };
   await Promise.all(Array.from({ length: load.connections }, lane));
-  return { messages: load.count, answered, closed, abandoned, unasked, codes, seconds: (performance.now() - started) / 1000 };
+  return { messages: load.count, ...became, codes, seconds: (performance.now() - started) / 1000 };
 }
