@@ -46,6 +46,14 @@ export const mapCommand: CommandDefinition = (program, terminal, exit) => {
       exit(all.length === 0 ? 0 : 1);
     });
   command
+    .command('language-server')
+    .description('completion, hover, definitions and diagnostics for editors (LSP over standard input and output)')
+    .action(async () => {
+      const { serveEditor } = await import('./map-language-server.ts');
+      await serveEditor(process.stdin, process.stdout);
+      exit(0);
+    });
+  command
     .command('lock [id...]')
     .description('write maps into the lock file: a locked version that changes is refused by check')
     .action((ids: readonly string[]) => {

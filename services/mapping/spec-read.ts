@@ -35,7 +35,8 @@ export const RESOURCE_KEYS: readonly string[] = [
   'fields',
   'because',
 ];
-const KEYS: Readonly<Record<Spec['kind'], readonly string[]>> = {
+/** Keys of a document of each kind. */
+export const KEYS: Readonly<Record<Spec['kind'], readonly string[]>> = {
   type: [...HEADER_KEYS, 'fields', 'value'],
   resource: [...HEADER_KEYS, ...RESOURCE_KEYS, 'ignore'],
   message: [...HEADER_KEYS, 'params', 'resources', 'ignore', 'match', 'segments'],
