@@ -26,4 +26,6 @@ export const FHIR_OPERATIONS = {
   'fhir-profile-unchecked': row(200, 'AA', 'information', 'incomplete', 'Not checked against the profile {profile}: {what}.', 'Check it by other means, or load what is missing with "npx polyseme package load".'),
   'package-unreadable': row(422, 'AR', 'fatal', 'structure', '{file} is no FHIR package: {reason}.', 'Give the .tgz of a FHIR package, as packages.fhir.org and the pages of implementation guides offer them.'),
   'package-unknown': row(404, 'AR', 'error', 'not-found', 'No package {name} is loaded.', 'Run "npx polyseme package list" to see those there are.'),
+  'fhir-async-full': row(503, 'AE', 'error', 'throttled', '{most} requests are being done asynchronously already.', 'Ask for the answers of those, or send the request without "Prefer: respond-async".'),
+  'fhir-async-unknown': row(404, 'AE', 'error', 'not-found', 'No request with this status is known here.', 'Answers are kept for an hour and until the server restarts, for who asked; send the request again.'),
 };

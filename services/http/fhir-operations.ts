@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from 'fastify';
 import { problem, Refusal } from '../errors.ts';
 import { readBody } from '../fhir/body.ts';
 import { inputOf, OPERATIONS, type Operation, type OperationName } from '../fhir/operations.ts';
@@ -29,15 +29,21 @@ const HANDLERS: Readonly<Record<OperationName, Handler>> = {
 /** Parameters of the address that say how to answer. */
 const OF_THE_ANSWER = new Set(['_format', '_pretty']);
 
-/** The operations of the FHIR door (http://hl7.org/fhir/R4/operations.html): routes from the table OPERATIONS. */
-export function operationRoutes(door: FastifyInstance, parts: Parts): void {
+/** The operations of the FHIR door (http://hl7.org/fhir/R4/operations.html): routes from the table OPERATIONS; `later` does them asynchronously where that is asked for. */
+export function operationRoutes(door: FastifyInstance, parts: Parts, later: preHandlerAsyncHookHandler): void {
   for (const operation of OPERATIONS) {
     for (const level of operation.levels) {
       const path = { system: '', type: '/:type', instance: '/:type/:id' }[level];
       const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
         sendResource(reply, await HANDLERS[operation.name](callOf(parts, operation, request)));
       const url = `${FHIR_PATH}${path}/$${operation.name}`;
-      door.route({ method: operation.changes ? ['POST'] : ['GET', 'POST'], url, handler, preHandler: refuseOtherForms, onSend: formed });
+      door.route({
+        method: operation.changes ? ['POST'] : ['GET', 'POST'],
+        url,
+        handler,
+        preHandler: [refuseOtherForms, later],
+        onSend: formed,
+      });
     }
   }
 }

@@ -4,6 +4,7 @@ import { capabilityStatement, INTERACTIONS, type Interaction } from '../fhir/cap
 import type { Parts } from '../pipeline.ts';
 import { sendRead, sendResource, sendWritten } from './fhir-answers.ts';
 import { answerBundle } from './fhir-bundle.ts';
+import { respondAsync } from './fhir-async.ts';
 import { conditionOf, deleteResource } from './fhir-delete.ts';
 import { formed, refuseOtherForms } from './fhir-form.ts';
 import { readHistories, readOneVersion } from './fhir-history.ts';
@@ -15,6 +16,18 @@ import { createResource, updateResource } from './fhir-single.ts';
 import { TERMINOLOGY } from './terminology-capabilities.ts';
 
 const PUBLISHED = '2026-11-21';
+
+/** Interactions that can be asked for with "Prefer: respond-async"; so can operations. */
+const MAY_TAKE_LONG: ReadonlySet<string> = new Set<Interaction['code']>([
+  'transaction',
+  'batch',
+  'search-type',
+  'search-system',
+  'search-compartment',
+  'history-system',
+  'history-type',
+  'history-instance',
+]);
 
 /** The FHIR R4 door (http://hl7.org/fhir/R4/http.html): one route for each line of the table that the CapabilityStatement is made from. */
 export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { readonly version: string }): void {
@@ -53,12 +66,19 @@ export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { read
     transaction: async (request, reply) => sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request))),
     batch: async (request, reply) => sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request))),
   };
-  operationRoutes(door, parts);
+  const later = respondAsync(door);
+  operationRoutes(door, parts, later);
   const routed = new Set<string>();
   for (const { method, path, code } of INTERACTIONS) {
     const url = `${FHIR_PATH}${path === '/' ? '' : path}`;
     if (routed.has(`${method} ${url}`)) continue;
     routed.add(`${method} ${url}`);
-    door.route({ method, url, handler: handlers[code], preHandler: refuseOtherForms, onSend: formed });
+    door.route({
+      method,
+      url,
+      handler: handlers[code],
+      preHandler: MAY_TAKE_LONG.has(code) ? [refuseOtherForms, later] : refuseOtherForms,
+      onSend: formed,
+    });
   }
 }
