@@ -62,20 +62,23 @@ export interface EntryAnswer {
   readonly lastModified?: string;
   /** Problems of a failed entry (batch), or warnings. */
   readonly problems?: readonly Problem[];
-  /** What was read (GET). */
+  /** What was read (GET), or what an operation answered. */
   readonly resource?: Resource;
+  /** OperationOutcome of an operation that failed. */
+  readonly outcome?: Resource;
 }
 
 /** Returns the transaction-response or batch-response with its answers in the order of the entries that were sent. */
 export function transactionResponse(kind: Transaction['kind'], answers: readonly EntryAnswer[]): Resource {
   const entry = [...answers]
     .sort((a, b) => a.index - b.index)
-    .map(({ status, location, etag, lastModified, problems, resource }): JsonObject => {
+    .map(({ status, location, etag, lastModified, problems, resource, outcome }): JsonObject => {
       const response: Record<string, JsonValue> = { status };
       if (location !== undefined) response['location'] = location;
       if (etag !== undefined) response['etag'] = etag;
       if (lastModified !== undefined) response['lastModified'] = lastModified;
       if (problems !== undefined && problems.length > 0) response['outcome'] = operationOutcome(problems);
+      if (outcome !== undefined) response['outcome'] = outcome;
       return resource === undefined ? { response } : { resource, response };
     });
   return { resourceType: 'Bundle', type: `${kind}-response`, ...(entry.length === 0 ? {} : { entry }) };

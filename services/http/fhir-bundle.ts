@@ -11,19 +11,24 @@ import { writeRequest } from '../pipeline/fhir-write.ts';
 import type { Parts } from '../pipeline.ts';
 import { entryOfRead, entryOfWritten, missing, resourceOf as resourceOfVersion } from './fhir-answers.ts';
 import { resourceOfType, writeAsked } from './fhir-single.ts';
+import { type OperationAnswerer, operationAnswers } from './terminology-batch.ts';
 
 /** transaction and batch (http://hl7.org/fhir/R4/http.html#transaction): returns the response bundle, or throws what refuses the whole. */
-export async function answerBundle(parts: Parts, bytes: Uint8Array, base: string): Promise<Resource> {
+export async function answerBundle(parts: Parts, bytes: Uint8Array, base: string, answer: OperationAnswerer): Promise<Resource> {
   const { bundle, faults } = bundleOf(bytes);
+  const called = await operationAnswers(bundle, base, answer);
   const read = orderTransaction(bundle, { base });
   if (!read.ok) throw new Refusal(read.problems);
   const asked = {
     ...read,
-    value: { ...read.value, entries: read.value.entries.map((entry) => withFaults(entry, faults.get(entry.index))) },
+    value: {
+      ...read.value,
+      entries: read.value.entries.filter(({ index }) => !called.has(index)).map((entry) => withFaults(entry, faults.get(entry.index))),
+    },
   };
   const answers =
     asked.value.kind === 'batch' ? await batchAnswers(parts, asked.value, base) : await transactionAnswers(parts, asked.value, bytes, base);
-  return transactionResponse(asked.value.kind, answers);
+  return transactionResponse(asked.value.kind, [...answers, ...called.values()]);
 }
 
 /** A valid Bundle; what is wrong with entries of a batch is theirs alone, by their places. */

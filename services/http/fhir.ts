@@ -1,10 +1,10 @@
-import type { FastifyInstance, RouteHandlerMethod } from 'fastify';
+import type { FastifyInstance, FastifyRequest, RouteHandlerMethod } from 'fastify';
 import { readResource } from '../database/resources.ts';
 import { capabilityStatement, INTERACTIONS, type Interaction } from '../fhir/capability.ts';
 import type { Parts } from '../pipeline.ts';
 import { sendRead, sendResource, sendWritten } from './fhir-answers.ts';
-import { answerBundle } from './fhir-bundle.ts';
 import { respondAsync } from './fhir-async.ts';
+import { answerBundle } from './fhir-bundle.ts';
 import { conditionOf, deleteResource } from './fhir-delete.ts';
 import { formed, refuseOtherForms } from './fhir-form.ts';
 import { readHistories, readOneVersion } from './fhir-history.ts';
@@ -13,6 +13,7 @@ import { patchResource } from './fhir-patch.ts';
 import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, readConditionsOf, subsetAsked } from './fhir-request.ts';
 import { answerSearch } from './fhir-search.ts';
 import { createResource, updateResource } from './fhir-single.ts';
+import type { OperationAnswerer } from './terminology-batch.ts';
 import { TERMINOLOGY } from './terminology-capabilities.ts';
 
 const PUBLISHED = '2026-11-21';
@@ -30,7 +31,12 @@ const MAY_TAKE_LONG: ReadonlySet<string> = new Set<Interaction['code']>([
 ]);
 
 /** The FHIR R4 door (http://hl7.org/fhir/R4/http.html): one route for each line of the table that the CapabilityStatement is made from. */
-export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { readonly version: string }): void {
+export function fhirRoutes(
+  door: FastifyInstance,
+  parts: Parts,
+  settings: { readonly version: string },
+  answer: (request: FastifyRequest) => OperationAnswerer,
+): void {
   const handlers: Readonly<Record<Interaction['code'], RouteHandlerMethod>> = {
     capabilities: async (request, reply) =>
       sendResource(reply, capabilityStatement({ base: baseOf(request), version: settings.version, date: PUBLISHED, more: TERMINOLOGY })),
@@ -63,8 +69,9 @@ export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { read
     },
     patch: (request, reply) => patchResource(parts, request, reply),
     delete: (request, reply) => deleteResource(parts, request, reply),
-    transaction: async (request, reply) => sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request))),
-    batch: async (request, reply) => sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request))),
+    transaction: async (request, reply) =>
+      sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request), answer(request))),
+    batch: async (request, reply) => sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request), answer(request))),
   };
   const later = respondAsync(door);
   operationRoutes(door, parts, later);
@@ -73,12 +80,14 @@ export function fhirRoutes(door: FastifyInstance, parts: Parts, settings: { read
     const url = `${FHIR_PATH}${path === '/' ? '' : path}`;
     if (routed.has(`${method} ${url}`)) continue;
     routed.add(`${method} ${url}`);
-    door.route({
+    const route = {
       method,
-      url,
       handler: handlers[code],
       preHandler: MAY_TAKE_LONG.has(code) ? [refuseOtherForms, later] : refuseOtherForms,
       onSend: formed,
-    });
+    };
+    door.route({ ...route, url });
+    // The base is written with a slash at its end as often as without.
+    if (path === '/') door.route({ ...route, url: `${FHIR_PATH}/` });
   }
 }

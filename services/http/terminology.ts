@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { outcomeOf, TerminologyRefusal } from '../../terminology/fhir/issue.ts';
 import type { TerminologyType } from '../../terminology/fhir/library.ts';
-import { type Answer, answerCall, OPERATIONS, parametersOfBody, parametersOfQuery } from '../../terminology/fhir/operations.ts';
+import { type Answer, answerCall, type Call, OPERATIONS, parametersOfBody, parametersOfQuery } from '../../terminology/fhir/operations.ts';
 import type { Parameter } from '../../terminology/fhir/settings.ts';
 import { Refusal } from '../errors.ts';
 import { readBody } from '../fhir/body.ts';
@@ -10,6 +10,7 @@ import type { Parts } from '../pipeline.ts';
 import { formed, refuseOtherForms } from './fhir-form.ts';
 import { baseOf, bodyOf, FHIR_PATH, headerOf, queryOf } from './fhir-request.ts';
 import { FHIR_JSON } from './problems.ts';
+import type { OperationAnswerer, OperationEntry } from './terminology-batch.ts';
 import { terminologyCapabilities } from './terminology-capabilities.ts';
 import { type TerminologyStore, terminologyStore } from './terminology-store.ts';
 
@@ -17,7 +18,7 @@ import { type TerminologyStore, terminologyStore } from './terminology-store.ts'
  * The terminology operations of FHIR R4 (http://hl7.org/fhir/R4/terminology-service.html): a route for each line of the table
  * OPERATIONS, at type and instance level, GET and POST; and /metadata?mode=terminology.
  */
-export function terminologyRoutes(door: FastifyInstance, parts: Parts, settings: { readonly version: string }): void {
+export function terminologyRoutes(door: FastifyInstance, parts: Parts, settings: { readonly version: string }): TerminologyDoor {
   const store = terminologyStore(parts.database, parts.terminologies);
   door.addHook('onClose', () => store.close());
   // What a write of this process changed is seen by whoever hears of the write.
@@ -54,7 +55,19 @@ export function terminologyRoutes(door: FastifyInstance, parts: Parts, settings:
     onSend: formed,
     handler: async (_request, reply) => send(reply, { status: 200, resource: VERSIONS }),
   });
+  const acceptLanguage = (request: FastifyRequest) => headerOf(request, 'accept-language');
+  return { answerer: (request) => async (entry) => asResource(await answerEntry(store, entry, acceptLanguage(request))) };
 }
+
+export interface TerminologyDoor {
+  /** Returns what answers the operations that the batch of a request calls. */
+  readonly answerer: (request: FastifyRequest) => OperationAnswerer;
+}
+
+const asResource = ({ status, resource }: Answer) => ({
+  status,
+  resource: { ...resource, resourceType: String(resource['resourceType']) },
+});
 
 /** http://hl7.org/fhir/R5/capabilitystatement-operation-versions.html */
 const VERSIONS = {
@@ -76,17 +89,30 @@ function mayChange({ method, url }: FastifyRequest): boolean {
 }
 
 async function answer(store: TerminologyStore, type: TerminologyType, operation: string, request: FastifyRequest): Promise<Answer> {
+  const found = Object.entries(request.params ?? {}).find(([name]) => name === 'id')?.[1];
+  const id = found === undefined ? undefined : String(found);
+  return answered(store, () => ({
+    type,
+    id,
+    operation,
+    parameters: parametersOfRequest(type, request),
+    acceptLanguage: headerOf(request, 'accept-language'),
+  }));
+}
+
+const answerEntry = (
+  store: TerminologyStore,
+  { query, body, ...entry }: OperationEntry,
+  acceptLanguage: string | undefined,
+): Promise<Answer> =>
+  answered(store, () => {
+    const sent = body === undefined ? [] : parametersOfBody(entry.type, body);
+    return { ...entry, parameters: [...parametersOfQuery(query), ...sent], acceptLanguage };
+  });
+
+async function answered(store: TerminologyStore, callOf: () => Call): Promise<Answer> {
   try {
-    const parameters = parametersOfRequest(type, request);
-    const id = Object.entries(request.params ?? {}).find(([name]) => name === 'id')?.[1];
-    const call = {
-      type,
-      id: id === undefined ? undefined : String(id),
-      operation,
-      parameters,
-      acceptLanguage: headerOf(request, 'accept-language'),
-    };
-    return answerCall(call, { library: await store.library(), now: () => new Date().toISOString(), uuid: randomUUID });
+    return answerCall(callOf(), { library: await store.library(), now: () => new Date().toISOString(), uuid: randomUUID });
   } catch (error) {
     if (error instanceof TerminologyRefusal) return { status: error.status, resource: outcomeOf(error.issues) };
     throw error;
