@@ -10,7 +10,9 @@ import { type ServerProcess, startServer } from './server-process.ts';
 const ROUNDS = Number(process.env['POLYSEME_TEST_TAKEOVERS'] ?? 2);
 const PATIENTS = Number(process.env['POLYSEME_TEST_PATIENTS'] ?? 12);
 
-it(`of two processes one is killed ${ROUNDS} times; the other takes over, in order per patient`, { timeout: 40_000 + 20_000 * ROUNDS }, async () => {
+it(`of two processes one is killed ${ROUNDS} times; the other takes over, in order per patient`, {
+  timeout: 40_000 + 20_000 * ROUNDS,
+}, async () => {
   using dir = folder();
   const fresh = await freshDatabase();
   const database = openDatabase(fresh.url);
