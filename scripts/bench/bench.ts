@@ -11,6 +11,7 @@ import { httpFigures } from './http.ts';
 import { intakeFigures } from './intake.ts';
 import { messageFigures, rowFigures, terminologyFigures } from './maps.ts';
 import { type Figure, number } from './measure.ts';
+import { sealedFigures } from './sealed.ts';
 import { startFigures } from './start.ts';
 
 const ROWS: Readonly<Record<string, () => readonly Figure[] | Promise<readonly Figure[]>>> = {
@@ -18,6 +19,7 @@ const ROWS: Readonly<Record<string, () => readonly Figure[] | Promise<readonly F
   rows: rowFigures,
   terminology: terminologyFigures,
   mllp: intakeFigures,
+  sealed: sealedFigures,
   applied: appliedFigures,
   bundles: bundleFigures,
   http: httpFigures,

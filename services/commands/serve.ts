@@ -23,6 +23,8 @@ Settings (environment; a secret may be given as NAME_FILE):
                               certificates are read again when they change, and at SIGHUP; a file with a fault changes nothing
   POLYSEME_MAPPINGS_DIR       the specs that came with Polyseme
   POLYSEME_PULL_DATE          today: where open observation periods end
+  POLYSEME_MODE               trial; production wants POLYSEME_MASTER_KEY
+  POLYSEME_MASTER_KEY         lines of NAME:BASE64 (32 bytes), the current one first: the journal's contents are encrypted then
   POLYSEME_MAX_MESSAGE_BYTES, POLYSEME_MAX_BODY_BYTES, POLYSEME_POSTGRES_BIN, POLYSEME_POSTGRES_ACCOUNT, POLYSEME_LOG_LEVEL
 `;
 
