@@ -16,7 +16,10 @@ const presentTexts = (present: readonly (readonly number[])[]): string => textAr
 
 /** Writes the index rows of `newRid`, removes those of `oldRid`. */
 export async function replaceIndex(tx: Transaction, changes: readonly IndexChange[]): Promise<void> {
-  await holdParameters(tx);
+  await holdParameters(
+    tx,
+    changes.flatMap(({ newRows, newRid }) => (newRows === undefined || newRid === undefined ? [] : [newRows.set])),
+  );
   await removeOld(tx, changes);
   const fresh = changes.flatMap(({ newRid, newRows }) =>
     newRid === undefined || newRows === undefined ? [] : [{ rid: newRid, rows: newRows }],

@@ -12,6 +12,7 @@ import * as eventOrder from './migrations/0005_event_order.ts';
 import * as search from './migrations/0006_search.ts';
 import * as journalKeys from './migrations/0007_journal_keys.ts';
 import * as packages from './migrations/0008_packages.ts';
+import * as searchParameters from './migrations/0009_search_parameters.ts';
 
 interface Migration {
   readonly name: string;
@@ -28,6 +29,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0006_search', up: search.up },
   { name: '0007_journal_keys', up: journalKeys.up },
   { name: '0008_packages', up: packages.up },
+  { name: '0009_search_parameters', up: searchParameters.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.

@@ -44,7 +44,7 @@ export async function orderReindex(database: Database): Promise<boolean> {
 /** Does the next part of an open job in one transaction; returns how many resources it indexed, undefined when no job is open. */
 export async function reindexNext(database: Database): Promise<number | undefined> {
   return database.transaction(async (tx) => {
-    await holdParameters(tx);
+    await holdParameters(tx, []);
     const [job] = await tx.query<Job>(
       'SELECT id, type, done_key, last_key FROM fhir.reindex_job WHERE finished_at IS NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED',
     );

@@ -4,14 +4,15 @@
  * changes them, and runs again when it was prepared by the set before. What was stored earlier is indexed by a job (reindex.ts).
  */
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { problem, Refusal } from '../errors.ts';
 import { isResourceType, resourceTypeOf } from '../fhir/definitions.ts';
 import { isArray, readJson } from '../fhir/json.ts';
 import {
   compileParameter,
   isOfficial,
-  type ParameterKind,
   type ParameterText,
+  parameterSet,
   searchParameters,
   setCustomParameters,
 } from '../fhir/parameters.ts';
@@ -40,9 +41,11 @@ let custom: Custom = new Map();
 export interface SearchState {
   readonly generation: number;
   readonly definitions: string;
+  /** JSON of the parameters that SearchParameter resources add: pairs of a type and its parameters. */
+  readonly parameters: string;
 }
 
-const KINDS: readonly ParameterKind[] = ['token', 'reference', 'date', 'string', 'uri', 'number', 'quantity'];
+const KINDS = ['token', 'reference', 'date', 'string', 'uri', 'number', 'quantity'] as const;
 
 /** The parameters of a SearchParameter resource, by type; none where it is not active. Throws Refusal for what cannot be indexed. */
 function parametersOf(resource: JsonObject): readonly (readonly [type: string, text: ParameterText])[] {
@@ -89,36 +92,51 @@ async function storedParameters(tx: Queryable): Promise<Custom> {
   return new Map([...found].map(([type, own]) => [type, [...own.values()]]));
 }
 
-async function load(tx: Queryable, generation: number): Promise<void> {
-  custom = generation === FIRST_GENERATION ? new Map() : await storedParameters(tx);
+/** A transaction may have written SearchParameter resources itself: what holds is what search_state says, not what they say. */
+function load({ generation, parameters }: SearchState): void {
+  custom = new Map(written.parse(JSON.parse(parameters)));
   setCustomParameters(custom);
   loaded = generation;
 }
 
-const STATE = { name: 'search_state', text: 'SELECT generation, definitions FROM fhir.search_state' };
+const written = z.array(
+  z.tuple([
+    z.string(),
+    z.array(
+      z.object({ name: z.string(), kind: z.enum(KINDS), expression: z.string(), components: z.array(z.tuple([z.string(), z.string()])) }),
+    ),
+  ]),
+);
+
+export const SEARCH_STATE = 's.generation, s.definitions, s.parameters';
+const STATE = { name: 'search_state', text: `SELECT ${SEARCH_STATE} FROM fhir.search_state s` };
 
 export async function searchState(tx: Queryable): Promise<SearchState> {
   const [row] = await tx.query<SearchState>(STATE);
-  return row ?? { generation: FIRST_GENERATION, definitions: '' };
+  if (row === undefined) throw new Refusal([problem('internal', { reason: 'fhir.search_state is empty' })]);
+  return row;
 }
 
 /** Reads the set again when it is not the one this process has; returns true when it was not. */
 export async function refreshParameters(database: Queryable): Promise<boolean> {
-  const { generation } = await searchState(database);
-  if (generation === loaded) return false;
-  await load(database, generation);
+  const state = await searchState(database);
+  if (state.generation === loaded) return false;
+  load(state);
   return true;
 }
 
-/** Holds the parameters still until the transaction ends; makes it run again when it was prepared by another set. */
-export async function holdParameters(tx: Transaction): Promise<void> {
-  // Two statements in one message: the second sees what was committed while the first waited.
+/**
+ * Holds the parameters still until the transaction ends. Makes it run again when rows of the index were made by another set: `sets` are
+ * those that made them (IndexRows.set).
+ */
+export async function holdParameters(tx: Transaction, sets: readonly number[]): Promise<void> {
   await tx.client.query(`SELECT pg_advisory_xact_lock_shared(${INDEX_LOCK})`);
-  const { generation, definitions } = await searchState(tx);
-  if (definitions === '') await tx.run('UPDATE fhir.search_state SET definitions = $1', [DEFINITIONS]);
-  if (generation === loaded) return;
-  await load(tx, generation);
-  throw new Collision();
+  // A statement of its own: it must see what was committed while the lock was waited for.
+  const state = await searchState(tx);
+  if (state.definitions === '') await tx.run('UPDATE fhir.search_state SET definitions = $1', [DEFINITIONS]);
+  const isKnown = state.generation === loaded;
+  if (!isKnown) load(state);
+  if (!isKnown || sets.some((each) => each !== parameterSet())) throw new Collision();
 }
 
 /** After SearchParameter resources were written: a new set, and jobs that index what is stored by what is new in it. */
@@ -127,11 +145,13 @@ export async function parametersWritten(tx: Transaction): Promise<void> {
   const next = await storedParameters(tx);
   const namesOf = (set: Custom): Map<string, readonly [string, ParameterText]> =>
     new Map([...set].flatMap(([type, texts]) => texts.map((text) => [JSON.stringify([type, text]), [type, text] as const] as const)));
-  const [before, after] = [namesOf(custom), namesOf(next)];
+  const [before, after] = [namesOf(new Map(written.parse(JSON.parse((await searchState(tx)).parameters)))), namesOf(next)];
   const added = [...after].filter(([key]) => !before.has(key)).map(([, each]) => each);
   const removed = [...before].filter(([key]) => !after.has(key)).map(([, each]) => each);
   if (added.length === 0 && removed.length === 0) return;
-  await tx.run(`UPDATE fhir.search_state SET generation = 2 + floor(random() * 9007199254740000)::bigint`);
+  await tx.run('UPDATE fhir.search_state SET generation = 2 + floor(random() * 9007199254740000)::bigint, parameters = $1', [
+    JSON.stringify([...next]),
+  ]);
   for (const [type, { name }] of removed)
     await tx.run('DELETE FROM fhir.reindex_job WHERE type = $1 AND code = $2 AND finished_at IS NULL', [typeNumber(type), name]);
   if (added.length === 0) return;
@@ -171,13 +191,10 @@ function customOf(query: SearchQuery): readonly (readonly [type: string, code: s
  * Throws Refusal where a search cannot be answered whole: search-changed when this process has another set of parameters (it has read
  * the right one now), search-building while the index of a parameter it asks of is built.
  */
-export async function assertSearchable(
-  tx: Queryable,
-  query: SearchQuery | undefined,
-  { generation, definitions }: SearchState,
-): Promise<void> {
+export async function assertSearchable(tx: Queryable, query: SearchQuery | undefined, state: SearchState): Promise<void> {
+  const { generation, definitions } = state;
   if (generation !== loaded) {
-    await load(tx, generation);
+    load(state);
     throw new Refusal([problem('search-changed')]);
   }
   const isWhole = definitions === '' || definitions === DEFINITIONS;

@@ -12,7 +12,7 @@ import { Bindings, conditionSql, isExact } from './search-conditions.ts';
 import { cursorOf, type KeyKind, readCursor } from './search-cursor.ts';
 import { includedWith } from './search-included.ts';
 import { resolveChains } from './search-links.ts';
-import { assertSearchable, type SearchState } from './search-parameters.ts';
+import { assertSearchable, SEARCH_STATE, type SearchState } from './search-parameters.ts';
 import { sortedMatches } from './search-sorted.ts';
 import {
   firstFrom,
@@ -149,7 +149,7 @@ interface StateRow extends SearchState {
 async function highest(tx: Transaction, query: SearchQuery, known: number | undefined): Promise<number> {
   const [row] = await tx.query<StateRow>({
     name: 'search_high',
-    text: 'SELECT s.generation, s.definitions, (SELECT max(rid) FROM fhir.resource) AS high FROM fhir.search_state s',
+    text: `SELECT ${SEARCH_STATE}, (SELECT max(rid) FROM fhir.resource) AS high FROM fhir.search_state s`,
   });
   if (row !== undefined) await assertSearchable(tx, query, row);
   return known ?? row?.high ?? 0;

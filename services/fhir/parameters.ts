@@ -183,11 +183,17 @@ const byType = new Map<string, ReadonlyMap<string, SearchParameter>>();
 let blocks: ReadonlyMap<string, readonly string[]> | undefined;
 let custom: ReadonlyMap<string, readonly ParameterText[]> = new Map();
 
+let set = 0;
+
+/** Returns the number of the set of parameters that is in force: another one after each `setCustomParameters`. */
+export const parameterSet = (): number => set;
+
 /**
  * Sets the parameters that SearchParameter resources of the store add, by resource type; what was set before is gone. Whoever writes or
  * searches a store must have set those of this store.
  */
 export function setCustomParameters(parameters: ReadonlyMap<string, readonly ParameterText[]>): void {
+  set++;
   custom = parameters;
   byType.clear();
   slotsByType.clear();

@@ -1,7 +1,7 @@
 import { rangeOf, type TimeRange } from './dates.ts';
 import { hasherAfter } from './hash.ts';
 import { isArray, isObject } from './json.ts';
-import { type Slot, searchParameters, slotsOf } from './parameters.ts';
+import { parameterSet, type Slot, searchParameters, slotsOf } from './parameters.ts';
 import { mapReferences } from './references.ts';
 import type { JsonValue, Resource } from './resource.ts';
 import type { IndexRows } from './search-query.ts';
@@ -178,5 +178,6 @@ export function indexRows(resource: Resource, options: IndexOptions = {}): Index
     numbers: [...rows.numbers.values()],
     quantities: [...rows.quantities.values()],
     present: presentOf(resource, values, options),
+    set: parameterSet(),
   };
 }

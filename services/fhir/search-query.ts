@@ -20,6 +20,8 @@ export interface IndexRows {
   readonly quantities: readonly { readonly p: number; readonly unit: string; readonly lo: number; readonly hi: number }[];
   /** Numbers of the parameters that the resource has a value for, ascending: what :missing asks. */
   readonly present: readonly number[];
+  /** The set of parameters (parameters.ts `parameterSet`) that made these rows. */
+  readonly set: number;
 }
 
 export type Prefix = 'eq' | 'ne' | 'gt' | 'lt' | 'ge' | 'le' | 'sa' | 'eb' | 'ap';

@@ -135,6 +135,9 @@ export interface NumberRange {
 }
 
 export interface QuantityRange extends NumberRange {
+  /** The ends as they are written, and which of them is left out. */
+  readonly written: NumberRange;
+  readonly open: Open;
   readonly system: string;
   readonly code: string;
   readonly unit: string;
@@ -158,20 +161,22 @@ const numberOf = (value: JsonValue | undefined): number | undefined => {
   return undefined;
 };
 
+/** An end that is left out: `<5` goes up to 5, 5 itself is not in it. */
+type Open = 'lo' | 'hi' | undefined;
+
+const openEnd = (comparator: JsonValue | undefined): Open => (comparator === '<' ? 'hi' : comparator === '>' ? 'lo' : undefined);
+
 function compared(value: number, comparator: JsonValue | undefined): NumberRange {
-  switch (comparator) {
-    case '<':
-      return { lo: Number.NEGATIVE_INFINITY, hi: besides(value, -1n) };
-    case '<=':
-      return { lo: Number.NEGATIVE_INFINITY, hi: value };
-    case '>':
-      return { lo: besides(value, 1n), hi: Number.POSITIVE_INFINITY };
-    case '>=':
-      return { lo: value, hi: Number.POSITIVE_INFINITY };
-    default:
-      return { lo: value, hi: value };
-  }
+  const below = comparator === '<' || comparator === '<=';
+  const above = comparator === '>' || comparator === '>=';
+  return { lo: below ? Number.NEGATIVE_INFINITY : value, hi: above ? Number.POSITIVE_INFINITY : value };
 }
+
+/** Returns a range with both ends in it: what is left out is the next number that a double can hold. */
+const closed = ({ lo, hi }: NumberRange, open: Open): NumberRange => ({
+  lo: open === 'lo' ? besides(lo, 1n) : lo,
+  hi: open === 'hi' ? besides(hi, -1n) : hi,
+});
 
 function ofRange(value: JsonObject): NumberRange | undefined {
   const [low, high] = [value['low'], value['high']].map((each) => (isObject(each) ? numberOf(each['value']) : undefined));
@@ -199,15 +204,15 @@ function ofSamples(value: JsonObject): NumberRange | undefined {
   return { lo, hi };
 }
 
+const exactly = (value: number) => ({ lo: value, hi: value, written: { lo: value, hi: value }, open: undefined });
+
 /** Returns what a quantity parameter sees in a value, in the unit it has there; undefined: no number in it. */
 export function quantityOf(value: JsonValue, { datatype }: ParameterPath): QuantityRange | undefined {
   if (!isObject(value)) return undefined;
   if (datatype === 'Money') {
     const amount = numberOf(value['value']);
     const code = textOf(value['currency']);
-    return amount === undefined
-      ? undefined
-      : { lo: amount, hi: amount, system: code === '' ? '' : 'urn:iso:std:iso:4217', code, unit: code };
+    return amount === undefined ? undefined : { ...exactly(amount), system: code === '' ? '' : 'urn:iso:std:iso:4217', code, unit: code };
   }
   const holder =
     datatype === 'Range' ? (isObject(value['low']) ? value['low'] : value['high']) : datatype === 'SampledData' ? value['origin'] : value;
@@ -222,14 +227,30 @@ export function quantityOf(value: JsonValue, { datatype }: ParameterPath): Quant
           : compared(amount, value['comparator']);
   if (range === undefined) return undefined;
   const unit = isObject(holder) ? holder : {};
-  return { ...range, system: textOf(unit['system']), code: textOf(unit['code']), unit: textOf(unit['unit']) };
+  const open = datatype === 'Range' || datatype === 'SampledData' ? undefined : openEnd(value['comparator']);
+  return {
+    ...closed(range, open),
+    written: range,
+    open,
+    system: textOf(unit['system']),
+    code: textOf(unit['code']),
+    unit: textOf(unit['unit']),
+  };
 }
 
 export const UCUM = 'http://unitsofmeasure.org';
 
 /** Returns a quantity as the index compares it: in the canonical unit of a known UCUM code, else under its system and code. */
-export function canonicalQuantity({ lo, hi, system, code }: Omit<QuantityRange, 'unit'>): NumberRange & { readonly unit: string } {
+export function canonicalQuantity({
+  lo,
+  hi,
+  written,
+  open,
+  system,
+  code,
+}: Omit<QuantityRange, 'unit'>): NumberRange & { readonly unit: string } {
   const canonical = system === UCUM ? canonicalUnit(code) : undefined;
   if (canonical === undefined) return { unit: `${system}|${code}`, lo, hi };
-  return { unit: canonical.unit, lo: inUnit(lo, canonical.factor), hi: inUnit(hi, canonical.factor) };
+  const { unit, factor } = canonical;
+  return { unit, ...closed({ lo: inUnit(written.lo, factor), hi: inUnit(written.hi, factor) }, open) };
 }

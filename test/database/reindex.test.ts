@@ -7,14 +7,17 @@ import { setCustomParameters } from '../../services/fhir/parameters.ts';
 import { indexRows } from '../../services/fhir/search-index.ts';
 import { parseSearch } from '../../services/fhir/search-parse.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
-import { rowsOnly, type Stored, write } from './sample.ts';
+import { rowsOnly, type Stored, write, writeIn } from './sample.ts';
 
 let fresh: FreshDatabase;
 let db: Database;
 const EXTENSION = 'http://example.org/eye-colour';
 
+// As the pipeline does, rows are made anew when the transaction runs again.
 const store = (resource: Stored, over: { readonly delete?: boolean } = {}): Promise<unknown> =>
-  write(db, [resource], { index: indexRows(resource), oldIndex: indexRows(resource), rows: rowsOnly([]), ...over });
+  db.transaction((tx) =>
+    writeIn(tx, [resource], { index: indexRows(resource), oldIndex: indexRows(resource), rows: rowsOnly([]), ...over }),
+  );
 const person = (i: number): Stored => ({
   resourceType: 'Patient',
   id: `p${i}`,
@@ -69,6 +72,21 @@ test('a SearchParameter is refused while its index is built, goes on where it en
   await expect(count('eyes=green')).resolves.toBe(225);
   await expect(count('eyes:missing=true')).resolves.toBe(0);
   await expect(count('eyes:not=blue&gender=female')).resolves.toBe(1);
+});
+
+test('a second parameter, written while this process has not read the first, gets its job too', async () => {
+  await store({ ...eyes, id: 'born', code: 'born', type: 'date', expression: 'Patient.birthDate' });
+  await store({ ...eyes, id: 'sex', code: 'sex', expression: 'Patient.gender' });
+  await expect(count('sex=male')).rejects.toThrow('search-building');
+  await reindexAll(db);
+  await expect(count('sex=male')).resolves.toBe(450);
+  // Rows made before a set was changed are made again, whoever changed it meanwhile.
+  const stale = indexRows(person(2000));
+  await store({ ...eyes, id: 'sex', code: 'sex', expression: 'Patient.birthDate', type: 'date' });
+  await refreshParameters(db);
+  await expect(write(db, [person(2000)], { index: stale, oldIndex: undefined, rows: rowsOnly([]) })).rejects.toThrow('database-busy');
+  await store({ ...eyes, id: 'sex' }, { delete: true });
+  await store({ ...eyes, id: 'born' }, { delete: true });
 });
 
 test('a changed expression is built anew; a parameter that is gone is unknown', async () => {

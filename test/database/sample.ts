@@ -10,7 +10,7 @@ import type { CdmRow, ResourceRows } from '../../services/omop/row.ts';
 
 export type Stored = Resource & { readonly id: string };
 
-export const NO_INDEX: IndexRows = { tokens: [], strings: [], dates: [], numbers: [], quantities: [], present: [] };
+export const NO_INDEX: IndexRows = { tokens: [], strings: [], dates: [], numbers: [], quantities: [], present: [], set: 0 };
 export const rowsOnly = (rows: readonly CdmRow[]): ResourceRows => ({ rows, exclusions: [], adjustments: [], unmapped: [], spec: '' });
 
 export const patient = (id: string, year: number | null = 1980, more: Record<string, JsonValue> = {}): Stored => ({
