@@ -83,7 +83,11 @@ function sorted(value: unknown): unknown {
 let count = 0;
 async function told(history: readonly Told[]): Promise<{ readonly patient: string; readonly control: (n: number) => string }> {
   const patient = `ORD${++count}X`;
-  for (const [n, each] of history.entries()) await receive(house.parts, Buffer.from(`${each(patient, `${patient}-${n}`)}\r`), 'mllp');
+  for (const [n, each] of history.entries()) {
+    // A message keeps its number wherever it comes.
+    const own = HISTORY.indexOf(each);
+    await receive(house.parts, Buffer.from(`${each(patient, `${patient}-${own < 0 ? n : own}`)}\r`), 'mllp');
+  }
   await house.drain();
   return { patient, control: (n) => `${patient}-${n}` };
 }
