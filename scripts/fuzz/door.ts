@@ -89,7 +89,11 @@ async function sendOne(load: DoorLoad, line: Line, n: number, loggedEarlier: num
   const fault = (how: string): Error => new Error(`message ${n} of seed ${load.seed} (${bytes.length} bytes) ${how}`);
   if (isAbandoned(chance)) {
     line.socket.end(framed(bytes).subarray(0, bytes.length + 1));
-    while (!line.isClosed) if (!(await line.until(Number.POSITIVE_INFINITY, load.patienceMs))) throw fault('hangs');
+    while (!line.isClosed && (await line.until(Number.POSITIVE_INFINITY, load.patienceMs)));
+    // A line that was answered CA may wait for application acknowledgements that are due on it.
+    if (!line.isClosed && !line.codes.some((code) => code.startsWith('C'))) throw fault('hangs');
+    line.socket.destroy();
+    line.isClosed = true;
     return 'abandoned';
   }
   line.socket.write(framed(bytes));

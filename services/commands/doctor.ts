@@ -68,8 +68,8 @@ function nodeCheck(): Check {
     : { name: 'node', ok: false, detail, cure: 'npm ci   # installs Node 24 for this project' };
 }
 
-/** The file of sources: every fault with its place; then the certificates it names. */
-function sourceChecks(config: Config): readonly Check[] {
+/** Returns the checks of the file of sources: every fault with its place, then the certificates it names; none without a file. */
+export function sourceChecks(config: Config): readonly Check[] {
   if (config.sourcesFile === undefined) return [];
   const sources = configuredSources(config);
   if (!sources.ok)

@@ -1,6 +1,8 @@
 /** A server of its own process that follows its file of sources. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Folder, folder, ran } from '../commands/command-line.ts';
+import { sourceChecks } from '../../services/commands/doctor.ts';
+import { readConfig } from '../../services/config.ts';
+import { type Folder, folder } from '../commands/command-line.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 import { message, sender } from '../mllp/doors.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
@@ -48,20 +50,25 @@ it('serve reads its sources again at SIGHUP; a file with a fault changes nothing
   expect((await client.answers(3)).at(-1)).toBe('AR 3');
 });
 
-it('doctor says what is wrong with the file, and what it holds when nothing is', async () => {
-  const environment = { POLYSEME_SOURCES: file, POLYSEME_DATABASE_URL: fresh.url, POLYSEME_HTTP_PORT: '0', POLYSEME_MLLP_PORT: '0' };
-  expect((await ran(['doctor'], environment)).out).toMatch(/ok {4}sources: 1 in .*sources\.yaml: first/);
-  dir.write('sources.yaml', 'sources:\n  first: { ports: [99999] }\n  second: { ports: [2600], tls: { cert: no.crt, key: no.key } }\n');
-  expect((await ran(['doctor'], environment)).out).toMatch(
-    /FAIL {2}sources: .*sources\.yaml:2:20: sources\.first\.ports\.0: must be from 0 to 65535/,
-  );
-  dir.write(
-    'sources.yaml',
-    'sources:\n  second: { ports: [2600], host: 0.0.0.0, tls: { cert: no.crt, key: no.key } }\n  third: { ports: [2601], host: 0.0.0.0 }\n',
-  );
-  const { out, code } = await ran(['doctor'], environment);
-  expect([code, out]).toEqual([
-    1,
-    expect.stringMatching(/FAIL {2}sources: Refusing to listen on 0\.0\.0\.0[\s\S]*FAIL {2}sources: .*no\.crt cannot be read/),
+it('doctor says what is wrong with the file, and what it holds when nothing is', () => {
+  const config = readConfig({ POLYSEME_SOURCES: file, POLYSEME_DATABASE_URL: fresh.url });
+  const checks = (text: string) => {
+    dir.write('sources.yaml', text);
+    return config.ok ? sourceChecks(config.value) : [];
+  };
+  expect(checks('sources:\n  first: {}\n')).toEqual([{ name: 'sources', ok: true, detail: `1 in ${file}: first` }]);
+  const wrong = 'sources:\n  first: { ports: [99999] }\n  second: { ports: [2600], tls: { cert: no.crt, key: no.key } }\n';
+  expect(checks(wrong)).toMatchObject([
+    {
+      ok: false,
+      detail: expect.stringMatching(/sources\.yaml:2:20: sources\.first\.ports\.0: must be from 0 to 65535/),
+      cure: expect.any(String),
+    },
+  ]);
+  const open =
+    'sources:\n  second: { ports: [2600], host: 0.0.0.0, tls: { cert: no.crt, key: no.key } }\n  third: { ports: [2601], host: 0.0.0.0 }\n';
+  expect(checks(open).map(({ detail }) => detail)).toEqual([
+    expect.stringContaining('Refusing to listen on 0.0.0.0'),
+    expect.stringContaining('no.crt cannot be read'),
   ]);
 });
