@@ -1,13 +1,18 @@
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
-import { openStore } from './house.ts';
+import { openHouse, openStore } from './house.ts';
 import { plural, table } from './terminal.ts';
+import { assertStored, isFhirFile, loadFhirTerminology } from './vocabulary-fhir.ts';
 import { vocabularyFolder } from './vocabulary-folder.ts';
 import { vocabularyInto } from './vocabulary-load.ts';
 
 const EXAMPLES = `
   $ npx polyseme vocabulary load ~/Downloads/vocabulary_download_v5      an unpacked download from athena.ohdsi.org
+  $ npx polyseme vocabulary load hl7.terminology.r4-7.0.1.tgz              a FHIR package, a bundle, a CodeSystem, ValueSet or ConceptMap
 `;
-const EXIT_CODES = ['0  loaded and active', '1  refused; what was active before stays active'];
+const EXIT_CODES = [
+  '0  loaded and active',
+  '1  refused; what was active before stays active. Of FHIR content: something was refused, the rest is stored',
+];
 
 /** vocabulary load: a release into the terminology index and the CDM's vocabulary tables, from one read. */
 export const vocabularyCommand: CommandDefinition = (program, terminal, exit) => {
@@ -20,6 +25,7 @@ export const vocabularyCommand: CommandDefinition = (program, terminal, exit) =>
   withExamples(load, EXAMPLES, EXIT_CODES);
   load.action(async (folder: string, options: { readonly json?: boolean }) => {
     const config = configOfProcess();
+    if (await isFhirFile(folder)) return exit(await loadFhir(folder, options.json === true));
     await using store = await openStore(config);
     const report = await vocabularyInto(store.database, folder, vocabularyFolder(config), (file, rows) => {
       if (terminal.interactive) process.stderr.write(`\r${file.split('/').at(-1)}: ${rows.toLocaleString('en')} rows `);
@@ -41,4 +47,21 @@ export const vocabularyCommand: CommandDefinition = (program, terminal, exit) =>
     }
     exit(0);
   });
+
+  const loadFhir = async (path: string, asJson: boolean): Promise<number> => {
+    await using house = await openHouse(configOfProcess());
+    const report = await loadFhirTerminology(house.parts, path);
+    assertStored(report);
+    if (asJson) terminal.out(JSON.stringify(report, undefined, 2));
+    else {
+      const stored = report.created + report.updated + report.unchanged;
+      terminal.out(
+        `${plural(stored, 'resource', 'resources')} stored (${report.unchanged} as before), ${report.others} of other types left out.`,
+      );
+      const byReason = Map.groupBy(report.refused, ({ problems }) => problems[0]?.code ?? '');
+      for (const [code, all] of byReason)
+        terminal.say(`${all.length} refused: ${code}, first ${all[0]?.from}: ${all[0]?.problems[0]?.text}`);
+    }
+    return report.refused.length > 0 ? 1 : 0;
+  };
 };

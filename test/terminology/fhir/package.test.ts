@@ -1,0 +1,115 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadFhirTerminology } from '../../../services/commands/vocabulary-fhir.ts';
+import { readResource } from '../../../services/database/resources.ts';
+import { kindOfFile, packageFiles } from '../../../terminology/fhir/package.ts';
+import { type TestHouse, testHouse } from '../../parts.ts';
+
+let folder: string;
+let house: TestHouse;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'package-'));
+  house = await testHouse();
+});
+afterAll(async () => {
+  await house[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+
+/** A tar archive as npm packs it. */
+function tar(entries: readonly { readonly name: string; readonly text: string; readonly type?: string; readonly size?: number }[]): Buffer {
+  const blocks = entries.flatMap(({ name, text, type = '0', size }) => {
+    const body = Buffer.from(text);
+    const header = Buffer.alloc(512);
+    header.write(name, 0, 100);
+    header.write('0000644\0', 100);
+    header.write(`${(size ?? body.length).toString(8).padStart(11, '0')}\0`, 124);
+    header.write('        ', 148);
+    header.write(type, 156);
+    header.write('ustar\0', 257);
+    const sum = header.reduce((total, byte) => total + byte, 0);
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+    return [header, body, Buffer.alloc((512 - (body.length % 512)) % 512)];
+  });
+  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+const saved = async (name: string, bytes: Uint8Array): Promise<string> => {
+  const path = join(folder, name);
+  await writeFile(path, bytes);
+  return path;
+};
+const codeOf = async (path: string): Promise<string> => {
+  try {
+    for await (const _ of packageFiles(path));
+    return 'read';
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  }
+};
+const colors = {
+  resourceType: 'CodeSystem',
+  id: 'colors',
+  url: 'http://example.org/colors',
+  status: 'active',
+  content: 'complete',
+  concept: [{ code: 'red' }],
+};
+const all = {
+  resourceType: 'ValueSet',
+  id: 'all',
+  url: 'http://example.org/all',
+  status: 'active',
+  compose: { include: [{ system: colors.url }] },
+};
+
+describe('FHIR packages', () => {
+  it('are recognised by content, stored once, and other types are counted', async () => {
+    const files = [
+      { name: 'package/package.json', text: '{"name":"x"}' },
+      { name: 'package/.index.json', text: '{}' },
+      { name: 'package/CodeSystem-colors.json', text: JSON.stringify(colors) },
+      { name: 'package/ValueSet-all.json', text: JSON.stringify(all) },
+      { name: 'package/Patient-p.json', text: '{"resourceType":"Patient","id":"p"}' },
+      { name: 'package/broken.json', text: '{' },
+      { name: 'package/other/CodeSystem-hidden.json', text: JSON.stringify({ ...colors, id: 'hidden' }) },
+    ];
+    const path = await saved('any.name', gzipSync(tar(files)));
+    expect(await kindOfFile(path)).toBe('archive');
+    const report = await loadFhirTerminology(house.parts, path);
+    expect(report).toMatchObject({ read: 2, created: 2, others: 1 });
+    expect(report.refused.map(({ from, problems }) => [from, problems[0]?.code])).toEqual([
+      [`${path}/package/broken.json`, 'fhir-not-json'],
+    ]);
+    expect(await loadFhirTerminology(house.parts, path)).toMatchObject({ created: 0, unchanged: 2 });
+    expect((await readResource(house.database, 'CodeSystem', 'colors'))?.deleted).toBe(false);
+    expect(await readResource(house.database, 'CodeSystem', 'hidden')).toBeUndefined();
+  });
+
+  it('may be bundles and single files too', async () => {
+    const bundle = {
+      resourceType: 'Bundle',
+      type: 'collection',
+      entry: [{ resource: { ...colors, id: 'b' } }, { resource: { resourceType: 'Patient', id: 'p' } }],
+    };
+    const path = await saved('bundle.txt', Buffer.from(`\n ${JSON.stringify(bundle)}`));
+    expect(await loadFhirTerminology(house.parts, path)).toMatchObject({ read: 1, created: 1, others: 1, refused: [] });
+  });
+
+  it('that are hostile are refused: names that lead out, links, sizes, damage', async () => {
+    const archive = async (name: string, entry: Parameters<typeof tar>[0][number]) => codeOf(await saved(name, gzipSync(tar([entry]))));
+    expect(await archive('up', { name: 'package/../../etc/x.json', text: '{}' })).toBe('terminology-hostile-archive');
+    expect(await archive('root', { name: '/etc/x.json', text: '{}' })).toBe('terminology-hostile-archive');
+    expect(await archive('drive', { name: 'C:\\x.json', text: '{}' })).toBe('terminology-hostile-archive');
+    expect(await archive('link', { name: 'package/x.json', text: '', type: '2' })).toBe('terminology-hostile-archive');
+    expect(await archive('huge', { name: 'package/x.json', text: '{}', size: 2 ** 32 })).toBe('terminology-hostile-archive');
+    expect(await archive('cut', { name: 'package/x.json', text: '{}', size: 1_000_000 })).toBe('terminology-hostile-archive');
+    expect(await codeOf(await saved('zeros', gzipSync(Buffer.alloc(5_000, 7))))).toBe('terminology-hostile-archive');
+    expect(await codeOf(await saved('half', gzipSync(tar([{ name: 'package/x.json', text: '{}' }])).subarray(0, 60)))).toBe(
+      'terminology-hostile-archive',
+    );
+    expect(await archive('fine', { name: 'package/x.json', text: '{}' })).toBe('read');
+  });
+});
