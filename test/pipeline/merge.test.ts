@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { USUAL_RATES } from '../../scripts/simulator/events.ts';
+import { trafficOf } from '../../scripts/simulator/traffic.ts';
 import { deriveAll, deriveStale } from '../../services/database/derived.ts';
 import { type Problem, Refusal } from '../../services/errors.ts';
 import { parseMessage } from '../../services/hl7v2/parse.ts';
@@ -224,6 +226,31 @@ describe('a merge', () => {
     await expectWhole();
     await put({ ...loser, active: true });
     expect([await valuesOf('FH1'), await valuesOf('FH2')]).toEqual([[], ['300']]);
+    await expectWhole();
+  });
+
+  it('is made by the map of A40 as it is shipped; the simulated hospital’s merges leave no record with anything of its own', {
+    timeout: 60_000,
+  }, async () => {
+    const rates = { ...USUAL_RATES, merges: 1, duplicates: 0.05, outOfOrder: 0.05, broken: 0 };
+    const traffic = [...trafficOf({ seed: 77, patients: 6, rates, startMs: Date.UTC(2026, 0, 5), only: ['ADT', 'ORU^R01'] })];
+    for (const { bytes } of traffic) await receive(house.parts, bytes, 'mllp');
+    await house.drain();
+    await deriveStale(house.database, PULL);
+    const merged = new Set(traffic.filter(({ type }) => type === 'ADT^A40').map(({ person }) => person));
+    expect(merged.size).toBeGreaterThan(2);
+    for (const person of merged) {
+      const [own, second] = [`77-${String(person).padStart(7, '0')}`, `77-T${String(person).padStart(7, '0')}`];
+      expect(await patientOf(second)).toMatchObject({
+        active: false,
+        link: [{ type: 'replaced-by', other: { reference: `Patient/${(await patientOf(own)).id}` } }],
+      });
+      expect(await referring(second)).toBe(0);
+    }
+    const wrong = await house.database.query(
+      "SELECT m.message_type, o.status, o.problems -> 0 ->> 'code' AS code FROM journal.outcome o JOIN journal.message m ON m.id = o.message_id WHERE m.source LIKE '%SIM%' AND o.status <> 'applied'",
+    );
+    expect(wrong).toEqual([]);
     await expectWhole();
   });
 });
