@@ -59,8 +59,11 @@ export const readConditionsOf = (request: FastifyRequest): ReadConditions => ({
   ifModifiedSince: headerOf(request, 'if-modified-since'),
 });
 
+const WHOLE: Subset = { summary: 'false', elements: undefined };
+
 /** Returns the part of a resource that the address asks for. */
 export function subsetAsked(request: FastifyRequest, type: string): Subset {
+  if (!request.url.includes('?')) return WHOLE;
   const read = readSubset(type, queryOf(request));
   if (!read.ok) throw new Refusal(read.problems);
   if (read.value.summary === 'count') {

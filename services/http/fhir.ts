@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest, RouteHandlerMethod } from 'fastify';
-import { readResource } from '../database/resources.ts';
+import { readCurrent } from '../database/read-together.ts';
 import { capabilityStatement, INTERACTIONS, type Interaction } from '../fhir/capability.ts';
 import type { Parts } from '../pipeline.ts';
 import { sendRead, sendResource, sendWritten } from './fhir-answers.ts';
@@ -42,7 +42,7 @@ export function fhirRoutes(
       sendResource(reply, capabilityStatement({ base: baseOf(request), version: settings.version, date: PUBLISHED, more: TERMINOLOGY })),
     read: async (request, reply) => {
       const { type, id } = addressOf(request);
-      return sendRead(reply, await readResource(parts.database, type, id), type, readConditionsOf(request), subsetAsked(request, type));
+      return sendRead(reply, await readCurrent(parts.database, type, id), type, readConditionsOf(request), subsetAsked(request, type));
     },
     vread: (request, reply) => readOneVersion(parts, request, reply),
     'history-instance': (request, reply) => readHistories(parts, request, reply),
