@@ -4,7 +4,7 @@ import type { Message } from '../hl7v2/message.ts';
 import type { CompiledModule, MessageMap, Variant } from './compiled.ts';
 import type { Conversion, ConvertContext } from './conversion.ts';
 import { offsetOf } from './expression/times.ts';
-import { type Choice, chooseMap } from './sites/match.ts';
+import { bestMatch, type Choice, chooseMap } from './sites/match.ts';
 import { MessageRun, type RunSettings } from './to-fhir/run.ts';
 import { lineageOf, type TracedConversion } from './trace/lineage.ts';
 import { TracedRun } from './trace/run.ts';
@@ -85,7 +85,7 @@ export class Runner {
     }
     const [only] = fit;
     if (only !== undefined && fit.length === 1 && site === undefined && only.spec.match.length === 0) return { map: only };
-    return chooseMap(this.#maps, message, site);
+    return site === undefined ? bestMatch(fit, message) : chooseMap(this.#maps, message, site);
   }
 
   #masksOf(module: CompiledModule): FieldMasks {

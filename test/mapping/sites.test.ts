@@ -195,3 +195,42 @@ describe('choosing a map', () => {
     ]);
   });
 });
+
+describe('hostile text in a site', () => {
+  it('runs nothing and is refused or kept as text, in every place', () => {
+    for (const payload of [
+      '"; globalThis.pwned = 1; "',
+      "'); globalThis.pwned = 1; ('",
+      '__proto__',
+      'constructor',
+      '${globalThis.pwned = 1}',
+      '\u2028globalThis.pwned = 1',
+    ]) {
+      const q = JSON.stringify(payload);
+      const spots = [
+        site(`  - { at: ${q}, set: x }`),
+        site(`  - { at: patient.maritalStatus.M.text, set: ${q} }`),
+        site(`  - { add: ${JSON.stringify(`patient.${payload}`)}, set: x }`),
+        site('', `params: { ${q}: ${q} }`),
+        site('', `segments: { ${q}: { after: ${q}, fields: { ${q}: ${q} } } }`),
+        site('').replace('MSH-4: [NORTH]', `MSH-4: [NORTH, ${q}], MSH-3: [${q}, A]`),
+        site('').replace('t/adt', payload.replaceAll('"', '')),
+      ];
+      for (const text of spots) {
+        expect(
+          convert({ ...base, 'sites/north/adt.yaml': text }, message('NORTH', '|7||Lund^Ida||19500101|F||||||||M')).drafts,
+        ).toBeInstanceOf(Array);
+        expect(Reflect.get(globalThis, 'pwned')).toBeUndefined();
+      }
+    }
+  });
+
+  it('ends in bounded time whatever nests or repeats', () => {
+    const many = Array.from({ length: 500 }, (_, i) => `  - { at: patient.identifier.${i}.use, set: x }`).join('\n');
+    expect(codes(many).length).toBeGreaterThan(0);
+    expect(codes(`  - { at: ${'patient.'.repeat(2000)}x, set: x }`)).toContain('override-none');
+    expect(codes(`  - { at: patient.gender, set: ${'{ then: '.repeat(35)}x${' }'.repeat(35)} }`)).toEqual(
+      expect.arrayContaining([expect.stringMatching(/deep/)]),
+    );
+  });
+});

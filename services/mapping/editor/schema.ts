@@ -30,7 +30,7 @@ const OPTIONS: Readonly<Record<string, Schema>> = {
 
 const FORMS: Readonly<Record<string, Schema>> = {
   from: rule,
-  then: rule,
+  ...Object.fromEntries([['then', rule]]),
   all: { type: 'array', items: rule },
   switch: expression,
   cases: { type: 'array', items: rule },

@@ -58,6 +58,12 @@ export function chooseMap<T extends Choosable>(maps: readonly T[], message: Mess
       event,
     );
   }
+  return bestMatch(fit, message);
+}
+
+/** As chooseMap without a site, of maps that take messages of this type, event and version. */
+export function bestMatch<T extends Choosable>(fit: readonly T[], message: Message): Choice<T> {
+  const { type, event } = message;
   return best(
     fit.filter((each) => matches(each.spec.match, message)),
     type,
