@@ -2,21 +2,21 @@ import { readResource } from '../database/resources.ts';
 import { searchResources } from '../database/search.ts';
 import { gravest, harmless, type Problem, problem, Refusal } from '../errors.ts';
 import { type EntryAnswer, orderTransaction, searchsetBundle, transactionResponse } from '../fhir/bundle.ts';
-import { writeJson } from '../fhir/json.ts';
+import { etag, writeJson } from '../fhir/json.ts';
 import type { Resource } from '../fhir/resource.ts';
 import { parseSearch } from '../fhir/search-parse.ts';
 import type { AskedEntry, Transaction } from '../fhir/transaction.ts';
 import { validateResource } from '../fhir/validate.ts';
 import { writeRequest } from '../pipeline/fhir-write.ts';
 import type { Parts } from '../pipeline.ts';
-import { entryOfRead, entryOfWritten, missing, resourceOf as resourceOfVersion } from './fhir-answers.ts';
+import { entryOfRead, entryOfWritten, isKnown, missing, resourceOf as resourceOfVersion } from './fhir-answers.ts';
 import { resourceOfType, writeAsked } from './fhir-single.ts';
 import { type OperationAnswerer, operationAnswers } from './terminology-batch.ts';
 
 /** transaction and batch (http://hl7.org/fhir/R4/http.html#transaction): returns the response bundle, or throws what refuses the whole. */
-export async function answerBundle(parts: Parts, bytes: Uint8Array, base: string, answer: OperationAnswerer): Promise<Resource> {
+export async function answerBundle(parts: Parts, bytes: Uint8Array, base: string, answer?: OperationAnswerer): Promise<Resource> {
   const { bundle, faults } = bundleOf(bytes);
-  const called = await operationAnswers(bundle, base, answer);
+  const called = answer === undefined ? NOTHING_CALLED : await operationAnswers(bundle, base, answer);
   const read = orderTransaction(bundle, { base });
   if (!read.ok) throw new Refusal(read.problems);
   const asked = {
@@ -30,6 +30,8 @@ export async function answerBundle(parts: Parts, bytes: Uint8Array, base: string
     asked.value.kind === 'batch' ? await batchAnswers(parts, asked.value, base) : await transactionAnswers(parts, asked.value, bytes, base);
   return transactionResponse(asked.value.kind, [...answers, ...called.values()]);
 }
+
+const NOTHING_CALLED: ReadonlyMap<number, EntryAnswer> = new Map();
 
 /** A valid Bundle; what is wrong with entries of a batch is theirs alone, by their places. */
 function bundleOf(bytes: Uint8Array): { readonly bundle: Resource; readonly faults: ReadonlyMap<number, readonly Problem[]> } {
@@ -78,7 +80,8 @@ async function batchAnswers(parts: Parts, asked: Transaction, base: string): Pro
 }
 
 async function writeAnswer(parts: Parts, asked: AskedEntry, base: string): Promise<EntryAnswer> {
-  const content = Buffer.from(asked.resource === undefined ? '' : writeJson(asked.resource));
+  const sent = asked.resource ?? asked.sent;
+  const content = Buffer.from(sent === undefined ? '' : writeJson(sent));
   const written = await writeAsked(parts, content, base, asked);
   return written === undefined ? nothingDeleted(asked) : { ...entryOfWritten(written), index: asked.index };
 }
@@ -87,6 +90,9 @@ async function readAnswer(parts: Parts, asked: AskedEntry, base: string): Promis
   if (asked.search === undefined) {
     const found = await readResource(parts.database, asked.type, asked.id ?? '');
     if (found === undefined || found.deleted) throw new Refusal([missing(found ? 'resource-deleted' : 'resource-not-found', asked.type)]);
+    const { ifNoneMatch, ifModifiedSince } = asked;
+    if (isKnown(found, { ifNoneMatch, ifModifiedSince }))
+      return { index: asked.index, status: '304 Not Modified', etag: etag(found.version) };
     return entryOfRead(asked.index, resourceOfVersion(found));
   }
   const query = parseSearch(asked.type, asked.search, { base });
