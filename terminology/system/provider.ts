@@ -173,16 +173,16 @@ class IndexedProvider implements CodeSystemProvider {
 
   search(text: string): TextMatches {
     const search = this.#system.text;
-    const ranks = search.ranks(text);
-    if (ranks === undefined) return { set: new RowSet(this.total), best: () => [] };
     const { total } = this;
     let set: RowSet | undefined;
     return {
       get set() {
-        set ??= search.rows(ranks, total);
+        if (set !== undefined) return set;
+        const ranks = search.ranks(text);
+        set = ranks === undefined ? new RowSet(total) : search.rows(ranks, total);
         return set;
       },
-      best: (count) => search.best(ranks, count, () => true),
+      best: (count) => search.top(text, count),
     };
   }
 

@@ -2,7 +2,10 @@ import type { SystemArrays } from './arrays.ts';
 import { matchesWords, wordsOf } from './fold.ts';
 import { RowSet } from './rows.ts';
 
+/** Fewer postings than this are tested one by one instead of building sets for the other words. */
 const FEW = 300;
+/** So many candidates of the rarest word are tested for the best matches before the sets of the other words are built. */
+const TRIED = 600;
 
 /** Finds designations by the beginnings of their words, best first: the rank in the index grows with length, preferred terms first. */
 export class TextSearch {
@@ -26,6 +29,28 @@ export class TextSearch {
     if (rarest === undefined || others.length === 0) return found;
     if (rarest.to - rarest.from <= FEW) return found.where((rank) => matchesWords(wordsOf(this.#term(rank)), wanted));
     return others.reduce((set, range) => set.and(this.#set(range)), found);
+  }
+
+  /**
+   * Returns up to `count` rows of concepts in whose terms every word of `text` begins a word, best first, each once; none when `text` has no
+   * word. Where the words are frequent the best are found among the first candidates, without the whole answer.
+   */
+  top(text: string, count: number): readonly number[] {
+    const wanted = [...new Set(wordsOf(text))];
+    const ranges = wanted.map((prefix) => this.#range(prefix)).sort((a, b) => a.to - a.from - (b.to - b.from));
+    const [rarest] = ranges;
+    if (rarest === undefined || rarest.to === rarest.from) return [];
+    const candidates = this.#set(rarest);
+    if (wanted.length === 1) return this.best(candidates, count, () => true);
+    const rows = new Set<number>();
+    let tried = 0;
+    for (const rank of candidates.rows()) {
+      if (rows.size >= count) return [...rows];
+      tried += 1;
+      if (tried > TRIED) return this.best(this.ranks(text) ?? candidates, count, () => true);
+      if (matchesWords(wordsOf(this.#term(rank)), wanted)) rows.add(this.rowOfRank(rank));
+    }
+    return [...rows];
   }
 
   /** Returns up to `count` rows of concepts, those of the best ranks first, each once; `accepts` decides which count. */
@@ -65,7 +90,12 @@ export class TextSearch {
   #set(range: { from: number; to: number } | undefined): RowSet {
     const set = new RowSet(this.#arrays['rank-designation'].length);
     const postings = this.#arrays['posting-rank'];
-    for (let i = range?.from ?? 0; i < (range?.to ?? 0); i += 1) set.add(postings[i] ?? 0);
+    const { words } = set;
+    const to = range?.to ?? 0;
+    for (let i = range?.from ?? 0; i < to; i += 1) {
+      const rank = postings[i] ?? 0;
+      words[rank >>> 5] = (words[rank >>> 5] ?? 0) | (1 << (rank & 31));
+    }
     return set;
   }
 

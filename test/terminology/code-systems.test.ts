@@ -242,6 +242,9 @@ describe('text search', () => {
       ).toEqual(expected.map(({ designation }) => designation));
       const lengths = found.map((designation) => system.term(designation).length);
       expect(lengths).toEqual(lengths.toSorted((a, b) => a - b));
+      expect(system.text.top(query, 7)).toEqual(
+        [...new Set(found.map((designation) => system.arrays['designation-row'][designation]))].slice(0, 7),
+      );
     }
   });
 
