@@ -30,8 +30,12 @@ export interface AskedEntry {
   /** The condition of a conditional create, update or delete. */
   readonly condition: Question | undefined;
   readonly ifMatch: number | undefined;
-  /** What a PATCH changes. */
+  /** What a PATCH changes, and the resource that said so. */
   readonly patch?: Patch | undefined;
+  readonly sent?: Resource | undefined;
+  /** Of a GET: the version that the caller has. */
+  readonly ifNoneMatch?: string | undefined;
+  readonly ifModifiedSince?: string | undefined;
   readonly fullUrl: string | undefined;
   readonly resource: Resource | undefined;
   /** Why this entry of a batch cannot be done; always empty in a transaction, which is then refused as a whole. */
@@ -134,6 +138,9 @@ function readEntry(entry: JsonObject, index: number, options: TransactionOptions
     index,
     method,
     patch: patch.value,
+    sent: method === 'PATCH' ? resource : undefined,
+    ifNoneMatch: textOf(request['ifNoneMatch']),
+    ifModifiedSince: textOf(request['ifModifiedSince']),
     type: target.type,
     id: target.id,
     search: method === 'GET' && target.id === undefined ? [...new URLSearchParams(target.query ?? '')] : undefined,

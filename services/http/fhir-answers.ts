@@ -86,7 +86,7 @@ export function sendRead(
 }
 
 /** Whether the caller has this version. An entity tag decides where one is sent: the other header knows whole seconds only. */
-function isKnown(found: Version, { ifNoneMatch, ifModifiedSince }: ReadConditions): boolean {
+export function isKnown(found: Pick<Version, 'version' | 'updated'>, { ifNoneMatch, ifModifiedSince }: ReadConditions): boolean {
   if (ifNoneMatch !== undefined) {
     const tags = ifNoneMatch.split(',').map((tag) => tag.trim());
     return tags.some((tag) => tag === '*' || `W/${tag.replace(/^W\//, '')}` === etag(found.version));

@@ -255,4 +255,19 @@ describe('patches in bundles', () => {
     const batch = await door.call('POST', '', bundle('batch', ...entries));
     expect(listAt(batch.body, 'entry').map((each) => at(each, 'response', 'status'))).toEqual(['201 Created', '422']);
   });
+
+  it('and conditional reads have their say in a batch; the journal keeps what was sent', async () => {
+    const entries = [
+      { request: { method: 'GET', url: 'Patient/p', ifNoneMatch: etag } },
+      { request: { method: 'GET', url: 'Patient/p', ifNoneMatch: 'W/"0"' } },
+      { resource: fhirPath(operation('delete', 'Patient.contact')), request: { method: 'PATCH', url: 'Patient/p', ifMatch: etag } },
+      { resource: fhirPath(operation('delete', 'Patient.name')), request: { method: 'PATCH', url: 'Patient/p', ifMatch: etag } },
+    ];
+    const { body } = await door.call('POST', '', bundle('batch', ...entries));
+    expect(listAt(body, 'entry').map((each) => at(each, 'response', 'status'))).toEqual(['304 Not Modified', '200 OK', '200 OK', '412']);
+    const [journal] = await door.database.query<{ content: Buffer }>(
+      "SELECT content FROM journal.message WHERE channel = 'fhir' AND message_type = 'PATCH Patient' ORDER BY id DESC LIMIT 1",
+    );
+    expect(journal?.content.toString()).toContain('"valueString":"Patient.name"');
+  });
 });
