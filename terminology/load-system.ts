@@ -72,3 +72,10 @@ export async function readCodeSystem(paths: readonly string[], options: SystemLo
     `holds no code system that is known here: ${KNOWN_SYSTEMS.join('; ')}`,
   );
 }
+
+/** Whether `path` holds a release that `loadCodeSystem` reads; false for an Athena download and for what is no release. */
+export async function isCodeSystemRelease(path: string): Promise<boolean> {
+  const { files, close } = await openRelease(path);
+  close();
+  return isRf2(files) || isLoinc(files) || icd10cmFile(files) !== undefined || cvxFile(files) !== undefined;
+}

@@ -1,6 +1,8 @@
 import packageJson from '../../package.json' with { type: 'json' };
 import { TerminologyError } from '../../terminology/failure.ts';
+import type { TerminologySources } from '../../terminology/provider.ts';
 import { openVocabulary } from '../../terminology/reader.ts';
+import { openSources } from '../../terminology/sources.ts';
 import type { Vocabulary } from '../../terminology/vocabulary.ts';
 import { configuredSources } from '../config/configured.ts';
 import { SourceBook } from '../config/sources.ts';
@@ -63,6 +65,16 @@ export async function openStore(config: Config, log: Log = SILENT): Promise<Stor
   return { database, url, embedded, [Symbol.asyncDispose]: close };
 }
 
+/** The code systems that were loaded into indexes; opened once, when this process starts. */
+function systemsOf(config: Config): () => TerminologySources {
+  try {
+    const sources = openSources(vocabularyFolder(config));
+    return () => sources;
+  } catch (error) {
+    throw error instanceof TerminologyError ? refusalOf(error) : error;
+  }
+}
+
 /** Opens the store, the vocabulary (the starter set when none was loaded) and the maps. */
 export async function openHouse(config: Config, log: Log = SILENT): Promise<House> {
   const store = await openStore(config, log);
@@ -91,6 +103,7 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
       sourceAuthority,
       sources: book,
       clock: () => new Date(),
+      terminologies: systemsOf(config),
     };
     return { ...store, parts, book, [Symbol.asyncDispose]: close };
   } catch (error) {

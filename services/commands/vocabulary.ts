@@ -4,9 +4,11 @@ import { plural, table } from './terminal.ts';
 import { assertStored, isFhirFile, loadFhirTerminology } from './vocabulary-fhir.ts';
 import { vocabularyFolder } from './vocabulary-folder.ts';
 import { vocabularyInto } from './vocabulary-load.ts';
+import { isSystemRelease, loadSystem } from './vocabulary-system.ts';
 
 const EXAMPLES = `
   $ npx polyseme vocabulary load ~/Downloads/vocabulary_download_v5      an unpacked download from athena.ohdsi.org
+  $ npx polyseme vocabulary load SnomedCT_InternationalRF2.zip             SNOMED CT, LOINC (zip or folder), ICD-10-CM's order file, cvx.txt
   $ npx polyseme vocabulary load hl7.terminology.r4-7.0.1.tgz              a FHIR package, a bundle, a CodeSystem, ValueSet or ConceptMap
 `;
 const EXIT_CODES = [
@@ -26,6 +28,10 @@ export const vocabularyCommand: CommandDefinition = (program, terminal, exit) =>
   load.action(async (folder: string, options: { readonly json?: boolean }) => {
     const config = configOfProcess();
     if (await isFhirFile(folder)) return exit(await loadFhir(folder, options.json === true));
+    if (await isSystemRelease(folder)) {
+      await loadSystem(folder, vocabularyFolder(config), terminal, options.json === true);
+      return exit(0);
+    }
     await using store = await openStore(config);
     const report = await vocabularyInto(store.database, folder, vocabularyFolder(config), (file, rows) => {
       if (terminal.interactive) process.stderr.write(`\r${file.split('/').at(-1)}: ${rows.toLocaleString('en')} rows `);
