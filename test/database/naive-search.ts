@@ -14,8 +14,6 @@ import {
   plain,
   SYSTEMS,
   spanOf,
-  UCUM,
-  UNITS,
   URIS,
   WORDS,
 } from './naive-resources.ts';
@@ -23,11 +21,12 @@ import {
   type Coded,
   DATED,
   GENDER,
-  hasQuantity,
+  local,
   onDate,
   onNumber,
   PREFIXES,
   QUANTITIES,
+  quantityText,
   REFERENCES,
   STATUS,
   STRINGS,
@@ -156,17 +155,6 @@ export function dateCondition(chance: Chance, type: string): Condition | undefin
   );
 }
 
-export function quantityText(chance: Chance) {
-  const [prefix, number, unit] = [one(chance, PREFIXES), one(chance, NUMBERS), one(chance, Object.keys(UNITS))];
-  const kind = chance();
-  if (kind < 0.3) return { text: prefix + number, test: (value: Json) => hasQuantity(value, prefix, number, undefined, false) };
-  if (kind < 0.5) return { text: `${prefix}${number}||${unit}`, test: (value: Json) => hasQuantity(value, prefix, number, unit, true) };
-  return {
-    text: `${prefix}${number}|${UCUM}|${unit}`,
-    test: (value: Json) => value['system'] === UCUM && hasQuantity(value, prefix, number, unit, false),
-  };
-}
-
 export function compositeCondition(chance: Chance): Condition {
   const [name, elements] = one(chance, [
     ['code-value-quantity', (r: Json) => [r]],
@@ -178,8 +166,6 @@ export function compositeCondition(chance: Chance): Condition {
     (at(element, 'code.coding') as Coded[]).some(token.test) && (at(element, 'valueQuantity') as Json[]).some(quantityAsked.test);
   return { key: name, value: `${token.text}$${quantityAsked.text}`, test: (resource) => elements(resource).some(test) };
 }
-
-export const local = (value: unknown): string => String((value as Json)['reference'] ?? '').replace(/\/_history\/.*$/, '');
 
 export function referenceCondition(chance: Chance, type: string, depth: number): Condition | undefined {
   const names = Object.keys(REFERENCES[type] ?? {});
@@ -298,6 +284,9 @@ export function conditionFor(chance: Chance, type: string, depth = 0): Condition
     );
   }
   if (type === 'Observation' && kind < 0.7) return compositeCondition(chance);
-  if (kind < 0.85) return referenceCondition(chance, type, depth);
-  return kind < 0.93 ? hasCondition(chance, type, depth) : otherCondition(chance, type);
+  return kind < 0.85
+    ? referenceCondition(chance, type, depth)
+    : kind < 0.93
+      ? hasCondition(chance, type, depth)
+      : otherCondition(chance, type);
 }

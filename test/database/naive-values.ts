@@ -1,5 +1,5 @@
 /** What a naive reader sees in the random resources, and how it compares: the semantics of search.html, written down once more. */
-import { at, type Json, span, UNITS } from './naive-resources.ts';
+import { at, type Chance, type Json, NUMBERS, one, span, UCUM, UNITS } from './naive-resources.ts';
 
 export interface Coded {
   readonly system?: string | undefined;
@@ -162,4 +162,18 @@ export function hasQuantity(value: Json, prefix: string, number: string, unit: s
   const low = comparator === '<' || comparator === '<=' ? Number.NEGATIVE_INFINITY : given * own;
   const high = comparator === '>' || comparator === '>=' ? Number.POSITIVE_INFINITY : given * own;
   return onNumber(prefix, number, asked, low, high, comparator === '>', comparator === '<');
+}
+
+/** The reference of a value, without its version. */
+export const local = (value: unknown): string => String((value as Json)['reference'] ?? '').replace(/\/_history\/.*$/, '');
+
+export function quantityText(chance: Chance) {
+  const [prefix, number, unit] = [one(chance, PREFIXES), one(chance, NUMBERS), one(chance, Object.keys(UNITS))];
+  const kind = chance();
+  if (kind < 0.3) return { text: prefix + number, test: (value: Json) => hasQuantity(value, prefix, number, undefined, false) };
+  if (kind < 0.5) return { text: `${prefix}${number}||${unit}`, test: (value: Json) => hasQuantity(value, prefix, number, unit, true) };
+  return {
+    text: `${prefix}${number}|${UCUM}|${unit}`,
+    test: (value: Json) => value['system'] === UCUM && hasQuantity(value, prefix, number, unit, false),
+  };
 }
