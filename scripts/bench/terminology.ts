@@ -150,13 +150,26 @@ function textFigures(system: CodeSystem, chance: Chance): readonly Figure[] {
     return Array.from({ length: 1 + chance.below(3) }, () => chance.one(words, 'left').slice(0, 2 + chance.below(5))).join(' ');
   });
   const measured = queries.map((query) => {
+    const cpu = process.cpuUsage();
     const start = performance.now();
     for (const row of system.text.top(query, 20)) system.display(row);
-    return performance.now() - start;
+    const ms = performance.now() - start;
+    const { user, system: kernel } = process.cpuUsage(cpu);
+    return { ms, cpuMs: (user + kernel) / 1000 };
   });
-  const p95 = quantile(measured, 0.95);
+  const at = (share: number): number =>
+    quantile(
+      measured.map(({ ms }) => ms),
+      share,
+    );
+  const cpuAt = (share: number): number =>
+    quantile(
+      measured.map(({ cpuMs }) => cpuMs),
+      share,
+    );
+  const p95 = at(0.95);
   return [
-    { row: ROW, what: 'text, 20 best of 1 to 3 word beginnings: p50', value: once(quantile(measured, 0.5)), unit: 'ms' },
+    { row: ROW, what: 'text, 20 best of 1 to 3 word beginnings: p50', value: once(at(0.5)), unit: 'ms' },
     {
       row: ROW,
       what: '  p95',
@@ -164,7 +177,7 @@ function textFigures(system: CodeSystem, chance: Chance): readonly Figure[] {
       unit: 'ms',
       target: '≤ 5',
       met: p95 <= 5,
-      note: `p99 ${number(quantile(measured, 0.99))} ms`,
+      note: `${number(cpuAt(0.95))} ms of CPU; p99 ${number(at(0.99))} ms, ${number(cpuAt(0.99))} of CPU`,
     },
   ];
 }

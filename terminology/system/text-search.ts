@@ -4,8 +4,6 @@ import { RowSet } from './rows.ts';
 
 /** Fewer postings than this are tested one by one instead of building sets for the other words. */
 const FEW = 300;
-/** So many candidates of the rarest word are tested for the best matches before the sets of the other words are built. */
-const TRIED = 600;
 
 /** Finds designations by the beginnings of their words, best first: the rank in the index grows with length, preferred terms first. */
 export class TextSearch {
@@ -33,24 +31,11 @@ export class TextSearch {
 
   /**
    * Returns up to `count` rows of concepts in whose terms every word of `text` begins a word, best first, each once; none when `text` has no
-   * word. Where the words are frequent the best are found among the first candidates, without the whole answer.
+   * word. Testing candidates one by one until enough are found was measured: it takes twice as long at p95 as the sets of all words.
    */
   top(text: string, count: number): readonly number[] {
-    const wanted = [...new Set(wordsOf(text))];
-    const ranges = wanted.map((prefix) => this.#range(prefix)).sort((a, b) => a.to - a.from - (b.to - b.from));
-    const [rarest] = ranges;
-    if (rarest === undefined || rarest.to === rarest.from) return [];
-    const candidates = this.#set(rarest);
-    if (wanted.length === 1) return this.best(candidates, count, () => true);
-    const rows = new Set<number>();
-    let tried = 0;
-    for (const rank of candidates.rows()) {
-      if (rows.size >= count) return [...rows];
-      tried += 1;
-      if (tried > TRIED) return this.best(this.ranks(text) ?? candidates, count, () => true);
-      if (matchesWords(wordsOf(this.#term(rank)), wanted)) rows.add(this.rowOfRank(rank));
-    }
-    return [...rows];
+    const ranks = this.ranks(text);
+    return ranks === undefined ? [] : this.best(ranks, count, () => true);
   }
 
   /** Returns up to `count` rows of concepts, those of the best ranks first, each once; `accepts` decides which count. */
