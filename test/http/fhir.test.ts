@@ -158,7 +158,7 @@ describe('bad input', () => {
   });
 
   it('refuses a content type that it does not read, an unknown type and an unknown address', async () => {
-    expect((await door.call('POST', '/Patient', '<Patient/>', { 'content-type': 'application/fhir+xml' })).status).toBe(415);
+    expect((await door.call('POST', '/Patient', '<#p> a fhir:Patient .', { 'content-type': 'text/turtle' })).status).toBe(415);
     expect((await door.call('GET', '/Potato')).status).toBe(404);
     expect((await fetch(`${door.door.url}/nowhere`)).status).toBe(404);
   });
