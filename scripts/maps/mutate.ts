@@ -117,7 +117,9 @@ const golden = readdirSync(join(root, 'test/mapping/golden')).flatMap((name) => 
   return parsed.ok ? [parsed.value] : [];
 });
 const becomes = (maps: LoadedMaps): readonly string[] =>
-  golden.map((each) => JSON.stringify(maps.convert(each, { timezone: 'UTC' }).drafts.map(({ resource }) => resource)));
+  golden.map((each) =>
+    JSON.stringify(maps.convert(each, { timezone: 'UTC' }).drafts.map(({ resource, update, deletes }) => [resource, update, deletes])),
+  );
 const before = becomes(mapsOf(spoken));
 
 /** Returns why the mutant is caught: a case, a golden file, the checker, or nothing. */

@@ -1,7 +1,7 @@
 /**
  * Runs the cases of message maps: given a message (a fixture with some fields set, or written out), every assertion must hold.
  * An assertion is an expression over what was made: resources by type (`observation[0].status = 'final'`), and `ack`, `rung`, `problems`
- * (codes), `unmapped` (system|code), `unread` (paths), `deletes` (elements).
+ * (codes), `unmapped` (system|code), `unread` (paths), `deletes` (elements), `updates` (Patient:merge).
  */
 import { ERRORS, gravest, harmless } from '../errors.ts';
 import { RESOURCE_TYPES } from '../fhir/definitions.ts';
@@ -152,7 +152,7 @@ const ASSERTIONS: FhirScope = {
       lowerFirst(type),
       { js: `N[${JSON.stringify(type)}]`, type: { kind: 'fhir', name: type, many: true } },
     ]),
-    ...['problems', 'unmapped', 'unread', 'deletes'].map((each): [string, Compiled] => [
+    ...['problems', 'unmapped', 'unread', 'deletes', 'updates'].map((each): [string, Compiled] => [
       each,
       { js: `N[${JSON.stringify(each)}]`, type: system('string', true) },
     ]),
@@ -167,6 +167,7 @@ function valuesOf(conversion: Conversion): unknown {
     unmapped: conversion.unmapped.map((each) => `${each.system}|${each.code}`),
     unread: conversion.unread.map((each) => each.path),
     deletes: conversion.drafts.flatMap((each) => each.deletes.map((element) => `${each.resource.resourceType}.${element}`)),
+    updates: conversion.drafts.map((each) => `${each.resource.resourceType}:${each.update}`),
     rung: conversion.rung,
     ack: acknowledgementOf(conversion),
   };

@@ -203,7 +203,7 @@ describe('hostile text in a site', () => {
       "'); globalThis.pwned = 1; ('",
       '__proto__',
       'constructor',
-      '${globalThis.pwned = 1}',
+      `$${'{globalThis.pwned = 1}'}`,
       '\u2028globalThis.pwned = 1',
     ]) {
       const q = JSON.stringify(payload);

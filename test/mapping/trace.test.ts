@@ -32,6 +32,12 @@ describe('a traced conversion', () => {
     );
   });
 
+  it('is made by a module of its own: the fast one knows nothing of it', () => {
+    const map = maps().messageMaps.find((each) => each.spec.id === 'v2-to-fhir/oru-r01');
+    expect(map?.module('2.5.1', 'ORU_R01', 'traced').text).toContain('X.enter(');
+    expect(map?.module('2.5.1', 'ORU_R01').text).not.toMatch(/X\.(enter|leave|assigned|blocked)\(/);
+  });
+
   it('tells of every value the rule, its line, and the bytes it came from', () => {
     const message = messageOf('us-oru-r01-cbc.hl7');
     const { elements, conversion } = maps().trace(message, { timezone: 'UTC' });

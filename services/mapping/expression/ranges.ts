@@ -15,8 +15,17 @@ interface Bounds {
 
 const NONE: Bounds = { low: undefined, high: undefined, unit: undefined };
 
+let last: { readonly value: string; readonly bounds: Bounds } | undefined;
+
+/** A map asks for the same range several times, one part after the other: the last answer is kept. */
 function boundsOf(value: string | undefined): Bounds {
-  const found = value === undefined || value.length > 120 ? undefined : FORM.exec(value)?.groups;
+  if (value === undefined) return NONE;
+  if (last?.value !== value) last = { value, bounds: readBounds(value) };
+  return last.bounds;
+}
+
+function readBounds(value: string): Bounds {
+  const found = value.length > 120 ? undefined : FORM.exec(value)?.groups;
   if (found === undefined) return NONE;
   const { mark, one, low, high, unit } = found;
   if (mark !== undefined)
