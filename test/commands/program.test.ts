@@ -5,7 +5,9 @@ import { folder, ran } from './command-line.ts';
 /** Every command and subcommand, found as a user finds them. */
 async function commandsBelow(command: readonly string[]): Promise<readonly (readonly string[])[]> {
   const { out } = await ran([...command, '--help']);
-  const names = [...(out.split('\nCommands:\n')[1]?.split('\n\n')[0] ?? '').matchAll(/^ {2}([a-z][a-z-]*)/gm)].flatMap((each) => each[1] ?? []);
+  const names = [...(out.split('\nCommands:\n')[1]?.split('\n\n')[0] ?? '').matchAll(/^ {2}([a-z][a-z-]*)/gm)].flatMap(
+    (each) => each[1] ?? [],
+  );
   const below = await Promise.all(names.filter((name) => name !== 'help').map((name) => commandsBelow([...command, name])));
   return [command, ...below.flat()];
 }
