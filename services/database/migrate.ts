@@ -13,6 +13,8 @@ import * as search from './migrations/0006_search.ts';
 import * as journalKeys from './migrations/0007_journal_keys.ts';
 import * as packages from './migrations/0008_packages.ts';
 import * as searchParameters from './migrations/0009_search_parameters.ts';
+import * as kin from './migrations/0010_kin.ts';
+import * as outgoing from './migrations/0010_outgoing.ts';
 
 interface Migration {
   readonly name: string;
@@ -30,6 +32,8 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0007_journal_keys', up: journalKeys.up },
   { name: '0008_packages', up: packages.up },
   { name: '0009_search_parameters', up: searchParameters.up },
+  { name: '0010_kin', up: kin.up },
+  { name: '0010_outgoing', up: outgoing.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.
