@@ -1,4 +1,5 @@
 /** From the clauses of a search to SQL: a condition that every match answers. Some that are no match may answer it too: `matches` decides. */
+import { MOST_OFFSET_MS } from '../fhir/dates.ts';
 import { indexed, normalise } from '../fhir/search-index.ts';
 import type { AskedNumber, AskedQuantity, ChainClause, Clause, DateRange, TextMode } from '../fhir/search-query.ts';
 import { typeNumber } from './resources.ts';
@@ -27,24 +28,39 @@ type OfParameter = Extract<Clause, { readonly parameter: unknown }>;
 export const slotNumbers = ({ parameter }: Pick<OfParameter, 'parameter'>, bindings: Bindings): string =>
   `ANY (${bindings.add(plainArray(parameter.uses.map(({ slot }) => slot.p)), 'int[]')})`;
 
+/** How a row of instants is asked about times on the wall: whether its time as written may answer, or must. */
+export type Certainty = 'possible' | 'certain';
+
+/** By how much the time of a row as written may lie beside its instant: that much is added to what was asked, or taken from it. */
+export const slackMs = ({ clock }: DateRange, certainty: Certainty = 'possible'): number =>
+  clock === 'instant' ? 0 : certainty === 'possible' ? MOST_OFFSET_MS : -MOST_OFFSET_MS;
+
 /** Returns the condition that a row d.lo, d.hi answers one range (search-query.ts, DateRange). */
-export function answersDate({ prefix, lo, hi }: DateRange, bindings: Bindings): string {
-  const a = bindings.add(lo, 'bigint');
-  const b = bindings.add(hi, 'bigint');
-  const within = `(d.lo >= ${a} AND d.hi <= ${b})`;
-  const conditions: Readonly<Record<DateRange['prefix'], string>> = {
-    eq: within,
-    ne: `NOT ${within}`,
-    gt: `d.hi > ${b}`,
-    lt: `d.lo < ${a}`,
-    ge: `(d.hi > ${b} OR ${within})`,
-    le: `(d.lo < ${a} OR ${within})`,
-    sa: `d.lo >= ${b}`,
-    eb: `d.hi <= ${a}`,
-    ap: `(d.lo < ${b} AND d.hi > ${a})`,
-  };
-  // Every placeholder must occur, or PostgreSQL cannot tell its type.
-  return `(${conditions[prefix]} AND ${a} IS NOT NULL AND ${b} IS NOT NULL)`;
+export function answersDate(range: DateRange, bindings: Bindings, certainty: Certainty = 'possible'): string {
+  const { prefix, lo, hi } = range;
+  const slack = slackMs(range, certainty);
+  const bound = (ms: number): string => bindings.add(ms, 'bigint');
+  const within = (by: number): string => `(d.lo >= ${bound(lo - by)} AND d.hi <= ${bound(hi + by)})`;
+  switch (prefix) {
+    case 'eq':
+      return within(slack);
+    case 'ne':
+      return `NOT ${within(-slack)}`;
+    case 'gt':
+      return `d.hi > ${bound(hi - slack)}`;
+    case 'lt':
+      return `d.lo < ${bound(lo + slack)}`;
+    case 'ge':
+      return `(d.hi > ${bound(hi - slack)} OR ${within(slack)})`;
+    case 'le':
+      return `(d.lo < ${bound(lo + slack)} OR ${within(slack)})`;
+    case 'sa':
+      return `d.lo >= ${bound(hi - slack)}`;
+    case 'eb':
+      return `d.hi <= ${bound(lo + slack)}`;
+    case 'ap':
+      return `(d.lo < ${bound(hi + slack)} AND d.hi > ${bound(lo - slack)})`;
+  }
 }
 
 /** Returns the condition that a row n.lo, n.hi answers a number (search-query.ts, AskedNumber). */
@@ -115,10 +131,22 @@ function updatedCondition(any: readonly DateRange[], bindings: Bindings): string
     LATERAL (SELECT u.lo AS lo, u.lo + 1 AS hi) d WHERE ${anyOf(any.map((range) => answersDate(range, bindings)))})`;
 }
 
-function rowCondition(clause: Extract<Clause, { kind: 'string' | 'uri' | 'date' | 'number' | 'quantity' }>, bindings: Bindings): string {
+const ofRows = (table: string, name: string, numbers: string, conditions: readonly string[]): string =>
+  `EXISTS (SELECT FROM fhir.${table} ${name} WHERE ${name}.rid = r.rid AND ${name}.p = ${numbers} AND ${anyOf(conditions)})`;
+
+function dateCondition(clause: Extract<Clause, { kind: 'date' }>, bindings: Bindings, certainty: Certainty): string {
   const of = slotNumbers(clause, bindings);
-  const exists = (table: string, name: string, conditions: readonly string[]): string =>
-    `EXISTS (SELECT FROM fhir.${table} ${name} WHERE ${name}.rid = r.rid AND ${name}.p = ${of} AND ${anyOf(conditions)})`;
+  return ofRows(
+    'dt',
+    'd',
+    of,
+    clause.any.map((each) => answersDate(each, bindings, certainty)),
+  );
+}
+
+function rowCondition(clause: Extract<Clause, { kind: 'string' | 'uri' | 'number' | 'quantity' }>, bindings: Bindings): string {
+  const of = slotNumbers(clause, bindings);
+  const exists = (table: string, name: string, conditions: readonly string[]): string => ofRows(table, name, of, conditions);
   switch (clause.kind) {
     case 'string':
       return exists(
@@ -131,12 +159,6 @@ function rowCondition(clause: Extract<Clause, { kind: 'string' | 'uri' | 'date' 
         'str',
         's',
         clause.any.map((each) => uriCondition(clause.mode, each, bindings)),
-      );
-    case 'date':
-      return exists(
-        'dt',
-        'd',
-        clause.any.map((each) => answersDate(each, bindings)),
       );
     case 'number':
       return exists(
@@ -154,9 +176,14 @@ function rowCondition(clause: Extract<Clause, { kind: 'string' | 'uri' | 'date' 
 }
 
 /** Returns the condition that a candidate `r` (fhir.resource) answers a clause; 'true', and nothing bound, where only the resource itself tells. */
-export function conditionSql(clause: Clause, bindings: Bindings, resolved: Resolved = new Map()): string {
+export function conditionSql(
+  clause: Clause,
+  bindings: Bindings,
+  resolved: Resolved = new Map(),
+  certainty: Certainty = 'possible',
+): string {
   const before = bindings.values.length;
-  const found = conditionOf(clause, bindings, resolved);
+  const found = clause.kind === 'date' ? dateCondition(clause, bindings, certainty) : conditionOf(clause, bindings, resolved);
   // Values of alternatives beside one that tells nothing: PostgreSQL refuses values that no condition uses.
   if (found === TRUE) bindings.values.length = before;
   return found;
@@ -176,9 +203,10 @@ function conditionOf(clause: Clause, bindings: Bindings, resolved: Resolved): st
     case 'identifier':
     case 'of-type':
       return withToken(clause.hashes, bindings);
+    case 'date':
+      return dateCondition(clause, bindings, 'possible');
     case 'string':
     case 'uri':
-    case 'date':
     case 'number':
     case 'quantity':
       return rowCondition(clause, bindings);
@@ -229,11 +257,12 @@ export function isExact(clause: Clause): boolean {
     case 'id':
     case 'type':
     case 'updated':
-    case 'date':
     case 'number':
     case 'missing':
     case 'compartment':
       return true;
+    case 'date':
+      return clause.any.every(({ clock }) => clock === 'instant');
     case 'reference':
       // The type of what stands elsewhere is not in the index.
       return clause.any.every((each) => LOCAL.test(each)) || clause.parameter.uses.every(({ target }) => target === undefined);

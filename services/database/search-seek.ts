@@ -1,7 +1,16 @@
 /** Index ranges that together find every candidate of a clause. */
 import { indexed, normalise } from '../fhir/search-index.ts';
 import type { AskedNumber, Clause, DateRange } from '../fhir/search-query.ts';
-import { answersDate, answersNumber, type Bindings, conditionSql, type Resolved, slotNumbers, urisAbove } from './search-conditions.ts';
+import {
+  answersDate,
+  answersNumber,
+  type Bindings,
+  conditionSql,
+  type Resolved,
+  slackMs,
+  slotNumbers,
+  urisAbove,
+} from './search-conditions.ts';
 import { plainArray } from './wire.ts';
 
 const DAY_MS = 86_400_000;
@@ -51,6 +60,7 @@ function byText(clause: Extract<Clause, { kind: 'string' | 'uri' }>, bindings: B
 function byDate(clause: Extract<Clause, { kind: 'date' }>, range: DateRange, bindings: Bindings): readonly string[] | undefined {
   const { prefix, lo, hi } = range;
   if (prefix === 'ne') return undefined;
+  const slack = slackMs(range);
   const select = (condition: string): string =>
     `SELECT d.rid FROM fhir.dt d WHERE d.p = ${slotNumbers(clause, bindings)} AND ${condition} AND ${answersDate(range, bindings)}`;
   const from = (ms: number): string => `d.lo >= ${bindings.add(ms, 'bigint')}`;
@@ -58,20 +68,20 @@ function byDate(clause: Extract<Clause, { kind: 'date' }>, range: DateRange, bin
   const longAfter = (ms: number): string => `${LONG} AND d.hi > ${bindings.add(ms, 'bigint')}`;
   switch (prefix) {
     case 'eq':
-      return [select(`${from(lo)} AND ${before(hi)}`)];
+      return [select(`${from(lo - slack)} AND ${before(hi + slack)}`)];
     case 'lt':
     case 'eb':
-      return [select(before(lo))];
+      return [select(before(lo + slack))];
     case 'le':
-      return [select(before(hi))];
+      return [select(before(hi + slack))];
     case 'sa':
-      return [select(from(hi))];
+      return [select(from(hi - slack))];
     case 'gt':
-      return [select(from(hi - DAY_MS)), select(longAfter(hi))];
+      return [select(from(hi - slack - DAY_MS)), select(longAfter(hi - slack))];
     case 'ge':
-      return [select(from(Math.min(lo, hi - DAY_MS))), select(longAfter(hi))];
+      return [select(from(Math.min(lo, hi - DAY_MS) - slack)), select(longAfter(hi - slack))];
     case 'ap':
-      return [select(`${from(lo - DAY_MS)} AND ${before(hi)}`), select(longAfter(lo))];
+      return [select(`${from(lo - slack - DAY_MS)} AND ${before(hi + slack)}`), select(longAfter(lo - slack))];
   }
 }
 

@@ -8,7 +8,7 @@ import type { Clause, SearchQuery } from '../fhir/search-query.ts';
 import type { Database, Transaction } from './connect.ts';
 import { typeNumber } from './resources.ts';
 import { type Candidate, type DecideOptions, decided, type FoundResource, foundResource, narrowed } from './search-candidates.ts';
-import { Bindings, conditionSql, isExact } from './search-conditions.ts';
+import { Bindings, type Certainty, conditionSql, isExact } from './search-conditions.ts';
 import { cursorOf, type KeyKind, readCursor } from './search-cursor.ts';
 import { includedWith } from './search-included.ts';
 import { resolveChains } from './search-links.ts';
@@ -185,7 +185,7 @@ async function walk(
 ): Promise<readonly Found[]> {
   const found: Found[] = [];
   // Where only the resource itself tells, a chunk is read whole: most of it may be no match.
-  const isNarrow = query.clauses.every((clause) => isExact(clause) || hashesOf(clause) !== undefined);
+  const isNarrow = query.clauses.every((clause) => isExact(clause) || clause.kind === 'date' || hashesOf(clause) !== undefined);
   let after = from;
   for (
     let chunk = Math.max(FIRST_CHUNK, query.count + 1);
@@ -210,20 +210,32 @@ async function walk(
   return found.slice(0, query.count + 1);
 }
 
+/**
+ * Counts by the index where it knows. Of a date asked without an offset it knows the rows that answer whatever the offset of the resource's
+ * own time is, and those that never do; the few between are looked at.
+ */
 async function countMatches(scope: Scope, query: SearchQuery, limits: Limits): Promise<number> {
-  if (!query.clauses.every(isExact)) return countByWalking(scope, query, limits);
+  const onWall = query.clauses.filter((clause) => clause.kind === 'date' && !isExact(clause));
+  if (query.clauses.some((clause) => !isExact(clause) && !onWall.includes(clause))) return countByWalking(scope, query, limits);
   const bindings = new Bindings();
-  const conditions = [
-    `r.type = ANY (${bindings.add(plainArray(scope.types), 'smallint[]')})`,
-    'NOT r.deleted',
-    `r.rid <= ${bindings.add(scope.high, 'bigint')}`,
-    ...query.clauses.map((clause) => conditionSql(clause, bindings, scope.resolved)),
-  ];
-  const [row] = await scope.tx.query<{ n: number }>(
-    `SELECT count(*) AS n FROM fhir.resource r WHERE ${conditions.join(' AND ')}`,
-    bindings.values,
-  );
-  return row?.n ?? 0;
+  const conditions = (certainty: Certainty, clauses: readonly Clause[]): readonly string[] =>
+    clauses.map((clause) => conditionSql(clause, bindings, scope.resolved, certainty));
+  const from = `fhir.resource r WHERE r.type = ANY (${bindings.add(plainArray(scope.types), 'smallint[]')}) AND NOT r.deleted
+    AND r.rid <= ${bindings.add(scope.high, 'bigint')}`;
+  const count = `SELECT count(*) AS n FROM ${[from, ...conditions('certain', query.clauses)].join(' AND ')}`;
+  const [row] = await scope.tx.query<{ n: number }>(count, bindings.values);
+  if (onWall.length === 0) return row?.n ?? 0;
+  bindings.values.length = 2;
+  const uncertain = `NOT (${conditions('certain', onWall).join(' AND ')})`;
+  const between = `SELECT r.rid FROM ${[from, uncertain, ...conditions('possible', query.clauses)].join(' AND ')}`;
+  const rids = await scope.tx.query<{ rid: number }>(between, bindings.values);
+  let found = row?.n ?? 0;
+  for (let i = 0; i < rids.length; i += LARGEST_CHUNK / 4) {
+    const chunk = rids.slice(i, i + LARGEST_CHUNK / 4).map(({ rid }) => ({ key: null, rid }));
+    found += (await decided(scope, query, await narrowed(scope, [], chunk, chunk.length), limits)).length;
+    limits.check();
+  }
+  return found;
 }
 
 /** Where SQL may let through more than the matches, each is looked at. */

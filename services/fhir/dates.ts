@@ -8,6 +8,12 @@ export interface TimeRange {
   readonly hi: number;
 }
 
+/** What a time is compared by: its instant, or the date and time as written, whatever its offset. */
+export type Clock = 'instant' | 'wall';
+
+/** No offset from UTC is greater: by so much at most a time as written differs from its instant. */
+export const MOST_OFFSET_MS = 14 * 3_600_000;
+
 /** The bounds of a period without start or end: what JavaScript's Date can hold. */
 export const BEGINNING = -8_640_000_000_000_000;
 export const END = 8_640_000_000_000_000;
@@ -33,10 +39,10 @@ function offsetMs(zone: string | undefined): number | undefined {
 
 /**
  * Returns the time that a FHIR date, dateTime or instant covers, by its precision: 2020 is a year, 2020-01-31 a day. Without an
- * offset UTC is meant. undefined: not a date that exists. Minutes without seconds are allowed, as search values have them
+ * offset UTC is meant; by the clock on the wall an offset changes nothing. undefined: not a date that exists. Minutes without seconds are allowed, as search values have them
  * (http://hl7.org/fhir/R4/search.html#date); digits below a millisecond are dropped.
  */
-export function timeRange(text: string): TimeRange | undefined {
+export function timeRange(text: string, clock: Clock = 'instant'): TimeRange | undefined {
   const [, year, month, day, hour, minute, second, fraction, zone] = DATE.exec(text) ?? [];
   if (year === undefined) return undefined;
   const [y, m, d] = [Number(year), Number(month ?? 1), Number(day ?? 1)];
@@ -47,7 +53,7 @@ export function timeRange(text: string): TimeRange | undefined {
   const [h, min, s] = [Number(hour), Number(minute), Number(second ?? 0)];
   const offset = offsetMs(zone);
   if (h > 23 || min > 59 || s > 60 || offset === undefined) return undefined;
-  const start = utc(y, m, d, h, min, s) - offset;
+  const start = utc(y, m, d, h, min, s) - (clock === 'wall' ? 0 : offset);
   if (second === undefined) return { lo: start, hi: start + 60_000 };
   if (fraction === undefined) return { lo: start, hi: start + 1000 };
   const digits = Math.min(3, fraction.length);
@@ -55,24 +61,28 @@ export function timeRange(text: string): TimeRange | undefined {
   return { lo, hi: lo + 10 ** (3 - digits) };
 }
 
-const textRange = (value: JsonValue | undefined): TimeRange | undefined => (typeof value === 'string' ? timeRange(value) : undefined);
+/** Returns true when a date that was read has an offset from UTC: then it is one instant for everybody. */
+export const hasOffset = (text: string): boolean => /T.*(?:Z|[+-]\d\d:\d\d)$/.test(text);
+
+const textRange = (value: JsonValue | undefined, clock: Clock): TimeRange | undefined =>
+  typeof value === 'string' ? timeRange(value, clock) : undefined;
 
 /** Returns the range of a Period; an absent or unreadable bound is open. undefined when neither bound is there. */
-function periodRange(value: JsonValue | undefined): TimeRange | undefined {
+function periodRange(value: JsonValue | undefined, clock: Clock): TimeRange | undefined {
   if (!isObject(value)) return undefined;
-  const start = textRange(value['start']);
-  const end = textRange(value['end']);
+  const start = textRange(value['start'], clock);
+  const end = textRange(value['end'], clock);
   if (start === undefined && end === undefined) return undefined;
   return { lo: start?.lo ?? BEGINNING, hi: end?.hi ?? END };
 }
 
 /** Returns the time that a value of a date datatype covers: a Timing from its first to its last event, or its bounds. */
-export function rangeOf(value: JsonValue, datatype: string): TimeRange | undefined {
-  if (datatype === 'Period') return periodRange(value);
-  if (datatype !== 'Timing') return textRange(value);
+export function rangeOf(value: JsonValue, datatype: string, clock: Clock = 'instant'): TimeRange | undefined {
+  if (datatype === 'Period') return periodRange(value, clock);
+  if (datatype !== 'Timing') return textRange(value, clock);
   if (!isObject(value)) return undefined;
-  const events = (isArray(value['event']) ? value['event'] : []).map(textRange).filter((each) => each !== undefined);
-  const bounds = isObject(value['repeat']) ? periodRange(value['repeat']['boundsPeriod']) : undefined;
+  const events = (isArray(value['event']) ? value['event'] : []).map((each) => textRange(each, clock)).filter((each) => each !== undefined);
+  const bounds = isObject(value['repeat']) ? periodRange(value['repeat']['boundsPeriod'], clock) : undefined;
   const all = bounds === undefined ? events : [...events, bounds];
   if (all.length === 0) return undefined;
   return { lo: Math.min(...all.map((each) => each.lo)), hi: Math.max(...all.map((each) => each.hi)) };

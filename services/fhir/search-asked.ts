@@ -203,7 +203,11 @@ function askedOfEvery(name: string, modifier: string, value: string): Result<Cla
     case '_id':
       return wrap(readAll(name, value, AN_ID, readId), (any) => ({ kind: 'id', any }));
     case '_lastUpdated':
-      return wrap(readAll(name, value, A_DATE, readDate), (any) => ({ kind: 'updated', any }));
+      return wrap(readAll(name, value, A_DATE, readDate), (any) => ({
+        kind: 'updated',
+        // The time of an update is the server's own, written in UTC.
+        any: any.map((each) => ({ ...each, clock: 'instant' as const })),
+      }));
     case '_list': {
       const parameter = searchParameters('List').get('item');
       if (parameter === undefined) return undefined;

@@ -133,8 +133,10 @@ function valueHolds(found: ValueAt, clause: Clause, options: IndexOptions): bool
     case 'display':
       return textsOf(value, path).some((text) => clause.any.some((each) => normalise(text).startsWith(each)));
     case 'date': {
-      const range = rangeOf(value, path.datatype);
-      return range !== undefined && clause.any.some((each) => answers(each, range));
+      return clause.any.some((each) => {
+        const range = rangeOf(value, path.datatype, each.clock);
+        return range !== undefined && answers(each, range);
+      });
     }
     case 'number': {
       const range = numbersOf(value, path);

@@ -5,6 +5,7 @@
  *
  * `p` is the stable 32-bit number of a slot (what the index keeps of one element); `h` a signed 64-bit hash over (slot, value form).
  */
+import type { Clock } from './dates.ts';
 import type { SearchParameter } from './parameters.ts';
 
 export interface IndexRows {
@@ -30,9 +31,13 @@ export type Prefix = 'eq' | 'ne' | 'gt' | 'lt' | 'ge' | 'le' | 'sa' | 'eb' | 'ap
  * What was asked, [lo, hi) in ms; a row or an update time [row.lo, row.hi) answers by its prefix (dates.ts `answers`):
  * eq lo <= row.lo AND row.hi <= hi; ne NOT eq; gt row.hi > hi; lt row.lo < lo; ge gt OR eq; le lt OR eq; sa row.lo >= hi;
  * eb row.hi <= lo; ap row.lo < hi AND row.hi > lo (lo and hi are widened already).
+ *
+ * By the clock on the wall (what was asked has no offset) it is the times as they are written that answer, without their offsets; rows of
+ * the index hold instants, which then answer within the greatest offset.
  */
 export interface DateRange {
   readonly prefix: Prefix;
+  readonly clock: Clock;
   readonly lo: number;
   readonly hi: number;
 }

@@ -1,6 +1,6 @@
 /** Values of a search as they are written, read: tokens, dates, numbers, quantities, references, texts. */
 import { failure, problem, type Result, success } from '../errors.ts';
-import { timeRange } from './dates.ts';
+import { hasOffset, timeRange } from './dates.ts';
 import { RESOURCE_TYPES } from './definitions.ts';
 import type { SearchParameter, SlotUse } from './parameters.ts';
 import { FORM, IDENTIFIED, normalise } from './search-index.ts';
@@ -69,12 +69,16 @@ function prefixed(text: string): readonly [prefix: Prefix, rest: string] | undef
   return prefix === undefined ? undefined : [prefix, text.slice(2)];
 }
 
+/**
+ * Reads a date with its prefix. Without an offset local time is meant (http://hl7.org/fhir/R4/search.html#date): the day 2011-09-16 finds
+ * 2011-09-16T00:00:18+02:00, which is still the 15th in UTC. With one, instants are compared.
+ */
 export function readDate(text: string): DateRange | undefined {
-  const [prefix, rest] = prefixed(text) ?? [];
-  const range = rest === undefined ? undefined : timeRange(rest);
+  const [prefix, rest = ''] = prefixed(text) ?? [];
+  const range = timeRange(rest);
   if (range === undefined || prefix === undefined) return undefined;
   const slack = prefix === 'ap' ? range.hi - range.lo : 0;
-  return { prefix, lo: range.lo - slack, hi: range.hi + slack };
+  return { prefix, clock: hasOffset(rest) ? 'instant' : 'wall', lo: range.lo - slack, hi: range.hi + slack };
 }
 
 const NUMBER = /^[-+]?(?:\d+(?:\.(\d*))?|\.(\d+))(?:[eE]([-+]?\d{1,3}))?$/;

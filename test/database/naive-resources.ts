@@ -39,6 +39,8 @@ export const DATES = [
   '2020-03-01',
   '2020-02-29T10:00:00Z',
   '2020-02-29T23:30:00-02:00',
+  '2020-03-01T00:15:00+02:00',
+  '2020-01-01T02:00:00+14:00',
   '2021-01-01T00:00:00.000Z',
 ];
 export const UNITS: Readonly<Record<string, { readonly of: string; readonly factor: number }>> = {
@@ -147,7 +149,9 @@ export const makeResource = (chance: Chance, type: string, id: string): Json => 
 
 export const DAY = 86_400_000;
 /** [lo, hi) of a date, by its length. */
-export function span(text: string): readonly [number, number] {
+/** By the clock on the wall a time is what is written, without its offset. */
+export function span(written: string, wall = false): readonly [number, number] {
+  const text = wall ? written.replace(/[+-]\d\d:\d\d$/, 'Z') : written.replace(/T[\d:.]+$/, '$&Z');
   if (text.length === 4) return [Date.parse(`${text}-01-01T00:00:00Z`), Date.parse(`${Number(text) + 1}-01-01T00:00:00Z`)];
   if (text.length === 7) {
     const [year = 0, month = 0] = text.split('-').map(Number);
@@ -157,11 +161,11 @@ export function span(text: string): readonly [number, number] {
   return [start, start + (text.length === 10 ? DAY : text.includes('.') ? 1 : 1000)];
 }
 export const FOREVER = 8_640_000_000_000_000;
-export const spanOf = (value: unknown): readonly [number, number] | undefined => {
-  if (typeof value === 'string') return span(value);
+export const spanOf = (value: unknown, wall: boolean): readonly [number, number] | undefined => {
+  if (typeof value === 'string') return span(value, wall);
   const { start, end } = value as { start?: string; end?: string };
   if (start === undefined && end === undefined) return undefined;
-  return [start === undefined ? -FOREVER : span(start)[0], end === undefined ? FOREVER : span(end)[1]];
+  return [start === undefined ? -FOREVER : span(start, wall)[0], end === undefined ? FOREVER : span(end, wall)[1]];
 };
 
 export const plain = (text: string): string =>

@@ -143,14 +143,16 @@ export function dateCondition(chance: Chance, type: string): Condition | undefin
   if (names.length === 0) return undefined;
   const name = one(chance, names);
   const get = DATED[type]?.[name] ?? (() => []);
+  type Spans = Readonly<Record<'wall' | 'instant', readonly [number, number]>>;
   const make = () => {
-    const [prefix, date] = [one(chance, PREFIXES), one(chance, DATES)];
-    return { text: prefix + date, test: (value: readonly [number, number]) => onDate(prefix, date, value) };
+    const [prefix, date] = [one(chance, PREFIXES), one(chance, [...DATES, '2020-03-01T00:15:00', '2020-01-01'])];
+    const clock = /T.*(Z|[+-]\d\d:\d\d)$/.test(date) ? 'instant' : 'wall';
+    return { text: prefix + date, test: (value: Spans) => onDate(prefix, date, value[clock]) };
   };
   return either(chance, name, make, (resource) =>
     get(resource).flatMap((value) => {
-      const found = spanOf(value);
-      return found === undefined ? [] : [found];
+      const [wall, instant] = [spanOf(value, true), spanOf(value, false)];
+      return wall === undefined || instant === undefined ? [] : [{ wall, instant }];
     }),
   );
 }
