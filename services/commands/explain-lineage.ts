@@ -1,11 +1,13 @@
+import { configuredSources } from '../config/configured.ts';
+import { rulesNamed, type Sources } from '../config/sources.ts';
 import type { Config } from '../config.ts';
 import { ROWS_PER_RESOURCE } from '../database/cdm-tables.ts';
 import type { ExplainedRow } from '../database/explain.ts';
 import { readJson } from '../fhir/json.ts';
 import type { Resource } from '../fhir/resource.ts';
-import { parseMessage } from '../hl7v2/parse.ts';
 import { type LoadedMaps, loadMaps } from '../mapping/maps.ts';
 import type { ElementLineage } from '../mapping/trace/lineage.ts';
+import { contextOf, parsedBy } from '../pipeline/parts.ts';
 import { pullDate } from './house.ts';
 import { rowText } from './lineage-text.ts';
 import { vocabularyWithoutDatabase } from './vocabulary-folder.ts';
@@ -28,7 +30,9 @@ export async function lineageText(explained: ExplainedRow, config: Config): Prom
   const ofTable = traced.rows.filter((each) => each.table === explained.table);
   const row = ofTable.find((each) => each.n === n) ?? (ofTable.length === 1 ? ofTable[0] : undefined);
   if (row === undefined) return ['no lineage: the maps of today do not make this row'];
-  const elements = elementsOf(explained, maps, config);
+  const sources = configuredSources(config);
+  if (!sources.ok) return ['no lineage: the file of sources has errors (npx polyseme doctor)'];
+  const elements = elementsOf(explained, maps, sources.value);
   return [
     'column by column',
     ...(traced.made.spec === explained.resource.rowSpec
@@ -38,12 +42,11 @@ export async function lineageText(explained: ExplainedRow, config: Config): Prom
   ];
 }
 
-/** Lineage of the resource's elements in the message that made its last version; none when it came as FHIR. */
-function elementsOf({ message, resource }: ExplainedRow, maps: LoadedMaps, config: Config): readonly ElementLineage[] {
+/** Lineage of the resource's elements in the message that made its last version, read by the rules of its source; none when it came as FHIR. */
+function elementsOf({ message, resource }: ExplainedRow, maps: LoadedMaps, sources: Sources): readonly ElementLineage[] {
   if (message === undefined || resource.spec === '') return [];
-  const parsed = parseMessage(message.content);
+  const rules = rulesNamed(sources, message.source);
+  const parsed = parsedBy(rules, message.content);
   if (!parsed.ok) return [];
-  const { sourceTimezone: timezone, sourceAuthority: authority } = config;
-  const { elements } = maps.trace(parsed.value, authority === undefined ? { timezone } : { timezone, authority });
-  return elements.get(`${resource.type}/${resource.id}`) ?? [];
+  return maps.trace(parsed.value, contextOf(rules)).elements.get(`${resource.type}/${resource.id}`) ?? [];
 }

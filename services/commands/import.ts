@@ -6,7 +6,7 @@ import { type Parts, receive } from '../pipeline.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openHouse, pullDate } from './house.ts';
 import { FhirImport, type Refused } from './import-fhir.ts';
-import { importRecords } from './import-records.ts';
+import { RecordImport } from './import-records.ts';
 import { filesOf, type Input, inputsOf } from './inputs.ts';
 import { plural, problemText, progress, type Terminal, table } from './terminal.ts';
 import { startWorker } from './worker.ts';
@@ -42,6 +42,7 @@ export const importCommand: CommandDefinition = (program, terminal, exit) => {
     const report = {
       messages: read.messages,
       resources: read.tally,
+      records: read.records,
       refused: read.refused.length,
       interrupted: interruption.isAsked(),
       journal: await counts(database),
@@ -86,11 +87,13 @@ const unwell = async (database: Database): Promise<number> =>
 interface Read {
   readonly messages: number;
   readonly tally: FhirImport['tally'];
+  readonly records: RecordImport['tally'];
   readonly refused: readonly Refused[];
 }
 
 async function readAll(files: readonly string[], parts: Parts, terminal: Terminal, stopped: () => boolean): Promise<Read> {
   const fhir = new FhirImport(parts);
+  const records = new RecordImport(parts);
   const refused: Refused[] = [];
   const bar = progress(terminal, 'importing', files.length);
   let messages = 0;
@@ -99,6 +102,11 @@ async function readAll(files: readonly string[], parts: Parts, terminal: Termina
     for await (const input of inputsOf(file)) {
       if (stopped()) break;
       if (input.kind === 'message') messages += 1;
+      if (input.kind === 'record' || input.kind === 'table') {
+        refused.push(...(await records.add(input, stopped)));
+        continue;
+      }
+      refused.push(...(await records.flush()));
       const problems = await importOne(input, fhir, parts);
       // A warning beside inputs (a batch whose count is wrong) is said and refuses nothing.
       if (harmless(problems)) for (const each of problems) terminal.say(`${input.from}: ${problemText(each)}`);
@@ -106,9 +114,9 @@ async function readAll(files: readonly string[], parts: Parts, terminal: Termina
     }
     bar.advance(index + 1);
   }
-  if (!stopped()) refused.push(...(await fhir.finish(stopped)));
+  if (!stopped()) refused.push(...(await records.flush()), ...(await fhir.finish(stopped)));
   bar.end();
-  return { messages, tally: fhir.tally, refused };
+  return { messages, tally: fhir.tally, records: records.tally, refused };
 }
 
 /** Applies what waits in the journal, and what derives from it; ends early, after the batch under way, when asked to. */
@@ -120,11 +128,10 @@ async function processed(parts: Parts, today: () => string, terminal: Terminal, 
   await worker.stop();
 }
 
-async function importOne(input: Input, fhir: FhirImport, parts: Parts): Promise<readonly Problem[]> {
+async function importOne(input: Exclude<Input, { kind: 'record' | 'table' }>, fhir: FhirImport, parts: Parts): Promise<readonly Problem[]> {
   try {
     if (input.kind === 'problem') return input.problems;
     if (input.kind === 'resource') return await fhir.add(input.from, input.resource);
-    if (input.kind === 'record' || input.kind === 'table') return await importRecords(input, parts);
     const received = await receive(parts, input.bytes, 'import');
     return received.status === 200 ? [] : received.problems;
   } catch (error) {
@@ -136,6 +143,7 @@ async function importOne(input: Input, fhir: FhirImport, parts: Parts): Promise<
 interface Report {
   readonly messages: number;
   readonly resources: FhirImport['tally'];
+  readonly records: RecordImport['tally'];
   readonly refused: number;
   readonly interrupted: boolean;
   readonly journal: Awaited<ReturnType<typeof counts>>;
@@ -143,12 +151,16 @@ interface Report {
   readonly leftOut: Awaited<ReturnType<typeof exclusionCounts>>;
 }
 
-function sayReport({ messages, resources, refused, interrupted, journal, tables, leftOut }: Report, terminal: Terminal): void {
+function sayReport({ messages, resources, records, refused, interrupted, journal, tables, leftOut }: Report, terminal: Terminal): void {
   const { read, created, updated, unchanged } = resources;
   terminal.say(`${plural(messages, 'message')} into the journal.`);
   terminal.say(
     `${plural(read, 'resource')} read: ${created} created, ${updated} updated, ${unchanged} unchanged, ${read - created - updated - unchanged} ${interrupted ? 'not stored' : 'refused'}.`,
   );
+  if (records.read > 0)
+    terminal.say(
+      `${plural(records.read, 'record')} read: ${records.stored} stored, ${records.read - records.stored} ${interrupted ? 'not stored' : 'refused'}.`,
+    );
   const waiting = journal.reduce((sum, each) => sum + each.waiting, 0);
   if (interrupted)
     terminal.say(`Ended as asked; ${plural(waiting, 'message waits', 'messages wait')} in the journal. Run it again for the rest.`);

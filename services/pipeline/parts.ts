@@ -1,6 +1,7 @@
 /** What stands behind the doors, and how a message of one source is read and converted. */
 import type { TerminologySources } from '../../terminology/provider.ts';
 import type { Vocabulary } from '../../terminology/vocabulary.ts';
+import type { OutgoingRules } from '../config/outgoing.ts';
 import { type SourceRules, standardRules } from '../config/rules.ts';
 import { type Origin, openSources, rulesNamed, type SourceBook, type Sources } from '../config/sources.ts';
 import type { Database } from '../database/connect.ts';
@@ -8,7 +9,7 @@ import type { Journal } from '../database/journal.ts';
 import type { Result } from '../errors.ts';
 import type { Message } from '../hl7v2/message.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
-import type { Conversion, Maps } from '../mapping/conversion.ts';
+import type { Conversion, ConvertContext, Maps } from '../mapping/conversion.ts';
 
 export interface Parts {
   readonly database: Database;
@@ -25,6 +26,8 @@ export interface Parts {
   /** Returns true while so many messages wait that no more should be taken from this channel. */
   readonly isFull?: ((channel: Origin['channel']) => boolean) | undefined;
   readonly clock: () => Date;
+  /** Where subscriptions may send to; nowhere when undefined. */
+  readonly outgoing?: OutgoingRules | undefined;
   /** Releases that the FHIR terminology operations answer from, beside the stored resources. */
   readonly terminologies?: (() => TerminologySources) | undefined;
 }
@@ -40,10 +43,12 @@ export const rulesFor = (parts: Parts, source: string): SourceRules => rulesName
 export const parsedBy = ({ charset }: SourceRules, bytes: Uint8Array): Result<Message> =>
   charset === undefined ? parseMessage(bytes) : parseMessage(bytes, { charset });
 
+/** Returns what maps know of the source of a message: its time zone, authority and site. */
+export const contextOf = ({ timezone, authority, site }: SourceRules): ConvertContext => ({
+  timezone,
+  ...(authority === undefined ? {} : { authority }),
+  ...(site === undefined ? {} : { site }),
+});
+
 /** Converts a message by the maps of its source's site, with the source's time zone and authority. */
-export const conversionOf = ({ maps }: Parts, message: Message, { timezone, authority, site }: SourceRules): Conversion =>
-  maps.convert(message, {
-    timezone,
-    ...(authority === undefined ? {} : { authority }),
-    ...(site === undefined ? {} : { site }),
-  });
+export const conversionOf = ({ maps }: Parts, message: Message, rules: SourceRules): Conversion => maps.convert(message, contextOf(rules));
