@@ -1,9 +1,11 @@
 import { DATABASE } from './errors/database.ts';
 import { DOORS } from './errors/doors.ts';
 import { FHIR } from './errors/fhir.ts';
+import { FHIR_BULK } from './errors/fhir-bulk.ts';
 import { FHIR_OPERATIONS } from './errors/fhir-operations.ts';
 import { HL7V2 } from './errors/hl7v2.ts';
 import { MAPPING } from './errors/mapping.ts';
+import { OUTGOING } from './errors/outgoing.ts';
 import type { ErrorRow } from './errors/row.ts';
 import { TERMINOLOGY } from './errors/terminology.ts';
 
@@ -18,10 +20,12 @@ export const ERRORS = {
   ...HL7V2,
   ...FHIR,
   ...FHIR_OPERATIONS,
+  ...FHIR_BULK,
   ...MAPPING,
   ...TERMINOLOGY,
   ...DATABASE,
   ...DOORS,
+  ...OUTGOING,
 };
 
 export type ErrorCode = keyof typeof ERRORS;

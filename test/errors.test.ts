@@ -4,9 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { DATABASE } from '../services/errors/database.ts';
 import { DOORS } from '../services/errors/doors.ts';
 import { FHIR } from '../services/errors/fhir.ts';
+import { FHIR_BULK } from '../services/errors/fhir-bulk.ts';
 import { FHIR_OPERATIONS } from '../services/errors/fhir-operations.ts';
 import { HL7V2 } from '../services/errors/hl7v2.ts';
 import { MAPPING } from '../services/errors/mapping.ts';
+import { OUTGOING } from '../services/errors/outgoing.ts';
 import { TERMINOLOGY } from '../services/errors/terminology.ts';
 import { ERRORS, gravest, harmless, problem } from '../services/errors.ts';
 
@@ -28,7 +30,7 @@ function productText(): string {
 
 describe('the error table', () => {
   it('has each code in one of its parts only: a second one would silently win', () => {
-    const parts = [HL7V2, FHIR, FHIR_OPERATIONS, MAPPING, TERMINOLOGY, DATABASE, DOORS];
+    const parts = [HL7V2, FHIR, FHIR_OPERATIONS, FHIR_BULK, MAPPING, TERMINOLOGY, DATABASE, DOORS, OUTGOING];
     const codes = parts.flatMap((part) => Object.keys(part));
     expect(codes.filter((code, index) => codes.indexOf(code) !== index)).toEqual([]);
     expect(codes.length).toBe(Object.keys(ERRORS).length);

@@ -10,6 +10,7 @@ import { type RowsOf, rederive } from './dependants.ts';
 import { Collision } from './failures.ts';
 import { replaceFindings } from './findings.ts';
 import { replaceIndex } from './index-rows.ts';
+import { tellSubscribers, type WrittenResource } from './outgoing.ts';
 import type { HeldLocks } from './reference-locks.ts';
 import { type CurrentResource, resourceRef, typeNumber } from './resources.ts';
 import { parametersWritten } from './search-parameters.ts';
@@ -37,6 +38,8 @@ export interface ResourceWrite {
   readonly expectVersion?: number | undefined;
   /** The resource becomes a deleted version without content, index or rows. */
   readonly delete?: boolean;
+  /** UUID (`kinId`); undefined leaves the recorded one. */
+  readonly kin?: string | undefined;
   /** The moment that has the last word about it afterwards, and how it speaks; unknown when undefined. */
   readonly event?: { readonly at: string; readonly messageId: number; readonly way: 'merge' | 'replace' | 'ensure' } | undefined;
 }
@@ -81,8 +84,16 @@ export async function writeResources(tx: Transaction, writes: readonly ResourceW
   );
   if (planned.length > 0) await store(tx, planned, rowsOf);
   if (planned.some(({ write }) => isTerminology(write.resource.resourceType))) await announceTerminology(tx);
+  if (planned.length > 0) await tellSubscribers(tx, planned.map(written));
   let next = 0;
   return early.map((outcome) => outcome ?? outcomeOf(planned[next++]));
+}
+
+function written({ write, version }: Planned): WrittenResource {
+  const { resource, current, messageId } = write;
+  const change = write.delete ? 'delete' : current === undefined || current.deleted ? 'create' : 'update';
+  // Written again without anything being said (a merge of patients): the message is not its cause.
+  return { resource, version, change, before: current?.body, messageId: current?.messageId === messageId ? undefined : messageId };
 }
 
 function outcomeOf(each: Planned | undefined): WriteOutcome {
@@ -172,9 +183,9 @@ async function store(tx: Transaction, planned: readonly Planned[], rowsOf: RowsO
 }
 
 const INPUT = `unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::text[], $5::int[], $6::timestamptz[], $7::boolean[], $8::bytea[], $9::text[],
-  $10::bigint[], $11::text[], $12::text[], $13::int[], $14::timestamptz[], $15::bigint[], $16::text[]`;
+  $10::bigint[], $11::text[], $12::text[], $13::int[], $14::timestamptz[], $15::bigint[], $16::text[], $17::uuid[]`;
 const NAMES =
-  'rid, resource_key, type, id, version, updated, deleted, hash, body, message_id, spec, row_spec, cdm_mask, event_at, event_message, event_way';
+  'rid, resource_key, type, id, version, updated, deleted, hash, body, message_id, spec, row_spec, cdm_mask, event_at, event_message, event_way, kin';
 const CREATE: Prepared = { name: 'resource_create', text: `INSERT INTO fhir.resource (${NAMES}) SELECT * FROM ${INPUT})` };
 const KEEP: Prepared = {
   name: 'resource_keep',
@@ -185,8 +196,8 @@ const UPDATE: Prepared = {
   name: 'resource_update',
   text: `UPDATE fhir.resource r SET rid = n.rid, version = n.version, updated = n.updated, deleted = n.deleted, hash = n.hash, body = n.body,
            message_id = n.message_id, spec = n.spec, row_spec = n.row_spec, cdm_mask = n.cdm_mask, event_at = n.event_at, event_message = n.event_message,
-           event_way = n.event_way
-         FROM ${INPUT}, $17::bigint[]) AS n(${NAMES}, old_rid) WHERE r.rid = n.old_rid AND r.resource_key = n.resource_key`,
+           event_way = n.event_way, kin = coalesce(n.kin, r.kin)
+         FROM ${INPUT}, $18::bigint[]) AS n(${NAMES}, old_rid) WHERE r.rid = n.old_rid AND r.resource_key = n.resource_key`,
 };
 
 async function storeBodies(tx: Transaction, planned: readonly Planned[], applied: AppliedRows): Promise<void> {
@@ -219,4 +230,5 @@ const columns = (all: readonly (Planned & { readonly mask: number })[]): readonl
   textArray(all.map(({ write }) => write.event?.at)),
   plainArray(all.map(({ write }) => write.event?.messageId)),
   textArray(all.map(({ write }) => write.event?.way)),
+  textArray(all.map(({ write }) => write.kin)),
 ];

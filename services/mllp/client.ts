@@ -1,5 +1,5 @@
 /** Sends messages over MLLP, one after the other, and believes only an acknowledgement that names the message sent. */
-import { connect, isIP, type Socket } from 'node:net';
+import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { problem, Refusal } from '../errors.ts';
 import { parseMessage, readHeader } from '../hl7v2/parse.ts';
@@ -21,6 +21,8 @@ export interface MllpClientOptions {
   readonly tls?: MllpClientTls;
   /** For connecting, and for each acknowledgement. */
   readonly timeoutMs: number;
+  /** Turns names into addresses; the system's look-up when undefined. */
+  readonly lookup?: LookupFunction;
   /** Longest acknowledgement taken; 1 MiB when undefined. */
   readonly maxBytes?: number;
   /** Told of the application acknowledgement (AA, AE, AR) of a message that was answered CA before, whenever it comes. */
@@ -43,8 +45,9 @@ const refusal = (code: 'mllp-ack-missing' | 'mllp-ack-wrong' | 'mllp-closed' | '
 /** The connected socket; rejects with mllp-closed when it cannot be made in time. */
 function opened(options: MllpClientOptions): Promise<Socket> {
   const { host, port, tls, timeoutMs } = options;
+  const place = { host, port, ...(options.lookup === undefined ? {} : { lookup: options.lookup }) };
   return new Promise((resolve, reject) => {
-    const socket = tls ? connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...tls }) : connect({ host, port });
+    const socket = tls ? connectTls({ ...place, ...(isIP(host) === 0 ? { servername: host } : {}), ...tls }) : connect(place);
     const timer = setTimeout(() => socket.destroy(new Error('ETIMEDOUT')), timeoutMs);
     const fail = (error: NodeJS.ErrnoException): void => {
       clearTimeout(timer);

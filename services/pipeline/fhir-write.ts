@@ -12,6 +12,7 @@ import { type Parts, write } from '../pipeline.ts';
 import type { Change } from './change.ts';
 import { refuseDangling } from './fhir-integrity.ts';
 import { patchedEntries } from './fhir-patch.ts';
+import { acceptSubscriptions } from './subscriptions.ts';
 
 /** What became of one write of a request. */
 export interface Written {
@@ -51,7 +52,7 @@ export async function writeRequest(parts: Parts, request: WriteRequest): Promise
   const plan = async (tx: DatabaseTransaction) => {
     entries = await patchedEntries(tx, await resolvedEntries(tx, request));
     existing = await existingOnes(tx, entries);
-    const changes = entries.flatMap(changeOf);
+    const changes = acceptSubscriptions(parts.outgoing, entries.flatMap(changeOf));
     const place = ({ type, id }: ResourceId) =>
       entries.find((each) => each.method === 'DELETE' && each.type === type && each.id === id)?.index;
     const isBundle = request.asked.kind === 'transaction';

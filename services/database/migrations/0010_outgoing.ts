@@ -45,9 +45,11 @@ CREATE TABLE outgoing.event (
   number bigint,
   problems jsonb NOT NULL DEFAULT '[]',
   at timestamptz NOT NULL DEFAULT now(),
-  settled_at timestamptz
+  settled_at timestamptz,
+  keys text[] NOT NULL DEFAULT '{}'
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
 COMMENT ON COLUMN outgoing.event.once IS 'The journal message that is forwarded: one event for all resources it makes.';
+COMMENT ON COLUMN outgoing.event.keys IS 'Of what is parked or skipped: its ordering keys, for its return.';
 CREATE INDEX event_waiting ON outgoing.event (receiver, seq) WHERE state = 'waiting';
 CREATE INDEX event_kept ON outgoing.event (receiver, seq) WHERE state <> 'waiting';
 CREATE UNIQUE INDEX event_once ON outgoing.event (receiver, once) WHERE once IS NOT NULL AND state = 'waiting';
