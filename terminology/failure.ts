@@ -10,6 +10,7 @@ export type TerminologyCode =
   | 'terminology-circle'
   | 'terminology-no-index'
   | 'terminology-corrupt-index'
+  | 'terminology-in-use'
   | 'terminology-hostile-archive'
   | 'terminology-unreadable';
 
@@ -25,6 +26,7 @@ const CURES: Readonly<Record<TerminologyCode, string>> = {
   'terminology-circle': 'The release contradicts itself: take away one of the relationships that are named, or download it again.',
   'terminology-no-index': 'Run "npx polyseme vocabulary load DIR" first.',
   'terminology-corrupt-index': 'Run "npx polyseme vocabulary load DIR" again: the index is rebuilt from the release.',
+  'terminology-in-use': 'Load the release that shall follow it first: the upgrade makes the new one active.',
   'terminology-hostile-archive': 'Download the package again from where it is published; what is no FHIR package is not loaded.',
   'terminology-unreadable': 'Check that the path exists and that this user may read and write it.',
 };

@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import { type AthenaSink, athenaFiles, readAthena, type SourceFile } from './athena.ts';
 import { fileFailure, TerminologyError } from './failure.ts';
 import { type BuiltIndex, IndexBuilder } from './index-build.ts';
-import { activateIndex, writeIndex } from './index-files.ts';
+import { activateIndex, type IndexImage, writeIndex } from './index-files.ts';
 import { licenceNotices } from './licences.ts';
 import type { IndexCounts, Manifest } from './manifest.ts';
 import { vocabularyOf } from './reader.ts';
@@ -66,12 +66,15 @@ export async function loadVocabulary(folder: string, indexFolder: string, option
 }
 
 /** Returns the vocabulary of a small release without writing an index: for a command or a test that needs it once. */
-export async function readRelease(folder: string): Promise<Vocabulary> {
+export const readRelease = async (folder: string): Promise<Vocabulary> => vocabularyOf(await releaseImage(folder));
+
+/** Returns the index of a small release in memory, without writing it. */
+export async function releaseImage(folder: string): Promise<IndexImage> {
   await refuseUnknown(folder);
   const builder = new IndexBuilder();
   const sources = await readAthena(folder, [builder]);
   const index = builder.build();
-  return vocabularyOf({ folder, manifest: { ...manifestOf(index, sources), byteOrder: endianness(), files: [] }, arrays: index.arrays });
+  return { folder, manifest: { ...manifestOf(index, sources), byteOrder: endianness(), files: [] }, arrays: index.arrays };
 }
 
 /** Returns what the index of `sources` says of itself, all but the files that it will be written into. */

@@ -1,3 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { IndexImage } from './index-files.ts';
+import { readIndex } from './index-files.ts';
+import { releaseImage } from './load.ts';
+import { mapsTo } from './omop/maps-to.ts';
+import { omopProvider } from './omop/provider.ts';
 import type { TerminologySources } from './provider.ts';
 import { CodeSystem } from './system/code-system.ts';
 import { providerOf } from './system/provider.ts';
@@ -11,7 +18,14 @@ export function openSources(home: string): TerminologySources {
   return sourcesOf(readSystems(home));
 }
 
+/** Returns all that is active below `home`: code systems, and the OMOP vocabularies, which are those of the release in `starter` before one is loaded. */
+export async function loadedSources(home: string, starter: string): Promise<TerminologySources> {
+  const omop = existsSync(join(home, 'active.json')) ? readIndex(home) : await releaseImage(starter);
+  return sourcesOf(readSystems(home), omop);
+}
+
 /** Returns the sources of images in memory; a worker thread that was posted them reads the same copy. */
-export function sourcesOf(images: readonly SystemImage[]): TerminologySources {
-  return { systems: images.map((image) => providerOf(new CodeSystem(image))), maps: [] };
+export function sourcesOf(images: readonly SystemImage[], omop?: IndexImage): TerminologySources {
+  const systems = images.map((image) => providerOf(new CodeSystem(image)));
+  return omop === undefined ? { systems, maps: [] } : { systems: [...systems, omopProvider(omop)], maps: [mapsTo(omop)] };
 }

@@ -47,9 +47,12 @@ const URIS: ReadonlyMap<string, string> = new Map(
     .flatMap(([vocabularies, systems]) => vocabularies.map((vocabulary) => [vocabulary, systems[0] ?? vocabulary] as const)),
 );
 
+/** The URI of the OMOP concepts as a code system. */
+export const OMOP_SYSTEM = 'https://fhir-terminology.ohdsi.org';
+
 /** The system whose codes are OMOP concept ids themselves (HL7 FHIR-to-OMOP guide). */
 export const OMOP_SYSTEMS: ReadonlySet<string> = new Set([
-  'https://fhir-terminology.ohdsi.org',
+  OMOP_SYSTEM,
   'http://fhir-terminology.ohdsi.org',
   'https://fhir-terminology.ohdsi.org/CodeSystem/omop',
 ]);

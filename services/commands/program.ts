@@ -14,6 +14,7 @@ import { psqlCommand } from './psql.ts';
 import { sendCommand } from './send.ts';
 import { serveCommand } from './serve.ts';
 import { faultOf, problemText, type Terminal } from './terminal.ts';
+import { eclCommand, expandCommand, lookupCommand, translateCommand } from './terminology-shell.ts';
 import { tokenCommand } from './token.ts';
 import { vocabularyCommand } from './vocabulary.ts';
 
@@ -26,6 +27,10 @@ const COMMANDS = [
   checkCommand,
   mapCommand,
   vocabularyCommand,
+  lookupCommand,
+  expandCommand,
+  translateCommand,
+  eclCommand,
   packageCommand,
   journalCommand,
   explainCommand,

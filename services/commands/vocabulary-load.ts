@@ -14,10 +14,17 @@ export async function vocabularyInto(
   indexFolder: string,
   onProgress?: (file: string, rows: number) => void,
 ): Promise<LoadReport> {
-  try {
-    return await loadVocabularyTables(database, ({ sink, finish }) =>
+  return refusing(() =>
+    loadVocabularyTables(database, ({ sink, finish }) =>
       loadVocabulary(folder, indexFolder, { sink, beforeActivation: finish, ...(onProgress ? { onProgress } : {}) }),
-    );
+    ),
+  );
+}
+
+/** Runs `work`; the terminology room's own errors become refusals in the words of the one table. */
+export async function refusing<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     throw error instanceof TerminologyError ? refusalOf(error) : error;
   }

@@ -1,8 +1,11 @@
+import type { Command } from 'commander';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openHouse, openStore } from './house.ts';
-import { plural, table } from './terminal.ts';
+import { plural, type Terminal, table } from './terminal.ts';
+import { diffVocabularies } from './vocabulary-diff.ts';
 import { assertStored, isFhirFile, loadFhirTerminology } from './vocabulary-fhir.ts';
 import { vocabularyFolder } from './vocabulary-folder.ts';
+import { listVocabularies, removeVocabulary, verifyVocabularies } from './vocabulary-list.ts';
 import { vocabularyInto } from './vocabulary-load.ts';
 import { isSystemRelease, loadSystem } from './vocabulary-system.ts';
 
@@ -54,6 +57,8 @@ export const vocabularyCommand: CommandDefinition = (program, terminal, exit) =>
     exit(0);
   });
 
+  moreCommands(command, terminal, exit);
+
   const loadFhir = async (path: string, asJson: boolean): Promise<number> => {
     await using house = await openHouse(configOfProcess());
     const report = await loadFhirTerminology(house.parts, path);
@@ -71,3 +76,49 @@ export const vocabularyCommand: CommandDefinition = (program, terminal, exit) =>
     return report.refused.length > 0 ? 1 : 0;
   };
 };
+
+/** list, remove, verify and diff. */
+function moreCommands(command: Command, terminal: Terminal, exit: (code: number) => void): void {
+  const list = command
+    .command('list')
+    .description('what is loaded, what answers')
+    .option('--folder <dir>', 'only the indexes in this folder, without a database')
+    .option('--json', 'print JSON');
+  withExamples(list, '\n  $ npx polyseme vocabulary list\n', ['0  listed', '1  what is active cannot be read']);
+  list.action(async (options: { readonly folder?: string; readonly json?: boolean }) => {
+    await listVocabularies(configOfProcess(), options.folder, terminal, options.json === true);
+    exit(0);
+  });
+  const remove = command.command('remove <id>').description('remove a release from disk').option('--json', 'print JSON');
+  withExamples(
+    remove,
+    '\n  $ npx polyseme vocabulary remove loinc-2.81-0123456789ab      an id, or a version, as "vocabulary list" shows it\n',
+    ['0  removed; servers that run stop answering from it', '1  not there, or codes are resolved with it'],
+  );
+  remove.action(async (id: string, options: { readonly json?: boolean }) => {
+    await removeVocabulary(configOfProcess(), id, terminal, options.json === true);
+    exit(0);
+  });
+  const verify = command
+    .command('verify [id]')
+    .description('check length and checksum of every file of one index, or of all')
+    .option('--json', 'print JSON');
+  withExamples(verify, '\n  $ npx polyseme vocabulary verify\n', ['0  every file is whole', '1  damage, with the name of each file']);
+  verify.action(async (id: string | undefined, options: { readonly json?: boolean }) => {
+    exit(await verifyVocabularies(configOfProcess(), id, terminal, options.json === true));
+  });
+  const diff = command
+    .command('diff <from> <to>')
+    .description('new, retired, remapped and renamed codes of two loaded releases, and how many stored rows each touches')
+    .option('--folder <dir>', 'compare indexes in this folder, without a database')
+    .option('--json', 'print JSON');
+  const examples = `
+  $ npx polyseme vocabulary diff 2.80 2.81                                  ids or versions, as "vocabulary list" shows them
+  $ npx polyseme vocabulary diff omop-0123456789abcdef omop-fedcba9876543210
+`;
+  withExamples(diff, examples, ['0  compared', '1  not there, not comparable, or damaged']);
+  diff.action(async (from: string, to: string, options: { readonly folder?: string; readonly json?: boolean }) => {
+    await diffVocabularies(configOfProcess(), [from, to], options, terminal);
+    exit(0);
+  });
+}

@@ -52,3 +52,12 @@ export async function readTerminology(queryable: Queryable, rids: readonly numbe
   const rows = await queryable.query<Omit<StoredTerminology, 'type'> & { readonly type: number }>(BODIES, [plainArray(rids)]);
   return rows.map((row) => ({ ...row, type: resourceTypeOf(row.type) ?? '' }));
 }
+
+/** Returns how many code systems, value sets and concept maps are stored, by type. */
+export async function terminologyCounts(queryable: Queryable): Promise<readonly { readonly type: string; readonly count: number }[]> {
+  const rows = await queryable.query<{ type: number; count: number }>(
+    'SELECT r.type, count(*) AS count FROM fhir.resource r WHERE r.type = ANY ($1::smallint[]) AND NOT r.deleted GROUP BY r.type ORDER BY r.type',
+    [plainArray(NUMBERS)],
+  );
+  return rows.map(({ type, count }) => ({ type: resourceTypeOf(type) ?? '', count }));
+}

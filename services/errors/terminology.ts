@@ -12,6 +12,9 @@ export const TERMINOLOGY = {
   'terminology-circle': row(400, 'AE', 'error', 'business-rule', 'A concept is above itself: {reason}.', 'The release contradicts itself: take away one of the relationships that are named, or download it again.'),
   'terminology-no-index': row(503, 'AE', 'fatal', 'not-found', 'No vocabulary is loaded: {reason}.', 'Run "npx polyseme vocabulary load DIR" first.'),
   'terminology-corrupt-index': row(503, 'AE', 'fatal', 'exception', 'The vocabulary index is damaged: {reason}.', 'Run "npx polyseme vocabulary load DIR" again: the index is rebuilt from the release.'),
+  'terminology-in-use': row(409, 'AE', 'error', 'conflict', 'This vocabulary is in use: {reason}.', 'Load the release that shall follow it first: the upgrade makes the new one active.'),
+  'vocabulary-not-comparable': row(400, 'AE', 'error', 'invalid', '{from} and {to} are not of one code system.', 'Name two releases of the same one: "npx polyseme vocabulary list" shows them.'),
+  'terminology-refused': row(422, 'AE', 'error', 'processing', 'The terminology operation was refused: {reason}.', 'Check the code system, its version and the code; "npx polyseme vocabulary list" shows what is loaded.'),
   'terminology-hostile-archive': row(400, 'AE', 'error', 'security', 'This archive cannot be read as a FHIR package: {reason}.', 'Download the package again from where it is published; what is no FHIR package is not loaded.'),
   'terminology-unreadable': row(500, 'AE', 'fatal', 'exception', 'A file cannot be read or written: {reason}.', 'Check that the path exists and that this user may read and write it.'),
 };
