@@ -25,7 +25,7 @@ const EXAMPLES = `
 export const mapCommand: CommandDefinition = (program, terminal, exit) => {
   const command = program.command('map').description('write, compare and lock maps');
   withExamples(command, EXAMPLES, ['0  done', '1  not found, or (diff) they differ']);
-  command
+  const skeleton = command
     .command('new <message>')
     .description('a skeleton of a map from a sample message')
     .option('--id <id>', 'the id of the map')
@@ -36,7 +36,8 @@ export const mapCommand: CommandDefinition = (program, terminal, exit) => {
       terminal.out(skeletonOf(parsed.value, options.id ?? usualId(parsed.value, maps), maps).trimEnd());
       exit(0);
     });
-  command
+  withExamples(skeleton, lineOf('new'), ['0  done', '1  the message cannot be read']);
+  const difference = command
     .command('diff <a> <b>')
     .description('what differs in meaning between two maps, by id or file')
     .action((a: string, b: string) => {
@@ -45,7 +46,8 @@ export const mapCommand: CommandDefinition = (program, terminal, exit) => {
       terminal.out(differencesText(all));
       exit(all.length === 0 ? 0 : 1);
     });
-  command
+  withExamples(difference, lineOf('diff'), ['0  they mean the same', '1  they differ, or one is not found']);
+  const editor = command
     .command('language-server')
     .description('completion, hover, definitions and diagnostics for editors (LSP over standard input and output)')
     .action(async () => {
@@ -53,7 +55,8 @@ export const mapCommand: CommandDefinition = (program, terminal, exit) => {
       await serveEditor(process.stdin, process.stdout);
       exit(0);
     });
-  command
+  withExamples(editor, '  $ npx polyseme map language-server    started by the editor, not by hand', ['0  the editor has ended it']);
+  const lock = command
     .command('lock [id...]')
     .description('write maps into the lock file: a locked version that changes is refused by check')
     .action((ids: readonly string[]) => {
@@ -69,7 +72,14 @@ export const mapCommand: CommandDefinition = (program, terminal, exit) => {
       terminal.say(`${after.length - before.length} maps added to ${join(mappingsDir, LOCK_FILE)}; ${after.length} in all.`);
       exit(0);
     });
+  withExamples(lock, lineOf('lock'), ['0  done', '1  not found, or the lock file cannot be read']);
 };
+
+/** The examples of one subcommand. */
+const lineOf = (name: string): string =>
+  EXAMPLES.split('\n')
+    .filter((line) => line.includes(` map ${name} `))
+    .join('\n');
 
 function bytesOf(file: string): Uint8Array {
   try {

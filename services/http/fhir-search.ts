@@ -5,16 +5,24 @@ import { type Problem, problem, Refusal } from '../errors.ts';
 import { searchsetBundle } from '../fhir/bundle.ts';
 import { isResourceType } from '../fhir/definitions.ts';
 import { parseSearch, type SearchOptions } from '../fhir/search-parse.ts';
+import type { SearchTerms } from '../fhir/search-terms.ts';
 import { isOfSubset, readSubset, subsetOf } from '../fhir/subset.ts';
+import { termsOf } from '../pipeline/profiles.ts';
 import type { Parts } from '../pipeline.ts';
 import { resourceOf, sendResource } from './fhir-answers.ts';
 import { addressOf, baseOf, headerOf, queryOf } from './fhir-request.ts';
+import type { TerminologyUse } from './terminology-use.ts';
 
 /**
  * Search (http://hl7.org/fhir/R4/search.html) of a type, of several (`/?_type=…`), of a compartment (`/Patient/1/Observation`,
  * `/Patient/1/*`); by GET or by POST to …/_search.
  */
-export async function answerSearch(parts: Parts, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+export async function answerSearch(
+  parts: Parts,
+  terminology: TerminologyUse,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   const base = baseOf(request);
   const { type, compartment } = placeOf(request);
   const all = [...queryOf(request), ...formOf(request)];
@@ -23,7 +31,8 @@ export async function answerSearch(parts: Parts, request: FastifyRequest, reply:
   const isCount = subset.value.summary === 'count';
   const asked = all.filter(([name]) => !isOfSubset(name) && !(isCount && name === '_count'));
   const lenient = headerOf(request, 'prefer')?.includes('handling=lenient') === true;
-  const options = { base, lenient, ...(compartment === undefined ? {} : { compartment }) };
+  const terms = await termsAsked(parts, terminology, asked);
+  const options = { base, lenient, terms, ...(compartment === undefined ? {} : { compartment }) };
   const { query, page } = await found(parts, type, isCount ? [...asked, ['_count', '0']] : asked, options);
   const resources = page.resources.map((each) => subsetOf(resourceOf(each), subset.value));
   const included = page.included.map((each) => subsetOf(resourceOf(each), subset.value));
@@ -34,6 +43,21 @@ export async function answerSearch(parts: Parts, request: FastifyRequest, reply:
     reply,
     searchsetBundle({ base, query: linked, resources, included, total: page.total, next: page.nextPage, problems: query.problems }),
   );
+}
+
+/** What the modifiers of terminologies are answered from; undefined where no parameter has one. */
+export async function termsAsked(
+  { database }: Parts,
+  terminology: TerminologyUse,
+  asked: readonly (readonly [name: string, value: string])[],
+): Promise<SearchTerms | undefined> {
+  const isFilter = (name: string): boolean => name === '_filter';
+  if (!asked.some(([name]) => isFilter(name) || /:(?:in|not-in|above|below)$/.test(name))) return undefined;
+  const sets = asked.flatMap(([name, value]) => {
+    if (isFilter(name)) return [...value.matchAll(/\s(?:in|ni)\s+"?([^\s")]+)/g)].flatMap(([, set]) => set ?? []);
+    return /:(?:not-)?in$/.test(name) ? value.split(',') : [];
+  });
+  return terminology.searchTerms([...(await termsOf(database, sets)).values()]);
 }
 
 const isUnknown = ({ code }: Problem): boolean => code === 'fhir-search-parameter' || code === 'fhir-search-ignored';
@@ -67,8 +91,8 @@ function placeOf(request: FastifyRequest): { readonly type: string; readonly com
   const inner = Object.entries(request.params ?? {}).find(([name]) => name === 'inner')?.[1];
   const name = typeof inner === 'string' ? inner : '';
   if (name === '*') return { type: '', compartment: { type, id } };
-  if (!/^[A-Z]/.test(name)) throw new Refusal([problem('route-not-found')]);
-  if (!isResourceType(name)) throw new Refusal([problem('fhir-unknown-type', { type: name.slice(0, 64) })]);
+  // Whatever stands there is not repeated: it is as likely a value as a mistyped type.
+  if (!isResourceType(name)) throw new Refusal([problem('route-not-found')]);
   return { type: name, compartment: { type, id } };
 }
 

@@ -20,7 +20,16 @@ const SAMPLES: Readonly<Record<string, string>> = {
   uri: 'urn:x',
   number: '1',
   quantity: '5.4|http://unitsofmeasure.org|mg',
-  composite: 'x$x',
+  // A year is a date, a number, a quantity, a token, a text and an id.
+  composite: '2020$2020',
+  special: 'x',
+};
+
+const sampleOf = (name: string, kind: string): string => {
+  if (name === '_id') return 'x';
+  // The only composites of three.
+  if (/-(window|variant)-coordinate$/.test(name)) return '1$1$1';
+  return SAMPLES[kind] ?? 'x';
 };
 
 /** What went wrong with asking for each of `asks`, some at once. */
@@ -66,6 +75,11 @@ const BY_TYPE: Readonly<Record<string, Ask>> = {
     const answer = await door.call('GET', `/${type}/_history`);
     return [[answer, answer.status === 200]];
   },
+  patch: async (type) => {
+    const json = { 'content-type': 'application/json-patch+json' };
+    const answer = await door.call('PATCH', `/${type}/never-there`, '[]', json);
+    return [[answer, answer.status === 404 && !said(answer).includes('route')]];
+  },
   delete: async (type) => {
     const answer = await door.call('DELETE', `/${type}/never-there`);
     return [[answer, answer.status < 300 || (answer.status === 404 && !said(answer).includes('route'))]];
@@ -81,6 +95,7 @@ const BY_SYSTEM: Readonly<Record<string, () => Promise<Answer>>> = {
   transaction: () => door.call('POST', '', { resourceType: 'Bundle', type: 'transaction', entry: [GET] }),
   batch: () => door.call('POST', '', { resourceType: 'Bundle', type: 'batch', entry: [GET] }),
   'history-system': () => door.call('GET', '/_history'),
+  'search-system': () => door.call('GET', '?_type=Patient,Observation&_count=1'),
 };
 
 describe('metadata', () => {
@@ -119,10 +134,7 @@ describe('metadata', () => {
     );
     expect(claimed.length).toBeGreaterThan(1_000);
     const asks = claimed.map(([type, name, kind]) => async () => {
-      const answer = await door.call(
-        'GET',
-        `/${type}?${name}=${encodeURIComponent(name === '_id' ? 'x' : (SAMPLES[kind] ?? 'x'))}&_count=1`,
-      );
+      const answer = await door.call('GET', `/${type}?${name}=${encodeURIComponent(sampleOf(name, kind))}&_count=1`);
       return isSearchset(answer) ? undefined : `${type}?${name} (${kind}): ${said(answer)}`;
     });
     expect(await faultsOf(asks)).toEqual([]);
