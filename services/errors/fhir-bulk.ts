@@ -1,0 +1,10 @@
+import { row } from './row.ts';
+
+/** Errors of views (SQL on FHIR) and of bulk export and import. */
+export const FHIR_BULK = {
+  'view-invalid': row(422, 'AE', 'error', 'invalid', 'The ViewDefinition cannot be used: {reason}.', 'Correct it as https://sql-on-fhir.org/ig/StructureDefinition-ViewDefinition.html says; the place says where.'),
+  'view-path': row(422, 'AE', 'error', 'invalid', 'A FHIRPath of the view cannot be used, character {place}: {reason}.', 'Correct the expression; views have the part of FHIRPath that SQL on FHIR names, and some more.'),
+  'view-element-unknown': row(200, 'AA', 'warning', 'not-found', 'FHIR R4 has no element {element} in {type}: the expression finds nothing.', 'Look at the spelling; where the element is of another version of FHIR, nothing is wrong.'),
+  'view-value': row(422, 'AE', 'error', 'value', 'The view does not fit a resource: {reason}.', 'Change the expression, or leave such resources out with "where".'),
+  'view-costly': row(422, 'AE', 'error', 'too-costly', 'The view takes more than {most} steps for one resource.', 'Write simpler expressions, or fewer products of selects.'),
+};
