@@ -60,6 +60,17 @@ const isTransient = (error: unknown): boolean =>
 /** Takes messages, and applies them in order; messages that write the same resource are written one after the other. */
 async function applyTaken(parts: Parts, tx: Transaction, limit: number, taking?: (id: number) => void): Promise<number> {
   const taken = await takeMessages(tx, { limit });
+  await settle(tx, await applyMessages(parts, tx, taken, taking));
+  return taken.length;
+}
+
+/** Applies messages in order, no two of which share an ordering key; returns what is to be recorded of each. */
+export async function applyMessages(
+  parts: Parts,
+  tx: Transaction,
+  taken: readonly JournalMessage[],
+  taking?: (id: number) => void,
+): Promise<readonly MessageOutcome[]> {
   const all = taken.map((message) => {
     taking?.(message.id);
     return converted(parts, message);
@@ -72,11 +83,7 @@ async function applyTaken(parts: Parts, tx: Transaction, limit: number, taking?:
     for (const wave of waves) await apply(parts, tx, wave, remarks.heard);
     for (const merge of merges) await mergePatients(parts, tx, merge);
   }
-  await settle(
-    tx,
-    all.map(({ outcome }) => remarks.added(outcome)),
-  );
-  return taken.length;
+  return all.map(({ outcome }) => remarks.added(outcome));
 }
 
 interface MergeStep {

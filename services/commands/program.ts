@@ -11,6 +11,7 @@ import { journalCommand } from './journal.ts';
 import { mapCommand } from './map.ts';
 import { packageCommand } from './package.ts';
 import { psqlCommand } from './psql.ts';
+import { rebuildCommand } from './rebuild.ts';
 import { sendCommand } from './send.ts';
 import { serveCommand } from './serve.ts';
 import { faultOf, problemText, type Terminal } from './terminal.ts';
@@ -34,6 +35,7 @@ const COMMANDS = [
   packageCommand,
   journalCommand,
   explainCommand,
+  rebuildCommand,
   doctorCommand,
   psqlCommand,
   tokenCommand,

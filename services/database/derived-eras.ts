@@ -4,9 +4,7 @@
  */
 import { PERSISTENCE_DAYS } from '../omop/eras.ts';
 import type { Prepared } from './connect.ts';
-
-/** More eras of one kind than this no person has; person numbers stay far below 2^37. */
-const ERAS_PER_PERSON = 65_536;
+import { ERAS_PER_PERSON } from './derived-keys.ts';
 
 /** Neighbours of one person and `by` that are at most `apart` days from each other, as groups named `island`. */
 const islands = (from: string, by: string, apart: number): string => `

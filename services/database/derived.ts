@@ -7,6 +7,7 @@
 import { EVENT_DATES, MOST_RECENT_VISIT } from './cdm-tables.ts';
 import type { Database, Prepared, Transaction } from './connect.ts';
 import { CONDITION_ERAS, DOSE_ERAS, DRUG_ERAS } from './derived-eras.ts';
+import { PERIODS_PER_PERSON } from './derived-keys.ts';
 import { PRECEDING_VISITS } from './derived-visits.ts';
 import { plainArray } from './wire.ts';
 
@@ -187,7 +188,7 @@ bound AS (
 // Ids follow from the person and the period's place, so that they are the same after a full rebuild.
 const STORE_PERIODS = `
 numbered AS (
-  SELECT person_id * 1024 + row_number() OVER (PARTITION BY person_id ORDER BY s) AS id, person_id, s, e FROM period
+  SELECT person_id * ${PERIODS_PER_PERSON} + row_number() OVER (PARTITION BY person_id ORDER BY s) AS id, person_id, s, e FROM period
 ), gone AS (
   DELETE FROM cdm.observation_period o WHERE o.person_id = ANY ($1::bigint[])
     AND NOT EXISTS (SELECT FROM numbered n WHERE n.id = o.observation_period_id)

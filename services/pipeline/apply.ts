@@ -72,7 +72,7 @@ async function applyLocked(
     parts,
     tx,
     merged.map(({ resource }) => resource),
-    () => today,
+    (each) => parts.writtenOn?.(each) ?? today,
   );
   const outcomes = await stored(
     parts,

@@ -7,6 +7,7 @@ import { type Origin, openSources, rulesNamed, type SourceBook, type Sources } f
 import type { Database } from '../database/connect.ts';
 import type { Journal } from '../database/journal.ts';
 import type { Result } from '../errors.ts';
+import type { Resource } from '../fhir/resource.ts';
 import type { Message } from '../hl7v2/message.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
 import type { Conversion, ConvertContext, Maps } from '../mapping/conversion.ts';
@@ -28,6 +29,8 @@ export interface Parts {
   readonly clock: () => Date;
   /** Where subscriptions may send to; nowhere when undefined. */
   readonly outgoing?: OutgoingRules | undefined;
+  /** Of a rebuild: the day on which the original store wrote a resource. */
+  readonly writtenOn?: ((resource: Resource) => string | undefined) | undefined;
   /** Releases that the FHIR terminology operations answer from, beside the stored resources. */
   readonly terminologies?: (() => TerminologySources) | undefined;
 }

@@ -13,6 +13,8 @@ export interface RowParts {
   readonly vocabulary: Vocabulary;
   readonly cdmTimezone: string;
   readonly clock: () => Date;
+  /** Returns the day on which the store that is rebuilt wrote a resource, so that its rows are those of that day. */
+  readonly writtenOn?: ((resource: Resource) => string | undefined) | undefined;
 }
 
 /** Returns the CDM rows of resources, each as of its own date; what they name by reference (the drug of a request, the device of a use) is read with them. */
@@ -52,7 +54,10 @@ function namedBy({ medicationReference, device }: Resource): readonly ResourceId
 }
 
 /** Returns the day a stored version came: its rows made again are the rows made then. */
-export function storedDate(parts: RowParts, { meta }: Resource): string {
+export function storedDate(parts: RowParts, resource: Resource): string {
+  const known = parts.writtenOn?.(resource);
+  if (known !== undefined) return known;
+  const { meta } = resource;
   const updated = isObject(meta) ? meta['lastUpdated'] : undefined;
   return dateOf(parts, typeof updated === 'string' ? new Date(updated) : parts.clock());
 }
