@@ -1,5 +1,7 @@
 /** Which Patient was merged into which, and what moved with it: an alias for as long as a merge is not undone. */
+import { resourceTypeOf } from '../fhir/definitions.ts';
 import type { Queryable, Transaction } from './connect.ts';
+import type { ResourceId } from './resources.ts';
 import { plainArray, textArray } from './wire.ts';
 
 export interface Hop {
@@ -108,6 +110,51 @@ export async function keysReferringTo(tx: Queryable, hashes: readonly bigint[]):
     [plainArray(hashes)],
   );
   return rows.map(({ resource_key }) => resource_key);
+}
+
+/** Returns the current resources of given kins (`kinId`) that have one of the `hashes` of `referrerHashes` in the index; the oldest of each. */
+export async function kinOf(
+  tx: Queryable,
+  hashes: readonly bigint[],
+  kins: readonly string[],
+): Promise<ReadonlyMap<string, ResourceId & { readonly resourceKey: number }>> {
+  if (kins.length === 0) return new Map();
+  const rows = await tx.query<{ readonly kin: string; readonly type: number; readonly id: string; readonly resource_key: number }>(
+    {
+      name: 'merge_kin',
+      text: `SELECT r.kin, r.type, r.id, r.resource_key FROM fhir.resource r
+             WHERE r.rid IN (SELECT t.rid FROM fhir.tok t WHERE t.h = ANY ($1::bigint[])) AND NOT r.deleted AND r.kin = ANY ($2::uuid[])
+             ORDER BY r.resource_key DESC`,
+    },
+    [plainArray(hashes), textArray(new Set(kins))],
+  );
+  return new Map(rows.map((row) => [row.kin, { type: resourceTypeOf(row.type) ?? '', id: row.id, resourceKey: row.resource_key }]));
+}
+
+/** Notes that resources of the loser of a merge were folded into resources of the survivor (resource_key). */
+export async function recordFolded(
+  tx: Transaction,
+  mergeId: number,
+  folded: readonly { readonly resourceKey: number; readonly into: number }[],
+): Promise<void> {
+  if (folded.length === 0) return;
+  await tx.run('INSERT INTO fhir.folded (merge_id, resource_key, into_key) SELECT $1, * FROM unnest($2::bigint[], $3::bigint[])', [
+    mergeId,
+    plainArray(folded.map(({ resourceKey }) => resourceKey)),
+    plainArray(folded.map(({ into }) => into)),
+  ]);
+}
+
+/** Returns what was folded with a merge, in order. */
+export async function foldedWith(
+  tx: Queryable,
+  mergeId: number,
+): Promise<readonly { readonly resourceKey: number; readonly into: number }[]> {
+  const rows = await tx.query<{ readonly resource_key: number; readonly into_key: number }>(
+    'SELECT resource_key, into_key FROM fhir.folded WHERE merge_id = $1 ORDER BY resource_key',
+    [mergeId],
+  );
+  return rows.map((row) => ({ resourceKey: row.resource_key, into: row.into_key }));
 }
 
 /** Returns `references` ('Patient/1') with those to merged Patients replaced by their survivors of today. */

@@ -32,6 +32,8 @@ export interface CurrentResource extends StoredResource {
   readonly eventAt: string | undefined;
   readonly eventMessage: number | undefined;
   readonly eventWay: 'merge' | 'replace' | 'ensure' | undefined;
+  /** UUID that its like under another record of the same patient has too (`kinId`). */
+  readonly kin: string | undefined;
 }
 
 export const resourceRef = (type: string, id: string): string => `${type}/${id}`;
@@ -61,12 +63,13 @@ export interface ResourceRow {
   readonly event_at: string | null;
   readonly event_message: number | null;
   readonly event_way: 'merge' | 'replace' | 'ensure' | null;
+  readonly kin: string | null;
 }
 
 const COMMON = 'r.rid, r.resource_key, r.type, r.id, r.version, r.updated, r.deleted, r.hash, r.body, r.message_id, r.spec';
-export const COLUMNS = `${COMMON}, r.cdm_mask, r.row_spec, r.event_at, r.event_message, r.event_way`;
+export const COLUMNS = `${COMMON}, r.cdm_mask, r.row_spec, r.event_at, r.event_message, r.event_way, r.kin`;
 export const HISTORY_COLUMNS = `${COMMON}, 0 AS cdm_mask, '' AS row_spec, NULL::timestamptz AS event_at, NULL::bigint AS event_message,
-  NULL AS event_way`;
+  NULL AS event_way, NULL::uuid AS kin`;
 
 /** Returns what a row says. */
 export const storedResource = (row: ResourceRow): CurrentResource => ({
@@ -86,6 +89,7 @@ export const storedResource = (row: ResourceRow): CurrentResource => ({
   eventAt: row.event_at ?? undefined,
   eventMessage: row.event_message ?? undefined,
   eventWay: row.event_way ?? undefined,
+  kin: row.kin ?? undefined,
 });
 
 const LOCK: Prepared = {

@@ -21,6 +21,11 @@ export interface Draft {
   readonly deletes: readonly string[];
   /** id@version#digest of the map that made it. */
   readonly spec: string;
+  /**
+   * What its id is made from, without saying which Patient: two records of one patient that turn out to be one have resources of the
+   * same kin where they speak of the same stay or order. Undefined for what has no Patient in its key.
+   */
+  readonly kin?: string | undefined;
 }
 
 /** How bad it got: what the acknowledgement derives from. */

@@ -1,13 +1,12 @@
 /** The one way into the store: put in order, merged, validated, indexed, mapped to rows, written together. */
 import type { Transaction } from '../database/connect.ts';
-import { type Hop, hopsOf, recordMoved } from '../database/merges.ts';
+import { recordMoved } from '../database/merges.ts';
 import { type CurrentResource, lockCurrent } from '../database/resources.ts';
 import { type ResourceWrite, type WriteOutcome, writeResources } from '../database/write-resources.ts';
 import { problem, Refusal } from '../errors.ts';
-import { mapReferences } from '../fhir/references.ts';
-import { replacedBy } from '../mapping/merges.ts';
 import type { ResourceRows } from '../omop/row.ts';
 import { type Change, idOf, keyOf, wavesOf } from './change.ts';
+import { isLinked, isOf, landedOn } from './landing.ts';
 import { mergeStates, withMergeState } from './merge-state.ts';
 import { mergedWith, writeOf } from './merged.ts';
 import { keepSaid, type Place, placesOf } from './order.ts';
@@ -103,7 +102,7 @@ const stored = (parts: RowParts, tx: Transaction, writes: readonly ResourceWrite
 export async function rewrite(
   parts: RowParts,
   tx: Transaction,
-  changed: readonly { readonly current: CurrentResource; readonly resource: Change['resource'] }[],
+  changed: readonly { readonly current: CurrentResource; readonly resource: Change['resource']; readonly delete?: boolean }[],
 ): Promise<void> {
   if (changed.length === 0) return;
   const rows = await rowsOf(
@@ -112,59 +111,13 @@ export async function rewrite(
     changed.map(({ resource }) => resource),
     (each) => storedDate(parts, each),
   );
-  const writes = changed.map(({ current, resource }, i) => {
+  const writes = changed.map(({ current, resource, delete: gone }, i) => {
     const { eventAt, eventMessage, eventWay, messageId, spec } = current;
     const event = eventAt === undefined ? undefined : { at: eventAt, messageId: eventMessage ?? 0, way: eventWay ?? 'replace' };
-    const change: Change = { resource, update: 'replace', deletes: [], spec, messageId, problems: [], unmapped: [] };
-    const write = writeOf({ change, current, before: storedResource(current), resource, event }, rows[i] ?? NO_ROWS);
+    const change: Change = { resource, update: 'replace', deletes: [], spec, messageId, delete: gone ?? false, problems: [], unmapped: [] };
+    const before = current.deleted ? undefined : storedResource(current);
+    const write = writeOf({ change, current, before, resource, event }, rows[i] ?? NO_ROWS);
     return { ...write, problems: undefined };
   });
   await stored(parts, tx, writes);
-}
-
-const isLinked = (current: CurrentResource | undefined): boolean =>
-  current !== undefined && current.type === 'Patient' && (current.body.includes('"replaced-by"') || current.body.includes('"replaces"'));
-
-type Hops = ReadonlyMap<string, readonly Hop[]>;
-
-const isOf = ({ resource, eventAt }: Change, hops: Hops): boolean => {
-  const merge = resource.resourceType === 'Patient' ? hops.get(resource.id)?.[0] : undefined;
-  return merge !== undefined && eventAt !== undefined && eventAt > merge.at && replacedBy(resource) === undefined;
-};
-
-/** Returns what messages about merged Patients change instead; undefined when there are none. Resources must be locked. */
-async function landedOn(
-  tx: Transaction,
-  changes: readonly Change[],
-  current: ReadonlyMap<string, CurrentResource>,
-): Promise<{ readonly changes: readonly Change[]; readonly hops: Hops; readonly moved: ReadonlyMap<string, readonly Hop[]> } | undefined> {
-  const suspects = changes.filter(
-    (each) => each.eventAt !== undefined && current.get(keyOf(each.resource))?.body.includes('"replaced-by"'),
-  );
-  const hops = await hopsOf(
-    tx,
-    suspects.flatMap(({ resource }) => (resource.resourceType === 'Patient' ? resource.id : [])),
-  );
-  if (hops.size === 0) return undefined;
-  const moved = new Map<string, readonly Hop[]>();
-  const landed = changes.flatMap((change): readonly Change[] => {
-    const { resource } = change;
-    if (resource.resourceType === 'Patient') {
-      const survivor = hops.get(resource.id)?.at(-1)?.survivor;
-      if (survivor === undefined || !isOf(change, hops)) return [change];
-      const { identifier: _others, ...content } = resource;
-      const deletes = change.deletes.filter((name) => name !== 'identifier');
-      return change.update === 'ensure'
-        ? []
-        : [{ ...change, update: 'merge', deletes, resource: { ...content, resourceType: 'Patient', id: survivor } }];
-    }
-    if (change.eventAt === undefined) return [change];
-    const mapped = mapReferences(resource, (reference) => {
-      const all = hops.get(/^Patient\/([^/]+)$/.exec(reference)?.[1] ?? '');
-      if (all) moved.set(keyOf(resource), all);
-      return all ? `Patient/${all.at(-1)?.survivor}` : reference;
-    });
-    return [mapped === resource ? change : { ...change, resource: mapped }];
-  });
-  return { changes: landed, hops, moved };
 }

@@ -18,6 +18,8 @@ export interface Change {
   readonly eventAt?: string | undefined;
   /** This very resource was validated already: it is not again, unless it is merged with what is stored. */
   readonly validated?: boolean;
+  /** As drafts have it (`Draft.kin`). */
+  readonly kin?: string | undefined;
   /** What its map had to say of it; kept with the resource. */
   readonly problems: readonly Problem[];
   readonly unmapped: readonly UnmappedCode[];

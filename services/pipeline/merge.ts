@@ -6,12 +6,17 @@
 import type { Transaction } from '../database/connect.ts';
 import { endMerge, hopsOf, keysReferringTo, losersOf, movedWith, recordMerge, recordMoved, survivorOf } from '../database/merges.ts';
 import { type CurrentResource, lockByKeys, lockCurrent } from '../database/resources.ts';
+import { statementsOf, statementTimes } from '../database/statements.ts';
 import { problem, Refusal } from '../errors.ts';
 import { mapReferences } from '../fhir/references.ts';
 import { referrerHashes } from '../fhir/referrers.ts';
+import { replacedBy } from '../mapping/merges.ts';
 import { apply, rewrite } from './apply.ts';
 import type { Change } from './change.ts';
+import { dropFolded, foldKin, unfold, unsay } from './fold.ts';
+import { beneath, FILLED, ofSurvivor } from './landing.ts';
 import { mergeStates, withMergeState } from './merge-state.ts';
+import { changesOf, folded, retell, type Said, saidAs, saidBy, saidOf } from './order.ts';
 import { type RowParts, storedResource } from './rows.ts';
 
 export interface PatientMerge {
@@ -32,7 +37,7 @@ export interface MergeOutcome {
 }
 
 const CHUNK = 500;
-const FILLED = ['name', 'gender', 'birthDate', 'deceasedBoolean', 'deceasedDateTime'] as const;
+const NOBODY = { resourceType: 'Patient' };
 
 /**
  * Merges `loser` into `survivor` in this transaction, whatever refers to the loser; does nothing (`mergeId` undefined) when they are one
@@ -53,16 +58,20 @@ export async function mergePatients(
   const known = (await hopsOf(tx, [loser])).get(loser)?.at(-1)?.survivor;
   if (known === survivor) return { survivor, mergeId: undefined, moved: 0 };
   if (known !== undefined) throw new Refusal([problem('merge-elsewhere')]);
-  await fill(parts, tx, { survivor, loser, at, messageId }, patients);
   const mergeId = await recordMerge(tx, { loser, survivor, at, messageId });
+  await tellSurvivor(parts, tx, { survivor, loser, at, messageId }, patients);
   const keys = await keysReferringTo(tx, referrerHashes('Patient', loser));
-  const moved = await moveReferences(parts, tx, keys, loser, survivor);
+  const folding = await foldKin(parts, tx, { mergeId, keys, loser, survivor });
+  const gone = new Set(folding.gone.map(({ resourceKey }) => resourceKey));
+  const others = [...new Set([...keys, ...folding.referring])].filter((key) => !gone.has(key)).toSorted((a, b) => a - b);
+  const moved = await moveReferences(parts, tx, others, folding.renamed);
+  await dropFolded(parts, tx, folding);
   await recordMoved(
     tx,
     moved.map((resourceKey) => ({ mergeId, resourceKey })),
   );
   await restate(parts, tx, [loser, survivor]);
-  return { survivor, mergeId, moved: moved.length };
+  return { survivor, mergeId, moved: moved.length + gone.size };
 }
 
 /** Takes the merge of `loser` back: what moved with it, or came about it since, is the loser's again. False when it is not merged. */
@@ -72,10 +81,12 @@ export async function unmergePatients(parts: RowParts, tx: Transaction, loser: s
   await lockCurrent(tx, [patient(loser), patient(hop.survivor)]);
   const from = await survivorOf(tx, loser);
   await endMerge(tx, hop.mergeId);
+  await untellSurvivor(parts, tx, loser, hop.survivor);
   await restate(parts, tx, [loser, hop.survivor]);
+  const back = new Map([...(await unfold(parts, tx, loser, hop)), [`Patient/${from}`, `Patient/${loser}`]]);
   const moved = new Set(await movedWith(tx, hop.mergeId));
   const unmoved = (await keysReferringTo(tx, referrerHashes('Patient', loser))).filter((key) => !moved.has(key));
-  await moveReferences(parts, tx, [...moved], from, loser);
+  await moveReferences(parts, tx, [...moved], back);
   // Those that a client wrote with the loser's own id had their rows under the survivor.
   for (let start = 0; start < unmoved.length; start += CHUNK)
     await rewrite(
@@ -88,8 +99,11 @@ export async function unmergePatients(parts: RowParts, tx: Transaction, loser: s
 
 const patient = (id: string) => ({ type: 'Patient', id });
 
-/** What the survivor's record leaves open of the person is taken from the loser's: a death or a birth must not be lost. */
-async function fill(
+/**
+ * What was said of the loser: before the merge it fills what the survivor's record leaves open, what came later was meant for the survivor
+ * and is no more the loser's.
+ */
+async function tellSurvivor(
   parts: RowParts,
   tx: Transaction,
   { survivor, loser, at, messageId }: PatientMerge,
@@ -97,6 +111,47 @@ async function fill(
 ): Promise<void> {
   const [to, from] = [survivor, loser].map((id) => patients.get(`Patient/${id}`));
   if (!to || !from) return;
+  const said = (await saidOf(tx, [from])).get(from.resourceKey) ?? [];
+  const isRequest = to.eventWay === 'replace' && !(await statementTimes(tx, [to.resourceKey])).has(to.resourceKey);
+  const isLater = (change: Change): boolean => (change.eventAt ?? '') > at && replacedBy(change.resource) === undefined;
+  const changes = changesOf(said, to.spec);
+  const told = changes.flatMap((each) => (isLater(each) ? [ofSurvivor(each, survivor)] : isRequest ? [] : beneath(each, survivor)));
+  for (const change of told) await apply(parts, tx, [{ ...change, kin: undefined }]);
+  if (isRequest) await fill(parts, tx, { survivor, loser, at, messageId }, [to, from]);
+  const kept = said.flatMap((each) =>
+    keptUntil(each, (moment) => moment.at <= at || replacedBy(changesOf([each], '')[0]?.resource ?? NOBODY) !== undefined),
+  );
+  if (kept.length === 0 || changes.every((each) => !isLater(each))) return;
+  await retell(tx, from.resourceKey, kept);
+  const [current] = await lockByKeys(tx, [from.resourceKey]);
+  if (current) await rewrite(parts, tx, [{ current, resource: folded(kept) }]);
+}
+
+function keptUntil(said: Said, isKept: (moment: Said['first']) => boolean): readonly Said[] {
+  if (isKept(said.last)) return [said];
+  return isKept(said.first) ? [{ ...said, last: said.first }] : [];
+}
+
+/** What the loser's record said beneath the survivor's own is taken back. */
+async function untellSurvivor(parts: RowParts, tx: Transaction, loser: string, survivor: string): Promise<void> {
+  const patients = await lockCurrent(tx, [patient(survivor), patient(loser)]);
+  const [to, from] = [survivor, loser].map((id) => patients.get(`Patient/${id}`));
+  if (!to || !from || !(await statementTimes(tx, [to.resourceKey])).has(to.resourceKey)) return;
+  const said = await saidOf(tx, [to, from]);
+  const taken = (said.get(from.resourceKey) ?? []).flatMap((each) => {
+    const [change] = changesOf([each], '');
+    return change === undefined ? [] : beneath(change, survivor).map((below) => saidBy(below));
+  });
+  await unsay(parts, tx, to, said.get(to.resourceKey) ?? [], taken);
+}
+
+/** A request that replaced the survivor's record left this open: a death or a birth must not be lost. */
+async function fill(
+  parts: RowParts,
+  tx: Transaction,
+  { survivor, at, messageId }: PatientMerge,
+  [to, from]: readonly [CurrentResource, CurrentResource],
+): Promise<void> {
   const [own, other] = [storedResource(to), storedResource(from)];
   const isDead = own['deceasedBoolean'] !== undefined || own['deceasedDateTime'] !== undefined;
   const filled = FILLED.filter((name) => own[name] === undefined && other[name] !== undefined && !(isDead && name.startsWith('deceased')));
@@ -106,24 +161,34 @@ async function fill(
   await apply(parts, tx, [change]);
 }
 
-/** Rewrites the references of resources from one Patient to another; returns the keys of those that had any. Patients' own links to `from` stay. */
+/** Rewrites the references of resources, and of what was said of them; returns the keys of those that had any. Patients' own links stay. */
 async function moveReferences(
   parts: RowParts,
   tx: Transaction,
   keys: readonly number[],
-  from: string,
-  to: string,
+  renamed: ReadonlyMap<string, string>,
 ): Promise<readonly number[]> {
   const moved: number[] = [];
+  const mapped = (resource: Change['resource']) => mapReferences(resource, (reference) => renamed.get(reference) ?? reference);
   for (let start = 0; start < keys.length; start += CHUNK) {
     const locked = await lockByKeys(tx, keys.slice(start, start + CHUNK));
     const changed = locked.flatMap((current) => {
       if (current.deleted || current.type === 'Patient') return [];
       const before = storedResource(current);
-      const resource = mapReferences(before, (reference) => (reference === `Patient/${from}` ? `Patient/${to}` : reference));
+      const resource = mapped(before);
       return resource === before ? [] : [{ current, resource }];
     });
     await rewrite(parts, tx, changed);
+    const told = await statementsOf(
+      tx,
+      changed.map(({ current }) => current.resourceKey),
+    );
+    for (const [key, said] of told)
+      await retell(
+        tx,
+        key,
+        said.map((each) => saidAs(each, mapped)),
+      );
     moved.push(...changed.map(({ current }) => current.resourceKey));
   }
   return moved;

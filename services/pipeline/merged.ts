@@ -5,6 +5,7 @@ import { harmless, Refusal } from '../errors.ts';
 import { contentText, sameContent, textHash } from '../fhir/json.ts';
 import { indexRows } from '../fhir/search-index.ts';
 import { validateResource } from '../fhir/validate.ts';
+import { kinId } from '../mapping/to-fhir/ids.ts';
 import type { ResourceRows } from '../omop/row.ts';
 import type { Change } from './change.ts';
 import type { Place } from './order.ts';
@@ -36,6 +37,7 @@ export function writeOf({ change, current, before, resource, event }: Merged, ro
     text,
     current,
     event,
+    kin: change.kin === undefined ? undefined : kinId(resource.resourceType, change.kin),
     hash: current && before && sameContent(before, resource) ? current.hash : textHash(text),
     index: indexRows(resource),
     oldIndex: before && indexRows(before),

@@ -150,7 +150,7 @@ function placeOf(asked: Asked, statements: readonly Statement[], now: string): P
   return { ...common, resource: sameContent(resource, before) ? before : resource, overruled, event: { ...last, way: 'replace' }, said };
 }
 
-type Said = Omit<Statement, 'resourceKey'>;
+export type Said = Omit<Statement, 'resourceKey'>;
 
 function spoken({ update, deletes, resource }: Change, { rank, at, messageId }: Ranked): Said {
   const draft = contentText(resource);
@@ -182,8 +182,67 @@ function saidWith({ change, current, times }: Asked, before: Stored, mine: Ranke
   return [...before0.filter(({ digest }) => digest !== own.digest), joined];
 }
 
+/** Returns everything that was said of stored resources, by resource_key; of one that only one spoke of, itself. */
+export async function saidOf(tx: Transaction, all: readonly CurrentResource[]): Promise<ReadonlyMap<number, readonly Said[]>> {
+  const known = await statementsOf(
+    tx,
+    all.map(({ resourceKey }) => resourceKey),
+  );
+  return new Map(
+    all.map((current) => [
+      current.resourceKey,
+      known.get(current.resourceKey) ?? (current.deleted ? [] : [implied(current, storedResource(current))]),
+    ]),
+  );
+}
+
+/** Has `said` be everything that was said of a resource. */
+export async function retell(tx: Transaction, resourceKey: number, said: readonly Said[]): Promise<void> {
+  await forgetStatements(tx, [resourceKey]);
+  // Two may have become the same; the earliest and the latest time of both count.
+  const joined = new Map<string, Said>();
+  for (const each of said) {
+    const known = joined.get(each.digest) ?? each;
+    joined.set(each.digest, { ...each, first: earlier(known.first, each.first), last: later(known.last, each.last) });
+  }
+  await keepStatements(
+    tx,
+    [...joined.values()].map((each) => ({ ...each, resourceKey })),
+  );
+}
+
+const isBefore = (a: Moment, b: Moment): boolean => (a.at === b.at ? a.messageId < b.messageId : a.at < b.at);
+const earlier = (a: Moment, b: Moment): Moment => (isBefore(b, a) ? b : a);
+const later = (a: Moment, b: Moment): Moment => (isBefore(a, b) ? b : a);
+
+/** Returns a statement as said of what `mapped` makes of its resource. */
+export function saidAs(said: Said, mapped: (resource: Stored) => Stored): Said {
+  const resource = readDraft(said.draft);
+  const other = mapped(resource);
+  if (other === resource) return said;
+  const draft = contentText(other);
+  return { ...said, draft, digest: digestOf(said.way, said.deletes, draft) };
+}
+
+/** Returns a change of a message as a statement. */
+export const saidBy = (change: Change): Said =>
+  spoken(change, { rank: rankOf(change.resource), at: change.eventAt ?? UNKNOWN_TIME, messageId: change.messageId ?? 0 });
+
+/** Returns what was said as changes, each at its first and its last time, in order. */
+export function changesOf(all: readonly Said[], spec: string): readonly Change[] {
+  const changes = all.flatMap((each) => {
+    const change = { resource: readDraft(each.draft), update: each.way, deletes: each.deletes, spec, problems: [], unmapped: [] };
+    const moments = each.first.messageId === each.last.messageId ? [each.last] : [each.first, each.last];
+    return moments.map(({ at, messageId }) => ({
+      moment: { rank: each.rank, at, messageId },
+      change: { ...change, eventAt: at, messageId },
+    }));
+  });
+  return changes.toSorted((a, b) => compare(a.moment, b.moment)).map(({ change }) => change);
+}
+
 /** Returns the resource that statements make, each said at its first and its last time. */
-function folded(statements: readonly Said[]): Stored {
+export function folded(statements: readonly Said[]): Stored {
   const moments = statements
     .flatMap((each) => [each.first, each.last].map((moment) => ({ rank: each.rank, ...moment, each })))
     .toSorted(compare);

@@ -19,3 +19,6 @@ export function idOf(authority: string, type: string, parts: readonly string[]):
   const variant = '89ab'.charAt(Number.parseInt(digest.charAt(16), 16) & 0x3);
   return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-5${digest.slice(13, 16)}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`;
 }
+
+/** Returns the UUID under which resources of one type and one kin (`Draft.kin`) are found. */
+export const kinId = (type: string, kin: string): string => idOf('', type, [kin]);

@@ -66,6 +66,8 @@ export class MessageRun implements Run {
   readonly #delimiters: Delimiters;
   readonly #segments: (Segment | undefined)[] = [];
   readonly #uris = new Map<string, string>();
+  /** What stands for a reference in a kin: 'Patient' for every Patient, the kin of what is a Patient's. */
+  readonly #kins = new Map<string, string>();
   readonly #drafts = new Map<string, { body: Body; update: Draft['update']; deletes: string[]; handle: Handle }>();
   readonly #counts = new Map<string, number>();
   readonly #parked = new Set<string>();
@@ -209,7 +211,21 @@ export class MessageRun implements Run {
     }
     const id = this.#uniqueId(type, key, sameKey);
     const reference = { reference: `${type}/${id}` };
+    if (type === 'Patient') this.#kins.set(reference.reference, type);
+    else this.#keepKin(reference.reference, key);
     return { id, type, name, reference, sameKey, anchor, parked: false };
+  }
+
+  /** The key with every reference to a Patient, or to what is a Patient's, replaced by what says not whose it is. */
+  #keepKin(reference: string, key: readonly string[]): void {
+    if (!key.some((part) => this.#kins.has(part))) return;
+    let kin = `${this.authority.length}:${this.authority}`;
+    for (const part of key) {
+      const neutral = this.#kins.get(part) ?? part;
+      kin += `${neutral.length}:${neutral}`;
+    }
+    const count = this.#counts.get(reference) ?? 1;
+    this.#kins.set(reference, count === 1 ? kin : `${kin}#${count}`);
   }
 
   /** Equal keys in one message: the second result of a kind gets a number, so that neither overwrites the other. */
@@ -218,7 +234,10 @@ export class MessageRun implements Run {
     if (sameKey !== 'number') return id;
     const count = (this.#counts.get(id) ?? 0) + 1;
     this.#counts.set(id, count);
-    return count === 1 ? id : idOf(this.authority, type, [...key, `#${count}`]);
+    if (count === 1) return id;
+    const numbered = idOf(this.authority, type, [...key, `#${count}`]);
+    this.#counts.set(`${type}/${numbered}`, count);
+    return numbered;
   }
 
   begin(onError: RungName, handle: Handle): void {
@@ -262,7 +281,11 @@ export class MessageRun implements Run {
   /** Returns the drafts; what refers to a parked resource loses the reference, or is parked with it where it cannot be without. */
   drafts(): readonly Draft[] {
     this.#settle();
-    return [...this.#drafts.values()].map(({ body, update, deletes }) => ({ resource: body, update, deletes, spec: this.#settings.spec }));
+    return [...this.#drafts.values()].map(({ body, update, deletes, handle }) => {
+      const kin = handle.type === 'Patient' ? undefined : this.#kins.get(handle.reference.reference);
+      const draft = { resource: body, update, deletes, spec: this.#settings.spec };
+      return kin === undefined ? draft : { ...draft, kin };
+    });
   }
 
   #settle(): void {
