@@ -1,6 +1,9 @@
 /** FHIR packages that were loaded, and what is in them. */
+import { resourceTypeOf } from '../fhir/definitions.ts';
+import { searchParameters } from '../fhir/parameters.ts';
+import { indexed } from '../fhir/search-index.ts';
 import type { Database, Queryable } from './connect.ts';
-import { textArray } from './wire.ts';
+import { plainArray, textArray } from './wire.ts';
 
 export interface PackagedResource {
   readonly type: string;
@@ -56,6 +59,44 @@ export async function loadedPackages(database: Queryable): Promise<readonly Load
 /** Removes a package, one version of it or all; returns how many versions there were. */
 export const removePackage = (database: Database, name: string, version: string | undefined): Promise<number> =>
   database.run('DELETE FROM fhir.package WHERE name = $1 AND ($2::text IS NULL OR version = $2)', [name, version ?? null]);
+
+/** Types that are asked for by url, and the slots that have it. */
+const NAMED = ['StructureDefinition', 'ValueSet', 'CodeSystem'];
+const URL_SLOTS = NAMED.flatMap(
+  (type) =>
+    searchParameters(type)
+      .get('url')
+      ?.uses.map(({ slot }) => slot.p) ?? [],
+);
+
+/** Returns the stored resources of these urls, the last written first. */
+async function storedResources(database: Queryable, urls: readonly string[]): Promise<readonly PackagedResource[]> {
+  const rows = await database.query<Omit<PackagedResource, 'type'> & { readonly type: number }>(
+    {
+      name: 'stored_by_url',
+      text: `SELECT r.type, j.body ->> 'url' AS url, coalesce(j.body ->> 'version', '') AS version, r.body
+             FROM fhir.str s JOIN fhir.resource r ON r.rid = s.rid, LATERAL (SELECT r.body::json AS body) j
+             WHERE s.p = ANY ($1::int[]) AND s.norm = ANY ($2::text[]) AND NOT r.deleted AND j.body ->> 'url' = ANY ($3::text[])
+             ORDER BY r.rid DESC`,
+    },
+    [plainArray(URL_SLOTS), textArray(urls.map(indexed)), textArray(urls)],
+  );
+  return rows.map((row) => ({ ...row, type: resourceTypeOf(row.type) ?? '' }));
+}
+
+/**
+ * Returns the resources of these urls, of one type each or any: what was stored by a write comes before what a package brought; of
+ * several stored the last written, of several loaded versions the newest loaded one.
+ */
+export async function namedResources(database: Queryable, urls: readonly string[]): Promise<readonly PackagedResource[]> {
+  if (urls.length === 0) return [];
+  const found = new Map<string, PackagedResource>();
+  for (const each of [...(await storedResources(database, urls)), ...(await packagedResources(database, urls))]) {
+    const key = `${each.type} ${each.url}`;
+    if (!found.has(key)) found.set(key, each);
+  }
+  return [...found.values()];
+}
 
 /** Returns the resources of these urls, of one type each or any; of several loaded versions the newest loaded one. */
 export async function packagedResources(database: Queryable, urls: readonly string[]): Promise<readonly PackagedResource[]> {

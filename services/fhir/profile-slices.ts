@@ -1,5 +1,5 @@
 import { isArray, isObject } from './json.ts';
-import type { ProfileElement, ResolveProfile } from './profile.ts';
+import { type ProfileElement, RESOLVES, type ResolveProfile, typeOfTarget } from './profile.ts';
 import { isFixed, matchesPattern, type ProfileItem } from './profile-values.ts';
 import type { JsonValue } from './resource.ts';
 
@@ -45,6 +45,41 @@ function expectedAt(slice: ProfileElement, names: readonly string[], resolve: Re
   return [];
 }
 
+/** The type of what a reference leads to, as the reference itself tells it; undefined: it does not. */
+function targetTypeOf(value: JsonValue): string | undefined {
+  if (!isObject(value)) return undefined;
+  const { type, reference } = value;
+  const [, found] =
+    (typeof reference === 'string' && /(?:^|\/)([A-Z][A-Za-z]+)\/[A-Za-z0-9\-.]{1,64}(?:\/_history\/[^/]+)?$/.exec(reference)) || [];
+  return found ?? (typeof type === 'string' ? type : undefined);
+}
+
+/**
+ * Whether what a reference leads to fits a slice, by its type: the reference alone is looked at. Another type is another slice; the same
+ * type is this slice where the slice asks for no more than the type.
+ */
+function fitsTarget(
+  slice: ProfileElement,
+  by: { readonly type: string; readonly path: string },
+  item: ProfileItem,
+  resolve: ResolveProfile,
+): boolean | undefined {
+  const names = by.path
+    .replace(RESOLVES, '')
+    .replace(/^\$this\.?/, '')
+    .split('.')
+    .filter((name) => name !== '');
+  const urls = elementsAt(slice, names, resolve).flatMap(({ types }) => types.flatMap(({ targets }) => targets));
+  const [value] = valuesAt(item.value, names);
+  const type = value === undefined ? undefined : targetTypeOf(value);
+  if (type === undefined || urls.length === 0 || (by.type !== 'type' && by.type !== 'profile')) return undefined;
+  const wanted = urls.map((url) => ({ url, type: typeOfTarget(url, resolve) }));
+  if (wanted.some((each) => each.type === 'Resource')) return true;
+  const same = wanted.filter((each) => each.type === type);
+  if (same.length === 0) return wanted.some((each) => each.type === undefined) ? undefined : false;
+  return by.type === 'type' || same.some(({ url }) => url.endsWith(`/fhir/StructureDefinition/${type}`)) ? true : undefined;
+}
+
 /** Whether an item fits a slice by one discriminator; undefined: that cannot be told here. */
 function fits(
   slice: ProfileElement,
@@ -52,6 +87,7 @@ function fits(
   item: ProfileItem,
   resolve: ResolveProfile,
 ): boolean | undefined {
+  if (RESOLVES.test(by.path)) return fitsTarget(slice, by, item, resolve);
   const path = by.path.replace(/\.ofType\(\w+\)/g, '').replace(/^\$this\.?/, '');
   if (!/^(\w+(\.\w+)*)?$/.test(path)) return undefined;
   const names = path === '' ? [] : path.split('.');
@@ -76,17 +112,21 @@ function fits(
 }
 
 /**
- * Returns the slice that an item belongs to (http://hl7.org/fhir/R4/profiling.html#slicing); undefined: none of them; 'unknown' where a
- * discriminator goes through references or is of a kind that is not looked at.
+ * Returns the slice that an item belongs to (http://hl7.org/fhir/R4/profiling.html#slicing), undefined: none of them; and those that it
+ * may belong to instead where a discriminator asks for more of a reference's target than its type, or is of a kind that is not looked at.
  */
-export function sliceOf(sliced: ProfileElement, item: ProfileItem, resolve: ResolveProfile): ProfileElement | undefined | 'unknown' {
+export function sliceOf(
+  sliced: ProfileElement,
+  item: ProfileItem,
+  resolve: ResolveProfile,
+): { readonly slice: ProfileElement | undefined; readonly possible: readonly ProfileElement[] } {
   const by = sliced.slicing?.by ?? (sliced.name.endsWith('[x]') ? [{ type: 'type', path: '$this' }] : []);
-  if (by.length === 0) return sliced.slices.length === 0 ? undefined : 'unknown';
-  let isUnknown = false;
+  if (by.length === 0) return { slice: undefined, possible: sliced.slices };
+  const possible: ProfileElement[] = [];
   for (const slice of sliced.slices) {
     const answers = by.map((each) => fits(slice, each, item, resolve));
-    if (answers.every((each) => each === true)) return slice;
-    if (!answers.includes(false)) isUnknown = true;
+    if (answers.every((each) => each === true)) return { slice, possible: [] };
+    if (!answers.includes(false)) possible.push(slice);
   }
-  return isUnknown ? 'unknown' : undefined;
+  return { slice: undefined, possible };
 }

@@ -91,31 +91,30 @@ class Run {
     const place = `${at}.${child.name.replace('[x]', '')}`;
     this.#count(profile, child, items.length, place);
     const slices = new Map<ProfileElement, number>();
+    const possible = new Map<ProfileElement, number>();
+    const add = (counts: Map<ProfileElement, number>, slice: ProfileElement) => counts.set(slice, (counts.get(slice) ?? 0) + 1);
     for (const item of items) {
-      const slice = child.slicing === undefined && child.slices.length === 0 ? undefined : this.#slice(profile, child, item);
-      if (slice !== undefined) slices.set(slice, (slices.get(slice) ?? 0) + 1);
-      else if (child.slicing?.rules === 'closed' && child.slices.length > 0)
-        this.report('fhir-profile-slice', profile, { element: child.name }, item.at);
       const next = `${base}.${child.name.replace('[x]', '')}`;
       this.#element(profile, child, item, next);
-      if (slice !== undefined) this.#element(profile, slice, item, next);
+      if (child.slicing === undefined && child.slices.length === 0) continue;
+      const { slice, possible: others } = sliceOf(child, item, this.#resolve);
+      if (others.length > 0) {
+        for (const each of others) add(possible, each);
+        this.report('fhir-profile-unchecked', profile, { what: `which slice of ${child.name} this is` }, item.at);
+      } else if (slice !== undefined) {
+        add(slices, slice);
+        this.#element(profile, slice, item, next);
+      } else if (child.slicing?.rules === 'closed' && child.slices.length > 0)
+        this.report('fhir-profile-slice', profile, { element: child.name }, item.at);
     }
-    for (const slice of child.slices) this.#count(profile, slice, slices.get(slice) ?? 0, place);
-  }
-
-  #slice(profile: Profile, child: ProfileElement, item: ProfileItem): ProfileElement | undefined {
-    const found = sliceOf(child, item, this.#resolve);
-    if (found === 'unknown') {
-      this.report('fhir-profile-unchecked', profile, { what: `which slice of ${child.name} this is` }, item.at);
-      return undefined;
-    }
-    return found;
+    // What may be of a slice is counted where it would be too few without, not where it would be too many with it.
+    for (const slice of child.slices) this.#count(profile, slice, slices.get(slice) ?? 0, place, possible.get(slice) ?? 0);
   }
 
   /** R4's own numbers were looked at already. */
-  #count(profile: Profile, element: ProfileElement, count: number, at: string): void {
+  #count(profile: Profile, element: ProfileElement, count: number, at: string, possible = 0): void {
     const isSlice = element.sliceName !== undefined;
-    const tooFew = count < element.min && (isSlice || element.min > element.baseMin);
+    const tooFew = count + possible < element.min && (isSlice || element.min > element.baseMin);
     const tooMany = count > element.max && (isSlice || element.max < element.baseMax);
     if (!tooFew && !tooMany) return;
     const wanted = tooFew ? `at least ${element.min} times` : `at most ${element.max} times`;

@@ -23,7 +23,8 @@ export interface ProfileElement {
   /** What R4 itself says: the base validation checks that. */
   readonly baseMin: number;
   readonly baseMax: number;
-  readonly types: readonly { readonly code: string; readonly profiles: readonly string[] }[];
+  /** `targets`: profiles of what a Reference may lead to. */
+  readonly types: readonly { readonly code: string; readonly profiles: readonly string[]; readonly targets: readonly string[] }[];
   /** fixed[x] or pattern[x]. */
   readonly fixed: JsonValue | undefined;
   readonly pattern: JsonValue | undefined;
@@ -88,6 +89,7 @@ function elementOf(element: JsonObject, url: string): ProfileElement {
   const types = objectsOf(element['type']).map((each) => ({
     code: (textOf(each['code']) ?? '').replace(/^http:\/\/hl7\.org\/fhirpath\/System\./, '').replace(/^String$/, 'string'),
     profiles: listOf(each['profile']).flatMap((profile) => textOf(profile) ?? []),
+    targets: listOf(each['targetProfile']).flatMap((profile) => textOf(profile) ?? []),
   }));
   return {
     id: textOf(element['id']) ?? path,
@@ -139,7 +141,24 @@ export function readProfile(definition: JsonObject): Profile | undefined {
   return first === undefined ? undefined : { url, version: textOf(definition['version']), type, root: first, byId };
 }
 
-/** Returns the urls of other profiles that elements of this one must fit. */
-export const profilesNamedBy = ({ byId }: Profile): readonly string[] => [
-  ...new Set([...byId.values()].flatMap(({ types }) => types.flatMap(({ profiles }) => profiles))),
-];
+/** True of discriminators that go through references. */
+export const RESOLVES = /(?:^|\.)resolve\(\)$/;
+
+/** Returns the urls of other profiles that elements of this one must fit, and those that tell slices apart by what references lead to. */
+export function profilesNamedBy({ byId }: Profile): readonly string[] {
+  const elements = [...byId.values()];
+  const resolves = elements.some(({ slicing }) => slicing?.by.some(({ path }) => RESOLVES.test(path)));
+  const targets = resolves
+    ? elements.filter(({ id }) => id.includes(':')).flatMap(({ types }) => types.flatMap((type) => type.targets))
+    : [];
+  return [
+    ...new Set([
+      ...elements.flatMap(({ types }) => types.flatMap(({ profiles }) => profiles)),
+      ...targets.filter((url) => !url.startsWith(CORE)),
+    ]),
+  ];
+}
+
+/** Returns the type that a profile of a reference's target is of; undefined where it is not loaded. */
+export const typeOfTarget = (url: string, resolve: ResolveProfile): string | undefined =>
+  resolve(url.replace(/\|.*$/, ''))?.type ?? (url.startsWith(CORE) ? url.slice(CORE.length) : undefined);

@@ -1,14 +1,18 @@
 /** What search sees in the values of a resource: codes, references, texts, numbers, quantities. */
+
 import { isResourceType } from './definitions.ts';
 import { isArray, isObject } from './json.ts';
 import type { Slot } from './parameters.ts';
 import { Decimal, type JsonObject, type JsonValue } from './resource.ts';
 import type { ParameterPath } from './search-expression.ts';
+import type { SearchTerms } from './search-terms.ts';
 import { canonicalUnit, inUnit } from './search-units.ts';
 
 export interface IndexOptions {
   /** Own base URL without a slash at the end; absolute references below it are the same as relative ones. */
   readonly base?: string;
+  /** What :in, :not-in, :below and :above of tokens are answered from; without it they are refused. */
+  readonly terms?: SearchTerms | undefined;
 }
 
 function collect(value: JsonValue | undefined, path: ParameterPath, depth: number, out: JsonValue[]): void {

@@ -2,8 +2,15 @@ import { codeSetOf } from './definitions.ts';
 import { isArray, isObject } from './json.ts';
 import type { JsonObject, JsonValue } from './resource.ts';
 
-/** Tells whether a coding is in a value set; undefined: that cannot be told here (filters, code systems that are not complete). */
-export type CodeCheck = (valueSet: string, coding: JsonObject) => boolean | undefined | Promise<boolean | undefined>;
+/**
+ * Tells whether a coding is in a value set; undefined: that cannot be told (its code system is not known). `terms` are value sets and
+ * code systems that the value set is made of, of loaded packages.
+ */
+export type CodeCheck = (
+  valueSet: string,
+  coding: JsonObject,
+  terms: readonly JsonObject[],
+) => boolean | undefined | Promise<boolean | undefined>;
 
 /** Returns a ValueSet or CodeSystem by its url without version. */
 export type ResolveTerms = (url: string) => JsonObject | undefined;

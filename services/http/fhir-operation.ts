@@ -3,10 +3,12 @@ import { problem, Refusal } from '../errors.ts';
 import type { OperationInput } from '../fhir/operations.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { Parts } from '../pipeline.ts';
+import type { TerminologyUse } from './terminology-use.ts';
 
 /** What an operation is called with. */
 export interface OperationCall {
   readonly parts: Parts;
+  readonly terminology: TerminologyUse;
   readonly request: FastifyRequest;
   /** '' at system level. */
   readonly type: string;

@@ -13,6 +13,7 @@ import { changeMeta, readMeta } from './fhir-operation-meta.ts';
 import { lastN, statistics } from './fhir-operation-observations.ts';
 import { validate } from './fhir-operation-validate.ts';
 import { addressOf, baseOf, bodyOf, FHIR_PATH, queryOf } from './fhir-request.ts';
+import type { TerminologyUse } from './terminology-use.ts';
 
 const HANDLERS: Readonly<Record<OperationName, Handler>> = {
   validate,
@@ -30,12 +31,12 @@ const HANDLERS: Readonly<Record<OperationName, Handler>> = {
 const OF_THE_ANSWER = new Set(['_format', '_pretty']);
 
 /** The operations of the FHIR door (http://hl7.org/fhir/R4/operations.html): routes from the table OPERATIONS; `later` does them asynchronously where that is asked for. */
-export function operationRoutes(door: FastifyInstance, parts: Parts, later: preHandlerAsyncHookHandler): void {
+export function operationRoutes(door: FastifyInstance, parts: Parts, terminology: TerminologyUse, later: preHandlerAsyncHookHandler): void {
   for (const operation of OPERATIONS) {
     for (const level of operation.levels) {
       const path = { system: '', type: '/:type', instance: '/:type/:id' }[level];
       const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
-        sendResource(reply, await HANDLERS[operation.name](callOf(parts, operation, request)));
+        sendResource(reply, await HANDLERS[operation.name](callOf(parts, terminology, operation, request)));
       const url = `${FHIR_PATH}${path}/$${operation.name}`;
       door.route({
         method: operation.changes ? ['POST'] : ['GET', 'POST'],
@@ -48,11 +49,11 @@ export function operationRoutes(door: FastifyInstance, parts: Parts, later: preH
   }
 }
 
-function callOf(parts: Parts, { name, types }: Operation, request: FastifyRequest): OperationCall {
+function callOf(parts: Parts, terminology: TerminologyUse, { name, types }: Operation, request: FastifyRequest): OperationCall {
   const { type, id } = addressOf(request);
   if (types !== 'every' && !types.includes(type)) throw new Refusal([problem('fhir-operation', { operation: name, type })]);
   const query = queryOf(request).filter(([each]) => !OF_THE_ANSWER.has(each));
-  const common = { parts, request, type, id, base: baseOf(request) };
+  const common = { parts, terminology, request, type, id, base: baseOf(request) };
   if (request.method !== 'POST' || !Buffer.isBuffer(request.body) || request.body.length === 0)
     return { ...common, input: inputOf(query), posted: undefined };
   const read = readBody(bodyOf(request));

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest, RouteHandlerMethod } from 'fastify';
+import type { FastifyInstance, RouteHandlerMethod } from 'fastify';
 import { readCurrent } from '../database/read-together.ts';
 import { capabilityStatement, INTERACTIONS, type Interaction } from '../fhir/capability.ts';
 import type { Parts } from '../pipeline.ts';
@@ -13,7 +13,7 @@ import { patchResource } from './fhir-patch.ts';
 import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, readConditionsOf, subsetAsked } from './fhir-request.ts';
 import { answerSearch } from './fhir-search.ts';
 import { createResource, updateResource } from './fhir-single.ts';
-import type { OperationAnswerer } from './terminology-batch.ts';
+import type { TerminologyDoor } from './terminology.ts';
 import { TERMINOLOGY } from './terminology-capabilities.ts';
 
 const PUBLISHED = '2026-11-21';
@@ -35,7 +35,7 @@ export function fhirRoutes(
   door: FastifyInstance,
   parts: Parts,
   settings: { readonly version: string },
-  answer: (request: FastifyRequest) => OperationAnswerer,
+  { answerer: answer, use }: TerminologyDoor,
 ): void {
   const handlers: Readonly<Record<Interaction['code'], RouteHandlerMethod>> = {
     capabilities: async (request, reply) =>
@@ -48,9 +48,9 @@ export function fhirRoutes(
     'history-instance': (request, reply) => readHistories(parts, request, reply),
     'history-type': (request, reply) => readHistories(parts, request, reply),
     'history-system': (request, reply) => readHistories(parts, request, reply),
-    'search-type': (request, reply) => answerSearch(parts, request, reply),
-    'search-system': (request, reply) => answerSearch(parts, request, reply),
-    'search-compartment': (request, reply) => answerSearch(parts, request, reply),
+    'search-type': (request, reply) => answerSearch(parts, use, request, reply),
+    'search-system': (request, reply) => answerSearch(parts, use, request, reply),
+    'search-compartment': (request, reply) => answerSearch(parts, use, request, reply),
     create: async (request, reply) => {
       const written = await createResource(
         parts,
@@ -74,7 +74,7 @@ export function fhirRoutes(
     batch: async (request, reply) => sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request), answer(request))),
   };
   const later = respondAsync(door);
-  operationRoutes(door, parts, later);
+  operationRoutes(door, parts, use, later);
   const routed = new Set<string>();
   for (const { method, path, code } of INTERACTIONS) {
     const url = `${FHIR_PATH}${path === '/' ? '' : path}`;

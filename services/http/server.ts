@@ -69,8 +69,7 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   statusRoutes(door, parts);
   metricsRoutes(door, parts, settings.gauges);
   hl7v2Routes(door, parts, settings.maxMessageBytes);
-  const { answerer } = terminologyRoutes(door, parts, settings);
-  fhirRoutes(door, parts, settings, answerer);
+  fhirRoutes(door, parts, settings, terminologyRoutes(door, parts, settings));
   await door.listen({ host: settings.host, port: settings.port });
   const address = door.server.address();
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;

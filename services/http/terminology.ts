@@ -13,6 +13,7 @@ import { FHIR_JSON } from './problems.ts';
 import type { OperationAnswerer, OperationEntry } from './terminology-batch.ts';
 import { terminologyCapabilities } from './terminology-capabilities.ts';
 import { type TerminologyStore, terminologyStore } from './terminology-store.ts';
+import { type TerminologyUse, terminologyUse } from './terminology-use.ts';
 
 /**
  * The terminology operations of FHIR R4 (http://hl7.org/fhir/R4/terminology-service.html): a route for each line of the table
@@ -56,12 +57,17 @@ export function terminologyRoutes(door: FastifyInstance, parts: Parts, settings:
     handler: async (_request, reply) => send(reply, { status: 200, resource: VERSIONS }),
   });
   const acceptLanguage = (request: FastifyRequest) => headerOf(request, 'accept-language');
-  return { answerer: (request) => async (entry) => asResource(await answerEntry(store, entry, acceptLanguage(request))) };
+  return {
+    answerer: (request) => async (entry) => asResource(await answerEntry(store, entry, acceptLanguage(request))),
+    use: terminologyUse(() => store.library()),
+  };
 }
 
 export interface TerminologyDoor {
   /** Returns what answers the operations that the batch of a request calls. */
   readonly answerer: (request: FastifyRequest) => OperationAnswerer;
+  /** What validation and search ask. */
+  readonly use: TerminologyUse;
 }
 
 const asResource = ({ status, resource }: Answer) => ({

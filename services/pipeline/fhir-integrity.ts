@@ -1,10 +1,10 @@
 /** References of what a FHIR request writes and deletes: every one leads somewhere, before and after (CapabilityStatement: enforced). */
 import { storedAmong } from '../database/conditions.ts';
-import type { Transaction } from '../database/connect.ts';
+import type { Database, Transaction } from '../database/connect.ts';
 import { lockReferences } from '../database/reference-locks.ts';
 import { MOST_READ, referrersOf } from '../database/referrers.ts';
 import { lockCurrent, type ResourceId } from '../database/resources.ts';
-import { problem, Refusal } from '../errors.ts';
+import { type Problem, problem, Refusal } from '../errors.ts';
 import { isResourceType } from '../fhir/definitions.ts';
 import { references } from '../fhir/references.ts';
 import { referrerHashes, refersTo } from '../fhir/referrers.ts';
@@ -80,11 +80,31 @@ async function refuseReferred(
   const hashesOf = (each: ResourceId): readonly bigint[] => referrerHashes(each.type, each.id);
   if (gone.length > 1 && (await referrersOf(tx, gone.flatMap(hashesOf), here)).count === 0) return;
   for (const each of gone) {
-    const { count, newest } = await referrersOf(tx, hashesOf(each), here);
-    const real = newest.filter((referrer) => refersTo(storedResource(referrer), refOf(each)));
-    if (real.length === 0) continue;
-    const types = [...new Set(real.map(({ type }) => type))].join(', ');
-    const exact = newest.length < MOST_READ ? real.length : count;
-    throw new Refusal([problem('resource-referred', { reference: each.type, count: exact, types }, placeOf(each))]);
+    const found = await referredProblem(tx, each, here, placeOf(each));
+    if (found !== undefined) throw new Refusal([found]);
   }
 }
+
+/** The problem of deleting what others refer to, those in `here` left out; undefined where nobody does. */
+async function referredProblem(
+  tx: Transaction,
+  target: ResourceId,
+  here: readonly ResourceId[],
+  place: string | undefined,
+): Promise<Problem | undefined> {
+  const { count, newest } = await referrersOf(tx, referrerHashes(target.type, target.id), here);
+  const real = newest.filter((referrer) => refersTo(storedResource(referrer), refOf(target)));
+  if (real.length === 0) return undefined;
+  const types = [...new Set(real.map(({ type }) => type))].join(', ');
+  const exact = newest.length < MOST_READ ? real.length : count;
+  return problem('resource-referred', { reference: target.type, count: exact, types }, place);
+}
+
+const LOOKING = { timeoutMs: 10_000 };
+
+/** Returns what would refuse the deletion of a resource now: that others refer to it. */
+export const deletionProblems = (database: Database, target: ResourceId): Promise<readonly Problem[]> =>
+  database.snapshot(async (tx) => {
+    const found = await referredProblem(tx, target, [target], undefined);
+    return found === undefined ? [] : [found];
+  }, LOOKING);

@@ -1,6 +1,6 @@
-/** Validation of resources by the profiles of loaded packages (http://hl7.org/fhir/R4/validation.html). */
+/** Validation of resources by the profiles that are stored or in loaded packages (http://hl7.org/fhir/R4/validation.html). */
 import type { Queryable } from '../database/connect.ts';
-import { type PackagedResource, packagedResources } from '../database/packages.ts';
+import { namedResources, type PackagedResource } from '../database/packages.ts';
 import { type Problem, problem } from '../errors.ts';
 import { isArray, isObject, readJson } from '../fhir/json.ts';
 import { type Profile, profilesNamedBy, readProfile } from '../fhir/profile.ts';
@@ -14,7 +14,7 @@ const withoutVersion = (url: string): string => url.replace(/\|.*$/, '');
 const DEEPEST = 8;
 const MOST_RULES = 2_000;
 
-/** Reads resources of packages by their urls, and what those name in turn. */
+/** Reads resources of the store and of packages by their urls, and what those name in turn. */
 async function closure<T>(
   database: Queryable,
   start: readonly string[],
@@ -26,7 +26,7 @@ async function closure<T>(
   for (let depth = 0; wave.length > 0 && depth < DEEPEST; depth++) {
     for (const url of wave) asked.add(url);
     const next: string[] = [];
-    for (const each of await packagedResources(database, wave)) {
+    for (const each of await namedResources(database, wave)) {
       const body = readJson(each.body);
       const made = body.ok ? read(each, body.value) : undefined;
       if (made === undefined) continue;
@@ -38,10 +38,12 @@ async function closure<T>(
   return found;
 }
 
-const profilesOf = (database: Queryable, urls: readonly string[]): Promise<ReadonlyMap<string, Profile>> =>
-  closure(database, urls, ({ type }, body) => {
-    const profile = type === 'StructureDefinition' ? readProfile(body) : undefined;
-    return profile === undefined ? undefined : { value: profile, next: profilesNamedBy(profile) };
+/** 'bare': a StructureDefinition without snapshot is there. */
+const profilesOf = (database: Queryable, urls: readonly string[]): Promise<ReadonlyMap<string, Profile | 'bare'>> =>
+  closure<Profile | 'bare'>(database, urls, ({ type }, body) => {
+    if (type !== 'StructureDefinition') return undefined;
+    const profile = readProfile(body);
+    return profile === undefined ? { value: 'bare', next: [] } : { value: profile, next: profilesNamedBy(profile) };
   });
 
 /** The urls of value sets and code systems that a value set is made of. */
@@ -53,7 +55,8 @@ function termsNamedBy(body: JsonObject): readonly string[] {
   return parts.flatMap((each) => [...texts(each['system']), ...texts(each['valueSet'])]);
 }
 
-const termsOf = (database: Queryable, urls: readonly string[]): Promise<ReadonlyMap<string, JsonObject>> =>
+/** Returns the stored and packaged value sets of these urls, and what they are made of. */
+export const termsOf = (database: Queryable, urls: readonly string[]): Promise<ReadonlyMap<string, JsonObject>> =>
   closure(database, urls, ({ type }, body) =>
     type === 'ValueSet' || type === 'CodeSystem' ? { value: body, next: termsNamedBy(body) } : undefined,
   );
@@ -72,18 +75,24 @@ export async function profileProblems(
   const claimed = (isArray(meta['profile']) ? meta['profile'] : []).filter((each) => typeof each === 'string');
   const urls = [...new Set([...asked, ...claimed].map(withoutVersion))];
   const profiles = await profilesOf(database, urls);
+  const resolve = (url: string): Profile | undefined => {
+    const found = profiles.get(url);
+    return found === 'bare' ? undefined : found;
+  };
   const type = String(resource['resourceType']);
   const problems: Problem[] = [];
   for (const url of urls) {
-    const profile = profiles.get(url);
+    const profile = resolve(url);
     if (profile !== undefined) {
-      const findings = validateByProfile(resource, profile, (each) => profiles.get(each));
+      const findings = validateByProfile(resource, profile, resolve);
       problems.push(
         ...findings.problems,
         ...(await brokenRules(resource, findings)),
         ...(await foreignCodes(database, findings, checkCode)),
       );
     } else if (isOfR4(url, type)) continue;
+    else if (profiles.get(url) === 'bare')
+      problems.push(problem('fhir-profile-unchecked', { profile: url, what: 'its StructureDefinition has no snapshot' }));
     else if (asked.some((each) => withoutVersion(each) === url)) problems.push(problem('fhir-profile-unknown', { profile: url }));
     else problems.push(problem('fhir-profile-unchecked', { profile: url, what: 'it is not loaded' }, `${type}.meta.profile`));
   }
@@ -121,10 +130,11 @@ async function foreignCodes(
     database,
     codes.map(({ set }) => set),
   );
+  const known = [...terms.values()];
   const problems: Problem[] = [];
   for (const { codings, set, profile, at, isRequired } of codes) {
     const answers: (boolean | undefined)[] = [];
-    for (const coding of codings) answers.push(inValueSet(set, coding, (url) => terms.get(url)) ?? (await checkCode?.(set, coding)));
+    for (const coding of codings) answers.push(inValueSet(set, coding, (url) => terms.get(url)) ?? (await checkCode?.(set, coding, known)));
     if (answers.includes(true)) continue;
     const element = at.slice(at.lastIndexOf('.') + 1).replace(/\[\d+\]$/, '');
     if (answers.includes(undefined))
