@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { type OutgoingRules, readOutgoingRules } from './config/outgoing.ts';
 import { failure, type Problem, problem, type Result, success } from './errors.ts';
 
 /**
@@ -43,6 +44,10 @@ const SETTINGS = z.object({
     .default(64 * 1024 * 1024),
   POLYSEME_MODE: z.enum(['trial', 'production']).default('trial'),
   POLYSEME_MASTER_KEY: z.string().min(1).optional(),
+  POLYSEME_OUTGOING_ALLOW: z.string().min(1).optional(),
+  POLYSEME_OUTGOING_PRIVATE: z.string().min(1).optional(),
+  POLYSEME_OUTGOING_CA: z.string().min(1).optional(),
+  POLYSEME_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   POLYSEME_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
 });
 
@@ -69,6 +74,12 @@ export interface Config {
   readonly maxBodyBytes: number;
   /** What the keys of the journal's contents are wrapped with: lines of NAME:BASE64, the current one first; never in the database. */
   readonly masterKeys?: string | undefined;
+  /** Where subscriptions may send to: nowhere when undefined. */
+  readonly outgoing?: OutgoingRules | undefined;
+  /** PEM file of the authorities that receivers' certificates are checked with. */
+  readonly outgoingCa?: string | undefined;
+  /** The FHIR base URL as others reach it, without a slash at the end; the door's own address when undefined. */
+  readonly publicUrl?: string | undefined;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent';
 }
 
@@ -92,6 +103,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       'in production the journal is encrypted: put a line such as k1:BASE64 of 32 random bytes into a file and name it in POLYSEME_MASTER_KEY_FILE';
     problems.push(problem('setting-invalid', { name: 'POLYSEME_MASTER_KEY', reason }));
   }
+  const outgoing = readOutgoingRules(of.POLYSEME_OUTGOING_ALLOW, of.POLYSEME_OUTGOING_PRIVATE);
+  problems.push(...outgoing.problems);
   if (problems.length > 0) return failure(...problems);
   const tls =
     of.POLYSEME_TLS_CERT !== undefined && of.POLYSEME_TLS_KEY !== undefined
@@ -114,6 +127,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxMessageBytes: of.POLYSEME_MAX_MESSAGE_BYTES,
     maxBodyBytes: of.POLYSEME_MAX_BODY_BYTES,
     masterKeys: of.POLYSEME_MASTER_KEY,
+    outgoing: outgoing.ok ? outgoing.value : undefined,
+    outgoingCa: of.POLYSEME_OUTGOING_CA === undefined ? undefined : resolve(of.POLYSEME_OUTGOING_CA),
+    publicUrl: of.POLYSEME_PUBLIC_URL?.replace(/\/+$/, ''),
     logLevel: of.POLYSEME_LOG_LEVEL,
   });
 }

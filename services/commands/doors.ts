@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { configuredSources } from '../config/configured.ts';
 import type { SourceBook, Sources } from '../config/sources.ts';
@@ -12,6 +13,7 @@ import { type BacklogGuard, guardBacklog } from './backlog.ts';
 import { type House, pullDate, VERSION } from './house.ts';
 import { faultOf as faultCode } from './inputs.ts';
 import { type MllpDoors, openMllpDoors } from './mllp-doors.ts';
+import { OUTGOING_DEFAULTS, startOutgoing } from './outgoing-worker.ts';
 import { type SilenceWatch, watchSilence } from './silence.ts';
 import { readTlsFiles, type TlsTexts } from './tls-files.ts';
 import { startWorker, type Worker } from './worker.ts';
@@ -74,10 +76,13 @@ export async function openDoors(config: Config, house: House, log: Logger, insec
   const newToken = guarded && known.length === 0 ? (await createToken(parts.database, 'first start')).token : undefined;
   const isClosedToAll = known.length > 0 && known.every((each) => each.revokedAt);
   const worker = await startWorker(parts, { parallel: 2, batch: 100, pullDate: () => pullDate(config, new Date()) }, log);
+  const base = config.publicUrl ?? `${http.url}/fhir/R4`;
+  const outgoing = await startOutgoing(parts, { ...OUTGOING_DEFAULTS, base, ca: authoritiesOf(config) }, log);
   const close = async () => {
     stopWatching();
     await Promise.all([mllp.close(), http.close()]);
     await worker.stop();
+    await outgoing.stop();
   };
   const reload = inTurn(async () => {
     const problems = await reloaded(config, { http, mllp }, insecureBind, log);
@@ -181,6 +186,15 @@ const httpDoor = (
     parts,
     log,
   );
+
+/** PEM text of the authorities that receivers are checked with. */
+function authoritiesOf({ outgoingCa: file }: Config): string | undefined {
+  try {
+    return file === undefined ? undefined : readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Refusal([problem('file-unreadable', { file: file ?? '', reason: faultCode(error) })]);
+  }
+}
 
 /** Starts to listen; an address that cannot be had is refused by name. */
 async function listening<T>({ host, port }: Config['http'], start: () => Promise<T>): Promise<T> {

@@ -104,6 +104,7 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
       sources: book,
       clock: () => new Date(),
       terminologies: systemsOf(config),
+      outgoing: config.outgoing,
     };
     return { ...store, parts, book, [Symbol.asyncDispose]: close };
   } catch (error) {

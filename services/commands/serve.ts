@@ -23,6 +23,10 @@ Settings (environment; a secret may be given as NAME_FILE):
                               certificates are read again when they change, and at SIGHUP; a file with a fault changes nothing
   POLYSEME_MAPPINGS_DIR       the specs that came with Polyseme
   POLYSEME_PULL_DATE          today: where open observation periods end
+  POLYSEME_OUTGOING_ALLOW     nowhere: where Subscriptions may send to, with commas between, such as https://host/path, mllp://10.1.2.3:2575
+  POLYSEME_OUTGOING_PRIVATE   none: networks such as 10.0.0.0/8 that names on that list may resolve into
+  POLYSEME_OUTGOING_CA        PEM file of the authorities that receivers' certificates are checked with
+  POLYSEME_PUBLIC_URL         the FHIR base URL as receivers of notifications reach it
   POLYSEME_MODE               trial; production wants POLYSEME_MASTER_KEY
   POLYSEME_MASTER_KEY         lines of NAME:BASE64 (32 bytes), the current one first: the journal's contents are encrypted then
   POLYSEME_MAX_MESSAGE_BYTES, POLYSEME_MAX_BODY_BYTES, POLYSEME_POSTGRES_BIN, POLYSEME_POSTGRES_ACCOUNT, POLYSEME_LOG_LEVEL
