@@ -20,6 +20,7 @@ import {
   tokenClause,
   unescaped,
 } from './search-read.ts';
+import { type Code, MOST_CODES, type NoCodes, noCodes } from './search-terms.ts';
 import type { IndexOptions } from './search-values.ts';
 
 export { MAXIMUM_ALTERNATIVES, splitEscaped, unescaped } from './search-read.ts';
@@ -36,9 +37,9 @@ const modifierRefused = (parameter: string, modifier: string): Result<never> =>
 const anyOf = (clauses: readonly Clause[]): Clause =>
   clauses.length === 1 && clauses[0] !== undefined ? clauses[0] : { kind: 'or', clauses };
 
-/** What modifiers a kind of parameter knows, beside :missing. Those of terminologies are joined where the value set is expanded. */
+/** What modifiers a kind of parameter knows, beside :missing. */
 const MODIFIERS: Readonly<Record<SearchParameter['kind'], readonly string[]>> = {
-  token: ['text', 'not', 'of-type'],
+  token: ['text', 'not', 'of-type', 'in', 'not-in', 'below', 'above'],
   reference: ['identifier', 'text'],
   string: ['exact', 'contains'],
   uri: ['below', 'above'],
@@ -58,8 +59,31 @@ function textsAsked(name: string, value: string, make: (any: readonly string[]) 
   return wrap(readAll(name, value, 'a text with at least one letter or digit', read), make);
 }
 
-function tokensAsked(parameter: SearchParameter, modifier: string, value: string): Result<Clause> {
+/** The tokens that value sets (:in, :not-in) or codes (:below, :above) of `value` come to; refused where no terminology answers. */
+function termsAsked(parameter: SearchParameter, modifier: string, value: string, { terms }: IndexOptions): Result<Clause> {
   const { name } = parameter;
+  if (terms === undefined) return modifierRefused(name, modifier);
+  const isSet = modifier === 'in' || modifier === 'not-in';
+  const read = (text: string): readonly Code[] | NoCodes | undefined => {
+    if (isSet) return unescaped(text) === '' ? undefined : terms.codesIn(unescaped(text));
+    const { system = '', code } = readToken(text) ?? {};
+    return system === '' || code === undefined ? undefined : terms.codesAround(modifier === 'below' ? 'below' : 'above', { system, code });
+  };
+  const found = readAll(name, value, isSet ? 'the url of a value set' : 'system|code', read);
+  if (!found.ok) return found;
+  const tokens: Code[] = [];
+  for (const codes of found.value) {
+    if (typeof codes === 'string') return noCodes(name, codes, isSet ? 'fhir-search-value-set' : 'fhir-search-code');
+    tokens.push(...codes);
+  }
+  if (tokens.length > MOST_CODES) return noCodes(name, 'too-many', 'fhir-search-code');
+  const clause: Clause = tokens.length === 0 ? { kind: 'or', clauses: [] } : tokenClause(parameter, tokens);
+  return success(modifier === 'not-in' ? { kind: 'not', clause } : clause);
+}
+
+function tokensAsked(parameter: SearchParameter, modifier: string, value: string, options: IndexOptions): Result<Clause> {
+  const { name } = parameter;
+  if (['in', 'not-in', 'below', 'above'].includes(modifier)) return termsAsked(parameter, modifier, value, options);
   if (modifier === 'text') return textsAsked(name, value, (any) => ({ kind: 'display', parameter, any }));
   if (modifier === 'of-type') {
     return wrap(readAll(name, value, 'system|code|value', readTypedIdentifier), (any) => ({
@@ -107,7 +131,7 @@ export function askedOfParameter(parameter: SearchParameter, modifier: string, v
     return modifierRefused(name, modifier);
   switch (kind) {
     case 'token':
-      return tokensAsked(parameter, modifier, value);
+      return tokensAsked(parameter, modifier, value, options);
     case 'reference':
       return referencesAsked(parameter, modifier, value, options);
     case 'string':

@@ -94,12 +94,8 @@ class FilterReader {
     if (this.#text[this.#at] === '[') throw this.#wrong('filters in square brackets are not supported');
     this.#space();
     const operator = this.#taken(/^[a-z]{2}(?= )/) ?? '';
-    if (!OPERATORS.has(operator))
-      throw this.#wrong(
-        /^(in|ni|ss|sb)$/.test(operator)
-          ? `${operator} needs value sets, which are not searched here`
-          : 'one of eq ne co sw ew gt lt ge le ap sa eb pr po re must follow',
-      );
+    if (!OPERATORS.has(operator) && !Object.hasOwn(OF_TERMS, operator))
+      throw this.#wrong('one of eq ne co sw ew gt lt ge le ap sa eb pr po re in ni ss sb must follow');
     this.#space();
     return this.#compared(this.#type, path.split('.'), operator, this.#value());
   }
@@ -139,6 +135,8 @@ class FilterReader {
         stringClause(parameter, ({ co: 'contains', sw: 'starts', ew: 'ends' } as const)[operator] ?? 'equals', [unescaped(value)]),
         operator,
       );
+    const modifier = Object.hasOwn(OF_TERMS, operator) ? OF_TERMS[operator] : undefined;
+    if (modifier !== undefined) return this.#asked(type, `${name}:${modifier}`, escaped);
     if (operator === 'eq' || operator === 're') return this.#asked(type, name, escaped);
     const clause = this.#asked(type, name, escaped);
     const hasPrefix = clause.kind === 'date' || clause.kind === 'number' || clause.kind === 'quantity' || clause.kind === 'updated';
@@ -168,6 +166,9 @@ class FilterReader {
     return clause.value;
   }
 }
+
+/** Operators of terminologies, as the modifiers that ask the same: `ss` finds what the code subsumes, `sb` what subsumes it (search_filter.html). */
+const OF_TERMS: Readonly<Record<string, string>> = { in: 'in', ni: 'not-in', ss: 'below', sb: 'above' };
 
 const isAskable = (type: string, name: string): boolean => name.startsWith('_') || searchParameters(type).has(name);
 

@@ -49,6 +49,21 @@ function isToken({ value, path }: ValueAt, { system, code }: AskedToken): boolea
   });
 }
 
+/** From here on tokens are looked up by their codes: value sets have thousands. */
+const MANY = 32;
+const byCode = new WeakMap<readonly AskedToken[], ReadonlyMap<string | undefined, readonly AskedToken[]>>();
+
+function isOneOf(found: ValueAt, any: readonly AskedToken[]): boolean {
+  if (any.length < MANY) return any.some((each) => isToken(found, each));
+  let map = byCode.get(any);
+  if (map === undefined) {
+    map = Map.groupBy(any, ({ code }) => code);
+    byCode.set(any, map);
+  }
+  const asked = [undefined, ...tokensOf(found.value, found.path).map(({ code }) => code)].flatMap((code) => map.get(code) ?? []);
+  return asked.some((each) => isToken(found, each));
+}
+
 /** Returns true when a number or range answers to what was asked (AskedNumber). */
 export function answersNumber({ prefix, value, lo, hi }: AskedNumber, row: NumberRange): boolean {
   const within = lo <= row.lo && row.hi < hi;
@@ -112,7 +127,7 @@ function valueHolds(found: ValueAt, clause: Clause, options: IndexOptions): bool
   const { value, path } = found;
   switch (clause.kind) {
     case 'token':
-      return clause.any.some((each) => isToken(found, each));
+      return isOneOf(found, clause.any);
     case 'of-type':
       return typedIdentifiers(value).some((held) =>
         clause.any.some(

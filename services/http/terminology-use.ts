@@ -3,6 +3,7 @@ import type { Library } from '../../terminology/fhir/library.ts';
 import { type Answer, answerCall } from '../../terminology/fhir/operations.ts';
 import type { Parameter } from '../../terminology/fhir/settings.ts';
 import { isRefusal } from '../../terminology/provider.ts';
+import { codeSetOf } from '../fhir/definitions.ts';
 import { isArray, isObject } from '../fhir/json.ts';
 import type { JsonObject } from '../fhir/resource.ts';
 import { type Code, MOST_CODES, type NoCodes, type SearchTerms } from '../fhir/search-terms.ts';
@@ -29,7 +30,10 @@ export function terminologyUse(library: () => Promise<Library>): TerminologyUse 
     checkCode: async (valueSet, coding, terms) => isMember(await libraryWith(terms), valueSet, coding),
     searchTerms: async (more) => {
       const current = await libraryWith(more);
-      return { codesIn: (valueSet) => codesIn(current, valueSet), codesAround: (direction, code) => codesAround(current, direction, code) };
+      return {
+        codesIn: (valueSet) => ofR4(valueSet) ?? codesIn(current, valueSet),
+        codesAround: (direction, code) => codesAround(current, direction, code),
+      };
     },
   };
 }
@@ -63,6 +67,15 @@ function isMember(library: Library, valueSet: string, { system, code }: JsonObje
   const types = objectsAt(outcome, 'issue').flatMap(({ details }) => objectsAt(details, 'coding').map((each) => each['code']));
   const isUnknown = found.some(({ name }) => name === 'x-unknown-system' || name === 'x-caused-by-unknown-system');
   return isUnknown || types.some((each) => CANNOT_TELL.has(each)) ? undefined : false;
+}
+
+const R4_VALUE_SETS = 'http://hl7.org/fhir/ValueSet/';
+
+/** The codes of a value set that R4 requires somewhere: they are in its definitions. */
+function ofR4(valueSet: string): readonly Code[] | undefined {
+  const url = valueSet.replace(/\|.*$/, '');
+  const found = url.startsWith(R4_VALUE_SETS) ? codeSetOf(url.slice(R4_VALUE_SETS.length)) : undefined;
+  return found && [...found.systems].flatMap(([system, codes]) => [...codes].map((code) => ({ system, code })));
 }
 
 function codesIn(library: Library, valueSet: string): readonly Code[] | NoCodes {

@@ -128,8 +128,8 @@ describe('search over HTTP', () => {
   });
 
   it.each([
-    ['/Observation?code:in=http://x', 400, 'not-supported'],
-    ['/Observation?_filter=code in http://x', 400, 'value'],
+    ['/Observation?code:in=http://x', 400, 'not-found'],
+    ['/Observation?_filter=code in http://x', 400, 'not-found'],
     [`/Observation?_filter=${'('.repeat(60)}code eq x${')'.repeat(60)}`, 422, 'too-costly'],
     [`/Observation?_filter=${Array.from({ length: 150 }, () => 'code eq x').join(' or ')}`, 422, 'too-costly'],
     ['/Observation?patient.organization.partof.partof.partof.partof.name=x', 422, 'too-costly'],
