@@ -15,6 +15,7 @@ import * as packages from './migrations/0008_packages.ts';
 import * as searchParameters from './migrations/0009_search_parameters.ts';
 import * as kin from './migrations/0010_kin.ts';
 import * as outgoing from './migrations/0010_outgoing.ts';
+import * as vocabularyState from './migrations/0011_vocabulary_state.ts';
 
 interface Migration {
   readonly name: string;
@@ -34,6 +35,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0009_search_parameters', up: searchParameters.up },
   { name: '0010_kin', up: kin.up },
   { name: '0010_outgoing', up: outgoing.up },
+  { name: '0011_vocabulary_state', up: vocabularyState.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.

@@ -14,6 +14,7 @@ export const TERMINOLOGY = {
   'terminology-corrupt-index': row(503, 'AE', 'fatal', 'exception', 'The vocabulary index is damaged: {reason}.', 'Run "npx polyseme vocabulary load DIR" again: the index is rebuilt from the release.'),
   'terminology-in-use': row(409, 'AE', 'error', 'conflict', 'This vocabulary is in use: {reason}.', 'Load the release that shall follow it first: the upgrade makes the new one active.'),
   'vocabulary-not-comparable': row(400, 'AE', 'error', 'invalid', '{from} and {to} are not of one code system.', 'Name two releases of the same one: "npx polyseme vocabulary list" shows them.'),
+  'vocabulary-tables-used': row(409, 'AE', 'error', 'conflict', 'Views were made on the vocabulary tables, and would go on to show the old release: {views}.', 'Drop them, load the release, and create them again.'),
   'terminology-refused': row(422, 'AE', 'error', 'processing', 'The terminology operation was refused: {reason}.', 'Check the code system, its version and the code; "npx polyseme vocabulary list" shows what is loaded.'),
   'terminology-hostile-archive': row(400, 'AE', 'error', 'security', 'This archive cannot be read as a FHIR package: {reason}.', 'Download the package again from where it is published; what is no FHIR package is not loaded.'),
   'terminology-unreadable': row(500, 'AE', 'fatal', 'exception', 'A file cannot be read or written: {reason}.', 'Check that the path exists and that this user may read and write it.'),
