@@ -3,6 +3,7 @@ import { mergedResource } from '../fhir/merge.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { Draft, Maps, RowContext } from '../mapping/conversion.ts';
 import { columnsOf } from '../omop/tables.ts';
+import { rankOf } from '../pipeline/order.ts';
 import { plural, table } from './terminal.ts';
 
 /** A row with its ids: what a file of the CDM holds, column by column in the CDM's order. */
@@ -16,20 +17,23 @@ export interface MadeResource {
   readonly resource: Resource;
   readonly update: Draft['update'];
   readonly deletes: readonly string[];
+  /** The time that the message speaks of (ISO 8601 in UTC); of a resource that came by itself, when it was read. */
+  readonly eventAt: string;
 }
 
 const NO_VISIT_TO_TAKE_THE_DATE_FROM = 25;
 const NO_PERSON = 22;
 
 /**
- * CDM rows of resources without a database, made as the store makes them: later inputs change what earlier ones said of a resource,
- * and a row stands only beside its person. Resources are numbered as they come, so ids are the same in each run over the same files;
+ * CDM rows of resources without a database, made as the store makes them: what is said later changes what was said of a resource
+ * before, and a row stands only beside its person. Resources are numbered as they come, so ids are the same in each run over the same files;
  * they are not the ids of a store.
  */
 export class RowsOfRun {
   readonly #maps: Maps;
   readonly #context: RowContext;
-  readonly #resources = new Map<string, Resource>();
+  readonly #said = new Map<string, MadeResource[]>();
+  #resources: ReadonlyMap<string, Resource> = new Map();
   readonly #rules = new Map<number, number>();
   readonly #unmapped = new Set<string>();
 
@@ -38,16 +42,18 @@ export class RowsOfRun {
     this.#context = context;
   }
 
-  add({ resource, update, deletes }: MadeResource): void {
+  add(made: MadeResource): void {
+    const { resource } = made;
     // A resource without an id is like no other.
-    const reference = `${resource.resourceType}/${resource.id ?? `#${this.#resources.size}`}`;
-    const before = this.#resources.get(reference);
-    if (before !== undefined && update === 'ensure') return;
-    this.#resources.set(reference, before !== undefined && update === 'merge' ? mergedResource(before, resource, deletes) : resource);
+    const reference = `${resource.resourceType}/${resource.id ?? `#${this.#said.size}`}`;
+    const said = this.#said.get(reference);
+    if (said === undefined) this.#said.set(reference, [made]);
+    else if (made.update !== 'ensure') said.push(made);
   }
 
   /** Returns every row with its ids. A row whose person has none is left out and counted (omop-rules 22), as is one without a date (25). */
   numbered(): readonly FileRow[] {
+    this.#resources = new Map([...this.#said].map(([reference, said]) => [reference, inOrder(said)]));
     const entries = [...this.#resources].map(([reference, resource], index) => this.#entry(reference, resource, index + 1));
     checkRows(entries);
     const resolved = resolveEntries(entries, new Map());
@@ -89,6 +95,20 @@ export class RowsOfRun {
       return [];
     });
   }
+}
+
+/** Returns what was said of a resource as the store has it in the end: in the order of what it speaks of, not of the inputs. */
+function inOrder(said: readonly MadeResource[]): Resource {
+  const ordered = said.toSorted(
+    (a, b) => rankOf(a.resource) - rankOf(b.resource) || (a.eventAt < b.eventAt ? -1 : a.eventAt > b.eventAt ? 1 : 0),
+  );
+  return ordered
+    .map(({ resource, update, deletes }) => ({ resource, update, deletes }))
+    .reduce((before, { resource, update, deletes }) => ({
+      resource: update === 'merge' ? mergedResource(before.resource, resource, deletes) : resource,
+      update,
+      deletes,
+    })).resource;
 }
 
 /** Of several deaths of one person the latest, as the store keeps it. */

@@ -8,6 +8,7 @@ import { validateResource } from '../fhir/validate.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
 import type { Conversion } from '../mapping/conversion.ts';
 import { type LoadedMaps, loadMaps } from '../mapping/maps.ts';
+import { eventTimeOf } from '../pipeline/event-time.ts';
 import { unreadReport } from '../pipeline.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { type ConvertFormat, writeOutputs } from './convert-output.ts';
@@ -157,14 +158,18 @@ function resourcesOf(input: Exclude<Input, { kind: 'record' | 'table' }>, maps: 
   if (input.kind === 'resource') return bundledResources(input.resource);
   const parsed = parseMessage(input.bytes);
   if (!parsed.ok) return { resources: undefined, problems: parsed.problems };
-  return resourcesOfConversion(maps.convert(parsed.value, contextOf(config)), parsed.problems);
+  const { at, problems } = eventTimeOf(parsed.value, config.sourceTimezone, READ_AT);
+  return resourcesOfConversion(maps.convert(parsed.value, contextOf(config)), [...parsed.problems, ...problems], at);
 }
 
-function resourcesOfConversion(conversion: Conversion, before: readonly Problem[]): Omit<Made, 'from'> {
+/** Inputs that do not say when they speak of. */
+const READ_AT = new Date().toISOString();
+
+function resourcesOfConversion(conversion: Conversion, before: readonly Problem[], eventAt = READ_AT): Omit<Made, 'from'> {
   const invalid = conversion.drafts.flatMap(({ resource }) => validateResource(resource)).filter((each) => !harmless([each]));
   const problems = [...before, ...conversion.problems, ...unreadReport(conversion), ...invalid];
   const stopped = conversion.rung === 'park-message' || conversion.rung === 'refuse' || invalid.length > 0;
-  return { resources: stopped ? undefined : conversion.drafts, problems };
+  return { resources: stopped ? undefined : conversion.drafts.map((draft) => ({ ...draft, eventAt })), problems };
 }
 
 /** The resources of a Bundle, or the one resource; what is not valid FHIR is not converted. References by urn:uuid become Type/id. */
@@ -173,6 +178,9 @@ function bundledResources(value: JsonObject): Omit<Made, 'from'> {
   if (problems.length > 0) return { resources: undefined, problems };
   const resources = resourcesIn(value);
   return resources.ok
-    ? { resources: resources.value.map((resource) => ({ resource, update: 'replace', deletes: [] })), problems: resources.problems }
+    ? {
+        resources: resources.value.map((resource) => ({ resource, update: 'replace', deletes: [], eventAt: READ_AT })),
+        problems: resources.problems,
+      }
     : { resources: undefined, problems: resources.problems };
 }

@@ -52,7 +52,7 @@ const SETTLED = new Map([
 ]);
 
 /** Returns how settled a result is; 0 for what is no result. */
-function rankOf({ resourceType, status }: Resource): number {
+export function rankOf({ resourceType, status }: Resource): number {
   if (resourceType !== 'Observation' && resourceType !== 'DiagnosticReport') return 0;
   return SETTLED.get(typeof status === 'string' ? status : '') ?? 1;
 }
