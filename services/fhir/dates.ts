@@ -1,15 +1,12 @@
 import { isArray, isObject } from './json.ts';
 import type { JsonValue } from './resource.ts';
-import type { DateRange } from './search-query.ts';
+import type { Clock, DateRange } from './search-query.ts';
 
 /** Milliseconds since 1970, lower bound inclusive, upper bound exclusive. */
 export interface TimeRange {
   readonly lo: number;
   readonly hi: number;
 }
-
-/** What a time is compared by: its instant, or the date and time as written, whatever its offset. */
-export type Clock = 'instant' | 'wall';
 
 /** No offset from UTC is greater: by so much at most a time as written differs from its instant. */
 export const MOST_OFFSET_MS = 14 * 3_600_000;

@@ -5,7 +5,6 @@
  *
  * `p` is the stable 32-bit number of a slot (what the index keeps of one element); `h` a signed 64-bit hash over (slot, value form).
  */
-import type { Clock } from './dates.ts';
 import type { SearchParameter } from './parameters.ts';
 
 export interface IndexRows {
@@ -26,6 +25,9 @@ export interface IndexRows {
 }
 
 export type Prefix = 'eq' | 'ne' | 'gt' | 'lt' | 'ge' | 'le' | 'sa' | 'eb' | 'ap';
+
+/** What a time is compared by: its instant, or the date and time as written, whatever its offset. */
+export type Clock = 'instant' | 'wall';
 
 /**
  * What was asked, [lo, hi) in ms; a row or an update time [row.lo, row.hi) answers by its prefix (dates.ts `answers`):
