@@ -3,7 +3,7 @@ import { Refusal } from '../errors.ts';
 import { resourceTypeOf } from '../fhir/definitions.ts';
 import { readJson } from '../fhir/json.ts';
 import type { Resource } from '../fhir/resource.ts';
-import { matches } from '../fhir/search-match.ts';
+import { type Links, matches } from '../fhir/search-match.ts';
 import type { Clause, SearchQuery } from '../fhir/search-query.ts';
 import type { IndexOptions } from '../fhir/search-values.ts';
 import { Bindings, chainsOf, conditionSql } from './search-conditions.ts';
@@ -70,6 +70,21 @@ export async function narrowed(
   return scope.tx.query<CandidateRow>(clauses.length === 0 ? { name: 'search_bodies', text } : text, bindings.values);
 }
 
+function candidate(row: CandidateRow): Candidate {
+  const read = readJson(row.body);
+  if (!read.ok) throw new Refusal(read.problems);
+  return { row, resource: { ...read.value, resourceType: resourceTypeOf(row.type) ?? '' } };
+}
+
+function accepted(query: SearchQuery, all: readonly Candidate[], options: DecideOptions, links?: Links): readonly Candidate[] {
+  const accept = options.accept ?? ((asked: SearchQuery, resource: Resource) => matches(asked, resource, options, links));
+  return all.filter(({ resource }) => accept(query, resource));
+}
+
+/** As `decided`, for a query without chains: its rows say all. */
+export const decidedAlone = (query: SearchQuery, rows: readonly CandidateRow[], options: DecideOptions): readonly Candidate[] =>
+  accepted(query, rows.map(candidate), options);
+
 /** Returns those of the rows that are what the query asks for, by their own values and those of the resources they are linked with. */
 export async function decided(
   { tx, resolved }: Scope,
@@ -77,11 +92,7 @@ export async function decided(
   rows: readonly CandidateRow[],
   options: DecideOptions,
 ): Promise<readonly Candidate[]> {
-  const all = rows.map((row): Candidate => {
-    const read = readJson(row.body);
-    if (!read.ok) throw new Refusal(read.problems);
-    return { row, resource: { ...read.value, resourceType: resourceTypeOf(row.type) ?? '' } };
-  });
+  const all = rows.map(candidate);
   const links =
     chainsOf(query.clauses).length === 0
       ? undefined
@@ -92,6 +103,5 @@ export async function decided(
           resolved,
           options,
         );
-  const accept = options.accept ?? ((asked: SearchQuery, resource: Resource) => matches(asked, resource, options, links));
-  return all.filter(({ resource }) => accept(query, resource));
+  return accepted(query, all, options, links);
 }

@@ -198,7 +198,7 @@ async function referrersOf(
 }
 
 /** Clauses whose condition looks at rows of the index with the candidate's rid, and at nothing else of it. */
-const OF_INDEX: ReadonlySet<Clause['kind']> = new Set([
+export const OF_INDEX: ReadonlySet<Clause['kind']> = new Set([
   'token',
   'reference',
   'identifier',

@@ -187,6 +187,10 @@ function customOf(query: SearchQuery): readonly (readonly [type: string, code: s
   return found;
 }
 
+/** Returns true when a search that saw this state is answered whole without further questions (assertSearchable). */
+export const isSettled = (query: SearchQuery, { generation, definitions }: Omit<SearchState, 'parameters'>): boolean =>
+  generation === loaded && (definitions === '' || definitions === DEFINITIONS) && customOf(query).length === 0;
+
 /**
  * Throws Refusal where a search cannot be answered whole: search-changed when this process has another set of parameters (it has read
  * the right one now), search-building while the index of a parameter it asks of is built.
