@@ -59,6 +59,8 @@ const isTransient = (error: unknown): boolean =>
 
 /** Takes messages, and applies them in order; messages that write the same resource are written one after the other. */
 async function applyTaken(parts: Parts, tx: Transaction, limit: number, taking?: (id: number) => void): Promise<number> {
+  // Before anything else is locked: a change of the vocabulary waits for who holds it, and who comes then waits for the change.
+  await parts.live?.hold(tx);
   const taken = await takeMessages(tx, { limit });
   await settle(tx, await applyMessages(parts, tx, taken, taking));
   return taken.length;
@@ -75,11 +77,12 @@ export async function applyMessages(
     taking?.(message.id);
     return converted(parts, message);
   });
-  const steps = byMerges(all.map((each) => each.changes)).map(({ changes, merges }) => ({ waves: wavesOf(changes), merges }));
+  const steps = byMerges(all).map(({ changes, merges, unlinked }) => ({ waves: wavesOf(changes), merges, unlinked }));
   // Everything at once and in one order: two workers that share a practitioner would else wait for each other.
   if (steps.length > 1 || (steps[0]?.waves.length ?? 0) > 1) await lockCurrent(tx, all.flatMap(({ changes }) => changes).map(idOf));
   const remarks = new Remarks();
-  for (const { waves, merges } of steps) {
+  for (const { waves, merges, unlinked } of steps) {
+    await unlink(parts, tx, unlinked);
     for (const wave of waves) await apply(parts, tx, wave, remarks.heard);
     for (const merge of merges) await mergePatients(parts, tx, merge);
   }
@@ -89,22 +92,41 @@ export async function applyMessages(
 interface MergeStep {
   readonly changes: (readonly Change[])[];
   readonly merges: readonly PatientMerge[];
+  /** Ids of Patients that are not one from before the step on. */
+  readonly unlinked: readonly string[];
 }
 
-/** Returns messages' changes in order, each step ending with the merges of its last message. */
-function byMerges(messages: readonly (readonly Change[])[]): readonly MergeStep[] {
-  const steps: MergeStep[] = [{ changes: [], merges: [] }];
-  for (const changes of messages) {
+/** Returns messages' changes in order, each step ending with the merges of its last message and beginning with what its first unlinks. */
+function byMerges(messages: readonly Pick<Converted, 'changes' | 'isUnlink'>[]): readonly MergeStep[] {
+  const steps: MergeStep[] = [{ changes: [], merges: [], unlinked: [] }];
+  for (const { changes, isUnlink } of messages) {
+    const unlinked = isUnlink ? changes.flatMap(({ resource }) => (resource.resourceType === 'Patient' ? [resource.id] : [])) : [];
+    if (isUnlink) steps.push({ changes: [], merges: [], unlinked });
     const merges = mergesOf(changes).map((merge) => ({ ...merge, at: changes[0]?.eventAt ?? '', messageId: changes[0]?.messageId }));
     const last = steps.at(-1);
-    if (last?.merges.length === 0) steps.pop();
-    steps.push({ changes: [...(last?.merges.length === 0 ? last.changes : []), changes], merges });
+    const isOpen = last?.merges.length === 0;
+    if (isOpen) steps.pop();
+    steps.push({ changes: [...(isOpen ? last.changes : []), changes], merges, unlinked: isOpen ? last.unlinked : [] });
   }
   return steps;
 }
 
+/** A37 takes back that two records are one (HL7 v2 chapter 3.3.37, "unlink patient information"): those that were merged are two again. */
+async function unlink(parts: Parts, tx: Transaction, patients: readonly string[]): Promise<void> {
+  for (const loser of patients) {
+    const survivor = (await hopsOf(tx, [loser])).get(loser)?.[0]?.survivor;
+    if (survivor !== undefined && patients.includes(survivor)) await unmergePatients(parts, tx, loser);
+  }
+}
+
+interface Converted {
+  readonly changes: readonly Change[];
+  readonly outcome: MessageOutcome;
+  readonly isUnlink?: boolean;
+}
+
 /** Returns what a message asks for, and what is to be recorded of it; a message that is parked or refused changes nothing. */
-function converted(parts: Parts, message: JournalMessage): { readonly changes: readonly Change[]; readonly outcome: MessageOutcome } {
+function converted(parts: Parts, message: JournalMessage): Converted {
   const rules = rulesFor(parts, message.source);
   const parsed = parsedBy(rules, message.content);
   if (!parsed.ok)
@@ -117,7 +139,8 @@ function converted(parts: Parts, message: JournalMessage): { readonly changes: r
   if (invalid.length > 0) return { changes: [], outcome: ended(message, 'parked', conversion.spec, [...problems, ...invalid]) };
   const event = eventTimeOf(parsed.value, rules.timezone, message.receivedAt);
   const changes = changesOf(conversion, message.id, event.at);
-  return { changes, outcome: ended(message, 'applied', conversion.spec, [...problems, ...event.problems]) };
+  const outcome = ended(message, 'applied', conversion.spec, [...problems, ...event.problems]);
+  return { changes, outcome, isUnlink: parsed.value.event === 'A37' };
 }
 
 /** What arrived and no rule of the map reads: paths only. */
@@ -157,6 +180,7 @@ export async function write(
 ): Promise<readonly WriteOutcome[]> {
   try {
     return await parts.database.transaction(async (tx) => {
+      await parts.live?.hold(tx);
       const planned = await plan(tx);
       const messageId = await recordSettled(tx, entry, 'applied', []);
       const outcomes = await apply(

@@ -1,9 +1,10 @@
 /** The one way into the store: put in order, merged, validated, indexed, mapped to rows, written together. */
 import type { Transaction } from '../database/connect.ts';
-import { recordMoved } from '../database/merges.ts';
+import { losersOf, recordMoved } from '../database/merges.ts';
 import { type CurrentResource, lockCurrent } from '../database/resources.ts';
 import { type ResourceWrite, type WriteOutcome, writeResources } from '../database/write-resources.ts';
 import { problem, Refusal } from '../errors.ts';
+import type { JsonObject } from '../fhir/resource.ts';
 import type { ResourceRows } from '../omop/row.ts';
 import { type Change, idOf, keyOf, wavesOf } from './change.ts';
 import { isLinked, isOf, landedOn } from './landing.ts';
@@ -37,6 +38,7 @@ export async function apply(
   for (const wave of wavesOf(landed.changes.map((each) => [each]))) {
     outcomes.push(...(await applyLocked(parts, tx, wave, await lockCurrent(tx, wave.map(idOf)), remarked)));
   }
+  await restate(parts, tx, landed.linked);
   await recordMoved(
     tx,
     outcomes.flatMap(({ type, id, resourceKey }) =>
@@ -120,4 +122,35 @@ export async function rewrite(
     return { ...write, problems: undefined };
   });
   await stored(parts, tx, writes);
+}
+
+/**
+ * Writes Patients again so that their links, identifiers and `active` say what the log of merges says; those merged into them follow. `formerly`: what
+ * they had of others until now.
+ */
+export async function restate(
+  parts: RowParts,
+  tx: Transaction,
+  ids: readonly string[],
+  formerly: readonly JsonObject[] = [],
+): Promise<void> {
+  const found = new Set(ids);
+  for (let level = ids; level.length > 0; ) {
+    level = [...(await losersOf(tx, level)).values()].flat().filter((id) => !found.has(id));
+    for (const id of level) found.add(id);
+  }
+  const all = [...found];
+  const patients = await lockCurrent(
+    tx,
+    all.map((id) => ({ type: 'Patient', id })),
+  );
+  const known = await mergeStates(tx, all);
+  const changed = all.flatMap((id) => {
+    const current = patients.get(`Patient/${id}`);
+    if (current === undefined || current.deleted) return [];
+    const before = storedResource(current);
+    const resource = withMergeState(before, known.get(id), formerly);
+    return resource === before ? [] : [{ current, resource }];
+  });
+  await rewrite(parts, tx, changed);
 }

@@ -16,6 +16,8 @@ type Current = ReadonlyMap<string, CurrentResource>;
 
 export interface Landed {
   readonly changes: readonly Change[];
+  /** Ids of the Patients that are one of several records, with their survivors. */
+  readonly linked: readonly string[];
   readonly hops: Hops;
   /** By 'Type/id': the merges of the loser that the resource spoke of. */
   readonly moved: ReadonlyMap<string, readonly Hop[]>;
@@ -42,12 +44,13 @@ export async function landedOn(tx: Transaction, changes: readonly Change[], curr
   const landed = changes.flatMap((change) => onSurvivor(change, hops, moved));
   const roots = new Set(linked.map((id) => `Patient/${hops.get(id)?.at(-1)?.survivor ?? id}`));
   const renamed = await renamedBy(tx, landed, current, roots);
-  if (renamed.size === 0) return { changes: landed, hops, moved };
+  const common = { hops, moved, linked: [...new Set([...linked, ...[...roots].map((each) => each.slice('Patient/'.length))])] };
+  if (renamed.size === 0) return { ...common, changes: landed };
   for (const [from, to] of renamed) {
     const all = moved.get(from);
     if (all) moved.set(to, all);
   }
-  return { changes: landed.map((change) => ({ ...change, resource: renamedIn(change.resource, renamed) })), hops, moved };
+  return { ...common, changes: landed.map((change) => ({ ...change, resource: renamedIn(change.resource, renamed) })) };
 }
 
 function onSurvivor(change: Change, hops: Hops, moved: Map<string, readonly Hop[]>): readonly Change[] {
@@ -56,7 +59,7 @@ function onSurvivor(change: Change, hops: Hops, moved: Map<string, readonly Hop[
     const survivor = hops.get(resource.id)?.at(-1)?.survivor;
     if (survivor === undefined) return [change];
     if (!isOf(change, hops)) return change.eventAt === undefined ? [change] : [change, ...beneath(change, survivor)];
-    return change.update === 'ensure' ? [] : [ofSurvivor(change, survivor)];
+    return change.update === 'ensure' ? [] : [ofSurvivor(change, survivor), ...identifiersOf(change)];
   }
   if (change.eventAt === undefined) return [change];
   const mapped = mapReferences(resource, (reference) => {
@@ -66,6 +69,15 @@ function onSurvivor(change: Change, hops: Hops, moved: Map<string, readonly Hop[
   });
   return [mapped === resource ? change : { ...change, resource: mapped }];
 }
+
+/** Returns what a change says of the identifiers of a record: they stay the record's own, and the survivor's by the log of merges. */
+export const identifiersOf = (change: Change): readonly Change[] => {
+  const { identifier, resourceType, id } = change.resource;
+  if (identifier === undefined) return [];
+  return [
+    { ...change, update: 'merge', deletes: [], resource: { resourceType, id, identifier }, validated: false, problems: [], unmapped: [] },
+  ];
+};
 
 /** Returns a change of a loser as one of its survivor: all but its identifiers, which the log of merges brings. */
 export function ofSurvivor(change: Change, survivor: string): Change {

@@ -4,18 +4,18 @@
  * survivor. The log of what moved makes it possible to take a merge back.
  */
 import type { Transaction } from '../database/connect.ts';
-import { endMerge, hopsOf, keysReferringTo, losersOf, movedWith, recordMerge, recordMoved, survivorOf } from '../database/merges.ts';
+import { endMerge, hopsOf, keysReferringTo, movedWith, recordMerge, recordMoved, survivorOf } from '../database/merges.ts';
 import { type CurrentResource, lockByKeys, lockCurrent } from '../database/resources.ts';
 import { statementsOf, statementTimes } from '../database/statements.ts';
 import { problem, Refusal } from '../errors.ts';
 import { mapReferences } from '../fhir/references.ts';
 import { referrerHashes } from '../fhir/referrers.ts';
 import { replacedBy } from '../mapping/merges.ts';
-import { apply, rewrite } from './apply.ts';
+import { apply, restate, rewrite } from './apply.ts';
 import type { Change } from './change.ts';
 import { dropFolded, foldKin, unfold, unsay } from './fold.ts';
-import { beneath, FILLED, ofSurvivor } from './landing.ts';
-import { mergeStates, withMergeState } from './merge-state.ts';
+import { beneath, FILLED, identifiersOf, ofSurvivor } from './landing.ts';
+import { mergeStates } from './merge-state.ts';
 import { changesOf, folded, retell, type Said, saidAs, saidBy, saidOf } from './order.ts';
 import { type RowParts, storedResource } from './rows.ts';
 
@@ -80,9 +80,10 @@ export async function unmergePatients(parts: RowParts, tx: Transaction, loser: s
   if (hop === undefined) return false;
   await lockCurrent(tx, [patient(loser), patient(hop.survivor)]);
   const from = await survivorOf(tx, loser);
+  const inherited = (await mergeStates(tx, [from])).get(from)?.inherited ?? [];
   await endMerge(tx, hop.mergeId);
   await untellSurvivor(parts, tx, loser, hop.survivor);
-  await restate(parts, tx, [loser, hop.survivor]);
+  await restate(parts, tx, [loser, hop.survivor, from], inherited);
   const back = new Map([...(await unfold(parts, tx, loser, hop)), [`Patient/${from}`, `Patient/${loser}`]]);
   const moved = new Set(await movedWith(tx, hop.mergeId));
   const unmoved = (await keysReferringTo(tx, referrerHashes('Patient', loser))).filter((key) => !moved.has(key));
@@ -127,9 +128,12 @@ async function tellSurvivor(
   if (current) await rewrite(parts, tx, [{ current, resource: folded(kept) }]);
 }
 
+/** What stays said of the loser: until the merge all, since then its identifiers. */
 function keptUntil(said: Said, isKept: (moment: Said['first']) => boolean): readonly Said[] {
   if (isKept(said.last)) return [said];
-  return isKept(said.first) ? [{ ...said, last: said.first }] : [];
+  const since = changesOf([said], '').filter((change) => !isKept({ at: change.eventAt ?? '', messageId: change.messageId ?? 0 }));
+  const own = since.flatMap(identifiersOf).map(saidBy);
+  return isKept(said.first) ? [{ ...said, last: said.first }, ...own] : own;
 }
 
 /** What the loser's record said beneath the survivor's own is taken back. */
@@ -192,24 +196,4 @@ async function moveReferences(
     moved.push(...changed.map(({ current }) => current.resourceKey));
   }
   return moved;
-}
-
-/** Writes Patients again so that their links and `active` say what the log of merges says; those merged into them follow. */
-async function restate(parts: RowParts, tx: Transaction, ids: readonly string[]): Promise<void> {
-  const found = new Set(ids);
-  for (let level = ids; level.length > 0; ) {
-    level = [...(await losersOf(tx, level)).values()].flat().filter((id) => !found.has(id));
-    for (const id of level) found.add(id);
-  }
-  const all = [...found];
-  const patients = await lockCurrent(tx, all.map(patient));
-  const known = await mergeStates(tx, all);
-  const changed = all.flatMap((id) => {
-    const current = patients.get(`Patient/${id}`);
-    if (current === undefined || current.deleted) return [];
-    const before = storedResource(current);
-    const resource = withMergeState(before, known.get(id));
-    return resource === before ? [] : [{ current, resource }];
-  });
-  await rewrite(parts, tx, changed);
 }

@@ -70,11 +70,14 @@ async function tell(...messages: readonly string[]): Promise<void> {
 
 type Body = Record<string, unknown> & { readonly id: string };
 async function patientOf(number: string): Promise<Body> {
-  const [row] = await house.database.query<{ body: string }>(
+  const rows = await house.database.query<{ body: string }>(
     `SELECT body FROM fhir.resource WHERE body LIKE '{"resourceType":"Patient"%' AND body LIKE $1`,
     [`%"value":"${number}"%`],
   );
-  return JSON.parse(row?.body ?? '{}');
+  const own = rows
+    .map(({ body }) => JSON.parse(body))
+    .find(({ identifier }) => identifier.some((each: { value: string; use?: string }) => each.value === number && each.use !== 'old'));
+  return own ?? {};
 }
 const valuesOf = async (number: string): Promise<readonly string[]> => {
   const rows = await house.database.query<{ v: string }>(
@@ -160,6 +163,35 @@ describe('a merge', () => {
     expect(await patientOf('MA2')).toMatchObject({ active: true });
     expect([(await patientOf('MA1'))['link'], (await patientOf('MA2'))['link']]).toEqual([undefined, undefined]);
     expect(await house.database.transaction((tx) => unmergePatients(parts, tx, id))).toBe(false);
+    await expectWhole();
+  });
+
+  it('gives the loser’s numbers to the survivor as old ones, and takes them back with an A37', async () => {
+    const numbers = async (number: string) =>
+      ((await patientOf(number))['identifier'] as readonly { value: string; use?: string }[]).map(({ value, use }) =>
+        `${value} ${use ?? ''}`.trim(),
+      );
+    await tell(
+      adt('A04', 'NR1', 'One^Name||19800101|F'),
+      adt('A04', 'NR2', 'Two^Name||19800101|F'),
+      adt('A04', 'NR3', 'Three^Name||19800101|F'),
+    );
+    await tell(oru('NR2', '401'), merge('NR2', 'NR3'), merge('NR1', 'NR2'));
+    expect([await numbers('NR1'), await numbers('NR2')]).toEqual([['NR1', 'NR2 old', 'NR3 old'], ['NR2']]);
+    // A later message of either record replaces what it says of its own numbers only.
+    await tell(adt('A08', 'NR1', 'One^Name||19800101|F'), adt('A08', 'NR2', 'Two^Name||19800101|F'));
+    expect(await numbers('NR1')).toEqual(['NR1', 'NR2 old', 'NR3 old']);
+    const pid = (number: string, name: string) => `PID|1||${number}^^^MERGEHOSP^MR||${name}^Name||19800101|F`;
+    const [head = '', event = ''] = adt('A37', 'NR1', '').replace('ADT_A01', 'ADT_A37').split('\r');
+    await tell([head, event, pid('NR1', 'One'), pid('NR2', 'Two')].join('\r'));
+    expect((await codes())[0]).toBe('applied');
+    expect([await numbers('NR1'), await numbers('NR2')]).toEqual([['NR1'], ['NR2', 'NR3 old']]);
+    expect([(await patientOf('NR1'))['active'], (await patientOf('NR2'))['active'], (await patientOf('NR3'))['active']]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect([await valuesOf('NR1'), await valuesOf('NR2')]).toEqual([[], ['401']]);
     await expectWhole();
   });
 
