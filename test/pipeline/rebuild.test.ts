@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { chanceOf } from '../../scripts/simulator/chance.ts';
 import { USUAL_RATES } from '../../scripts/simulator/events.ts';
 import { trafficOf } from '../../scripts/simulator/traffic.ts';
 import { openDatabase } from '../../services/database/connect.ts';
@@ -71,6 +72,11 @@ const weight = (patient: string, value: number) => ({
   valueQuantity: { value, unit: 'kg', system: 'http://unitsofmeasure.org', code: 'kg' },
 });
 
+function survivorIn(survivors: ReadonlyMap<string, string>, id: string): string {
+  const next = survivors.get(id);
+  return next === undefined ? id : survivorIn(survivors, next);
+}
+
 describe('a full rebuild from the journal', () => {
   it('equals what stands: messages out of order, twice, merged, beside created, changed, deleted and merged resources', {
     timeout: 180_000,
@@ -112,6 +118,58 @@ describe('a full rebuild from the journal', () => {
       ]),
     );
     expect(tables.find(({ table }) => table === 'measurement')).toMatchObject({ stored: 1, rebuilt: 2, differences: 2 });
+  });
+
+  it('equals what stands after merges and unmerges of five in chains: no orphan, no second death, each its own again', {
+    timeout: 180_000,
+  }, async () => {
+    const ids = ['k1', 'k2', 'k3', 'k4', 'k5'];
+    const person = (id: string) => ({
+      gender: 'male',
+      birthDate: '1970-01-01',
+      ...(id === 'k2' || id === 'k4' ? { deceasedDateTime: '2026-03-01' } : {}),
+    });
+    for (const [i, id] of ids.entries()) {
+      await put('PUT', 'Patient', id, person(id));
+      await put('PUT', 'Observation', `${id}-w`, weight(id, 60 + i));
+    }
+    const survivors = new Map<string, string>();
+    const link = (id: string, to: string) =>
+      put('PUT', 'Patient', id, { ...person(id), active: false, link: [{ type: 'replaced-by', other: { reference: `Patient/${to}` } }] });
+    const chance = chanceOf(17);
+    for (let step = 0; step < 24; step++) {
+      const id = `k${chance.between(1, 5)}`;
+      const to = `k${chance.between(1, 5)}`;
+      if (survivors.has(id)) {
+        await put('PUT', 'Patient', id, { ...person(id), active: true });
+        survivors.delete(id);
+      } else if (survivorIn(survivors, to) !== id) {
+        await link(id, to);
+        // A merge into somebody who was merged is one into the survivor of that.
+        survivors.set(id, survivorIn(survivors, to));
+      }
+      await deriveStale(house.database, derive);
+      const standing = ids.filter((each) => !survivors.has(each));
+      const persons = await house.database.query<{ id: string; deaths: number; n: number }>(
+        `SELECT r.id, (SELECT count(*) FROM cdm.death d WHERE d.person_id = p.person_id) AS deaths,
+           (SELECT count(*) FROM cdm.measurement m WHERE m.person_id = p.person_id) AS n
+         FROM cdm.person p JOIN fhir.resource r ON r.resource_key = p.person_id ORDER BY 1`,
+      );
+      expect(persons.map((each) => each.id)).toEqual(standing);
+      expect(persons.map((each) => each.n)).toEqual(
+        standing.map((each) => ids.filter((other) => survivorIn(survivors, other) === each).length),
+      );
+      for (const each of persons) expect(each.deaths).toBeLessThanOrEqual(1);
+      const orphans = ['measurement', 'death', 'observation_period']
+        .map((table) => `SELECT person_id FROM cdm.${table}`)
+        .join(' UNION ALL ');
+      expect(
+        await house.database.query(
+          `SELECT * FROM (${orphans}) o WHERE NOT EXISTS (SELECT FROM cdm.person p WHERE p.person_id = o.person_id)`,
+        ),
+      ).toEqual([]);
+    }
+    expect(differing(await rebuilt())).toEqual(NOTHING);
   });
 
   it('is made from the stored resources where the journal was cut, and says so', { timeout: 180_000 }, async () => {
