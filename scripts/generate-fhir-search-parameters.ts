@@ -4,7 +4,7 @@
  * reason, and the compartments. `--check` writes nothing and exits 1 when the file differs. Run generate-fhir-definitions.ts first.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { RESOURCE_TYPES } from '../services/fhir/definitions.ts';
+import { R4_TYPES, RESOURCE_TYPES } from '../services/fhir/definitions.ts';
 import { compileParameter, type ParameterText, type SearchParameter } from '../services/fhir/parameters.ts';
 import { alternativesOf } from '../services/fhir/search-expression.ts';
 
@@ -71,7 +71,7 @@ function generated(): string {
     components: componentsOf(type, each),
   });
   const without: string[] = [];
-  const blocks = [...RESOURCE_TYPES.keys()].map((type) => {
+  const blocks = R4_TYPES.map((type) => {
     const known = new Map<string, SearchParameter>();
     const lines: string[] = [];
     const own = definitions.filter(({ base }) => base.includes(type)).sort((a, b) => (a.code < b.code ? -1 : 1));

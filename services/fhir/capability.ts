@@ -1,4 +1,4 @@
-import { RESOURCE_TYPES } from './definitions.ts';
+import { R4_TYPES, RESOURCE_TYPES } from './definitions.ts';
 import { operationsOf } from './operations.ts';
 import { type ParameterKind, type SlotUse, searchParameters } from './parameters.ts';
 import type { JsonObject, Resource } from './resource.ts';
@@ -108,6 +108,12 @@ function documented(kind: ParameterKind): string {
   return modifiers.length === 0 ? 'No modifiers.' : `Modifiers: ${modifiers.join(', ')}.`;
 }
 
+/** Operations above the types, beside those of `more`. */
+const SYSTEM_OPERATIONS = [
+  { name: 'sql-run', definition: 'https://sql-on-fhir.org/ig/OperationDefinition/SqlRun' },
+  { name: 'export', definition: 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export' },
+] as const;
+
 let includes: ReadonlyMap<string, readonly string[]> | undefined;
 
 /** Names of the references that can reach a type, as _revinclude has them. */
@@ -173,11 +179,13 @@ export function capabilityStatement({ base, version, date, more }: CapabilityOpt
     rest: [
       {
         mode: 'server',
-        documentation: 'Unknown search parameters are refused unless "Prefer: handling=lenient" is sent. Writes also make OMOP CDM rows.',
-        resource: [...RESOURCE_TYPES.keys()].map((type) => resourceEntry(type, more)),
+        documentation:
+          'Unknown search parameters are refused unless "Prefer: handling=lenient" is sent. Writes also make OMOP CDM rows. ' +
+          'ViewDefinition (SQL on FHIR v2) is stored like a type of R4, whose value set of types has no place to list it.',
+        resource: R4_TYPES.map((type) => resourceEntry(type, more)),
         interaction: codesOf(['system'], ['capabilities']),
         searchParam: EVERY_SEARCH,
-        ...(more?.operations.has('') === true ? { operation: (more.operations.get('') ?? []).map((each) => ({ ...each })) } : {}),
+        operation: [...SYSTEM_OPERATIONS, ...(more?.operations.get('') ?? [])].map((each) => ({ ...each })),
         compartment: ['Patient', 'Encounter', 'Practitioner', 'RelatedPerson', 'Device'].map(
           (each) => `http://hl7.org/fhir/CompartmentDefinition/${each.charAt(0).toLowerCase()}${each.slice(1)}`,
         ),

@@ -1,4 +1,5 @@
 import { CODE_SETS, RESOURCE_TYPE_NAMES, TYPES } from './definitions.generated.ts';
+import { NUMBERS_BEYOND, TYPES_BEYOND } from './definitions-beyond.ts';
 
 /**
  * What FHIR R4 says about its types and elements (http://hl7.org/fhir/R4/resourcelist.html, …/datatypes.html), unpacked from
@@ -55,14 +56,22 @@ interface TypeDefinition {
 const KINDS: Readonly<Record<string, TypeKind>> = { A: 'abstract', R: 'resource', P: 'primitive', T: 'datatype', B: 'backbone' };
 const NAMES: readonly string[] = RESOURCE_TYPE_NAMES.split(' ');
 
-/** Resource type -> its stable number, counted from 1. The database stores it; it never changes while R4 is R4. */
-export const RESOURCE_TYPES: ReadonlyMap<string, number> = new Map(NAMES.map((name, i) => [name, i + 1]));
+/** Resource type -> its stable number, those of R4 counted from 1. The database stores it; it never changes while R4 is R4. */
+export const RESOURCE_TYPES: ReadonlyMap<string, number> = new Map([
+  ...NAMES.map((name, i): [string, number] => [name, i + 1]),
+  ...NUMBERS_BEYOND,
+]);
 
-/** Returns true for the name of a concrete R4 resource type. */
+/** The resource types of R4 itself: what a CapabilityStatement may list. */
+export const R4_TYPES: readonly string[] = NAMES;
+
+const BY_NUMBER: ReadonlyMap<number, string> = new Map([...RESOURCE_TYPES].map(([name, number]) => [number, name]));
+
+/** Returns true for the name of a concrete resource type that is stored: those of R4, and ViewDefinition. */
 export const isResourceType = (name: string): boolean => RESOURCE_TYPES.has(name);
 
 /** Returns the resource type of a stable number. */
-export const resourceTypeOf = (number: number): string | undefined => NAMES[number - 1];
+export const resourceTypeOf = (number: number): string | undefined => BY_NUMBER.get(number);
 
 let types: Map<string, TypeDefinition> | undefined;
 const elements = new Map<string, ReadonlyMap<string, ElementDefinition>>();
@@ -72,7 +81,7 @@ const unpackedCodeSets = new Map<string, CodeSet>();
 function typeDefinitions(): ReadonlyMap<string, TypeDefinition> {
   if (types !== undefined) return types;
   types = new Map();
-  for (const block of TYPES.slice(2).split('\n@')) {
+  for (const block of `${TYPES}${TYPES_BEYOND}`.slice(2).split('\n@')) {
     const [head = '', ...lines] = block.split('\n');
     const [name = '', kind = '', base = ''] = head.split(' ');
     types.set(name, { kind: KINDS[kind] ?? 'datatype', base, lines: lines.filter((line) => line !== '') });

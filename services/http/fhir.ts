@@ -13,6 +13,7 @@ import { patchResource } from './fhir-patch.ts';
 import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, readConditionsOf, subsetAsked } from './fhir-request.ts';
 import { answerSearch } from './fhir-search.ts';
 import { createResource, updateResource } from './fhir-single.ts';
+import { viewRoutes } from './fhir-views.ts';
 import type { TerminologyDoor } from './terminology.ts';
 import { TERMINOLOGY } from './terminology-capabilities.ts';
 
@@ -75,6 +76,7 @@ export function fhirRoutes(
   };
   const later = respondAsync(door);
   operationRoutes(door, parts, use, later);
+  viewRoutes(door, parts);
   const routed = new Set<string>();
   for (const { method, path, code } of INTERACTIONS) {
     const url = `${FHIR_PATH}${path === '/' ? '' : path}`;

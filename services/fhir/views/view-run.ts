@@ -113,7 +113,7 @@ function cellOf({ path, collection, at, type }: ColumnPath, self: Values, scope:
   const values = placed(`${at}.path`, () => path.run(self, scope));
   scope.budget.spend(values.length + 1);
   for (const value of values) checkType(value, type, at);
-  if (collection) return values;
+  if (collection) return self.length === 0 ? null : values;
   if (values.length > 1) throw new RunFault(at, 'it finds several values; say "collection": true, or choose one with first()');
   return values[0] ?? null;
 }
