@@ -9,6 +9,7 @@ import { VERSION } from './house.ts';
 import { importCommand } from './import.ts';
 import { journalCommand } from './journal.ts';
 import { mapCommand } from './map.ts';
+import { outgoingCommand } from './outgoing.ts';
 import { packageCommand } from './package.ts';
 import { psqlCommand } from './psql.ts';
 import { rebuildCommand } from './rebuild.ts';
@@ -34,6 +35,7 @@ const COMMANDS = [
   eclCommand,
   packageCommand,
   journalCommand,
+  outgoingCommand,
   explainCommand,
   rebuildCommand,
   doctorCommand,

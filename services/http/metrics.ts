@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Database } from '../database/connect.ts';
 import { pulses, type SourcePulse } from '../database/journal-pulse.ts';
+import { receiverPulses } from '../database/outgoing-view.ts';
 import { isLearned, type Silence } from '../pipeline/silence.ts';
 import type { Parts } from '../pipeline.ts';
+import { outgoingMetrics } from './metrics-outgoing.ts';
 
 /** Seconds; a FHIR read takes milliseconds, an import through one transaction can take tens of seconds. */
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -60,27 +61,30 @@ export function metricsRoutes(door: FastifyInstance, parts: Parts, gauges?: () =
   });
   const journal = journalMetrics(register);
   const ofDoors = gauges && doorMetrics(register);
-  const latest = rarely(parts.database);
+  const latest = rarely(() => pulses(parts.database));
+  const outgoing = outgoingMetrics(register);
+  const receivers = rarely(() => receiverPulses(parts.database));
   const all = Registry.merge([register, processMetrics()]);
   door.get('/metrics', async (_request, reply) => {
     if (gauges) ofDoors?.(gauges());
     journal.show(await latest().catch(() => undefined), parts.clock());
+    outgoing(await receivers().catch(() => []), parts.clock());
     return reply.type(all.contentType).send(await all.metrics());
   });
 }
 
 /**
- * Returns the pulses: read anew when the last reading is older than it took, twenty times over. Readers at the same moment share one;
+ * Returns what `read` found: read anew when the last reading is older than it took, twenty times over. Readers at the same moment share one;
  * a journal of many millions is therefore not scanned at every scrape.
  */
-function rarely(database: Database): () => Promise<readonly SourcePulse[]> {
-  let reading: Promise<readonly SourcePulse[]> | undefined;
+function rarely<T>(read: () => Promise<T>): () => Promise<T> {
+  let reading: Promise<T> | undefined;
   let staleAtMs = 0;
   return () => {
     if (reading !== undefined && performance.now() < staleAtMs) return reading;
     const startedMs = performance.now();
     staleAtMs = Number.POSITIVE_INFINITY;
-    reading = pulses(database);
+    reading = read();
     reading.then(
       () => {
         const nowMs = performance.now();
