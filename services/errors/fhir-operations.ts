@@ -13,6 +13,7 @@ export const FHIR_OPERATIONS = {
   'fhir-operation': row(404, 'AE', 'error', 'not-supported', 'The operation {operation} is not offered on {type}.', '/fhir/R4/metadata lists the operations of each type.'),
   'fhir-operation-parameter': row(400, 'AE', 'error', 'invalid', 'Parameter {parameter} of the operation cannot be used: {reason}.', 'See the OperationDefinition that /fhir/R4/metadata names, and send the parameter as it says.'),
   'fhir-operation-costly': row(422, 'AE', 'error', 'too-costly', 'The operation would look at more than {maximum} resources.', 'Narrow it: fewer codes, a shorter period, one patient.'),
+  'fhir-everything-others': row(200, 'AA', 'information', 'business-rule', '{count} resources that refer to this {type} are about other patients, or hold whole resources: they are left out.', 'Search for them by the reference, such as Observation?focus=Patient/1, where they are wanted.'),
   'fhir-statistics-mixed': row(422, 'AE', 'error', 'business-rule', 'The values have several units ({units}): no statistics are made of them.', 'Ask for one code, or for a period in which one unit was used.'),
   'fhir-profile-unknown': row(422, 'AE', 'error', 'not-found', 'The profile {profile} is not loaded here.', 'Load the package that has it ("npx polyseme package load FILE.tgz"), or store its StructureDefinition with the snapshot.'),
   'fhir-profile-cardinality': row(422, 'AE', 'error', 'required', 'The profile {profile} wants {element} {wanted}; it is there {count} times.', 'Add or leave out elements as the profile says.'),

@@ -1,5 +1,5 @@
 import { R4_TYPES, RESOURCE_TYPES } from './definitions.ts';
-import { operationsOf } from './operations.ts';
+import { operationsOf, systemOperations } from './operations.ts';
 import { type ParameterKind, type SlotUse, searchParameters } from './parameters.ts';
 import type { JsonObject, Resource } from './resource.ts';
 import { modifiersOf } from './search-asked.ts';
@@ -185,7 +185,7 @@ export function capabilityStatement({ base, version, date, more }: CapabilityOpt
         resource: R4_TYPES.map((type) => resourceEntry(type, more)),
         interaction: codesOf(['system'], ['capabilities']),
         searchParam: EVERY_SEARCH,
-        operation: [...SYSTEM_OPERATIONS, ...(more?.operations.get('') ?? [])].map((each) => ({ ...each })),
+        operation: [...systemOperations(), ...SYSTEM_OPERATIONS, ...(more?.operations.get('') ?? [])].map((each) => ({ ...each })),
         compartment: ['Patient', 'Encounter', 'Practitioner', 'RelatedPerson', 'Device'].map(
           (each) => `http://hl7.org/fhir/CompartmentDefinition/${each.charAt(0).toLowerCase()}${each.slice(1)}`,
         ),

@@ -10,7 +10,7 @@ export interface MetaChange {
 const LISTS = ['profile', 'security', 'tag'] as const;
 
 /** Tags are the same by system and code (http://hl7.org/fhir/R4/resource-operation-meta-add.html). */
-const keyOf = (value: JsonValue): string => (isObject(value) ? `${value['system'] ?? ''}|${value['code'] ?? ''}` : String(value));
+export const keyOf = (value: JsonValue): string => (isObject(value) ? `${value['system'] ?? ''}|${value['code'] ?? ''}` : String(value));
 
 /** Returns a resource with the change made in its meta; without meta where nothing is left of it. */
 export function withMetaChange(resource: Resource, { change, meta: asked }: MetaChange): Resource {

@@ -17,12 +17,11 @@ export interface Operation {
 const R4 = 'http://hl7.org/fhir/OperationDefinition';
 
 /**
- * Every operation of the FHIR door: its routes and what the CapabilityStatement says of it come from this table. $meta is offered on
- * instances only: over a type or everything it would have to read everything.
+ * Every operation of the FHIR door: its routes and what the CapabilityStatement says of it come from this table.
  */
 export const OPERATIONS = [
   { name: 'validate', levels: ['type', 'instance'], types: 'every', changes: false, definition: `${R4}/Resource-validate` },
-  { name: 'meta', levels: ['instance'], types: 'every', changes: false, definition: `${R4}/Resource-meta` },
+  { name: 'meta', levels: ['system', 'type', 'instance'], types: 'every', changes: false, definition: `${R4}/Resource-meta` },
   { name: 'meta-add', levels: ['instance'], types: 'every', changes: true, definition: `${R4}/Resource-meta-add` },
   { name: 'meta-delete', levels: ['instance'], types: 'every', changes: true, definition: `${R4}/Resource-meta-delete` },
   { name: 'everything', levels: ['instance'], types: ['Patient', 'Encounter'], changes: false, definition: `${R4}/Patient-everything` },
@@ -50,6 +49,10 @@ export const operationsOf = (type: string): readonly JsonObject[] =>
     name: each.name,
     definition: definitionOf(each, type),
   }));
+
+/** Returns the operations above the types as the CapabilityStatement lists them. */
+export const systemOperations = (): readonly { readonly name: string; readonly definition: string }[] =>
+  OPERATIONS.filter(({ levels }: Operation) => levels.includes('system')).map(({ name, definition }) => ({ name, definition }));
 
 /** The parameters of an operation: of a Parameters resource, or of an address. */
 export interface OperationInput {

@@ -1,3 +1,7 @@
+import { careRange } from './care-dates.ts';
+import { isArray, isObject } from './json.ts';
+import { Decimal, type JsonObject, type Resource } from './resource.ts';
+
 /** The statistics of Observation $stats, by their codes (http://hl7.org/fhir/R4/valueset-observation-statistics.html). */
 
 const sum = (values: readonly number[]): number => values.reduce((total, each) => total + each, 0);
@@ -59,4 +63,55 @@ export function statisticOf(code: string, values: readonly number[]): number | u
   if (statistic === undefined || values.length < statistic.fewest) return undefined;
   const result = statistic.of(values.toSorted((a, b) => a - b));
   return Number.isFinite(result) ? Number(result.toPrecision(12)) : undefined;
+}
+
+/** One result of a code: an Observation's or a component's. */
+export interface Measured {
+  /** As the Observation has it. */
+  readonly coding: JsonObject;
+  /** Milliseconds since 1970 when it began to be true; undefined: not said. */
+  readonly timeMs: number | undefined;
+  readonly quantity: JsonObject;
+  /** undefined: it has none, or only a bound of it (a comparator). */
+  readonly value: number | undefined;
+}
+
+/** Returns the results of a code in an Observation: its own where the code is its own, else those of its components. */
+export function measuredBy(
+  observation: Resource,
+  asked: { readonly system: string | undefined; readonly code: string },
+): readonly Measured[] {
+  const timeMs = careRange(observation)?.lo;
+  const components = isArray(observation['component']) ? observation['component'].filter(isObject) : [];
+  return [observation, ...components].flatMap(({ code, valueQuantity }): readonly Measured[] => {
+    const codings = isObject(code) && isArray(code['coding']) ? code['coding'].filter(isObject) : [];
+    const coding = codings.find((each) => each['code'] === asked.code && (asked.system === undefined || each['system'] === asked.system));
+    if (coding === undefined) return [];
+    const quantity = isObject(valueQuantity) ? valueQuantity : {};
+    const { value, comparator } = quantity;
+    const isNumber = comparator === undefined && (typeof value === 'number' || value instanceof Decimal);
+    return [{ coding, timeMs, quantity, value: isNumber ? Number(value) : undefined }];
+  });
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Returns the line through values over time by least squares: what it rises per day, and where it stands at the time of the first value,
+ * with at most 12 digits; undefined where fewer than two times have values.
+ */
+export function regressionOf(all: readonly Measured[]): { readonly gradient: number; readonly intercept: number } | undefined {
+  const points = all.flatMap(({ timeMs, value }) =>
+    timeMs === undefined || !Number.isFinite(timeMs) || value === undefined ? [] : [{ timeMs, value }],
+  );
+  if (points.length === 0) return undefined;
+  const first = points.reduce((least, { timeMs }) => Math.min(least, timeMs), Number.POSITIVE_INFINITY);
+  const days = points.map(({ timeMs }) => (timeMs - first) / DAY_MS);
+  const values = points.map(({ value }) => value);
+  const [day, value] = [mean(days), mean(values)];
+  const spread = sum(days.map((each) => (each - day) ** 2));
+  if (spread === 0) return undefined;
+  const gradient = sum(days.map((each, i) => (each - day) * ((values[i] ?? value) - value))) / spread;
+  const rounded = (number: number): number => Number(number.toPrecision(12));
+  return Number.isFinite(gradient) ? { gradient: rounded(gradient), intercept: rounded(value - gradient * day) } : undefined;
 }

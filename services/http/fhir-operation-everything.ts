@@ -1,12 +1,14 @@
 import { referrersAfter } from '../database/everything.ts';
 import { readResource, readResources, type StoredResource } from '../database/resources.ts';
-import { Refusal } from '../errors.ts';
+import { problem, Refusal } from '../errors.ts';
+import { belonging, patientsAbout, type Subject } from '../fhir/belonging.ts';
 import { caredWithin } from '../fhir/care-dates.ts';
 import { timeRange } from '../fhir/dates.ts';
 import { isResourceType } from '../fhir/definitions.ts';
 import { typesAsked } from '../fhir/operations.ts';
+import { operationOutcome } from '../fhir/outcome.ts';
 import { references } from '../fhir/references.ts';
-import { referrerHashes, refersTo } from '../fhir/referrers.ts';
+import { referrerHashes } from '../fhir/referrers.ts';
 import type { JsonObject, Resource } from '../fhir/resource.ts';
 import { missing, resourceOf } from './fhir-answers.ts';
 import { type OperationCall, refuseOthers, wrongParameter } from './fhir-operation.ts';
@@ -25,8 +27,9 @@ interface Asked {
 }
 
 /**
- * $everything of a Patient or an Encounter: the resource, all that refers to it, and what those refer to that is about nobody (who cared,
- * where, with what). Pages by _count and _page, narrowed by _type, _since, and start and end of care. Records of other patients are never in it.
+ * $everything of a Patient or an Encounter: the resource, its compartment and all else that refers to it, and what those refer to that is
+ * about nobody (who cared, where, with what). Pages by _count and _page, narrowed by _type, _since, and start and end of care. What refers to
+ * it but is about another patient is not in it; an entry says how many of a page's were left out for that.
  */
 export async function everything(call: OperationCall): Promise<Resource> {
   refuseOthers(call, call.type === 'Patient' ? PARAMETERS : PARAMETERS.slice(2));
@@ -34,7 +37,8 @@ export async function everything(call: OperationCall): Promise<Resource> {
   const asked = askedOf(call);
   const subject = await readResource(parts.database, type, id);
   if (subject === undefined || subject.deleted) throw new Refusal([missing(subject ? 'resource-deleted' : 'resource-not-found', type)]);
-  const found = await pageOf(call, asked);
+  const whose = subjectOf(call, subject);
+  const { found, others } = await pageOf(call, asked, whose);
   const page = found.slice(0, asked.count);
   const last = found.length > asked.count ? page.at(-1) : undefined;
   const own = asked.after === 0 && (asked.types === undefined || asked.types.includes(type)) && isSince(subject, asked) ? [subject] : [];
@@ -47,7 +51,9 @@ export async function everything(call: OperationCall): Promise<Resource> {
       resource: resourceOf(each),
       search: { mode },
     });
-  const entries = [...matches.map(entry('match')), ...included.map(entry('include'))];
+  const leftOut = operationOutcome([problem('fhir-everything-others', { count: others, type })]);
+  const said = others === 0 ? [] : [{ resource: leftOut, search: { mode: 'outcome' } }];
+  const entries: readonly JsonObject[] = [...matches.map(entry('match')), ...included.map(entry('include')), ...said];
   return {
     resourceType: 'Bundle',
     type: 'searchset',
@@ -58,6 +64,11 @@ export async function everything(call: OperationCall): Promise<Resource> {
     ],
     ...(entries.length === 0 ? {} : { entry: entries }),
   };
+}
+
+function subjectOf({ type, id, base }: OperationCall, stored: StoredResource): Subject {
+  if (type === 'Patient') return { type, id, patients: new Set([`Patient/${id}`]) };
+  return { type: 'Encounter', id, patients: new Set(patientsAbout(resourceOf(stored), { base })) };
 }
 
 const isSince = ({ updated }: StoredResource, { sinceMs }: Asked): boolean => sinceMs === undefined || Date.parse(updated) >= sinceMs;
@@ -90,21 +101,27 @@ function askedOf({ input }: OperationCall): Asked {
 }
 
 /** One more than a page, so that its end is known; what a page leaves out is made up for from the next ones. */
-async function pageOf({ parts, type, id }: OperationCall, asked: Asked): Promise<readonly StoredResource[]> {
+async function pageOf(
+  { parts, type, id, base }: OperationCall,
+  asked: Asked,
+  subject: Subject,
+): Promise<{ readonly found: readonly StoredResource[]; readonly others: number }> {
   const found: StoredResource[] = [];
+  let others = 0;
   const query = { hashes: referrerHashes(type, id), types: asked.types, sinceMs: asked.sinceMs, count: asked.count + 1 };
   for (let after = asked.after; found.length <= asked.count; ) {
     const rows = await referrersAfter(parts.database, { ...query, after });
     for (const row of rows) {
       const resource = resourceOf(row);
-      // A Patient that refers to this one is another person, or a record that was merged.
-      const isOther = row.type === 'Patient' && type === 'Patient';
-      if (!isOther && refersTo(resource, `${type}/${id}`) && caredWithin(resource, asked.fromMs, asked.toMs)) found.push(row);
+      if (found.length > asked.count || !caredWithin(resource, asked.fromMs, asked.toMs)) continue;
+      const belongs = belonging(resource, subject, { base });
+      if (belongs === 'own') found.push(row);
+      else if (belongs === 'other') others++;
     }
     if (rows.length < query.count) break;
     after = rows.at(-1)?.resourceKey ?? after;
   }
-  return found.slice(0, asked.count + 1);
+  return { found, others };
 }
 
 /** Types whose resources are about no patient: a page may carry them whoever it is about. */

@@ -1,3 +1,4 @@
+import { metaUsed } from '../database/meta.ts';
 import { readResource } from '../database/resources.ts';
 import { problem, Refusal } from '../errors.ts';
 import { isObject } from '../fhir/json.ts';
@@ -12,9 +13,10 @@ const answer = ({ meta }: JsonObject): Resource => ({
   parameter: [{ name: 'return', valueMeta: isObject(meta) ? meta : {} }],
 });
 
-/** $meta (http://hl7.org/fhir/R4/resource-operation-meta.html): profiles, tags and security labels of a resource. */
+/** $meta (http://hl7.org/fhir/R4/resource-operation-meta.html): profiles, tags and labels of a resource, or those used in a type or anywhere. */
 export async function readMeta(call: OperationCall): Promise<Resource> {
   refuseOthers(call, []);
+  if (call.id === '') return answer({ meta: await metaUsed(call.parts.database, call.type) });
   const found = await readResource(call.parts.database, call.type, call.id);
   if (found === undefined || found.deleted) throw new Refusal([missing(found ? 'resource-deleted' : 'resource-not-found', call.type)]);
   return answer(resourceOf(found));

@@ -1,11 +1,11 @@
 import { type FoundResource, searchResources } from '../database/search.ts';
 import { problem, Refusal } from '../errors.ts';
 import { timeRange } from '../fhir/dates.ts';
-import { isArray, isObject } from '../fhir/json.ts';
+import { isObject } from '../fhir/json.ts';
 import { lastOfEachCode } from '../fhir/observation-groups.ts';
-import { Decimal, type JsonObject, type JsonValue, type Resource } from '../fhir/resource.ts';
+import type { JsonObject, JsonValue, Resource } from '../fhir/resource.ts';
 import { parseSearch } from '../fhir/search-parse.ts';
-import { STATISTICS, statisticOf } from '../fhir/statistics.ts';
+import { type Measured, measuredBy, regressionOf, STATISTICS, statisticOf } from '../fhir/statistics.ts';
 import { resourceOf } from './fhir-answers.ts';
 import { type OperationCall, refuseOthers, wrongParameter } from './fhir-operation.ts';
 
@@ -62,7 +62,7 @@ const HOUR_MS = 3_600_000;
 
 /**
  * $stats: statistics over the values of one subject's Observations, one Observation for each code
- * (http://hl7.org/fhir/R4/observation-operation-stats.html). Values of several units are refused, never mixed.
+ * (http://hl7.org/fhir/R4/observation-operation-stats.html), which may be that of components. Values of several units are refused, never mixed.
  */
 export async function statistics(call: OperationCall): Promise<Resource> {
   refuseOthers(call, STATS_PARAMETERS);
@@ -70,14 +70,14 @@ export async function statistics(call: OperationCall): Promise<Resource> {
   const subject = referenceIn(input.all('subject')[0]);
   if (subject === undefined) throw wrongParameter('subject', 'a reference is needed');
   const asked = input.all('statistic').map(String);
-  const unknown = asked.find((each) => each !== 'total-count' && !STATISTICS.has(each));
+  const unknown = asked.find((each) => each !== 'total-count' && each !== 'regression' && !STATISTICS.has(each));
   if (asked.length === 0 || unknown !== undefined)
     throw wrongParameter('statistic', asked.length === 0 ? 'it is needed' : 'a code is not supported');
   const parameter: JsonObject[] = [];
   for (const coding of codingsAsked(call)) {
     const period = periodAsked(call);
     const code = `${coding.system === undefined ? '' : `${coding.system}|`}${coding.code}`;
-    const found = await observations(call, [['subject', subject], ['code', code], ...period.parameters]);
+    const found = await observations(call, [['subject', subject], ['combo-code', code], ...period.parameters]);
     const sources = found.map(resourceOf).filter(({ status }) => status !== 'entered-in-error' && status !== 'cancelled');
     parameter.push({ name: 'statistics', resource: statisticsOf(coding, subject, asked, sources, period.range) });
     const limit = Number(input.text('limit') ?? MOST_OF_EACH);
@@ -138,17 +138,33 @@ const referenceIn = (value: JsonValue | undefined): string | undefined => {
   return typeof text === 'string' && text !== '' ? text : undefined;
 };
 
-/** The quantities of Observations as numbers, and their one unit; throws Refusal where there are several. */
-function measured(sources: readonly Resource[]): { readonly values: readonly number[]; readonly unit: JsonObject } {
-  const quantities = sources.flatMap(({ valueQuantity }) =>
-    isObject(valueQuantity) && valueQuantity['comparator'] === undefined ? [valueQuantity] : [],
-  );
-  const given = quantities.filter(({ value }) => typeof value === 'number' || value instanceof Decimal);
+/** The quantities of Observations, or of their components, of a code; and their one unit. Throws Refusal where there are several. */
+function valuesOf(sources: readonly Resource[], coding: Coding): { readonly all: readonly Measured[]; readonly unit: JsonObject } {
+  const all = sources.flatMap((source) => measuredBy(source, coding));
+  const given = all.filter(({ value }) => value !== undefined);
   const unitOf = ({ system, code, unit }: JsonObject): string => (code === undefined ? String(unit ?? '1') : `${system ?? ''}|${code}`);
-  const units = new Set(given.map(unitOf));
+  const units = new Set(given.map(({ quantity }) => unitOf(quantity)));
   if (units.size > 1) throw new Refusal([problem('fhir-statistics-mixed', { units: units.size })]);
-  const { value: _value, extension: _extension, id: _id, ...unit } = given[0] ?? {};
-  return { values: given.map(({ value }) => Number(value)), unit };
+  const { value: _value, extension: _extension, id: _id, ...unit } = given[0]?.quantity ?? {};
+  return { all, unit };
+}
+
+const NOT_APPLICABLE = {
+  dataAbsentReason: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/data-absent-reason', code: 'not-applicable' }] },
+};
+
+/** The regression's two values: of one code, told apart by their texts; the gradient is per day, the intercept at the first value. */
+function regressionComponents(all: readonly Measured[], unit: JsonObject): readonly JsonObject[] {
+  const found = regressionOf(all);
+  const coding = [{ system: STATISTIC_SYSTEM, code: 'regression' }];
+  if (found === undefined) return [{ code: { coding }, ...NOT_APPLICABLE }];
+  const perDay = Object.fromEntries(
+    Object.entries(unit).map(([name, value]) => [name, name === 'code' || name === 'unit' ? `${value}/d` : value]),
+  );
+  return [
+    { code: { coding, text: 'gradient' }, valueQuantity: { value: found.gradient, ...perDay } },
+    { code: { coding, text: 'intercept' }, valueQuantity: { value: found.intercept, ...unit } },
+  ];
 }
 
 function statisticsOf(
@@ -158,21 +174,17 @@ function statisticsOf(
   sources: readonly Resource[],
   range: JsonObject | undefined,
 ): Resource {
-  const { values, unit } = measured(sources);
-  const component = asked.map((name): JsonObject => {
+  const { all, unit } = valuesOf(sources, coding);
+  const values = all.flatMap(({ value }) => value ?? []);
+  const component = asked.flatMap((name): readonly JsonObject[] => {
+    if (name === 'regression') return regressionComponents(all, unit);
     const code = { coding: [{ system: STATISTIC_SYSTEM, code: name }] };
-    const value = name === 'total-count' ? sources.length : statisticOf(name, values);
-    if (value === undefined)
-      return {
-        code,
-        dataAbsentReason: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/data-absent-reason', code: 'not-applicable' }] },
-      };
+    const value = name === 'total-count' ? all.length : statisticOf(name, values);
+    if (value === undefined) return [{ code, ...NOT_APPLICABLE }];
     const isPlain = name === 'total-count' || STATISTICS.get(name)?.hasUnit === false;
-    return { code, valueQuantity: { value, ...(isPlain ? {} : unit) } };
+    return [{ code, valueQuantity: { value, ...(isPlain ? {} : unit) } }];
   });
-  const own = sources
-    .flatMap(({ code }) => (isObject(code) && isArray(code['coding']) ? code['coding'] : []))
-    .find((each) => isObject(each) && each['code'] === coding.code);
+  const own = all[0]?.coding;
   return {
     resourceType: 'Observation',
     status: 'final',
