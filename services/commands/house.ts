@@ -7,6 +7,7 @@ import type { Vocabulary } from '../../terminology/vocabulary.ts';
 import { configuredSources } from '../config/configured.ts';
 import { SourceBook } from '../config/sources.ts';
 import type { Config } from '../config.ts';
+import { writeChoices } from '../database/cdm-metadata.ts';
 import { type CdmSource, writeCdmSource } from '../database/cdm-source.ts';
 import { type Database, openDatabase } from '../database/connect.ts';
 import type { EmbeddedDatabase, Log } from '../database/embedded/embedded.ts';
@@ -88,6 +89,7 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
     if (!maps.ok) throw new Refusal(maps.problems);
     const vocabulary = await activeVocabulary(config, store, log);
     await writeCdmSource(store.database, cdmSource(config, new Date()));
+    await writeChoices(store.database);
     journal = createJournal(store.database);
     const { cdmTimezone, sourceTimezone, sourceAuthority } = config;
     const sources = configuredSources(config);

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { type Problem, problem, Refusal } from '../errors.ts';
+import { cdmCommand } from './cdm.ts';
 import { checkCommand } from './check.ts';
 import { withExamples } from './command.ts';
 import { convertCommand } from './convert.ts';
@@ -38,6 +39,7 @@ const COMMANDS = [
   outgoingCommand,
   explainCommand,
   rebuildCommand,
+  cdmCommand,
   doctorCommand,
   psqlCommand,
   tokenCommand,

@@ -4,6 +4,7 @@
  * the write, and the same as if everything were recomputed.
  */
 
+import { notePeriodChoices } from './cdm-metadata.ts';
 import { EVENT_DATES, MOST_RECENT_VISIT } from './cdm-tables.ts';
 import type { Database, Prepared, Transaction } from './connect.ts';
 import { CONDITION_ERAS, DOSE_ERAS, DRUG_ERAS } from './derived-eras.ts';
@@ -27,6 +28,7 @@ export interface DeriveOptions {
   readonly strategy?: PeriodStrategy;
 }
 
+const DEFAULTS = { goLive: undefined, strategy: 'themis-ehr' } as const;
 const DERIVE_LOCK = 7403;
 const QUEUE_BATCH = 5_000;
 const PERSON_BATCH = 1_000;
@@ -37,6 +39,7 @@ export async function deriveStale(database: Database, options: DeriveOptions): P
   for (;;) {
     const done = await database.transaction(async (tx) => {
       await tx.query('SELECT pg_advisory_xact_lock($1, 0)::text', [DERIVE_LOCK]);
+      await notePeriodChoices(tx, { ...DEFAULTS, ...options });
       const rows = await tx.query<{ person_id: number }>(TAKE, [QUEUE_BATCH]);
       const ids = [...new Set(rows.map((row) => row.person_id))];
       await derivePersons(tx, ids, options);

@@ -8,6 +8,7 @@ import { chanceOf } from '../../scripts/simulator/chance.ts';
 import { USUAL_RATES } from '../../scripts/simulator/events.ts';
 import { trafficOf } from '../../scripts/simulator/traffic.ts';
 import { dumpLines } from '../../services/database/cdm-dump.ts';
+import type { Transaction } from '../../services/database/connect.ts';
 import { deriveStale } from '../../services/database/derived.ts';
 import { writeRequest } from '../../services/pipeline/fhir-write.ts';
 import { type Parts, processNext, receive } from '../../services/pipeline.ts';
@@ -94,6 +95,12 @@ function streams(): readonly (readonly Told[])[] {
   return [...told, ...['c1', 'c2', 'c3'].map(client)];
 }
 
+async function linesOf(tx: Transaction): Promise<readonly string[]> {
+  const lines: string[] = [];
+  for await (const line of dumpLines(tx)) lines.push(line);
+  return lines;
+}
+
 /** The vocabulary says that all drugs hold metformin. */
 async function oneIngredient({ database }: Parts): Promise<void> {
   await database.run(`INSERT INTO cdm.concept (concept_id, concept_name, domain_id, vocabulary_id, concept_class_id, standard_concept, concept_code,
@@ -126,7 +133,7 @@ async function dumpOf(order: number): Promise<readonly string[]> {
   while ((await processNext(parts, chance.between(1, 60))) > 0);
   await oneIngredient(parts);
   await deriveStale(parts.database, DERIVE);
-  return await parts.database.snapshot((tx) => Array.fromAsync(dumpLines(tx)), { timeoutMs: 600_000 });
+  return await parts.database.snapshot(linesOf, { timeoutMs: 600_000 });
 }
 
 it('any order of patients, with replays, ends in the same CDM byte for byte', { timeout: 3_600_000 }, async () => {

@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import { addForeignKeys, dropForeignKeys, possibleKeys, switchedOn, violations } from '../database/cdm-constraints.ts';
+import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
+import { openStore } from './house.ts';
+import { plural, type Terminal, table } from './terminal.ts';
+
+const EXAMPLES = `
+  $ npx polyseme cdm constraints check         which rows violate the official foreign keys?
+  $ npx polyseme cdm constraints on            switch them on; they are checked at every commit from then on
+  $ npx polyseme cdm constraints off           before another vocabulary release is loaded
+`;
+
+/** cdm: the official DDL's foreign keys. They cost time at every write, so that they are off unless asked for. */
+export const cdmCommand: CommandDefinition = (program, terminal, exit) => {
+  const cdm = program.command('cdm').description('the foreign keys of the official DDL');
+  withExamples(cdm, EXAMPLES, ['0  done, or all rows satisfy them', '1  rows violate them; each key is listed']);
+  const constraints = cdm.command('constraints').description('check, switch on or switch off the official foreign keys');
+  withExamples(constraints, EXAMPLES, ['0  done, or all rows satisfy them', '1  rows violate them; each key is listed']);
+  const choice = (name: string, description: string, work: () => Promise<number>): Command =>
+    withExamples(constraints.command(name).description(description), EXAMPLES, ['0  done', '1  rows violate them']).action(async () =>
+      exit(await work()),
+    );
+  choice('check', 'list the rows that violate them, whether they are on or off', () => checked(terminal));
+  choice('on', 'switch them on; refused while rows violate them', () => switched(terminal));
+  choice('off', 'switch them off', async () => {
+    await using store = await openStore(configOfProcess());
+    terminal.say(`${plural(await dropForeignKeys(store.database), 'foreign key')} switched off.`);
+    return 0;
+  });
+};
+
+async function checked(terminal: Terminal): Promise<number> {
+  await using store = await openStore(configOfProcess());
+  const [all, on, found] = [await possibleKeys(store.database), await switchedOn(store.database), await violations(store.database)];
+  if (found.length > 0)
+    terminal.out(
+      table(
+        ['table.column', 'refers to', 'rows', 'least value'],
+        found.map(({ key, rows, example }) => [`${key.table}.${key.column}`, `${key.target}.${key.targetColumn}`, rows, example]),
+      ),
+    );
+  terminal.say(`${all.length} official foreign keys, ${on.size} switched on, ${found.length} violated.`);
+  return found.length === 0 ? 0 : 1;
+}
+
+async function switched(terminal: Terminal): Promise<number> {
+  if ((await checked(terminal)) !== 0) return 1;
+  await using store = await openStore(configOfProcess());
+  terminal.say(`${plural(await addForeignKeys(store.database), 'foreign key')} switched on.`);
+  return 0;
+}

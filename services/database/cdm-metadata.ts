@@ -1,0 +1,48 @@
+/** What was chosen where sources disagree, and how the derived rows were made, for every reader of the CDM (omop-rules 66). */
+import { CHOICES } from '../omop/choices.ts';
+import { EVENT_DATES } from './cdm-tables.ts';
+import type { Database, Transaction } from './connect.ts';
+
+const PERIODS_ROW = 60;
+const PERIODS_NAME = 'rule 60: observation periods';
+
+const ROW = `INSERT INTO cdm.metadata (metadata_id, metadata_concept_id, metadata_type_concept_id, name, value_as_string) VALUES ($1, 0, 0, $2, $3)
+  ON CONFLICT (metadata_id) DO UPDATE SET name = excluded.name, value_as_string = excluded.value_as_string
+  WHERE (cdm.metadata.name, cdm.metadata.value_as_string) IS DISTINCT FROM (excluded.name, excluded.value_as_string)`;
+
+/** Writes one row for each choice; its metadata_id is the number of the rule. */
+export async function writeChoices(database: Database): Promise<void> {
+  await database.transaction(async (tx) => {
+    for (const { rule, about, chosen } of CHOICES) await tx.run(ROW, [rule, `rule ${rule}: ${about}`, chosen]);
+  });
+}
+
+export interface PeriodChoices {
+  readonly pullDate: string;
+  readonly goLive: string | undefined;
+  readonly strategy: string;
+}
+
+/**
+ * Writes how observation periods are made. When that changes, those of others are stale too, though nothing was written of them: with
+ * another date of the data the persons who are still observed or have later events, with anything else everybody.
+ */
+export async function notePeriodChoices(tx: Transaction, { pullDate, goLive, strategy }: PeriodChoices): Promise<void> {
+  const value = `${strategy}; data until ${pullDate}; go-live ${goLive ?? 'not set'}`;
+  const [known] = await tx.query<{ value: string | null }>('SELECT value_as_string AS value FROM cdm.metadata WHERE metadata_id = $1', [
+    PERIODS_ROW,
+  ]);
+  if (known?.value === value) return;
+  const before = /^(.*); data until (\d{4}-\d\d-\d\d); (.*)$/.exec(known?.value ?? '');
+  const isOnlyLater = before?.[1] === strategy && before[3] === `go-live ${goLive ?? 'not set'}`;
+  if (isOnlyLater) {
+    const earlier = [before[2] ?? '', pullDate].sort()[0];
+    await tx.run(`INSERT INTO ops.stale_person (person_id) ${OBSERVED_AFTER}`, [earlier]);
+  } else await tx.run('INSERT INTO ops.stale_person (person_id) SELECT DISTINCT person_id FROM cdm.observation_period');
+  await tx.run(ROW, [PERIODS_ROW, PERIODS_NAME, value]);
+}
+
+const OBSERVED_AFTER = [
+  'SELECT person_id FROM cdm.observation_period WHERE observation_period_end_date >= $1::date',
+  ...EVENT_DATES.map(({ table, start }) => `SELECT person_id FROM cdm.${table} WHERE ${start} > $1::date`),
+].join('\nUNION ');
