@@ -7,7 +7,7 @@ import { type Links, matches } from '../fhir/search-match.ts';
 import type { Clause, SearchQuery } from '../fhir/search-query.ts';
 import type { IndexOptions } from '../fhir/search-values.ts';
 import { Bindings, chainsOf, conditionSql } from './search-conditions.ts';
-import { linksOf } from './search-links.ts';
+import { type HasClause, linksOf, referredCandidates } from './search-links.ts';
 import type { Position, Scope } from './search-sources.ts';
 import { plainArray } from './wire.ts';
 
@@ -37,9 +37,12 @@ export interface Candidate {
 export interface DecideOptions extends IndexOptions {
   /** Compares a candidate with the query in place of `matches`: for tests of what a deceived index does. */
   readonly accept?: (query: SearchQuery, resource: Resource) => boolean;
+  /** Most resources beside the one looked at that chains and _has look up beforehand: for tests of the ways that are taken above it. */
+  readonly mostResolved?: number;
 }
 
 const ROW = 'r.rid, r.type, r.id, r.version, r.updated, r.body';
+const NO_BODY = `r.rid, r.type, r.id, r.version, r.updated, '' AS body`;
 
 export const foundResource = ({ row }: Candidate): FoundResource => ({
   type: resourceTypeOf(row.type) ?? '',
@@ -49,12 +52,27 @@ export const foundResource = ({ row }: Candidate): FoundResource => ({
   body: row.body,
 });
 
+/** Returns those of `positions` that rows of the index say are referred to as each _has asks that was not resolved beforehand. */
+export async function sieved(
+  scope: Scope,
+  clauses: readonly Clause[],
+  hases: readonly HasClause[],
+  positions: readonly Position[],
+): Promise<readonly Position[]> {
+  if (hases.length === 0) return positions;
+  let rows = await narrowed(scope, clauses, positions, positions.length, NO_BODY);
+  for (const has of hases) rows = await referredCandidates(scope.tx, has, rows, scope.resolved);
+  const kept = new Set(rows.map(({ rid }) => rid));
+  return positions.filter(({ rid }) => kept.has(rid));
+}
+
 /** Returns the rows of `positions`, in their order, that the SQL of the clauses lets through; at most `limit`. */
 export async function narrowed(
   scope: Scope,
   clauses: readonly Clause[],
   positions: readonly Position[],
   limit: number,
+  columns = ROW,
 ): Promise<readonly CandidateRow[]> {
   if (positions.length === 0) return [];
   const bindings = new Bindings();
@@ -64,10 +82,10 @@ export async function narrowed(
     'NOT r.deleted',
     ...clauses.map((clause) => conditionSql(clause, bindings, scope.resolved)),
   ];
-  const text = `SELECT ${ROW} FROM unnest(${rids}) WITH ORDINALITY AS a(rid, ord)
+  const text = `SELECT ${columns} FROM unnest(${rids}) WITH ORDINALITY AS a(rid, ord)
      JOIN fhir.resource r ON r.rid = a.rid WHERE ${conditions.join(' AND ')} ORDER BY a.ord LIMIT ${bindings.add(limit, 'bigint')}`;
   // Prepared only where one plan is right for all values: how rare a clause's tokens are decides how the others are best looked up.
-  return scope.tx.query<CandidateRow>(clauses.length === 0 ? { name: 'search_bodies', text } : text, bindings.values);
+  return scope.tx.query<CandidateRow>(clauses.length === 0 && columns === ROW ? { name: 'search_bodies', text } : text, bindings.values);
 }
 
 function candidate(row: CandidateRow): Candidate {

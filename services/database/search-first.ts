@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import type { Clause, SearchQuery } from '../fhir/search-query.ts';
 import type { Prepared, Queryable } from './connect.ts';
 import { typeNumber } from './resources.ts';
-import { type CandidateRow, type DecideOptions, decidedAlone, type FoundResource, foundResource } from './search-candidates.ts';
-import { Bindings, chainsOf, conditionSql, isExact } from './search-conditions.ts';
+import { type CandidateRow, type DecideOptions, decided, decidedAlone, type FoundResource, foundResource } from './search-candidates.ts';
+import { Bindings, chainsOf, conditionSql, isExact, type Resolved } from './search-conditions.ts';
 import { cursorOf } from './search-cursor.ts';
 import { OF_INDEX } from './search-links.ts';
 import { hashesOf } from './search-order.ts';
@@ -25,6 +25,8 @@ export interface FirstPage {
 const SPARE = 8;
 /** Tokens of one clause that are merged by rid. */
 const MOST_MERGED = 16;
+/** Candidates of a rare clause that are all looked at. */
+const MOST_SOUGHT = 4 * RARE;
 /** Statements that a session keeps prepared; those of other shapes are planned each time. */
 const MOST_PREPARED = 200;
 
@@ -91,11 +93,11 @@ function soughtSql(clause: Clause, others: readonly Clause[], query: SearchQuery
   if (selects === undefined || selects.length === 0) return undefined;
   const limit = query.count + 1 + SPARE;
   const near = limit + SPARE;
-  const all = `SELECT rid FROM (${selects.join(' UNION ALL ')}) s LIMIT ${RARE + 1}`;
+  const all = `SELECT rid FROM (${selects.join(' UNION ALL ')}) s LIMIT ${MOST_SOUGHT + 1}`;
   const keys = `SELECT c.rid, ${keySql(order, bindings)} AS key FROM (SELECT DISTINCT rid FROM a) c`;
   const wanted = askedOfEach(others, bindings);
   const found = `SELECT k.rid, k.key FROM k ORDER BY ${orderSql(order)} LIMIT ${near}`;
-  const cut = `((SELECT count(*) FROM a) > ${RARE} OR (SELECT count(*) FROM k) > ${near})`;
+  const cut = `((SELECT count(*) FROM a) > ${MOST_SOUGHT} OR (SELECT count(*) FROM k) > ${near})`;
   return `WITH a AS MATERIALIZED (${all}), k AS MATERIALIZED (SELECT r.rid, r.key FROM (${keys} OFFSET 0) r WHERE true${wanted})
     ${withResources(found, orderSql(order), cut, types, limit, bindings)}`;
 }
@@ -113,13 +115,14 @@ function looked(clauses: readonly Clause[]): Clause | undefined {
 function statementOf(query: SearchQuery, order: Order, bindings: Bindings): string | undefined {
   const { clauses } = query;
   const byToken = looked(clauses);
-  const rare = byToken ?? clauses.find((clause) => clause.kind === 'string' || clause.kind === 'uri');
+  const isFew = (clause: Clause): boolean => clause.kind === 'id' || (clause.kind === 'reference' && clause.hashes.length > MOST_MERGED);
+  const rare = clauses.find(isFew) ?? byToken ?? clauses.find((clause) => clause.kind === 'string' || clause.kind === 'uri');
   if (rare === undefined) return undefined;
   const others = clauses.filter((clause) => clause !== rare);
   const isOfIndex = (clause: Clause): boolean =>
     OF_INDEX.has(clause.kind) || (clause.kind === 'not' && isOfIndex(clause.clause) && isExact(clause));
   if (!others.every(isOfIndex)) return undefined;
-  const hashes = byToken === undefined ? undefined : hashesOf(byToken);
+  const hashes = rare !== byToken ? undefined : hashesOf(rare);
   if (order.by === 'rid' && hashes !== undefined) return walkedSql(hashes, others, query, order.descending, bindings);
   return soughtSql(rare, others, query, order, bindings);
 }
@@ -133,17 +136,27 @@ export async function firstPage(
   query: SearchQuery,
   order: Order | undefined,
   options: DecideOptions,
+  resolved?: Resolved,
 ): Promise<FirstPage | undefined> {
   const isPlain = query.page === undefined && query.count > 0 && query.total === 'none' && query.includes.length === 0;
-  if (!isPlain || order === undefined || query.clauses.length === 0 || chainsOf(query.clauses).length > 0) return undefined;
+  if (!isPlain || order === undefined || query.clauses.length === 0) return undefined;
+  const chains = chainsOf(query.clauses);
+  // Without chains it was tried before the transaction.
+  if (chains.length > 0 !== (resolved !== undefined) || chains.some((each) => !resolved?.has(each))) return undefined;
+  const clauses = query.clauses.map((clause) =>
+    clause.kind === 'chain' || clause.kind === 'has' ? (resolved?.get(clause) ?? clause) : clause,
+  );
   const bindings = new Bindings();
-  const text = statementOf(query, order, bindings);
+  const text = statementOf({ ...query, clauses }, order, bindings);
   if (text === undefined) return undefined;
   const rows = await database.query<FirstRow>(prepared(text), bindings.values);
   const [state] = rows;
   if (state === undefined || !isSettled(query, state)) return undefined;
   const candidates = rows.flatMap(({ rid, ...row }) => (rid === null ? [] : [{ ...row, rid }]));
-  const found = decidedAlone(query, candidates, options);
+  const found =
+    resolved === undefined
+      ? decidedAlone(query, candidates, options)
+      : await decided({ tx: database, types: [], high: 0, resolved }, query, candidates, options);
   const isWhole = state.cut !== true && candidates.length < query.count + 1 + SPARE;
   if (found.length <= query.count && !isWhole) return undefined;
   const last = found.length > query.count ? found[query.count - 1] : undefined;

@@ -1,4 +1,5 @@
 /** Chains and _has: conditions on resources beside the one that is looked at. */
+import { resourceTypeOf } from '../fhir/definitions.ts';
 import { readJson } from '../fhir/json.ts';
 import type { Resource } from '../fhir/resource.ts';
 import { holds, type Links, valuesOfParameter } from '../fhir/search-match.ts';
@@ -27,12 +28,17 @@ const parsed = (type: string, { body }: { readonly body: string }): Resource => 
 };
 
 /** Returns what chains come to where few resources answer their clause; those that stay out are asked of each candidate. */
-export async function resolveChains(tx: Queryable, clauses: readonly Clause[], options: IndexOptions): Promise<Resolved> {
+export async function resolveChains(
+  tx: Queryable,
+  clauses: readonly Clause[],
+  options: IndexOptions & { readonly mostResolved?: number },
+): Promise<Resolved> {
+  const most = options.mostResolved ?? Number.POSITIVE_INFINITY;
   const resolved = new Map<ChainClause, Clause>();
   for (const chain of chainsOf(clauses)) {
     const inner = await resolveChains(tx, [chain.clause], options);
     for (const [each, clause] of inner) resolved.set(each, clause);
-    const found = chain.kind === 'chain' ? await targetsOf(tx, chain, inner) : await referredBy(tx, chain, inner, options);
+    const found = chain.kind === 'chain' ? await targetsOf(tx, chain, inner, most) : await referredBy(tx, chain, inner, most, options);
     if (found !== undefined) resolved.set(chain, found);
   }
   return resolved;
@@ -47,27 +53,29 @@ async function fewOf<Row extends object>(
   columns: string,
   most: number,
 ): Promise<readonly Row[] | undefined> {
-  const counted = new Bindings();
-  const probe = seekSql(clause, [typeNumber(type)], counted, resolved);
-  if (probe === undefined) return undefined;
-  if (probe.length === 0) return [];
-  const [row] = await tx.query<{ n: number }>(
-    `SELECT count(*) AS n FROM (${probe.join(' UNION ALL ')} LIMIT ${most + 1}) s`,
-    counted.values,
-  );
-  if (row === undefined || row.n > most) return undefined;
-  if (row.n === 0) return [];
   const bindings = new Bindings();
-  const selects = seekSql(clause, [typeNumber(type)], bindings, resolved) ?? [];
-  return tx.query<Row>(
-    `SELECT ${columns} FROM (SELECT DISTINCT rid FROM (${selects.join(' UNION ALL ')}) s) c JOIN fhir.resource r ON r.rid = c.rid
-     WHERE r.type = ${bindings.add(typeNumber(type), 'smallint')} AND NOT r.deleted AND ${conditionSql(clause, bindings, resolved)}`,
+  const selects = seekSql(clause, [typeNumber(type)], bindings, resolved);
+  if (selects === undefined) return undefined;
+  if (selects.length === 0) return [];
+  // Counted first: where there are more, no resource is looked up.
+  const rows = await tx.query<Row & { readonly over: boolean; readonly id: string | null }>(
+    `WITH a AS MATERIALIZED (SELECT rid FROM (${selects.join(' UNION ALL ')}) s LIMIT ${most + 1})
+     SELECT s.over, x.* FROM (SELECT count(*) > ${most} AS over FROM a) s LEFT JOIN (
+       SELECT ${columns} FROM (SELECT DISTINCT rid FROM a WHERE (SELECT count(*) FROM a) <= ${most}) c CROSS JOIN LATERAL (
+         SELECT * FROM fhir.resource r WHERE r.rid = c.rid OFFSET 0) r
+       WHERE r.type = ${bindings.add(typeNumber(type), 'smallint')} AND NOT r.deleted AND ${conditionSql(clause, bindings, resolved)}) x ON true`,
     bindings.values,
   );
+  return rows[0]?.over ? undefined : rows.filter(({ id }) => id !== null);
 }
 
-async function targetsOf(tx: Queryable, chain: ChainClause & { readonly kind: 'chain' }, resolved: Resolved): Promise<Clause | undefined> {
-  const rows = await fewOf<{ readonly id: string }>(tx, chain.target, chain.clause, resolved, 'r.id', MOST_TARGETS);
+async function targetsOf(
+  tx: Queryable,
+  chain: ChainClause & { readonly kind: 'chain' },
+  resolved: Resolved,
+  most: number,
+): Promise<Clause | undefined> {
+  const rows = await fewOf<{ readonly id: string }>(tx, chain.target, chain.clause, resolved, 'r.id', Math.min(most, MOST_TARGETS));
   return (
     rows &&
     referenceClause(
@@ -77,16 +85,56 @@ async function targetsOf(tx: Queryable, chain: ChainClause & { readonly kind: 'c
   );
 }
 
+export type HasClause = Extract<ChainClause, { readonly kind: 'has' }>;
+
 async function referredBy(
   tx: Queryable,
-  has: ChainClause & { readonly kind: 'has' },
+  has: HasClause,
   resolved: Resolved,
+  most: number,
   options: IndexOptions,
 ): Promise<Clause | undefined> {
-  const rows = await fewOf<LinkRow>(tx, has.type, has.clause, resolved, 'r.id, r.body', MOST_REFERRERS);
+  const rows = await fewOf<LinkRow>(tx, has.type, has.clause, resolved, 'r.id, r.body', Math.min(most, MOST_REFERRERS));
   if (rows === undefined) return undefined;
-  const references = rows.flatMap((row) => referencesOf(parsed(has.type, row), has, options));
-  return { kind: 'id', any: [...new Set(references.map((each) => each.slice(each.indexOf('/') + 1)))] };
+  const isReference = has.parameter.uses.every(({ slot }) => slot.paths.every(({ datatype }) => datatype === 'Reference'));
+  // Every reference in the text, those of other elements too: which of them the parameter means is decided at last.
+  const ids = isReference
+    ? rows.flatMap(({ body }) => Array.from(body.matchAll(REFERENCED), ([, id = '']) => id))
+    : rows.flatMap((row) => referencesOf(parsed(has.type, row), has, options).map((each) => each.slice(each.indexOf('/') + 1)));
+  return { kind: 'id', any: [...new Set(ids)] };
+}
+
+/** The id at the end of a reference in JSON text as it is stored (json.ts `writeJson` escapes no slashes). */
+const REFERENCED = /"reference":"(?:[^"]*\/)?[A-Za-z]+\/([A-Za-z0-9.-]{1,64})(?:\/_history\/[^"]*)?"/g;
+
+/**
+ * Returns those of the candidates that rows of the index say something refers to as the _has asks; no resource is read. A hash may
+ * deceive, nothing is missed.
+ */
+export async function referredCandidates<Each extends { readonly type: number; readonly id: string }>(
+  tx: Queryable,
+  has: HasClause,
+  candidates: readonly Each[],
+  resolved: Resolved,
+): Promise<readonly Each[]> {
+  const asked = candidates.flatMap(({ type, id }, ord) =>
+    has.parameter.uses.map(({ slot }) => ({ h: slot.hash(`${resourceTypeOf(type) ?? ''}/${id}`), ord })),
+  );
+  if (asked.length === 0) return [];
+  const bindings = new Bindings();
+  const hashes = bindings.add(plainArray(asked.map(({ h }) => h)), 'bigint[]');
+  const ords = bindings.add(plainArray(asked.map(({ ord }) => ord)), 'int[]');
+  const condition = conditionSql(has.clause, bindings, resolved);
+  const referrers = OF_INDEX.has(has.clause.kind)
+    ? `SELECT FROM fhir.tok r WHERE r.h = a.h AND (SELECT ${condition})`
+    : `SELECT FROM fhir.tok t JOIN fhir.resource r ON r.rid = t.rid
+       WHERE t.h = a.h AND r.type = ${bindings.add(typeNumber(has.type), 'smallint')} AND NOT r.deleted AND ${condition}`;
+  const rows = await tx.query<{ readonly ord: number }>(
+    `SELECT DISTINCT a.ord FROM unnest(${hashes}, ${ords}) AS a(h, ord) WHERE (SELECT EXISTS (${referrers}))`,
+    bindings.values,
+  );
+  const found = new Set(rows.map(({ ord }) => ord));
+  return candidates.filter((_, ord) => found.has(ord));
 }
 
 const referencesOf = (resource: Resource, { parameter }: ChainClause, options: IndexOptions): readonly string[] =>
@@ -149,8 +197,8 @@ async function answeringTargets(
   return new Set(found.map(({ id }) => start + id));
 }
 
-const FIRST_REFERRERS = 4;
-const ALL_REFERRERS = 2_147_483_647;
+// The last: all.
+const REFERRERS_READ = [1, 16, 2_147_483_647];
 
 async function referredTo(
   tx: Queryable,
@@ -161,8 +209,8 @@ async function referredTo(
 ): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
   let open = [...new Set(resources.map(({ resourceType, id }) => `${resourceType}/${id}`))];
-  // Nearly always one of the first referrers answers; all are read only where a hash or a cut text has deceived.
-  for (const most of [FIRST_REFERRERS, ALL_REFERRERS]) {
+  // Nearly always the first referrer answers; more are read only where a hash or a cut text has deceived.
+  for (const most of REFERRERS_READ) {
     const rows = await referrersOf(tx, has, open, most, resolved);
     const answer = await answering(tx, has.type, has.clause, [...new Map(rows.map((row) => [row.id, row])).values()], resolved, options);
     for (const each of answer) for (const reference of referencesOf(each, has, options)) found.add(reference);

@@ -7,12 +7,12 @@ import { problem, Refusal } from '../errors.ts';
 import type { Clause, SearchQuery } from '../fhir/search-query.ts';
 import type { Database, Transaction } from './connect.ts';
 import { typeNumber } from './resources.ts';
-import { type Candidate, type DecideOptions, decided, type FoundResource, foundResource, narrowed } from './search-candidates.ts';
+import { type Candidate, type DecideOptions, decided, type FoundResource, foundResource, narrowed, sieved } from './search-candidates.ts';
 import { Bindings, type Certainty, conditionSql, isExact } from './search-conditions.ts';
 import { cursorOf, readCursor } from './search-cursor.ts';
 import { firstPage } from './search-first.ts';
 import { includedWith } from './search-included.ts';
-import { resolveChains } from './search-links.ts';
+import { type HasClause, resolveChains } from './search-links.ts';
 import { hashesOf, keyKind, orderOf } from './search-order.ts';
 import { assertSearchable, SEARCH_STATE, type SearchState } from './search-parameters.ts';
 import { sortedMatches } from './search-sorted.ts';
@@ -83,6 +83,8 @@ export async function searchResources(database: Database, query: SearchQuery, op
       const high = await highest(tx, query, start?.high);
       const resolved = await resolveChains(tx, query.clauses, options);
       const scope: Scope = { tx, types: query.types.map(typeNumber), high, resolved };
+      const whole = order === undefined ? undefined : await firstPage(tx, query, order, options, resolved);
+      if (whole !== undefined) return { ...whole, included: [], total: undefined };
       const total = query.total === 'accurate' || query.count === 0 ? await countMatches(scope, query, limits) : undefined;
       if (query.count === 0) return { resources: [], included: [], nextPage: undefined, total };
       const found =
@@ -145,18 +147,22 @@ async function walk(
   limits: Limits,
 ): Promise<readonly Found[]> {
   const found: Found[] = [];
+  const hases = query.clauses.filter((clause): clause is HasClause => clause.kind === 'has' && !scope.resolved.has(clause));
+  const isNearlyExact = (clause: Clause): boolean => isExact(clause) || clause.kind === 'date' || hashesOf(clause) !== undefined;
   // Where only the resource itself tells, a chunk is read whole: most of it may be no match.
-  const isNarrow = query.clauses.every((clause) => isExact(clause) || clause.kind === 'date' || hashesOf(clause) !== undefined);
+  const isNarrow = query.clauses.every(
+    (clause) => isNearlyExact(clause) || clause.kind === 'has' || (clause.kind === 'chain' && scope.resolved.has(clause)),
+  );
   let after = from;
   for (
-    let chunk = Math.max(FIRST_CHUNK, query.count + 1);
+    let chunk = Math.max(hases.length > 0 ? FIRST_CHUNK * 4 : FIRST_CHUNK, query.count + 1);
     found.length <= query.count;
     chunk = Math.min(chunk * 4, isNarrow ? LARGEST_CHUNK : LARGEST_CHUNK / 4)
   ) {
     const candidates = await source.next(after, chunk);
     const limit = isNarrow ? query.count + 1 : chunk;
     const clauses = query.clauses.filter((clause) => clause !== source.serves);
-    const rows = await narrowed(scope, clauses, candidates, limit);
+    const rows = await narrowed(scope, clauses, await sieved(scope, clauses, hases, candidates), limit);
     const positions = new Map(candidates.map((each) => [each.rid, each]));
     for (const candidate of await decided(scope, query, rows, limits)) {
       const position = positions.get(candidate.row.rid);

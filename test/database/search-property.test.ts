@@ -60,25 +60,26 @@ const SORTS: Readonly<Record<string, readonly string[]>> = {
   RiskAssessment: ['-probability'],
 };
 
-async function found({ type, conditions, count, sort }: Asked): Promise<readonly string[]> {
+/** By turns with a total and without, which are found in different ways; every third as if chains had too many targets to look up beforehand. */
+async function found({ type, conditions, count, sort }: Asked, turn: number): Promise<readonly string[]> {
   const entries = conditions.map(({ key, value }): [string, string] => [key, value]);
   const query = parseSearch(type, [
     ...entries,
     ['_count', String(count)],
-    ['_total', 'accurate'],
+    ['_total', turn % 2 === 0 ? 'accurate' : 'none'],
     ...(sort === undefined ? [] : [['_sort', sort] as const]),
   ]);
   if (!query.ok) throw new Error(JSON.stringify(query.problems));
   const ids: string[] = [];
   let total: number | undefined;
   for (let page: string | undefined, pages = 0; pages < 200; pages++) {
-    const answer = await searchResources(db, { ...query.value, page });
+    const answer = await searchResources(db, { ...query.value, page }, turn % 3 === 0 ? { mostResolved: 1 } : {});
     total ??= answer.total;
     ids.push(...answer.resources.map((each) => each.id));
     page = answer.nextPage;
     if (page === undefined) break;
   }
-  expect(total, JSON.stringify(query.value.parameters)).toBe(ids.length);
+  expect(total, JSON.stringify(query.value.parameters)).toBe(turn % 2 === 0 ? ids.length : undefined);
   return ids;
 }
 
@@ -94,7 +95,7 @@ test(`${QUERIES} random searches find what a naive reader finds (seed ${SEED})`,
     const expected = store
       .filter((each) => each['resourceType'] === query.type && query.conditions.every(({ test: holds }) => holds(each, store)))
       .map((each) => String(each['id']));
-    const ids = await found(query);
+    const ids = await found(query, asked);
     expect(
       ids.toSorted(),
       `${query.type}?${query.conditions.map(({ key, value }) => `${key}=${value}`).join('&')}&_sort=${query.sort}`,
