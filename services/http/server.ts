@@ -5,6 +5,7 @@ import { type Problem, problem, Refusal } from '../errors.ts';
 import type { Parts } from '../pipeline.ts';
 import { refusalOfCaller } from './access.ts';
 import { fhirRoutes } from './fhir.ts';
+import { exportRoutes } from './fhir-export.ts';
 import { hl7v2Routes } from './hl7v2.ts';
 import { type DoorGauges, metricsRoutes } from './metrics.ts';
 import { sendProblems } from './problems.ts';
@@ -70,6 +71,7 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   metricsRoutes(door, parts, settings.gauges);
   hl7v2Routes(door, parts, settings.maxMessageBytes);
   fhirRoutes(door, parts, settings, terminologyRoutes(door, parts, settings));
+  exportRoutes(door, parts, { needsToken: settings.verifyToken !== undefined });
   await door.listen({ host: settings.host, port: settings.port });
   const address = door.server.address();
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
