@@ -1,7 +1,9 @@
 /**
- * node scripts/maps/mutate.ts [--sample N] [--seed S] [--show N]: is every rule held by a case? One rule at a time is dropped (an element, an alternative, a
- * case, a condition, a row of a table, a column), and the cases are run that reach it; the mutant is caught when one fails or the checker
- * refuses it. Prints a table by folder, and what no case holds. 0: all mutants; without --sample 400 of them, drawn with the seed.
+ * node scripts/maps/mutate.ts [--sample N] [--seed S] [--show N] [--only PART]: is every rule held by a case? One rule at a time is dropped (an
+ * element, an alternative, a case, a condition, a row of a table, a column), and the cases are run that reach its file; the mutant is caught when
+ * one fails or the checker refuses it. What cannot change meaning is not counted: reasons and titles, the display beside a code, and mutants of
+ * which every compiled module is, letter by letter, the one of the map as it is. Prints a table by folder, and what no case holds.
+ * --sample 0: all mutants; without it 400 of them, drawn with the seed. --only: files whose path has PART in it.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
@@ -9,7 +11,7 @@ import { parseMessage } from '../../services/hl7v2/parse.ts';
 import { type CaseMaps, runCases } from '../../services/mapping/cases.ts';
 import { type SpecFile, specFiles } from '../../services/mapping/files.ts';
 import { type LoadedMaps, mapsOf } from '../../services/mapping/maps.ts';
-import { entryOf, type ListNode, type SpecNode } from '../../services/mapping/read.ts';
+import { entryOf, type ListNode, type SpecNode, textOf } from '../../services/mapping/read.ts';
 import { type NodePath, withNode } from '../../services/mapping/sites/find.ts';
 import { runRowCases } from '../../services/mapping/to-rows/cases.ts';
 import { compileRowMaps } from '../../services/mapping/to-rows/maps.ts';
@@ -69,6 +71,8 @@ function* mutantsOf(file: SpecFile, node: SpecNode, path: NodePath, depth: numbe
         if (depth > 1 && (key === 'type' || key === 'name')) yield { file, path: [...path, i], line: at.line, what: key };
         continue;
       }
+      // A display beside a code is for readers: the meaning is code and system (http://hl7.org/fhir/R4/datatypes.html#Coding).
+      if (key === 'display' && node.entries.some((each) => each.key === 'code')) continue;
       const isContainer = ['fields', 'resources', 'value', 'codes', 'rows', 'columns', 'override', 'route'].includes(key) && depth < 4;
       if (!isContainer && !isInner && key !== 'else') yield { file, path: [...path, i], line: at.line, what: key };
       yield* mutantsOf(file, value, [...path, i], depth + 1);
@@ -87,6 +91,9 @@ function reachedBy(files: readonly SpecFile[], maps: LoadedMaps): readonly Reach
   return lists.flatMap((list) =>
     list.items.map((node) => {
       const lines = new Set<string>();
+      const table = textOf(entryOf(node, 'given')?.value, 'table');
+      const tableFile = files.find((each) => textOf(each.read.root, 'map') === table)?.file;
+      if (table !== undefined) return { node, lines: new Set(tableFile === undefined ? [] : [`${tableFile}:0`]) };
       const watching: CaseMaps = {
         ...maps,
         convert: (message, context) => {
@@ -122,35 +129,93 @@ const becomes = (maps: LoadedMaps): readonly string[] =>
   );
 const before = becomes(mapsOf(spoken));
 
+type Verdict = 'case' | 'golden' | 'checker' | 'same' | 'not reached' | 'survived';
+
+const rowCases = files
+  .filter((each) => each.path.startsWith('fhir-to-omop') && each.isCases)
+  .map((each) => entryOf(each.read.root, 'cases')?.value);
+const casesIn = (file: string): readonly Reached[] => reached.filter(({ lines }) => [...lines].some((line) => line.startsWith(`${file}:`)));
+const known = new Map<string, readonly Reached[]>();
+
+/** Cases that reach a file, those that reach the mutant's own line first. */
+function reaching({ file, line }: Mutant): readonly Reached[] {
+  if (isRecords(file)) return reached;
+  let all = known.get(file.file);
+  if (all === undefined) {
+    all =
+      file.path.includes('/messages/') || file.path.startsWith('sites/')
+        ? reached.filter(({ lines }) => lines.has(file.file))
+        : casesIn(file.file);
+    known.set(file.file, all);
+  }
+  return all.toSorted((a, b) => Number(b.lines.has(`${file.file}:${line}`)) - Number(a.lines.has(`${file.file}:${line}`)));
+}
+
+function rowVerdict(file: SpecFile, read: SpecFile['read']): Verdict {
+  const maps = compileRowMaps(rows.map((each) => (each === file ? read : each.read)));
+  if (maps.diagnostics.some((each) => each.severity === 'error')) return 'checker';
+  if (runRowCases(maps).failed > 0) return 'case';
+  const whole: CaseMaps = { ...original, families: new Map(), rowMaps: maps };
+  return rowCases.some((list) => list?.kind === 'list' && runCases(list, whole, find).failed > 0) ? 'case' : 'survived';
+}
+
+const original = mapsOf(spoken);
+
+/** True when every module of maps that use the file is the same program with the same constants. */
+function isSame(maps: LoadedMaps, file: SpecFile): boolean {
+  if (isRecords(file) || file.path.includes('/tables/')) return false;
+  return maps.messageMaps.every((map, i) => {
+    const before = original.messageMaps[i];
+    if (before === undefined || before.label === map.label) return before !== undefined;
+    return map.structures().every(({ version, structure }) => {
+      const [was, is] = [before.module(version, structure), map.module(version, structure)];
+      return was.text === is.text && meaningOf(was.constants) === meaningOf(is.constants) && before.ignored.size === map.ignored.size;
+    });
+  });
+}
+
+/** Constants without places and texts of specs. */
+const meaningOf = (constants: readonly unknown[]): string =>
+  JSON.stringify(constants, (key, value: unknown) =>
+    ['at', 'file', 'root', 'version'].includes(key)
+      ? undefined
+      : value instanceof Map
+        ? [...value]
+        : value instanceof Set
+          ? [...value]
+          : value,
+  );
+
 /** Returns why the mutant is caught: a case, a golden file, the checker, or nothing. */
-function verdict(mutant: Mutant): 'case' | 'golden' | 'checker' | 'not reached' | 'survived' {
+function verdict(mutant: Mutant): Verdict {
   const { file, path } = mutant;
   if (file.read.root === undefined) return 'checker';
   const read = { ...file.read, root: withNode(file.read.root, path, undefined) };
-  if (file.path.startsWith('fhir-to-omop')) {
-    const maps = compileRowMaps(rows.map((each) => (each === file ? read : each.read)));
-    if (maps.diagnostics.some((each) => each.severity === 'error')) return 'checker';
-    return runRowCases(maps).failed > 0 ? 'case' : 'survived';
-  }
-  // The rule's own lines: from its first to the next entry's is near enough; a table row is one line.
-  const using = isRecords(file)
-    ? reached
-    : reached.filter(
-        (each) => each.lines.has(`${file.file}:${mutant.line}`) || (file.path.includes('/messages/') && each.lines.has(file.file)),
-      );
+  if (file.path.startsWith('fhir-to-omop')) return rowVerdict(file, read);
   const maps = mapsOf(spoken.map((each) => (each === file ? { ...each, read } : each)));
   if (maps.diagnostics.some((each) => each.severity === 'error')) return 'checker';
   const at = { file: file.file, line: 1, column: 1 };
+  const using = reaching(mutant);
   for (const each of using) {
     const list: ListNode = { kind: 'list', at, items: [each.node] };
-    if (runCases(list, maps, find).failed > 0) return 'case';
+    if (fails(list, maps)) return 'case';
   }
   if (!isRecords(file) && becomes(maps).some((each, i) => each !== before[i])) return 'golden';
+  if (isSame(maps, file)) return 'same';
   return using.length === 0 ? 'not reached' : 'survived';
 }
 
+function fails(list: ListNode, maps: LoadedMaps): boolean {
+  try {
+    return runCases(list, maps, find).failed > 0;
+  } catch {
+    return true;
+  }
+}
+
+const only = process.argv.includes('--only') ? (process.argv[process.argv.indexOf('--only') + 1] ?? '') : '';
 const all = files
-  .filter((each) => !each.isCases && each.read.root !== undefined)
+  .filter((each) => !each.isCases && each.read.root !== undefined && each.path.includes(only))
   .flatMap((file) => [...mutantsOf(file, file.read.root ?? { kind: 'list', at: { file: '', line: 1, column: 1 }, items: [] }, [], 0)]);
 const wanted = option('sample', 400);
 const random = chanceOf(option('seed', 1));
@@ -162,29 +227,35 @@ const drawn =
         .sort((a, b) => a.rank - b.rank)
         .slice(0, wanted)
         .map(({ mutant }) => mutant);
-const table = new Map<string, { all: number; case: number; golden: number; checker: number; 'not reached': number; survived: number }>();
+const table = new Map<
+  string,
+  { all: number; case: number; golden: number; checker: number; same: number; 'not reached': number; survived: number }
+>();
 const left: string[] = [];
 for (const mutant of drawn) {
   const folder = mutant.file.path.split('/').slice(0, -1).join('/');
-  const row = table.get(folder) ?? { all: 0, case: 0, golden: 0, checker: 0, 'not reached': 0, survived: 0 };
+  const row = table.get(folder) ?? { all: 0, case: 0, golden: 0, checker: 0, same: 0, 'not reached': 0, survived: 0 };
   table.set(folder, row);
   const found = verdict(mutant);
-  row.all += 1;
   row[found] += 1;
+  if (found === 'same') continue;
+  row.all += 1;
   if (found === 'survived' || found === 'not reached')
     left.push(`${relative(root, mutant.file.file)}:${mutant.line} ${mutant.what} (${found})`);
 }
 console.log(`${drawn.length} of ${all.length} rules dropped, one at a time`);
 console.log(
-  `${'folder'.padEnd(34)}${['rules', 'by case', 'by golden', 'by checker', 'not reached', 'survived', 'caught'].map((each) => each.padStart(12)).join('')}`,
+  `${'folder'.padEnd(34)}${['rules', 'by case', 'by golden', 'by checker', 'not reached', 'survived', 'caught', '(same)'].map((each) => each.padStart(12)).join('')}`,
 );
 let caught = 0;
+let counted = 0;
 for (const [folder, row] of [...table].sort()) {
   caught += row.case + row.golden + row.checker;
+  counted += row.all;
   const share = `${(((row.case + row.golden + row.checker) / row.all) * 100).toFixed(0)} %`;
   console.log(
-    `${folder.padEnd(34)}${[row.all, row.case, row.golden, row.checker, row['not reached'], row.survived, share].map((each) => String(each).padStart(12)).join('')}`,
+    `${folder.padEnd(34)}${[row.all, row.case, row.golden, row.checker, row['not reached'], row.survived, share, row.same].map((each) => String(each).padStart(12)).join('')}`,
   );
 }
-console.log(`caught: ${((caught / drawn.length) * 100).toFixed(1)} %`);
+console.log(`caught: ${((caught / counted) * 100).toFixed(1)} % of ${counted}; ${drawn.length - counted} cannot change meaning`);
 for (const each of left.sort().slice(0, option('show', 40))) console.log(`  ${each}`);

@@ -17,6 +17,7 @@ import type { Compiled, FhirScope } from './expression/scope.ts';
 import { asCondition, system } from './expression/typed.ts';
 import { entryOf, type ListNode, type ScalarNode, type SpecNode, textOf, texts } from './read.ts';
 import { convertObject, convertTable, type RecordMap } from './records/maps.ts';
+import { type CaseTables, tableCaseFaults } from './table-cases.ts';
 import { FHIR_TYPES } from './to-fhir/target.ts';
 
 export interface CaseReport {
@@ -46,6 +47,8 @@ function runCase(node: SpecNode, maps: CaseMaps, find: FindBytes): readonly Diag
   const name = textOf(node, 'name') ?? '(no name)';
   const fault = (code: DiagnosticCode, at: Position, reason: string): readonly Diagnostic[] => [diagnostic(code, at, { name, reason })];
   const given = entryOf(node, 'given')?.value;
+  const table = textOf(given, 'table');
+  if (table !== undefined) return tableCaseFaults(table, node, maps, fault);
   const expected = texts(entryOf(node, 'expect')?.value);
   if (given?.kind !== 'map' || expected.length === 0) return fault('case-shape', node.at, 'a case has name, given and expect');
   const authority = textOf(given, 'authority');
@@ -56,7 +59,7 @@ function runCase(node: SpecNode, maps: CaseMaps, find: FindBytes): readonly Diag
 }
 
 /** Maps as cases need them. */
-export interface CaseMaps extends Maps {
+export interface CaseMaps extends Maps, CaseTables {
   readonly recordMaps: readonly RecordMap[];
 }
 

@@ -21,6 +21,8 @@ export interface CompiledModule {
   readonly ok: boolean;
   readonly diagnostics: readonly Diagnostic[];
   readonly text: string;
+  /** What the text calls K[n]. */
+  readonly constants: readonly unknown[];
   readonly reads: ReadFields;
   run(root: Group, X: MessageRun): void;
   /** Of a traced module, which a TracedRun must run: its rules. */
@@ -114,11 +116,12 @@ export class MessageMap {
     });
     const diagnostics = [...this.#resolved.diagnostics, ...build.diagnostics];
     const { text, reads } = written;
+    const { constants } = build;
     if (diagnostics.some((each) => each.severity === 'error'))
-      return { ok: false, diagnostics, text, reads, rules: [], run: () => undefined };
-    const made: unknown = new Function('R', 'K', text)(variant === 'traced' ? tracedRuntime : mapRuntime, build.constants);
+      return { ok: false, diagnostics, text, constants, reads, rules: [], run: () => undefined };
+    const made: unknown = new Function('R', 'K', text)(variant === 'traced' ? tracedRuntime : mapRuntime, constants);
     const run = typeof made === 'function' ? (root: Group, X: MessageRun): void => void made(root, X) : (): void => undefined;
-    return { ok: true, diagnostics, text, reads, rules: build.rules ?? [], run };
+    return { ok: true, diagnostics, text, constants, reads, rules: build.rules ?? [], run };
   }
 }
 

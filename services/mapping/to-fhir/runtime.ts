@@ -146,7 +146,8 @@ export const mapRuntime = {
     return found;
   },
   /** Sets parts that an object, or every object of a list, does not have yet. */
-  fill: (target: unknown, parts: Readonly<Record<string, unknown>>): void => {
+  fill: (target: unknown, parts: Readonly<Record<string, unknown>> | undefined): void => {
+    if (parts === undefined) return;
     for (const each of Array.isArray(target) ? target : [target]) {
       if (typeof each !== 'object' || each === null) continue;
       for (const [name, value] of Object.entries(parts)) if (each[name] === undefined) each[name] = value;
