@@ -108,6 +108,11 @@ const written = z.array(
   ]),
 );
 
+const heldState = z.tuple([
+  z.object({}),
+  z.object({ rows: z.tuple([z.object({ generation: z.number(), definitions: z.string(), parameters: z.string() })]) }),
+]);
+
 export const SEARCH_STATE = 's.generation, s.definitions, s.parameters';
 const STATE = { name: 'search_state', text: `SELECT ${SEARCH_STATE} FROM fhir.search_state s` };
 
@@ -130,9 +135,9 @@ export async function refreshParameters(database: Queryable): Promise<boolean> {
  * those that made them (IndexRows.set).
  */
 export async function holdParameters(tx: Transaction, sets: readonly number[]): Promise<void> {
-  await tx.client.query(`SELECT pg_advisory_xact_lock_shared(${INDEX_LOCK})`);
-  // A statement of its own: it must see what was committed while the lock was waited for.
-  const state = await searchState(tx);
+  // Two statements in one message: the second must see what was committed while the first waited for the lock.
+  const answers: unknown = await tx.client.query(`SELECT pg_advisory_xact_lock_shared(${INDEX_LOCK}); ${STATE.text}`);
+  const [state] = heldState.parse(answers)[1].rows;
   if (state.definitions === '') await tx.run('UPDATE fhir.search_state SET definitions = $1', [DEFINITIONS]);
   const isKnown = state.generation === loaded;
   if (!isKnown) load(state);
