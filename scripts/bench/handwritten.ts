@@ -75,15 +75,17 @@ interface Context {
   readonly patient: string;
   readonly subject: { readonly reference: string };
   readonly encounter: { readonly reference: string };
+  readonly request: { readonly reference: string };
   readonly obr: readonly string[];
   readonly effective: string;
   readonly issued: string;
 }
 
-function observationOf(obx: readonly string[], { patient, subject, encounter, obr, issued }: Context) {
+function observationOf(obx: readonly string[], { patient, subject, encounter, request, obr, issued }: Context) {
   const [code = '', display = ''] = obx[3]?.split('^') ?? [];
   const unit = part(obx[6], 1);
   const [low = '', high = ''] = obx[7]?.split('-') ?? [];
+  const measured = { unit, system: 'http://unitsofmeasure.org', code: unit };
   return {
     resourceType: 'Observation',
     id: idOf(AUTHORITY, 'Observation', [patient, part(obr[3], 1), code, obx[4] ?? '', obx[14] ?? '']),
@@ -91,12 +93,13 @@ function observationOf(obx: readonly string[], { patient, subject, encounter, ob
     code: { coding: [{ system: 'http://loinc.org', code, display }], text: display },
     subject,
     encounter,
-    valueQuantity: { value: decimal(obx[5] ?? ''), unit, system: 'http://unitsofmeasure.org', code: unit },
+    valueQuantity: { value: decimal(obx[5] ?? ''), ...measured },
     interpretation: [
       { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation', code: obx[8], display: 'Normal' }] },
     ],
-    referenceRange: [{ low: { value: decimal(low), unit }, high: { value: decimal(high), unit }, text: obx[7] }],
+    referenceRange: [{ low: { value: decimal(low), ...measured }, high: { value: decimal(high), ...measured }, text: obx[7] }],
     category: [{ coding: [{ system: 'http://terminology.hl7.org/CodeSystem/observation-category', code: 'laboratory' }] }],
+    basedOn: [request],
     effectiveDateTime: instant(obx[14] ?? ''),
     issued,
   };
@@ -108,7 +111,57 @@ const order = (code: string, field: string | undefined) => ({
   type: typed(code),
 });
 
-function reportOf({ patient, subject, encounter, obr, effective, issued }: Context, observations: readonly { readonly id: string }[]) {
+function requestOf(obr: readonly string[], id: string, { subject, encounter }: Pick<Context, 'subject' | 'encounter'>) {
+  const [code = '', display = ''] = obr[4]?.split('^') ?? [];
+  return {
+    resourceType: 'ServiceRequest',
+    id,
+    identifier: [order('PLAC', obr[2]), order('FILL', obr[3])],
+    status: 'completed',
+    intent: 'order',
+    category: [{ coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v2-0074', code: 'LAB' }] }],
+    code: { coding: [{ system: 'http://loinc.org', code, display }], text: display },
+    subject,
+    encounter,
+  };
+}
+
+function provenanceOf(msh: readonly string[], made: readonly { readonly resourceType: string; readonly id: string }[]) {
+  const [type = '', event = ''] = msh[8]?.split('^') ?? [];
+  return {
+    resourceType: 'Provenance',
+    id: idOf(AUTHORITY, 'Provenance', [msh[9] ?? '', msh[6] ?? '', type, event]),
+    target: made.map(({ resourceType, id }) => ({ reference: `${resourceType}/${id}` })),
+    recorded: instant(msh[6] ?? ''),
+    activity: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v2-0003', code: event }], text: `${type} ${event}` },
+    agent: [
+      {
+        type: {
+          coding: [{ system: 'http://terminology.hl7.org/CodeSystem/provenance-participant-type', code: 'author', display: 'Author' }],
+        },
+        who: {
+          type: 'Organization',
+          identifier: { system: 'urn:polyseme:CITYHOSP:sender', value: AUTHORITY },
+          display: `${msh[3]} ${msh[2]}`,
+        },
+      },
+    ],
+    entity: [
+      {
+        role: 'source',
+        what: {
+          identifier: { system: 'urn:polyseme:CITYHOSP:message', value: msh[9] },
+          display: `${type} ${event} ${msh[11]}`,
+        },
+      },
+    ],
+  };
+}
+
+function reportOf(
+  { patient, subject, encounter, request, obr, effective, issued }: Context,
+  observations: readonly { readonly id: string }[],
+) {
   const [code = '', display = ''] = obr[4]?.split('^') ?? [];
   return {
     resourceType: 'DiagnosticReport',
@@ -121,6 +174,7 @@ function reportOf({ patient, subject, encounter, obr, effective, issued }: Conte
     encounter,
     effectiveDateTime: effective,
     issued,
+    basedOn: [request],
     result: observations.map(({ id }) => ({ reference: `Observation/${id}` })),
   };
 }
@@ -131,18 +185,27 @@ export function resourcesByHand(bytes: Uint8Array): readonly object[] {
     .toString('utf8')
     .split('\r')
     .map((line) => line.split('|'));
-  const [, pid = [], pv1 = [], , obr = [], ...results] = segments;
+  const [msh = [], pid = [], pv1 = [], , obr = [], ...results] = segments;
   const id = idOf(AUTHORITY, 'Patient', [part(pid[3], 1), part(pid[3], 4)]);
   const patient = `Patient/${id}`;
   const stay = idOf(AUTHORITY, 'Encounter', [patient, part(pv1[19], 1), 'VN']);
+  const request = idOf(AUTHORITY, 'ServiceRequest', [patient, part(obr[2], 1), part(obr[4], 1)]);
   const context: Context = {
     patient,
     subject: { reference: patient },
     encounter: { reference: `Encounter/${stay}` },
+    request: { reference: `ServiceRequest/${request}` },
     obr,
     effective: instant(obr[7] ?? ''),
     issued: instant(obr[22] ?? ''),
   };
   const observations = results.filter(([name]) => name === 'OBX').map((obx) => observationOf(obx, context));
-  return [patientOf(pid, id), encounterOf(pv1, stay, context.subject), ...observations, reportOf(context, observations)];
+  const made = [
+    patientOf(pid, id),
+    encounterOf(pv1, stay, context.subject),
+    requestOf(obr, request, context),
+    ...observations,
+    reportOf(context, observations),
+  ];
+  return [...made, provenanceOf(msh, made)];
 }
