@@ -3,6 +3,7 @@ import { operationsOf, systemOperations } from './operations.ts';
 import { type ParameterKind, type SlotUse, searchParameters } from './parameters.ts';
 import type { JsonObject, Resource } from './resource.ts';
 import { modifiersOf } from './search-asked.ts';
+import { subscriptionCapability } from './subscription-capability.ts';
 
 /** An interaction as http://hl7.org/fhir/R4/http.html defines it, with the route that serves it below the base URL. */
 export interface Interaction {
@@ -139,6 +140,7 @@ function resourceEntry(type: string, more: MoreCapabilities | undefined): JsonOb
   const own = [...searchParameters(type).values()];
   return {
     type,
+    ...(type === 'Subscription' ? subscriptionCapability() : {}),
     interaction: codesOf(['type', 'instance']),
     versioning: 'versioned',
     readHistory: DOES.has('vread'),

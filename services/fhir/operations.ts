@@ -35,6 +35,13 @@ export const OPERATIONS = [
     changes: true,
     definition: 'http://hl7.org/fhir/OperationDefinition/Patient-merge',
   },
+  {
+    name: 'status',
+    levels: ['instance'],
+    types: ['Subscription'],
+    changes: false,
+    definition: 'http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-status',
+  },
 ] as const satisfies readonly Operation[];
 
 export type OperationName = (typeof OPERATIONS)[number]['name'];

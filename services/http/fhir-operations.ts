@@ -11,6 +11,7 @@ import { match } from './fhir-operation-match.ts';
 import { merge } from './fhir-operation-merge.ts';
 import { changeMeta, readMeta } from './fhir-operation-meta.ts';
 import { lastN, statistics } from './fhir-operation-observations.ts';
+import { subscriptionStatus } from './fhir-operation-status.ts';
 import { validate } from './fhir-operation-validate.ts';
 import { addressOf, baseOf, bodyOf, FHIR_PATH, queryOf } from './fhir-request.ts';
 import type { TerminologyUse } from './terminology-use.ts';
@@ -25,6 +26,7 @@ const HANDLERS: Readonly<Record<OperationName, Handler>> = {
   stats: statistics,
   match,
   merge,
+  status: subscriptionStatus,
 };
 
 /** Parameters of the address that say how to answer. */
