@@ -19,6 +19,7 @@ import { serveCommand } from './serve.ts';
 import { faultOf, problemText, type Terminal } from './terminal.ts';
 import { eclCommand, expandCommand, lookupCommand, translateCommand } from './terminology-shell.ts';
 import { tokenCommand } from './token.ts';
+import { viewCommand } from './view.ts';
 import { vocabularyCommand } from './vocabulary.ts';
 
 /** Every command, in the order of --help. A command answers with its exit code. */
@@ -35,6 +36,7 @@ const COMMANDS = [
   translateCommand,
   eclCommand,
   packageCommand,
+  viewCommand,
   journalCommand,
   outgoingCommand,
   explainCommand,
