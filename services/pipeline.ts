@@ -9,6 +9,7 @@
  */
 import type { Transaction } from './database/connect.ts';
 import type { JournalEntry } from './database/journal-entry.ts';
+import { emptyMessages } from './database/journal-erase.ts';
 import { recordSettled } from './database/journal-record.ts';
 import { type JournalMessage, type MessageOutcome, recordFailure, settle, takeMessages } from './database/journal-take.ts';
 import { hopsOf } from './database/merges.ts';
@@ -86,6 +87,10 @@ export async function applyMessages(
     for (const wave of waves) await apply(parts, tx, wave, remarks.heard);
     for (const merge of merges) await mergePatients(parts, tx, merge);
   }
+  await emptyMessages(
+    tx,
+    all.flatMap(({ isErased, outcome }) => (isErased ? [outcome.id] : [])),
+  );
   return all.map(({ outcome }) => remarks.added(outcome));
 }
 
@@ -123,6 +128,7 @@ interface Converted {
   readonly changes: readonly Change[];
   readonly outcome: MessageOutcome;
   readonly isUnlink?: boolean;
+  readonly isErased?: boolean;
 }
 
 /** Returns what a message asks for, and what is to be recorded of it; a message that is parked or refused changes nothing. */
@@ -138,6 +144,9 @@ function converted(parts: Parts, message: JournalMessage): Converted {
   const invalid = conversion.drafts.flatMap(({ resource }) => validateResource(resource)).filter((each) => !harmless([each]));
   if (invalid.length > 0) return { changes: [], outcome: ended(message, 'parked', conversion.spec, [...problems, ...invalid]) };
   const event = eventTimeOf(parsed.value, rules.timezone, message.receivedAt);
+  // Who comes back after having been erased is somebody new; what is sent again of before is not kept.
+  if (message.erasedAt !== undefined && event.at <= message.erasedAt)
+    return { changes: [], outcome: ended(message, 'refused', '', [problem('patient-erased')]), isErased: true };
   const changes = changesOf(conversion, message.id, event.at);
   const outcome = ended(message, 'applied', conversion.spec, [...problems, ...event.problems]);
   return { changes, outcome, isUnlink: parsed.value.event === 'A37' };

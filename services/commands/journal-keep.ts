@@ -1,13 +1,16 @@
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { deriveStale } from '../database/derived.ts';
 import { createJournal } from '../database/journal.ts';
-import { eraseFromJournal, reapplyTombstones } from '../database/journal-erase.ts';
+import { addTombstones, type Tombstone, tombstones } from '../database/journal-erase.ts';
 import { messageById } from '../database/journal-take.ts';
 import { type JournalStatus, messageIds } from '../database/journal-view.ts';
 import { rewrapKeys } from '../database/keys.ts';
 import { dropMonths, journalMonths } from '../database/retention.ts';
 import { problem, Refusal } from '../errors.ts';
+import { eraseAgain, erasePatients } from '../pipeline/erase.ts';
 import { configOfProcess, withExamples } from './command.ts';
-import { openStore } from './house.ts';
+import { openHouse, openStore, pullDate } from './house.ts';
 import { type FilterOptions, filtered, filterOf, idOf, isFiltered, status } from './journal-filters.ts';
 import { count } from './options.ts';
 import { plural, type Terminal, table } from './terminal.ts';
@@ -17,7 +20,9 @@ const RESEND = `  $ npx polyseme journal resend 4711                            
 const MONTHS = `  $ npx polyseme journal months                                     what each month holds
   $ npx polyseme journal months --drop-before 2025-01 --yes         months before it are dropped, those with open work stay`;
 const ERASE = `  $ npx polyseme journal erase "4711^RIVERBEND" --because "asked for on 2026-03-01" --yes
-  $ npx polyseme journal erase --again                              after a backup was restored: who was erased is erased again`;
+  $ npx polyseme journal erase Patient/9f1c2b7e-0d0e-5b7a-8c1d-2a3b4c5d6e7f --because "asked for" --yes
+  $ npx polyseme journal erase --list > tombstones.json             to be kept outside: a backup knows none of the later ones
+  $ npx polyseme journal erase --again --tombstones tombstones.json after a backup was restored: who was erased is erased again`;
 const REKEY = '  $ npx polyseme journal rekey                                      the first key of POLYSEME_MASTER_KEY wraps all';
 
 type Define = (command: Command, terminal: Terminal, exit: (code: number) => void) => void;
@@ -103,24 +108,73 @@ const months: Define = (parent, terminal, exit) => {
 const erase: Define = (parent, terminal, exit) => {
   const command = parent
     .command('erase [patient...]')
-    .description('erase what the journal holds of a patient, with its key; a tombstone stays that names nobody')
+    .description(
+      'erase a patient: messages with their key, FHIR resources with all versions, CDM rows; a tombstone stays that names nobody',
+    )
     .option('--because <reason>', 'why; kept with the tombstone (write no patient data)')
     .option('--again', 'after a backup was restored: erase again whom tombstones name')
+    .option('--tombstones <file>', 'with --again: tombstones that --list wrote, added first')
+    .option('--list', 'print the tombstones as JSON; they name nobody')
     .option('--yes', 'do it')
     .option('--json', 'print JSON');
   withExamples(command, ERASE, ['0  erased', '1  refused']);
-  command.action(async (patients: readonly string[], options: { because?: string; again?: boolean; yes?: boolean; json?: boolean }) => {
-    await using store = await openStore(configOfProcess());
-    const isAsked = patients.length > 0 && options.yes === true && (options.because ?? '').trim() !== '';
-    if (!options.again && !isAsked) throw new Refusal([problem('journal-erase-what')]);
-    const erased = options.again
-      ? await reapplyTombstones(store.database)
-      : await eraseFromJournal(store.database, patients, (options.because ?? '').trim());
-    if (options.json) terminal.out(JSON.stringify({ erased }));
-    else terminal.say(`${plural(erased, 'message')} erased. What they made (FHIR, CDM) is not touched by this.`);
+  command.action(async (patients: readonly string[], options: EraseOptions) => {
+    const reason = (options.because ?? '').trim();
+    const isAsked = patients.length > 0 && options.yes === true && reason !== '';
+    if (!options.list && !options.again && !isAsked) throw new Refusal([problem('journal-erase-what')]);
+    const config = configOfProcess();
+    await using house = await openHouse(config);
+    const { database, parts } = house;
+    if (options.list) {
+      terminal.out(JSON.stringify(await tombstones(database), undefined, 2));
+      exit(0);
+      return;
+    }
+    if (options.tombstones !== undefined) await addTombstones(database, readTombstones(options.tombstones));
+    const erased = options.again ? await eraseAgain(parts, database) : await erasePatients(parts, database, patients, reason);
+    await deriveStale(database, { pullDate: pullDate(config, new Date()) });
+    if (options.json) terminal.out(JSON.stringify({ erased: erased.messages, resources: erased.resources, mentions: erased.mentions }));
+    else {
+      const left = erased.mentions === 0 ? '' : ` ${plural(erased.mentions, 'resource')} of others still name the patient's id.`;
+      terminal.say(`${plural(erased.messages, 'message')} and ${plural(erased.resources, 'resource')} erased, with their rows.${left}`);
+    }
     exit(0);
   });
 };
+
+interface EraseOptions {
+  readonly because?: string;
+  readonly again?: boolean;
+  readonly tombstones?: string;
+  readonly list?: boolean;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}
+
+const BASE64 = /^[A-Za-z0-9+/=]+$/;
+
+/** Returns the tombstones of a file that --list wrote. */
+function readTombstones(path: string): readonly Tombstone[] {
+  try {
+    const read: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (Array.isArray(read) && read.every(isTombstone)) return read;
+  } catch {
+    // Told below: it cannot be read, or is no JSON.
+  }
+  throw new Refusal([problem('setting-invalid', { name: '--tombstones', reason: 'the file is not one that --list wrote' })]);
+}
+
+const isTombstone = (each: unknown): each is Tombstone =>
+  typeof each === 'object' &&
+  each !== null &&
+  'salt' in each &&
+  'digest' in each &&
+  BASE64.test(String(each.salt)) &&
+  BASE64.test(String(each.digest)) &&
+  'messages' in each &&
+  'reason' in each &&
+  'at' in each &&
+  !Number.isNaN(Date.parse(String(each.at)));
 
 const rekey: Define = (parent, terminal, exit) => {
   const command = parent

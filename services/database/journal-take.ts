@@ -18,6 +18,8 @@ export interface JournalMessage {
   readonly conflict: boolean;
   /** How often processing it was tried before and failed. */
   readonly attempts: number;
+  /** When somebody that it names was erased (ISO 8601), as far as asked for. */
+  readonly erasedAt?: string | undefined;
 }
 
 export interface TakeOptions {
@@ -47,7 +49,8 @@ const OTHERS: Prepared = {
 const CONTENT: Prepared = {
   name: 'journal_content',
   text: `SELECT m.id, m.source, m.channel, m.received_at, m.content, m.control_id, m.message_type, m.patient_keys, m.conflict, w.attempts,
-         m.key_id, m.content_hash
+         m.key_id, m.content_hash, (SELECT max(t.erased_at) FROM journal.tombstone t, unnest(m.patient_keys) AS k(key)
+           WHERE t.digest = sha256(t.salt || convert_to(k.key, 'UTF8'))) AS erased_at
          FROM journal.waiting w JOIN journal.message m ON m.id = w.message_id AND m.received_at = w.received_at
          WHERE w.message_id = ANY ($1::bigint[]) ORDER BY m.id`,
 };
@@ -97,6 +100,7 @@ export async function takeMessages(tx: Transaction, options: TakeOptions): Promi
 }
 
 interface ContentRow extends Sealed {
+  readonly erased_at?: string | null;
   readonly id: number;
   readonly source: string;
   readonly channel: Channel;
@@ -119,6 +123,7 @@ const message = (row: ContentRow, content: Uint8Array): JournalMessage => ({
   patientKeys: row.patient_keys,
   conflict: row.conflict,
   attempts: row.attempts,
+  ...(row.erased_at ? { erasedAt: row.erased_at } : {}),
 });
 
 export interface MessageOutcome {

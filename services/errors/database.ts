@@ -59,6 +59,7 @@ export const DATABASE = {
   ),
   'event-outranked': row(200, 'AA', 'warning', 'business-rule', 'A more settled result is stored of {types} (a final one is changed by a correction only): the message changed nothing of it.', 'If the message is right, let the laboratory send it as a correction (OBX-11 and OBR-25 = C).'),
   'event-time-ahead': row(200, 'AA', 'warning', 'value', 'The message says that it was sent more than a day after it was received: its place in the order is that of its receipt.', 'Correct the clock of the sender, or the time zone of its messages (POLYSEME_SOURCE_TIMEZONE).'),
+  'patient-erased': row(200, 'AR', 'information', 'business-rule', 'The message speaks of a time before its patient was erased: nothing of it was kept.', 'None: a message about a later event is taken.'),
   'merge-landed': row(200, 'AA', 'information', 'business-rule', 'The message speaks of a record that was merged into another one: what it says is kept there.', 'Let the sender use the number of the surviving record.'),
   'merge-circular': row(409, 'AE', 'error', 'business-rule', 'The surviving record of this merge was itself merged into the other one.', 'Take the first merge back (write the Patient without its link), then merge again.'),
   'merge-elsewhere': row(409, 'AE', 'error', 'business-rule', 'The record was merged into another one than this merge names.', 'If the first merge was wrong, take it back (write the Patient without its link), then let the message be processed again.'),

@@ -10,7 +10,7 @@ import type { Draft, Rung } from '../conversion.ts';
 import { localUriOf, type Run } from '../expression/runtime.ts';
 import type { RungName } from '../rules.ts';
 import { tableOf } from './definitions.ts';
-import { idOf } from './ids.ts';
+import { Kins } from './kins.ts';
 import { segmentLabel } from './positions.ts';
 import { ReadSegment } from './read-segment.ts';
 import { referencesIn, withoutReferences } from './references.ts';
@@ -66,10 +66,8 @@ export class MessageRun implements Run {
   readonly #delimiters: Delimiters;
   readonly #segments: (Segment | undefined)[] = [];
   readonly #uris = new Map<string, string>();
-  /** What stands for a reference in a kin: 'Patient' for every Patient, the kin of what is a Patient's. */
-  readonly #kins = new Map<string, string>();
+  readonly #kins: Kins;
   readonly #drafts = new Map<string, { body: Body; update: Draft['update']; deletes: string[]; handle: Handle }>();
-  readonly #counts = new Map<string, number>();
   readonly #parked = new Set<string>();
   #deletes: string[] = [];
   #park = false;
@@ -79,6 +77,7 @@ export class MessageRun implements Run {
   constructor(settings: RunSettings) {
     this.#settings = settings;
     this.authority = settings.authority;
+    this.#kins = new Kins(settings.authority);
     this.timezone = settings.timezone;
     this.messageOffset = settings.messageOffset;
     const { segments, delimiters } = settings.message;
@@ -209,35 +208,9 @@ export class MessageRun implements Run {
       }
       key.push(part);
     }
-    const id = this.#uniqueId(type, key, sameKey);
+    const id = this.#kins.idFor(type, key, sameKey === 'number');
     const reference = { reference: `${type}/${id}` };
-    if (type === 'Patient') this.#kins.set(reference.reference, type);
-    else this.#keepKin(reference.reference, key);
     return { id, type, name, reference, sameKey, anchor, parked: false };
-  }
-
-  /** The key with every reference to a Patient, or to what is a Patient's, replaced by what says not whose it is. */
-  #keepKin(reference: string, key: readonly string[]): void {
-    if (!key.some((part) => this.#kins.has(part))) return;
-    let kin = `${this.authority.length}:${this.authority}`;
-    for (const part of key) {
-      const neutral = this.#kins.get(part) ?? part;
-      kin += `${neutral.length}:${neutral}`;
-    }
-    const count = this.#counts.get(reference) ?? 1;
-    this.#kins.set(reference, count === 1 ? kin : `${kin}#${count}`);
-  }
-
-  /** Equal keys in one message: the second result of a kind gets a number, so that neither overwrites the other. */
-  #uniqueId(type: string, key: readonly string[], sameKey: SameKey): string {
-    const id = idOf(this.authority, type, key);
-    if (sameKey !== 'number') return id;
-    const count = (this.#counts.get(id) ?? 0) + 1;
-    this.#counts.set(id, count);
-    if (count === 1) return id;
-    const numbered = idOf(this.authority, type, [...key, `#${count}`]);
-    this.#counts.set(`${type}/${numbered}`, count);
-    return numbered;
   }
 
   begin(onError: RungName, handle: Handle): void {
@@ -281,11 +254,10 @@ export class MessageRun implements Run {
   /** Returns the drafts; what refers to a parked resource loses the reference, or is parked with it where it cannot be without. */
   drafts(): readonly Draft[] {
     this.#settle();
-    return [...this.#drafts.values()].map(({ body, update, deletes, handle }) => {
-      const kin = handle.type === 'Patient' ? undefined : this.#kins.get(handle.reference.reference);
-      const draft = { resource: body, update, deletes, spec: this.#settings.spec };
-      return kin === undefined ? draft : { ...draft, kin };
-    });
+    const { spec } = this.#settings;
+    return [...this.#drafts.values()].map(({ body, update, deletes, handle }) =>
+      this.#kins.on({ resource: body, update, deletes, spec }, handle.reference.reference),
+    );
   }
 
   #settle(): void {

@@ -1,0 +1,110 @@
+/**
+ * Erasing a patient: what the journal, the FHIR store with all versions, and the CDM hold of them goes, with the key that sealed it; a
+ * tombstone stays that names nobody. It is applied again after a restore, and to messages that are sent again.
+ */
+import type { Database, Transaction } from '../database/connect.ts';
+import {
+  forgetResources,
+  mergedWith,
+  messagesOf,
+  patientsWithValue,
+  patientVersions,
+  type StoredPatient,
+  speakingOf,
+} from '../database/erase-resources.ts';
+import { eraseMessages, namedByTombstones, setTombstones } from '../database/journal-erase.ts';
+import { lockByKeys } from '../database/resources.ts';
+import { isArray, isObject } from '../fhir/json.ts';
+import { rewrite } from './apply.ts';
+import type { RowParts } from './rows.ts';
+
+export interface Erased {
+  readonly messages: number;
+  readonly resources: number;
+  /** Resources of others (groups, lists, other patients' links) that still name a Patient by its id, which says nothing of the person. */
+  readonly mentions: number;
+}
+
+const CHUNK = 500;
+/** What belongs to many: it is not erased with one of them. */
+const SHARED = new Set([
+  'Patient',
+  'Group',
+  'List',
+  'Person',
+  'Practitioner',
+  'PractitionerRole',
+  'Organization',
+  'Location',
+  'Device',
+  'Subscription',
+]);
+
+/** Erases patients, named by ordering keys ('id^authority') or as 'Patient/id', with all records that were merged with theirs. */
+export const erasePatients = (parts: RowParts, database: Database, named: readonly string[], reason: string): Promise<Erased> =>
+  database.transaction(async (tx) => {
+    const ids = named.flatMap((each) => (each.startsWith('Patient/') ? [each.slice('Patient/'.length)] : []));
+    const erased = await eraseIn(parts, tx, { ids, keys: named.filter((each) => !each.startsWith('Patient/')) });
+    await setTombstones(tx, [...erased.keys, ...erased.ids.map((id) => `Patient/${id}`)], erased.messages, reason);
+    return erased;
+  });
+
+/** Erases again what tombstones name and what is older than they are: to be run after a backup was restored. */
+export const eraseAgain = (parts: RowParts, database: Database): Promise<Erased> =>
+  database.transaction(async (tx) => eraseIn(parts, tx, await namedByTombstones(tx)));
+
+interface Named {
+  readonly ids: readonly string[];
+  readonly keys: readonly string[];
+  /** Only messages received by then, by key (ISO 8601). */
+  readonly until?: ReadonlyMap<string, string>;
+}
+
+async function eraseIn(parts: RowParts, tx: Transaction, { ids, keys, until }: Named): Promise<Erased & Named> {
+  const values = keys.map((key) => key.slice(0, key.lastIndexOf('^')));
+  // Whom a tombstone names after a restore, it names by id too: keys may belong to who came back since.
+  const found = until ? [] : (await patientsWithValue(tx, values)).filter((patient) => keysOf(patient).some((key) => keys.includes(key)));
+  const patients = await mergedWith(tx, [...ids, ...found.map(({ id }) => id)]);
+  const own = (await patientVersions(tx, patients)).flatMap(keysOf).filter((key) => !key.endsWith('^'));
+  const all = [...new Set([...keys, ...(until ? [] : own)])];
+  const speaking = patients.length === 0 ? [] : await speakingOf(tx, patients);
+  const locked = await lockByKeys(
+    tx,
+    speaking.map(({ resourceKey }) => resourceKey),
+  );
+  const isTheirs = ({ type, id }: { readonly type: string; readonly id: string }): boolean =>
+    type === 'Patient' ? patients.includes(id) : !SHARED.has(type);
+  const gone = locked.filter(isTheirs);
+  const goneKeys = gone.map(({ resourceKey }) => resourceKey);
+  const messageIds = await messagesOf(tx, goneKeys);
+  // Patients last: what refers to them goes first and is not made again.
+  const [records, others] = [gone.filter(({ type }) => type === 'Patient'), gone.filter(({ type }) => type !== 'Patient')];
+  for (const part of [others, records])
+    for (let start = 0; start < part.length; start += CHUNK) {
+      const now = await lockByKeys(
+        tx,
+        part.slice(start, start + CHUNK).map(({ resourceKey }) => resourceKey),
+      );
+      const live = now.filter(({ deleted }) => !deleted);
+      await rewrite(
+        parts,
+        tx,
+        live.map((current) => ({ current, resource: { resourceType: current.type, id: current.id }, delete: true })),
+      );
+    }
+  await forgetResources(tx, goneKeys, patients);
+  const messages = await eraseMessages(tx, all, { messageIds, until });
+  return { messages, resources: gone.length, mentions: locked.length - gone.length, ids: patients, keys: all };
+}
+
+/** The ordering keys that a Patient's identifiers make: 'id^authority'. */
+function keysOf({ body }: StoredPatient): readonly string[] {
+  if (body === '') return [];
+  const { identifier } = JSON.parse(body);
+  return (isArray(identifier) ? identifier : []).filter(isObject).flatMap(({ value, system, assigner }) => {
+    if (typeof value !== 'string') return [];
+    const display = isObject(assigner) ? assigner['display'] : undefined;
+    const oid = typeof system === 'string' ? /^urn:oid:(.+)$/.exec(system)?.[1] : undefined;
+    return [`${value}^${typeof display === 'string' ? display : ''}`, ...(oid === undefined ? [] : [`${value}^${oid}`])];
+  });
+}
