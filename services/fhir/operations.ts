@@ -44,6 +44,9 @@ export const OPERATIONS = [
   },
 ] as const satisfies readonly Operation[];
 
+/** Not answered with resources: a route of its own. */
+const GRAPHQL = { name: 'graphql', definition: `${R4}/Resource-graphql` } as const;
+
 export type OperationName = (typeof OPERATIONS)[number]['name'];
 
 /** Returns the definition of an operation on a type; Encounter's $everything is another than Patient's. */
@@ -51,15 +54,20 @@ const definitionOf = ({ name, definition }: Operation, type: string): string =>
   name === 'everything' ? `${R4}/${type}-everything` : definition;
 
 /** Returns the operations of a type as the CapabilityStatement lists them. */
-export const operationsOf = (type: string): readonly JsonObject[] =>
-  OPERATIONS.filter(({ types }: Operation) => types === 'every' || types.includes(type)).map((each) => ({
+export const operationsOf = (type: string): readonly JsonObject[] => [
+  ...OPERATIONS.filter(({ types }: Operation) => types === 'every' || types.includes(type)).map((each) => ({
     name: each.name,
     definition: definitionOf(each, type),
-  }));
+  })),
+  { ...GRAPHQL },
+];
 
 /** Returns the operations above the types as the CapabilityStatement lists them. */
 export const systemOperations = (): readonly { readonly name: string; readonly definition: string }[] =>
-  OPERATIONS.filter(({ levels }: Operation) => levels.includes('system')).map(({ name, definition }) => ({ name, definition }));
+  [...OPERATIONS.filter(({ levels }: Operation) => levels.includes('system')), GRAPHQL].map(({ name, definition }) => ({
+    name,
+    definition,
+  }));
 
 /** The parameters of an operation: of a Parameters resource, or of an address. */
 export interface OperationInput {

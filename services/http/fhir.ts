@@ -7,6 +7,7 @@ import { respondAsync } from './fhir-async.ts';
 import { answerBundle } from './fhir-bundle.ts';
 import { conditionOf, deleteResource } from './fhir-delete.ts';
 import { formed, refuseOtherForms } from './fhir-form.ts';
+import { graphqlRoutes } from './fhir-graphql.ts';
 import { readHistories, readOneVersion } from './fhir-history.ts';
 import { operationRoutes } from './fhir-operations.ts';
 import { patchResource } from './fhir-patch.ts';
@@ -76,6 +77,7 @@ export function fhirRoutes(
   };
   const later = respondAsync(door);
   operationRoutes(door, parts, use, later);
+  graphqlRoutes(door, parts, use);
   viewRoutes(door, parts);
   const routed = new Set<string>();
   for (const { method, path, code } of INTERACTIONS) {
