@@ -4,7 +4,7 @@ import { type Endpoint, guardedEndpoint, NOTHING_OUT } from '../config/outgoing.
 import { messageById } from '../database/journal-take.ts';
 import { numberedOf, type OutgoingEvent } from '../database/outgoing-take.ts';
 import { readResource, readVersion } from '../database/resources.ts';
-import { type Problem, problem } from '../errors.ts';
+import { type Problem, problem, Refusal } from '../errors.ts';
 import { readJson, writeJson } from '../fhir/json.ts';
 import type { Resource } from '../fhir/resource.ts';
 import { readSubscription, type SubscriptionAsked } from '../fhir/subscription.ts';
@@ -64,7 +64,7 @@ export function outgoingSender(parts: Parts, options: SenderOptions): OutgoingSe
       const bytes = await messageOf(parts, event);
       return bytes ? deliveredOf(await mllp.send(endpoint, bytes, timeoutOf(subscription, options))) : NOT_HL7V2;
     }
-    const made = await contentOf(parts, options.base, subscription, event);
+    const made = await contentOf(parts, options.base, subscription, event).catch(unwritable);
     return 'became' in made ? made : deliveredOf(await post(subscription, endpoint, made));
   };
   const control = async (name: string, type: NotificationType): Promise<Exclude<Delivered, { became: 'skipped' }>> => {
@@ -108,6 +108,13 @@ function deliveredOf(answer: Answer): Exclude<Delivered, { became: 'skipped' }> 
   if (answer.kind === 'accepted') return { became: 'sent' };
   const { kind: became, problem: found, pauseMs } = answer;
   return became === 'unreachable' && pauseMs !== undefined ? { became, problem: found, pauseMs } : { became, problem: found };
+}
+
+/** What has no XML form stays so however often it is tried. */
+function unwritable(error: unknown): Delivered {
+  if (error instanceof Refusal && error.problems[0]?.code === 'fhir-xml-unwritable')
+    return { became: 'refused', problem: error.problems[0] };
+  throw error;
 }
 
 const timeoutOf = ({ asked }: Subscription, { timeoutMs }: SenderOptions): number =>
@@ -186,5 +193,6 @@ async function notification(
   const bundle = notificationBundle(state, type, events, { content: asked.content, id: randomUUID(), at: parts.clock().toISOString() });
   if (asked.payload !== 'xml') return writeJson(bundle);
   const xml = writeXml(bundle);
-  return xml.ok ? xml.value : writeJson(bundle);
+  if (!xml.ok) throw new Refusal(xml.problems);
+  return xml.value;
 }

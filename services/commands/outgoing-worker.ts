@@ -98,6 +98,10 @@ class Sending {
   #stopping = false;
   #asked = false;
   #running: Promise<void> | undefined;
+  /** Receivers that are being served, each by itself: one that hangs holds up no other. */
+  readonly #serving = new Map<string, Promise<void>>();
+  /** Those that were due again while they were served. */
+  readonly #again = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: Parts, options: OutgoingOptions, sender: OutgoingSender, log: OutgoingLog) {
@@ -119,13 +123,17 @@ class Sending {
 
   async idle(): Promise<void> {
     this.wake();
-    while (this.#running) await this.#running;
+    await this.#settled();
   }
 
   async stop(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#timer);
-    while (this.#running) await this.#running;
+    await this.#settled();
+  }
+
+  async #settled(): Promise<void> {
+    while (this.#running || this.#serving.size > 0) await Promise.all([this.#running, ...this.#serving.values()]);
   }
 
   async #work(): Promise<void> {
@@ -133,18 +141,44 @@ class Sending {
     while (this.#asked && !this.#stopping) {
       this.#asked = false;
       try {
-        for (const name of await claimHeartbeats(this.#parts.database)) await this.#sender.heartbeat(name);
-        const due = await dueReceivers(this.#parts.database);
-        await Promise.all(due.map((each) => this.#serve(each)));
+        for (const name of await claimHeartbeats(this.#parts.database))
+          this.#begin(`${name} heartbeat`, () => this.#sender.heartbeat(name));
+        for (const each of await dueReceivers(this.#parts.database)) this.#begin(each.name, () => this.#serve(each));
         waitMs = (await nextDueMs(this.#parts.database)) ?? MOST_WAIT_MS;
       } catch (error) {
         this.#log.warn(reasonOf(error), 'sending stopped; trying again');
         waitMs = this.#options.firstPauseMs;
       }
     }
+    this.#wakeIn(waitMs);
+  }
+
+  #wakeIn(ms: number): void {
+    clearTimeout(this.#timer);
     if (this.#stopping) return;
-    this.#timer = setTimeout(this.wake, Math.min(Math.max(waitMs, LEAST_WAIT_MS), MOST_WAIT_MS));
+    this.#timer = setTimeout(this.wake, Math.min(Math.max(ms, LEAST_WAIT_MS), MOST_WAIT_MS));
     this.#timer.unref();
+  }
+
+  #begin(key: string, work: () => Promise<void>): void {
+    if (this.#serving.has(key)) {
+      this.#again.add(key);
+      return;
+    }
+    const served = work()
+      .then(() => nextDueMs(this.#parts.database))
+      .then(
+        (ms) => this.#wakeIn(ms ?? MOST_WAIT_MS),
+        (error: unknown) => {
+          this.#log.warn(reasonOf(error), 'sending stopped; trying again');
+          this.#wakeIn(this.#options.firstPauseMs);
+        },
+      )
+      .finally(() => {
+        this.#serving.delete(key);
+        if (this.#again.delete(key)) this.wake();
+      });
+    this.#serving.set(key, served);
   }
 
   async #serve(receiver: DueReceiver): Promise<void> {

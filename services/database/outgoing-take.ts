@@ -52,7 +52,7 @@ const NEXT: Prepared = {
            UNION ALL SELECT paused_until FROM outgoing.receiver WHERE paused_until > clock_timestamp()
            UNION ALL SELECT ends_at FROM outgoing.receiver WHERE ends_at > clock_timestamp() AND state <> 'off'
            UNION ALL SELECT last_sent_at + make_interval(secs => heartbeat_seconds) FROM outgoing.receiver
-             WHERE heartbeat_seconds IS NOT NULL AND state = 'active') AS t`,
+             WHERE heartbeat_seconds IS NOT NULL AND state = 'active' AND (paused_until IS NULL OR paused_until <= clock_timestamp())) AS t`,
 };
 
 /** Returns in how many milliseconds something falls due that does not now; undefined when nothing does. */
