@@ -1,7 +1,7 @@
 /** The schema as text, from the catalogue: the same on every PostgreSQL version, for review and comparison. */
 import type { Queryable } from './connect.ts';
 
-const SCHEMAS = "('journal', 'fhir', 'cdm', 'results', 'ops')";
+const SCHEMAS = "('journal', 'fhir', 'cdm', 'results', 'ops', 'outgoing')";
 
 // Partitions are named after months and differ from day to day; NOT NULL is shown with the column (18 also lists it as constraint).
 const STATEMENTS = `
