@@ -1,6 +1,7 @@
 import type { Database } from '../database/connect.ts';
 import { cdmCounts, exclusionCounts, unmappedCodes } from '../database/issues.ts';
 import { counts } from '../database/journal-take.ts';
+import { reindexAll } from '../database/reindex.ts';
 import { harmless, type Problem, Refusal } from '../errors.ts';
 import { type Parts, receive } from '../pipeline.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
@@ -38,6 +39,8 @@ export const importCommand: CommandDefinition = (program, terminal, exit) => {
     const unwellBefore = await unwell(database);
     const read = await readAll(filesOf(args), house.parts, terminal, interruption.isAsked);
     await processed(house.parts, () => pullDate(config, new Date()), terminal, interruption);
+    // SearchParameter resources among the files: searches by them wait for this.
+    await reindexAll(database, interruption.isAsked);
     for (const { from, problems } of read.refused) for (const each of problems.slice(0, 5)) terminal.say(`${from}: ${problemText(each)}`);
     const report = {
       messages: read.messages,

@@ -17,6 +17,7 @@ import * as kin from './migrations/0010_kin.ts';
 import * as outgoing from './migrations/0010_outgoing.ts';
 import * as vocabularyState from './migrations/0011_vocabulary_state.ts';
 import * as exports from './migrations/0012_exports.ts';
+import * as removedParameters from './migrations/0013_removed_parameters.ts';
 
 interface Migration {
   readonly name: string;
@@ -38,6 +39,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0010_outgoing', up: outgoing.up },
   { name: '0011_vocabulary_state', up: vocabularyState.up },
   { name: '0012_exports', up: exports.up },
+  { name: '0013_removed_parameters', up: removedParameters.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.

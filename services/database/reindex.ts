@@ -1,11 +1,16 @@
-/** Jobs that index again what is stored: after a SearchParameter was added, or after definitions changed. They go on where they ended. */
+/**
+ * Jobs that index again what is stored: after a SearchParameter was added or removed, or after definitions changed. They go on where they
+ * ended.
+ */
 
 import { resourceTypeOf } from '../fhir/definitions.ts';
 import { readJson } from '../fhir/json.ts';
-import { indexRows } from '../fhir/search-index.ts';
+import type { ParameterText } from '../fhir/parameters.ts';
+import type { Resource } from '../fhir/resource.ts';
+import { indexRows, tokensOnlyOf } from '../fhir/search-index.ts';
 import type { Database, Transaction } from './connect.ts';
 import { addIndex } from './index-rows.ts';
-import { DEFINITIONS, holdParameters, searchState } from './search-parameters.ts';
+import { DEFINITIONS, holdParameters, removedParameter, searchState } from './search-parameters.ts';
 import { plainArray } from './wire.ts';
 
 const BATCH = 200;
@@ -15,6 +20,7 @@ interface Job {
   readonly type: number | null;
   readonly done_key: number;
   readonly last_key: number;
+  readonly removed: string | null;
 }
 interface Row {
   readonly rid: number;
@@ -46,7 +52,7 @@ export async function reindexNext(database: Database): Promise<number | undefine
   return database.transaction(async (tx) => {
     await holdParameters(tx, []);
     const [job] = await tx.query<Job>(
-      'SELECT id, type, done_key, last_key FROM fhir.reindex_job WHERE finished_at IS NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED',
+      'SELECT id, type, done_key, last_key, removed FROM fhir.reindex_job WHERE finished_at IS NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED',
     );
     if (job === undefined) return undefined;
     const rows = await tx.query<Row>(
@@ -54,6 +60,7 @@ export async function reindexNext(database: Database): Promise<number | undefine
        WHERE resource_key > $1 AND resource_key <= $2 AND ($3::smallint IS NULL OR type = $3) ORDER BY resource_key LIMIT ${BATCH} FOR UPDATE`,
       [job.done_key, job.last_key, job.type],
     );
+    if (job.removed !== null) await removeTokens(tx, removedParameter(job.removed), rows);
     await addIndexOf(tx, rows);
     const last = rows.at(-1);
     if (rows.length < BATCH || last === undefined) {
@@ -72,11 +79,23 @@ async function addIndexOf(tx: Transaction, rows: readonly Row[]): Promise<void> 
     await tx.run(`DELETE FROM fhir.${table} WHERE rid = ANY ($1::bigint[])`, [rids]);
   await addIndex(
     tx,
-    live.map(({ rid, type, body }) => {
-      const read = readJson(body);
-      return { rid, rows: indexRows({ ...(read.ok ? read.value : {}), resourceType: resourceTypeOf(type) ?? '' }) };
-    }),
+    live.map((row) => ({ rid: row.rid, rows: indexRows(resourceOf(row)) })),
   );
+}
+
+function resourceOf({ type, body }: Row): Resource {
+  const read = readJson(body);
+  return { ...(read.ok ? read.value : {}), resourceType: resourceTypeOf(type) ?? '' };
+}
+
+/** Tokens have no other mark of their parameter than their hash; rows of the other tables go when a resource is indexed again. */
+async function removeTokens(tx: Transaction, parameter: ParameterText, rows: readonly Row[]): Promise<void> {
+  const stale = rows.flatMap((row) => (row.deleted ? [] : tokensOnlyOf(resourceOf(row), parameter).map((h) => ({ h, rid: row.rid }))));
+  if (stale.length === 0) return;
+  await tx.run('DELETE FROM fhir.tok t USING unnest($1::bigint[], $2::bigint[]) AS a(h, rid) WHERE t.h = a.h AND t.rid = a.rid', [
+    plainArray(stale.map(({ h }) => h)),
+    plainArray(stale.map(({ rid }) => rid)),
+  ]);
 }
 
 /** Does open jobs until none is left, or until `stopped` says so. */

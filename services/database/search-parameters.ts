@@ -99,14 +99,16 @@ function load({ generation, parameters }: SearchState): void {
   loaded = generation;
 }
 
-const written = z.array(
-  z.tuple([
-    z.string(),
-    z.array(
-      z.object({ name: z.string(), kind: z.enum(KINDS), expression: z.string(), components: z.array(z.tuple([z.string(), z.string()])) }),
-    ),
-  ]),
-);
+const writtenText = z.object({
+  name: z.string(),
+  kind: z.enum(KINDS),
+  expression: z.string(),
+  components: z.array(z.tuple([z.string(), z.string()])),
+});
+const written = z.array(z.tuple([z.string(), z.array(writtenText)]));
+
+/** Returns the parameter that a job of what was removed holds (fhir.reindex_job.removed). */
+export const removedParameter = (json: string): ParameterText => writtenText.parse(JSON.parse(json));
 
 const heldState = z.tuple([
   z.object({}),
@@ -159,11 +161,20 @@ export async function parametersWritten(tx: Transaction): Promise<void> {
   ]);
   for (const [type, { name }] of removed)
     await tx.run('DELETE FROM fhir.reindex_job WHERE type = $1 AND code = $2 AND finished_at IS NULL', [typeNumber(type), name]);
-  if (added.length === 0) return;
+  // First what is gone is removed: a parameter of the same name may come in its place. '': none, as arrays of texts have no null here.
+  const jobs = [
+    ...removed.map(([type, text]) => ({ type, code: '', removed: JSON.stringify(text) })),
+    ...added.map(([type, { name }]) => ({ type, code: name, removed: '' })),
+  ];
   await tx.run(
-    `INSERT INTO fhir.reindex_job (type, code, last_key) SELECT a.type, a.code, (SELECT coalesce(max(resource_key), 0) FROM fhir.resource)
-     FROM unnest($1::smallint[], $2::text[]) AS a(type, code)`,
-    [plainArray(added.map(([type]) => typeNumber(type))), textArray(added.map(([, { name }]) => name))],
+    `INSERT INTO fhir.reindex_job (type, code, removed, last_key)
+     SELECT a.type, nullif(a.code, ''), nullif(a.removed, ''), (SELECT coalesce(max(resource_key), 0) FROM fhir.resource)
+     FROM unnest($1::smallint[], $2::text[], $3::text[]) WITH ORDINALITY AS a(type, code, removed, ord) ORDER BY a.ord`,
+    [
+      plainArray(jobs.map(({ type }) => typeNumber(type))),
+      textArray(jobs.map(({ code }) => code)),
+      textArray(jobs.map(({ removed: text }) => text)),
+    ],
   );
   await tx.run(`SELECT pg_notify('polyseme_journal', '')`);
 }

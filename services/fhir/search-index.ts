@@ -1,7 +1,7 @@
 import { rangeOf, type TimeRange } from './dates.ts';
 import { hasherAfter } from './hash.ts';
 import { isArray, isObject } from './json.ts';
-import { parameterSet, type Slot, searchParameters, slotsOf } from './parameters.ts';
+import { compileParameter, type ParameterText, parameterSet, type Slot, searchParameters, slotsOf } from './parameters.ts';
 import { mapReferences } from './references.ts';
 import type { JsonValue, Resource } from './resource.ts';
 import type { IndexRows } from './search-query.ts';
@@ -180,4 +180,14 @@ export function indexRows(resource: Resource, options: IndexOptions = {}): Index
     present: presentOf(resource, values, options),
     set: parameterSet(),
   };
+}
+
+/** Returns the tokens that a resource has by a parameter which is gone, and by no parameter that there is. */
+export function tokensOnlyOf(resource: Resource, parameter: ParameterText, options: IndexOptions = {}): readonly bigint[] {
+  const compiled = compileParameter(resource.resourceType, parameter, new Map());
+  if (typeof compiled === 'string') return [];
+  const kept = new Set(slotsOf(resource.resourceType).map(({ key }) => key));
+  const rows = new Rows();
+  for (const { slot } of compiled.uses) if (!kept.has(slot.key)) for (const each of valuesOf(resource, slot)) rows.add(slot, each, options);
+  return [...rows.tokens];
 }

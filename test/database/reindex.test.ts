@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
 import { reindexAll, reindexNext } from '../../services/database/reindex.ts';
+import { typeNumber } from '../../services/database/resources.ts';
 import { searchResources } from '../../services/database/search.ts';
 import { DEFINITIONS, refreshParameters } from '../../services/database/search-parameters.ts';
 import { setCustomParameters } from '../../services/fhir/parameters.ts';
@@ -96,6 +97,43 @@ test('a changed expression is built anew; a parameter that is gone is unknown', 
   await expect(count('eyes=male')).resolves.toBe(450);
   await store(eyes, { delete: true });
   await expect(count('eyes=male')).rejects.toThrow('fhir-search-parameter');
+});
+
+test('a parameter that is gone leaves no rows of the index, and what it referred to is found before a deletion again', async () => {
+  const rowsOf = async (): Promise<unknown> =>
+    Promise.all(
+      ['tok', 'str', 'dt', 'present'].map((table) =>
+        db.query(
+          `SELECT i::text AS row FROM fhir.${table} i JOIN fhir.resource r ON r.rid = i.rid WHERE r.type = $1 AND NOT r.deleted ORDER BY 1`,
+          [typeNumber('Patient')],
+        ),
+      ),
+    );
+  await store({
+    ...person(3),
+    extension: [
+      { url: EXTENSION, valueCode: 'grey' },
+      { url: 'urn:seen-at', valueReference: { reference: 'Location/1' } },
+    ],
+  });
+  await reindexAll(db);
+  const before = await rowsOf();
+  await store(eyes);
+  await store({
+    ...eyes,
+    id: 'seen',
+    code: 'seen',
+    type: 'reference',
+    expression: "Patient.extension('urn:seen-at').value.ofType(Reference)",
+  });
+  await reindexAll(db);
+  await expect(count('eyes=grey')).resolves.toBe(1);
+  await expect(count('seen=Location/1')).resolves.toBe(1);
+  expect(await rowsOf()).not.toEqual(before);
+  await store({ ...eyes, id: 'seen', code: 'seen' }, { delete: true });
+  await store(eyes, { delete: true });
+  await reindexAll(db);
+  expect(await rowsOf()).toEqual(before);
 });
 
 test('what the compiler does not understand is refused; what R4 has already stays as R4 has it', async () => {
