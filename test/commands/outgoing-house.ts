@@ -9,7 +9,10 @@ export const BACKPORT = 'http://hl7.org/fhir/uv/subscriptions-backport/Structure
 
 export interface OutgoingHouse extends AsyncDisposable {
   readonly parts: Parts;
+  /** Of the database. */
   readonly url: string;
+  /** Of the HTTP door. */
+  readonly address: string;
   readonly database: Parts['database'];
   drain(): Promise<void>;
   /** One request below /fhir/R4; resolves with status and body. */
@@ -59,6 +62,7 @@ export async function outgoingHouse(allow: string, networks?: string): Promise<O
   return {
     parts,
     url: house.url,
+    address: door.url,
     database: house.database,
     drain: house.drain,
     call,
