@@ -5,6 +5,7 @@ import { type Problem, problem } from '../errors.ts';
 import { readJson } from '../fhir/json.ts';
 import type { JsonObject } from '../fhir/resource.ts';
 import { splitBatch } from '../hl7v2/batch.ts';
+import { type Manifest, manifestProblem, readManifest } from './import-manifest.ts';
 
 /** One thing found in a file: a message's bytes, a FHIR resource (a Bundle too), or why there is neither. */
 export type Input =
@@ -45,7 +46,24 @@ export async function* inputsOf(file: string): AsyncGenerator<Input> {
     yield { kind: 'problem', from: file, problems: [problem('file-unreadable', { file, reason: faultOf(error) })] };
     return;
   }
-  yield* inputsIn(file, bytes);
+  const manifest = file === '-' ? undefined : readManifest(file, bytes);
+  if (manifest === undefined) yield* inputsIn(file, bytes);
+  else yield* inputsOfManifest(file, manifest);
+}
+
+/** What the files beside a manifest hold, and what does not agree with it. */
+async function* inputsOfManifest(from: string, { files, problems }: Manifest): AsyncGenerator<Input> {
+  for (const each of problems) yield { kind: 'problem', from, problems: [each] };
+  for (const file of files) {
+    let [lines, others] = [0, 0];
+    for await (const input of linesOf(file.path)) {
+      if (input.kind === 'resource') lines += 1;
+      if (input.kind === 'resource' && file.type !== undefined && input.resource['resourceType'] !== file.type) others += 1;
+      yield input;
+    }
+    const wrong = manifestProblem(file, { lines, others });
+    if (wrong !== undefined) yield { kind: 'problem', from: file.path, problems: [wrong] };
+  }
 }
 
 /** As inputsOf, of bytes already at hand. */

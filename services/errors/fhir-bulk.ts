@@ -10,4 +10,5 @@ export const FHIR_BULK = {
   'export-not-async': row(400, 'AE', 'error', 'invalid', 'An export is done asynchronously only.', 'Send "Prefer: respond-async" and ask the address in Content-Location.'),
   'export-format': row(400, 'AE', 'error', 'not-supported', 'Exports are not made in the format {format}.', 'Ask for application/fhir+ndjson, or leave _outputFormat out.'),
   'export-group': row(422, 'AE', 'error', 'not-supported', '{count} members of the group are no patients that are referred to by Patient/id.', 'Export a group whose members are patients of this server.'),
+  'import-manifest': row(422, 'AE', 'error', 'incomplete', 'The manifest and its files do not agree: {reason}.', 'Fetch the files again beside the manifest, under the names that its addresses end in; apply deletions by FHIR requests.'),
 };
