@@ -17,9 +17,10 @@ export const cdmCommand: CommandDefinition = (program, terminal, exit) => {
   const constraints = cdm.command('constraints').description('check, switch on or switch off the official foreign keys');
   withExamples(constraints, EXAMPLES, ['0  done, or all rows satisfy them', '1  rows violate them; each key is listed']);
   const choice = (name: string, description: string, work: () => Promise<number>): Command =>
-    withExamples(constraints.command(name).description(description), EXAMPLES, ['0  done', '1  rows violate them']).action(async () =>
-      exit(await work()),
-    );
+    withExamples(constraints.command(name).description(description), `  $ npx polyseme cdm constraints ${name}`, [
+      '0  done',
+      '1  rows violate them',
+    ]).action(async () => exit(await work()));
   choice('check', 'list the rows that violate them, whether they are on or off', () => checked(terminal));
   choice('on', 'switch them on; refused while rows violate them', () => switched(terminal));
   choice('off', 'switch them off', async () => {
