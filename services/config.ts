@@ -32,6 +32,7 @@ const SETTINGS = z.object({
   POLYSEME_SOURCE_AUTHORITY: z.string().min(1).optional(),
   POLYSEME_SOURCES: z.string().min(1).optional(),
   POLYSEME_PULL_DATE: z.iso.date().optional(),
+  POLYSEME_RETENTION_MONTHS: z.coerce.number().int().min(1).max(1200).optional(),
   POLYSEME_MAX_MESSAGE_BYTES: z.coerce
     .number()
     .int()
@@ -70,6 +71,8 @@ export interface Config {
   readonly sourcesFile?: string | undefined;
   /** Date of extraction for open periods (YYYY-MM-DD); today when undefined. */
   readonly pullDate: string | undefined;
+  /** Months that the journal keeps beside the present one; for ever when undefined. */
+  readonly retentionMonths?: number | undefined;
   readonly maxMessageBytes: number;
   readonly maxBodyBytes: number;
   /** What the keys of the journal's contents are wrapped with: lines of NAME:BASE64, the current one first; never in the database. */
@@ -124,6 +127,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     sourceAuthority: of.POLYSEME_SOURCE_AUTHORITY,
     sourcesFile: of.POLYSEME_SOURCES === undefined ? undefined : resolve(of.POLYSEME_SOURCES),
     pullDate: of.POLYSEME_PULL_DATE,
+    retentionMonths: of.POLYSEME_RETENTION_MONTHS,
     maxMessageBytes: of.POLYSEME_MAX_MESSAGE_BYTES,
     maxBodyBytes: of.POLYSEME_MAX_BODY_BYTES,
     masterKeys: of.POLYSEME_MASTER_KEY,

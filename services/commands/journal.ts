@@ -6,6 +6,7 @@ import {
   type JournalStatus,
   listMessages,
   lockParked,
+  messageIds,
   notifyJournal,
   parkedGroups,
   parkedIds,
@@ -26,7 +27,8 @@ const LIST = `  $ npx polyseme journal list --status parked --since 2h          
   $ npx polyseme journal list --grouped                             parked ones by cause, with the cure
   $ npx polyseme journal list --source RIVERBEND/RBGADT --type ADT --json`;
 const SHOW = `  $ npx polyseme journal show 4711                                  state, problems with cures, times, map, resources
-  $ npx polyseme journal show 4711 --content                        the message too: patient data`;
+  $ npx polyseme journal show 4711 --content                        the message too: patient data
+  $ npx polyseme journal show --code mapping-no-map --since 2h      the oldest that match`;
 const RETRY = `  $ npx polyseme journal retry --code mapping-no-map                what would be put back
   $ npx polyseme journal retry --code mapping-no-map --yes          put back, in their old places
   $ npx polyseme journal retry 4711 4712 --yes`;
@@ -71,21 +73,37 @@ const list: Define = (parent, terminal, exit) => {
 };
 
 const show: Define = (parent, terminal, exit) => {
-  const command = parent
-    .command('show <id>')
-    .description('one message: state, problems with cures, times, map, resources')
+  const command = filtered(parent.command('show [id...]').description('messages: state, problems with cures, times, map, resources'))
+    .option('--status <status>', 'received (waiting), applied, parked or refused', status)
+    .option('--limit <number>', 'most messages shown', count, 20)
     .option('--content', 'the message itself and its identifiers too: patient data')
     .option('--json', 'print JSON; the content as base64');
   withExamples(command, SHOW, ['0  shown', '1  there is no such message']);
-  command.action(async (id: string, options: { readonly content?: boolean; readonly json?: boolean }) => {
+  command.action(async (ids: readonly string[], options: ShowOptions) => {
+    const filter = { ...filterOf(options), status: options.status };
+    if (ids.length > 0 === isFiltered(filter)) throw new Refusal([problem('journal-retry-what')]);
     await using store = await openStore(configOfProcess());
-    const [message, trace] = await Promise.all([messageById(store.database, idOf(id)), traceOf(store.database, idOf(id))]);
-    if (!message || !trace) throw new Refusal([problem('journal-no-message', { id })]);
-    const withContent = options.content === true;
-    terminal.out(options.json ? messageJson(message, trace, withContent) : messageText(message, trace, withContent));
+    const { database } = store;
+    const found = ids.length > 0 ? ids.map(idOf) : await messageIds(database, filter, options.limit);
+    const shown: string[] = [];
+    for (const id of found) {
+      const [message, trace] = await Promise.all([messageById(database, id), traceOf(database, id)]);
+      if (!message || !trace) throw new Refusal([problem('journal-no-message', { id })]);
+      shown.push((options.json ? messageJson : messageText)(message, trace, options.content === true));
+    }
+    // One that is named is one object; several are a list.
+    if (!options.json) terminal.out(shown.join('\n\n'));
+    else terminal.out(ids.length === 1 ? (shown[0] ?? '') : `[${shown.join(',\n')}]`);
     exit(0);
   });
 };
+
+interface ShowOptions extends FilterOptions {
+  readonly status?: JournalStatus;
+  readonly limit: number;
+  readonly content?: boolean;
+  readonly json?: boolean;
+}
 
 const retry: Define = (parent, terminal, exit) => {
   const command = filtered(

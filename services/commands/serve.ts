@@ -4,6 +4,7 @@ import { type CommandDefinition, configOfProcess, withExamples } from './command
 import { openDoors, readTls, refusalsToBind } from './doors.ts';
 import { openHouse } from './house.ts';
 import { filesOf, reloading } from './reload.ts';
+import { retaining } from './retention.ts';
 
 const EXAMPLES = `
   $ npx polyseme serve                                                 HTTP on 127.0.0.1:8080, MLLP on 127.0.0.1:2575
@@ -23,6 +24,7 @@ Settings (environment; a secret may be given as NAME_FILE):
                               certificates are read again when they change, and at SIGHUP; a file with a fault changes nothing
   POLYSEME_MAPPINGS_DIR       the specs that came with Polyseme
   POLYSEME_PULL_DATE          today: where open observation periods end
+  POLYSEME_RETENTION_MONTHS   for ever: months that the journal keeps beside the present one; months with waiting or parked messages stay
   POLYSEME_OUTGOING_ALLOW     nowhere: where Subscriptions may send to, with commas between, such as https://host/path, mllp://10.1.2.3:2575
   POLYSEME_OUTGOING_PRIVATE   none: networks such as 10.0.0.0/8 that names on that list may resolve into
   POLYSEME_OUTGOING_CA        PEM file of the authorities that receivers' certificates are checked with
@@ -51,6 +53,8 @@ export const serveCommand: CommandDefinition = (program, terminal, exit) => {
     if (exposed.length > 0) throw new Refusal(exposed);
     await using doors = await openDoors(config, house, log, options.insecureBind === true);
     using _watched = reloading(() => filesOf(config, house.book.current), doors.reload, log);
+    const { retentionMonths: months } = config;
+    using _kept = months === undefined ? undefined : retaining(house.database, { months, clock: house.parts.clock, log });
     terminal.say(`FHIR    ${doors.http.url}/fhir/R4/metadata`);
     const mllp = doors.mllp.doors.map(({ host, port, isSecure }) => `MLLP ${host}:${port}${isSecure ? ' (TLS)' : ''}`);
     terminal.say(`HL7v2   ${[`${doors.http.url}/hl7v2 (POST)`, ...mllp].join(', ')}`);

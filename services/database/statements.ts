@@ -113,3 +113,18 @@ export async function forgetStatements(tx: Transaction, keys: readonly number[])
     plainArray(keys),
   ]);
 }
+
+/**
+ * Forgets what was said of resources of which nothing new was said since `before` (ISO 8601): only a message that is later than that could
+ * ask for it. The resource stays what they made it. What a merge joined or may yet part is kept. Returns how many went.
+ */
+export const pruneStatements = (queryable: Queryable, before: string): Promise<number> =>
+  queryable.run(
+    `DELETE FROM fhir.statement s USING (
+       SELECT resource_key FROM fhir.statement GROUP BY resource_key HAVING max(last_at) < $1::timestamptz) old
+     WHERE s.resource_key = old.resource_key
+       AND NOT EXISTS (SELECT FROM fhir.folded f WHERE f.resource_key = s.resource_key OR f.into_key = s.resource_key)
+       AND NOT EXISTS (SELECT FROM fhir.resource r JOIN fhir.merge m ON m.undone_at IS NULL AND (m.loser = r.id OR m.survivor = r.id)
+         WHERE r.resource_key = s.resource_key)`,
+    [before],
+  );

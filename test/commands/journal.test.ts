@@ -95,6 +95,15 @@ describe('journal list', () => {
   });
 });
 
+describe('journal show', () => {
+  it('takes filters as list does, or ids, not both', async () => {
+    const listed = listAt(await json('list', '--status', 'applied', '--limit', '50'), 'messages').length;
+    expect(await json('show', '--status', 'applied', '--limit', '50')).toHaveLength(listed);
+    expect((await journal('show')).code).toBe(1);
+    expect((await journal('show', '1', '--status', 'applied')).code).toBe(1);
+  });
+});
+
 describe('journal sources', () => {
   it('tells how each source is doing, and concludes nothing of a habit that it does not know', async () => {
     const { out, code } = await journal('sources');

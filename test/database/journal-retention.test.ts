@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { retain } from '../../services/commands/retention.ts';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
 import { createJournal, type Journal } from '../../services/database/journal.ts';
 import { counts, requeue, settle, takeMessages } from '../../services/database/journal-take.ts';
 import { refuseParked } from '../../services/database/journal-view.ts';
 import { dropMonths, journalMonths, sumTally } from '../../services/database/retention.ts';
+import { pruneStatements } from '../../services/database/statements.ts';
 import { problem } from '../../services/errors.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 
@@ -121,5 +123,41 @@ describe('retention', () => {
     for (const before of ['2999-01', '2024-13', "2024-01'; DROP SCHEMA journal; --"])
       await expect(dropMonths(db, { before })).rejects.toThrow('journal-no-month');
     expect((await dropMonths(db, { before: new Date().toISOString().slice(0, 7) })).length).toBe(0);
+  });
+});
+
+describe('a server that keeps so many months', () => {
+  const said: string[] = [];
+  const note = (values: object, text: string): void => void said.push(`${JSON.stringify(values)} ${text}`);
+  const options = { months: 2, log: { info: note, warn: note } };
+
+  it('drops what lies further back but for open work, and says both', async () => {
+    await settleAll('applied');
+    await append('KEEP1');
+    await settleAll('applied');
+    await age('2021-03');
+    await append('KEEP2');
+    await age('2021-04');
+    await retain(db, { ...options, clock: () => new Date('2021-06-15T00:00:00Z') });
+    const left = (await journalMonths(db)).map(({ month }) => month);
+    expect([left.includes('2021-03'), left.includes('2021-04')]).toEqual([false, true]);
+    await retain(db, { ...options, clock: () => new Date('2021-09-15T00:00:00Z') });
+    expect((await journalMonths(db)).map(({ month }) => month)).toContain('2021-04');
+    expect(said.join('\n')).toMatch(/"2021-03".* dropped[\s\S]*"2021-04".*kept beyond/);
+  });
+
+  it('forgets statements of that time only, and none that a merge may yet part', async () => {
+    const say = (key: number, at: string) =>
+      db.run(
+        `INSERT INTO fhir.statement (resource_key, digest, way, deletes, draft, rank, first_at, first_message, last_at, last_message)
+         VALUES ($1, sha256(convert_to($2, 'UTF8')), 'merge', '{}', '{}', 0, $3::timestamptz, 1, $3::timestamptz, 1)`,
+        [key, `${key} ${at}`, at],
+      );
+    for (const at of ['2021-01-01', '2021-02-01']) await say(1, at);
+    for (const at of ['2021-01-01', '2021-08-01']) await say(2, at);
+    await say(3, '2021-01-01');
+    await db.run('INSERT INTO fhir.folded (merge_id, resource_key, into_key) VALUES (1, 9, 3)');
+    expect(await pruneStatements(db, '2021-07-01')).toBe(2);
+    expect(await db.query('SELECT resource_key AS k FROM fhir.statement ORDER BY 1')).toEqual([{ k: 2 }, { k: 2 }, { k: 3 }]);
   });
 });
