@@ -1,5 +1,5 @@
 /** The outbox's near end: a write tells, in its own transaction, whoever subscribed to what it changes. */
-import { harmless } from '../errors.ts';
+import { harmless, problem } from '../errors.ts';
 import { isObject, readJson } from '../fhir/json.ts';
 import { compartmentOf, parameterSet } from '../fhir/parameters.ts';
 import type { Resource } from '../fhir/resource.ts';
@@ -44,7 +44,10 @@ export async function tellSubscribers(tx: Transaction, written: readonly Written
   const types = [...new Set(written.map(({ resource }) => resource.resourceType))];
   const receivers = await tx.query<ReceiverRow>(LIVE, [textArray(types)]);
   const events = receivers.flatMap((receiver) =>
-    written.filter((each) => concerns(receiver, each)).map((each) => ({ ...each, receiver: receiver.name, once: onceOf(receiver, each) })),
+    written.flatMap((each) => {
+      const why = concerns(receiver, each);
+      return why === false ? [] : [{ ...each, receiver: receiver.name, once: onceOf(receiver, each), isReadable: why === true }];
+    }),
   );
   if (events.length > 0) await keepEvents(tx, events);
   if (events.length > 0 || subscriptions.length > 0) await announceOutgoing(tx);
@@ -71,14 +74,14 @@ function queryOf(type: string, criteria: string): SearchQuery | undefined {
   return queries.get(key);
 }
 
-function concerns({ way, type, criteria }: ReceiverRow, { resource, change, before, messageId }: WrittenResource): boolean {
+function concerns({ way, type, criteria }: ReceiverRow, { resource, change, before, messageId }: WrittenResource): boolean | 'unreadable' {
   // Nothing new was said, so there is nothing to forward.
   if (way === 'hl7v2' && messageId === undefined) return false;
   // R4's own subscriptions speak of what is created and updated.
   if (resource.resourceType !== type || (change === 'delete' && (way === 'resource' || way === 'socket'))) return false;
   const query = queryOf(type, criteria);
-  // Criteria that can no longer be read (a search parameter is gone) tell of everything: too much is seen, too little is not.
-  if (query === undefined) return true;
+  // A search parameter is gone, say: to send would tell too much, to leave out too little. An operator decides.
+  if (query === undefined) return 'unreadable';
   const told = change === 'delete' ? resourceOf(before) : resource;
   return told !== undefined && meets(query, told);
 }
@@ -100,12 +103,16 @@ export function orderingKeys(resource: Resource & { readonly id: string }): read
   return [...new Set([own, ...patients])].sort();
 }
 
-type Event = WrittenResource & { readonly receiver: string; readonly once: number | undefined };
+type Event = WrittenResource & { readonly receiver: string; readonly once: number | undefined; readonly isReadable: boolean };
+
+const UNREADABLE = problem('subscription-refused', { reason: 'its criteria cannot be read any more' }, 'Subscription.criteria');
 
 const EVENTS: Prepared = {
   name: 'outgoing_events',
-  text: `INSERT INTO outgoing.event (receiver, type, id, version, change, message_id, once)
-         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bigint[], $7::bigint[])
+  text: `INSERT INTO outgoing.event (receiver, type, id, version, change, message_id, once, state, problems, keys)
+         SELECT receiver, type, id, version, change, message_id, once, state, problems::jsonb, ARRAY[type || '/' || id]
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::text[])
+           AS n(receiver, type, id, version, change, message_id, once, state, problems)
          ON CONFLICT (receiver, once) WHERE once IS NOT NULL AND state = 'waiting' DO UPDATE SET once = excluded.once
          RETURNING seq`,
 };
@@ -126,9 +133,12 @@ async function keepEvents(tx: Transaction, events: readonly Event[]): Promise<vo
     textArray(firsts.map((each) => each.change)),
     plainArray(firsts.map((each) => each.messageId)),
     plainArray(firsts.map((each) => each.once)),
+    textArray(firsts.map(({ isReadable }) => (isReadable ? 'waiting' : 'parked'))),
+    textArray(firsts.map(({ isReadable }) => (isReadable ? '[]' : JSON.stringify([UNREADABLE])))),
   ]);
   const keys = groups.flatMap((group, i) =>
-    group.flatMap(({ receiver, resource, before, change }) => {
+    group.flatMap(({ receiver, resource, before, change, isReadable }) => {
+      if (!isReadable) return [];
       const about = change === 'delete' ? { ...resource, ...resourceOf(before), id: resource.id } : resource;
       return orderingKeys(about).map((key) => ({ receiver, key, seq: kept[i]?.seq }));
     }),

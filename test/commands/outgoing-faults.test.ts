@@ -190,3 +190,16 @@ describe('pauses', () => {
     expect(pauseAfter(3, options, 0)).toBe(7_200);
   });
 });
+
+describe('criteria that cannot be read any more', () => {
+  it('neither tell too much nor lose anything: what they might concern is parked', async () => {
+    await using receiver = await httpReceiver();
+    await using house = await outgoingHouse(`http://127.0.0.1:${receiver.port}`);
+    await house.subscribe('Patient?family=Doe', hook(receiver.port));
+    await house.database.run(`UPDATE outgoing.receiver SET criteria = 'gone=1'`);
+    await house.call('PUT', '/Patient/p1', patient('p1', 1));
+    await (await house.sender()).idle();
+    expect(receiver.heard).toEqual([]);
+    expect(await house.events()).toMatchObject([{ state: 'parked', problems: [{ code: 'subscription-refused' }] }]);
+  });
+});
