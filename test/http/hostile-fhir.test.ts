@@ -42,3 +42,47 @@ it.each<[string, string, string | Buffer, number]>([
   expect(text).not.toContain('root:');
   expect(Reflect.get({}, 'admin')).toBeUndefined();
 });
+
+const LONE = '\\ud800';
+it.each<[string, string, string, string]>([
+  ['an operation', '/Patient/$validate', JSON_TYPE, PATIENT(`,"language":"${LONE}"`)],
+  ['a patch', '/Patient/h', 'application/json-patch+json', `[{"op":"add","path":"/language","value":"${LONE}"}]`],
+  [
+    'a transaction',
+    '',
+    JSON_TYPE,
+    `{"resourceType":"Bundle","type":"transaction","entry":[{"resource":${PATIENT(`,"language":"${LONE}"`)},"request":{"method":"PUT","url":"Patient/h"}}]}`,
+  ],
+  ['GraphQL', '/$graphql', 'application/json', `{"query":"{ PatientList(name: \\"${LONE}\\") { id } }"}`],
+  [
+    'a terminology operation',
+    '/ValueSet/$expand',
+    JSON_TYPE,
+    `{"resourceType":"Parameters","parameter":[{"name":"url","valueUri":"${LONE}"}]}`,
+  ],
+  ['XML', '/Patient/$validate', XML_TYPE, '<Patient xmlns="http://hl7.org/fhir"><language value="&#xD800;"/></Patient>'],
+  ['a huge number in a transaction', '', JSON_TYPE, `{"resourceType":"Bundle","type":"transaction","total":${'9'.repeat(400_000)}}`],
+])('half a character or too much of a number is refused by every door: %s', async (_name, path, type, body) => {
+  const method = type.includes('patch') ? 'PATCH' : 'POST';
+  const answer = await fetch(`${door.door.url}/fhir/R4${path}`, { method, headers: { 'content-type': type }, body });
+  expect([answer.status, at(await answer.json(), 'resourceType')]).toEqual([400, 'OperationOutcome']);
+});
+
+const values = Array.from({ length: 10_000 }, (_, i) => `urn:x|${i}`).join(',');
+const form = { 'content-type': 'application/x-www-form-urlencoded' };
+it.each([
+  ['ten thousand values of a token', '/Observation/_search', `code=${values}`, 422],
+  ['ten thousand ids', '/Observation/_search', `_id=${Array.from({ length: 10_000 }, (_, i) => `a${i}`).join(',')}`, 422],
+  ['ten thousand value sets', '/Observation/_search', `code:in=${values}`, 422],
+  ['a filter of brackets', '/Observation/_search', `_filter=${'('.repeat(100_000)}`, 422],
+  ['a filter of nots', '/Observation/_search', `_filter=${'not '.repeat(100_000)}`, 400],
+  ['a filter of quotes', '/Observation/_search', `_filter=code eq "${'\\\\'.repeat(100_000)}`, 400],
+  ['a filter of chains', '/Observation/_search', `_filter=${'subject.'.repeat(50_000)}name eq x`, 400],
+  ['a filter of comparisons', '/Observation/_search', `_filter=${'code eq x or '.repeat(20_000)}code eq x`, 422],
+  ['a chain of links', '/Observation/_search', `${'subject.'.repeat(10_000)}name=x`, 400],
+  ['a number of digits', '/Observation/_search', `value-quantity=${'9'.repeat(500_000)}`, 400],
+  ['a number of exponents', '/Observation/_search', 'value-quantity=1e999', 400],
+])('a search of %s ends soon, with an OperationOutcome', async (_name, path, body, status) => {
+  const answer = await fetch(`${door.door.url}/fhir/R4${path}`, { method: 'POST', headers: form, body });
+  expect([answer.status, at(await answer.json(), 'resourceType')]).toEqual([status, 'OperationOutcome']);
+});
