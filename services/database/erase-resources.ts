@@ -1,6 +1,7 @@
 /** What the store holds of Patients that are to be erased: everything that speaks of them, every version, every statement, every row. */
 import { resourceTypeOf } from '../fhir/definitions.ts';
 import type { Queryable, Transaction } from './connect.ts';
+import { forgetEvents } from './outgoing-view.ts';
 import { typeNumber } from './resources.ts';
 import { plainArray, textArray } from './wire.ts';
 
@@ -83,5 +84,12 @@ export async function forgetResources(tx: Transaction, keys: readonly number[], 
     await tx.run(`DELETE FROM ${table} WHERE resource_key = ANY ($1::bigint[])`, [gone]);
   await tx.run('DELETE FROM fhir.folded WHERE resource_key = ANY ($1::bigint[]) OR into_key = ANY ($1::bigint[])', [gone]);
   await tx.run('DELETE FROM fhir.merge WHERE loser = ANY ($1::text[]) OR survivor = ANY ($1::text[])', [textArray(patients)]);
-  await tx.run('DELETE FROM fhir.resource WHERE resource_key = ANY ($1::bigint[]) AND deleted', [gone]);
+  const erased = await tx.query<{ readonly type: number; readonly id: string }>(
+    'DELETE FROM fhir.resource WHERE resource_key = ANY ($1::bigint[]) AND deleted RETURNING type, id',
+    [gone],
+  );
+  await forgetEvents(
+    tx,
+    erased.map(({ type, id }) => ({ type: resourceTypeOf(type) ?? '', id })),
+  );
 }

@@ -1,7 +1,8 @@
 /** What the operator and the monitoring see of the outbox. */
 import type { Problem } from '../errors.ts';
 import type { Database, Queryable } from './connect.ts';
-import { plainArray } from './wire.ts';
+import type { ResourceId } from './resources.ts';
+import { plainArray, textArray } from './wire.ts';
 
 /** How one receiver is doing. */
 export interface ReceiverPulse {
@@ -82,5 +83,15 @@ export function skipEvents(database: Database, chosen: ChosenEvents, reason: Pro
     `UPDATE outgoing.event SET state = 'skipped', problems = problems || $3::jsonb, settled_at = now()
      WHERE state = 'parked' AND ($1::bigint[] IS NULL OR seq = ANY ($1::bigint[])) AND ($2::text IS NULL OR receiver = $2)`,
     [chosen.seqs === undefined ? null : plainArray(chosen.seqs), chosen.receiver ?? null, JSON.stringify([reason])],
+  );
+}
+
+/** Removes the events of erased resources, sent or not; that they are gone is still told to whoever was told of them. */
+export async function forgetEvents(tx: Queryable, erased: readonly ResourceId[]): Promise<void> {
+  await tx.run(
+    `WITH gone AS (DELETE FROM outgoing.event e USING unnest($1::text[], $2::text[]) AS r(type, id)
+       WHERE e.type = r.type AND e.id = r.id AND NOT (e.change = 'delete' AND e.state = 'waiting') RETURNING e.seq)
+     DELETE FROM outgoing.event_key k USING gone WHERE k.seq = gone.seq`,
+    [textArray(erased.map(({ type }) => type)), textArray(erased.map(({ id }) => id))],
   );
 }

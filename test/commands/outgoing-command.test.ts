@@ -1,5 +1,6 @@
 import { createServer } from 'node:tls';
 import { expect, it } from 'vitest';
+import { forgetEvents } from '../../services/database/outgoing-view.ts';
 import { acknowledgement } from '../../services/hl7v2/acknowledge.ts';
 import { parseMessage } from '../../services/hl7v2/parse.ts';
 import { FrameReader, framed } from '../../services/mllp/frame.ts';
@@ -88,4 +89,24 @@ it('HL7v2 goes by TLS to whom the authority vouches for, and to nobody else', as
   await house.until(worker, async () => (await house.events()).length === 0);
   expect(heard).toEqual([Buffer.from(bytes).toString('latin1')]);
   server.close();
+});
+
+it('what was erased leaves no event behind, but that it is gone is told', async () => {
+  await using house = await outgoingHouse('http://127.0.0.1:9');
+  await house.database.run(
+    `INSERT INTO outgoing.event (receiver, type, id, version, change, state) SELECT 'r', 'Patient', id, 1, change, state
+     FROM (VALUES ('p1', 'create', 'parked'), ('p1', 'update', 'waiting'), ('p1', 'delete', 'waiting'), ('p2', 'create', 'parked')) AS n(id, change, state)`,
+  );
+  await house.database.run(
+    `INSERT INTO outgoing.event_key (receiver, key, seq) SELECT receiver, 'Patient/' || id, seq FROM outgoing.event`,
+  );
+  await forgetEvents(house.database, [{ type: 'Patient', id: 'p1' }]);
+  expect(await house.database.query('SELECT id, change FROM outgoing.event ORDER BY seq')).toEqual([
+    { id: 'p1', change: 'delete' },
+    { id: 'p2', change: 'create' },
+  ]);
+  expect(await house.database.query('SELECT key FROM outgoing.event_key ORDER BY seq')).toEqual([
+    { key: 'Patient/p1' },
+    { key: 'Patient/p2' },
+  ]);
 });
