@@ -23,8 +23,9 @@ export interface LoadOptions {
 /** What a load did. */
 export interface LoadReport {
   readonly kind: 'athena';
+  readonly id: string;
   readonly release: string;
-  /** The index folder that is active now. */
+  /** The index folder. */
   readonly folder: string;
   readonly vocabularies: Manifest['vocabularies'];
   readonly counts: IndexCounts;
@@ -43,6 +44,13 @@ export const KNOWN_RELEASES: readonly string[] = [
  * active and nothing is left behind. Recognises a release by what is in it. Throws TerminologyError, naming file and line.
  */
 export async function loadVocabulary(folder: string, indexFolder: string, options: LoadOptions = {}): Promise<LoadReport> {
+  const report = await writeVocabulary(folder, indexFolder, options);
+  await activateIndex(indexFolder, report.id);
+  return report;
+}
+
+/** Reads a release into an index below `indexFolder` beside what is there; nothing is active before `activateIndex`. Throws as loadVocabulary does. */
+export async function writeVocabulary(folder: string, indexFolder: string, options: LoadOptions = {}): Promise<LoadReport> {
   const start = performance.now();
   await refuseUnknown(folder);
   const builder = new IndexBuilder();
@@ -52,9 +60,9 @@ export async function loadVocabulary(folder: string, indexFolder: string, option
   const manifest = manifestOf(index, sources);
   const written = await writeIndex(indexFolder, manifest, index.arrays);
   await options.beforeActivation?.(index.release, sources);
-  await activateIndex(indexFolder, manifest.id);
   return {
     kind: 'athena',
+    id: manifest.id,
     release: index.release,
     folder: written,
     vocabularies: manifest.vocabularies,

@@ -5,7 +5,7 @@ import { readIndex } from './index-files.ts';
 import { releaseImage } from './load.ts';
 import { mapsTo } from './omop/maps-to.ts';
 import { omopProvider } from './omop/provider.ts';
-import type { TerminologySources } from './provider.ts';
+import type { CodeSystemProvider, TerminologySources } from './provider.ts';
 import { CodeSystem } from './system/code-system.ts';
 import { providerOf } from './system/provider.ts';
 import { readSystems, type SystemImage } from './system/system-files.ts';
@@ -26,6 +26,12 @@ export async function loadedSources(home: string, starter: string): Promise<Term
 
 /** Returns the sources of images in memory; a worker thread that was posted them reads the same copy. */
 export function sourcesOf(images: readonly SystemImage[], omop?: IndexImage): TerminologySources {
-  const systems = images.map((image) => providerOf(new CodeSystem(image)));
-  return omop === undefined ? { systems, maps: [] } : { systems: [...systems, omopProvider(omop)], maps: [mapsTo(omop)] };
+  const { systems, maps } = omop === undefined ? { systems: [], maps: [] } : omopSources(omop);
+  return { systems: [...images.map(systemProvider), ...systems], maps };
 }
+
+/** Returns what answers from the image of a code system. */
+export const systemProvider = (image: SystemImage): CodeSystemProvider => providerOf(new CodeSystem(image));
+
+/** Returns the OMOP concepts as a code system, and 'Maps to' as a map. */
+export const omopSources = (omop: IndexImage): TerminologySources => ({ systems: [omopProvider(omop)], maps: [mapsTo(omop)] });

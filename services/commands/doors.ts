@@ -4,6 +4,7 @@ import { configuredSources } from '../config/configured.ts';
 import type { SourceBook, Sources } from '../config/sources.ts';
 import { type Config, isLoopback } from '../config.ts';
 import { createToken, tokens, verifyToken } from '../database/tokens.ts';
+import { VOCABULARY_CHANNEL } from '../database/vocabulary-state.ts';
 import { type Problem, problem, Refusal } from '../errors.ts';
 import type { DoorGauges } from '../http/metrics.ts';
 import { type HttpDoor, startHttp } from '../http/server.ts';
@@ -78,10 +79,21 @@ export async function openDoors(config: Config, house: House, log: Logger, insec
   const worker = await startWorker(parts, { parallel: 2, batch: 100, pullDate: () => pullDate(config, new Date()) }, log);
   const base = config.publicUrl ?? `${http.url}/fhir/R4`;
   const outgoing = await startOutgoing(parts, { ...OUTGOING_DEFAULTS, base, ca: authoritiesOf(config) }, log);
+  const unfollow = await house.database.listen(VOCABULARY_CHANNEL, () => {
+    house.live
+      .catchUp(house.database)
+      .catch((error: unknown) =>
+        log.warn(
+          { reason: error instanceof Refusal ? error.problems.map(({ code }) => code) : faultCode(error) },
+          'the vocabulary that is active cannot be read',
+        ),
+      );
+  });
   const close = async () => {
     stopWatching();
     await Promise.all([mllp.close(), http.close()]);
     await worker.stop();
+    await unfollow();
     await outgoing.stop();
   };
   const reload = inTurn(async () => {

@@ -1,9 +1,9 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
-import { TerminologyError } from '../../terminology/failure.ts';
-import type { TerminologySources } from '../../terminology/provider.ts';
-import { openVocabulary } from '../../terminology/reader.ts';
-import { openSources } from '../../terminology/sources.ts';
-import type { Vocabulary } from '../../terminology/vocabulary.ts';
+import { activateIndex } from '../../terminology/index-files.ts';
+import { writeVocabulary } from '../../terminology/load.ts';
+import { activeIndex } from '../../terminology/releases.ts';
 import { configuredSources } from '../config/configured.ts';
 import { SourceBook } from '../config/sources.ts';
 import type { Config } from '../config.ts';
@@ -15,11 +15,15 @@ import { keepEmbedded } from '../database/embedded/keep.ts';
 import { createJournal, type Journal } from '../database/journal.ts';
 import { migrate } from '../database/migrate.ts';
 import { readMasterKeys } from '../database/seal.ts';
+import { settleEras } from '../database/vocabulary.ts';
+import { activeVocabularyId, adoptVocabulary } from '../database/vocabulary-state.ts';
 import { problem, Refusal } from '../errors.ts';
 import { loadMaps } from '../mapping/maps.ts';
+import { upgradeAll } from '../pipeline/vocabulary-upgrade.ts';
 import type { Parts } from '../pipeline.ts';
-import { hasActiveVocabulary, STARTER_FOLDER, vocabularyFolder } from './vocabulary-folder.ts';
-import { refusalOf, vocabularyInto } from './vocabulary-load.ts';
+import { LiveTerminology } from './live-terminology.ts';
+import { STARTER_FOLDER, vocabularyFolder } from './vocabulary-folder.ts';
+import { refusing, vocabularyInto } from './vocabulary-load.ts';
 
 /** The database, started if need be, with its schema up to date. */
 export interface Store extends AsyncDisposable {
@@ -34,6 +38,8 @@ export interface House extends Store {
   readonly parts: Parts;
   /** Who sends and how each is treated; the doors change it when its file changes. */
   readonly book: SourceBook;
+  /** The vocabulary and the code systems, followed while this process runs. */
+  readonly live: LiveTerminology;
 }
 
 /** This software's version, as package.json has it. */
@@ -66,16 +72,6 @@ export async function openStore(config: Config, log: Log = SILENT): Promise<Stor
   return { database, url, embedded, [Symbol.asyncDispose]: close };
 }
 
-/** The code systems that were loaded into indexes; opened once, when this process starts. */
-function systemsOf(config: Config): () => TerminologySources {
-  try {
-    const sources = openSources(vocabularyFolder(config));
-    return () => sources;
-  } catch (error) {
-    throw error instanceof TerminologyError ? refusalOf(error) : error;
-  }
-}
-
 /** Opens the store, the vocabulary (the starter set when none was loaded) and the maps. */
 export async function openHouse(config: Config, log: Log = SILENT): Promise<House> {
   const store = await openStore(config, log);
@@ -87,7 +83,7 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
   try {
     const maps = loadMaps(config.mappingsDir);
     if (!maps.ok) throw new Refusal(maps.problems);
-    const vocabulary = await activeVocabulary(config, store, log);
+    const live = await activeTerminology(config, store, log);
     await writeCdmSource(store.database, cdmSource(config, new Date()));
     await writeChoices(store.database);
     journal = createJournal(store.database);
@@ -95,37 +91,45 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
     const sources = configuredSources(config);
     if (!sources.ok) throw new Refusal(sources.problems);
     const book = new SourceBook(sources.value);
-    const parts = {
+    const parts: Parts = {
       database: store.database,
       journal,
       maps: maps.value,
-      vocabulary,
+      vocabulary: live.current,
+      live,
+      upgrade: (stopped) => upgradeAll(parts, live.opened, stopped).then(live.forgetOther),
       cdmTimezone,
       sourceTimezone,
       sourceAuthority,
       sources: book,
       clock: () => new Date(),
-      terminologies: systemsOf(config),
+      terminologies: live.sources,
       outgoing: config.outgoing,
     };
-    return { ...store, parts, book, [Symbol.asyncDispose]: close };
+    return { ...store, parts, book, live, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function activeVocabulary(config: Config, store: Store, log: Log): Promise<Vocabulary> {
+/** Opens what is active, the starter set where nothing was loaded. What the database says counts before what the folder says. */
+async function activeTerminology(config: Config, store: Store, log: Log): Promise<LiveTerminology> {
+  const { database } = store;
   const folder = vocabularyFolder(config);
-  if (!hasActiveVocabulary(config)) {
+  await settleEras(database);
+  const own = await refusing(async () => activeIndex(folder));
+  if (own !== undefined) await adoptVocabulary(database, own);
+  if ((await activeVocabularyId(database)) === '') {
     log.info({ folder: STARTER_FOLDER }, 'loading the starter vocabulary');
-    await vocabularyInto(store.database, STARTER_FOLDER, folder);
+    await vocabularyInto(database, STARTER_FOLDER, folder);
   }
-  try {
-    return openVocabulary(folder);
-  } catch (error) {
-    throw error instanceof TerminologyError ? refusalOf(error) : error;
-  }
+  const id = await activeVocabularyId(database);
+  // A new data folder beside a database that was filled with the starter set.
+  if (!existsSync(join(folder, id))) await refusing(() => writeVocabulary(STARTER_FOLDER, folder));
+  const live = await LiveTerminology.open(folder, id, log);
+  if (own !== id) await refusing(() => activateIndex(folder, id));
+  return live;
 }
 
 const embeddedOptions = (config: Config) => ({ dataDir: config.dataDir, binDir: config.postgresBin, account: config.postgresAccount });

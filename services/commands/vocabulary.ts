@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
-import { openHouse, openStore } from './house.ts';
-import { plural, type Terminal, table } from './terminal.ts';
+import { openHouse } from './house.ts';
+import { plural, type Terminal } from './terminal.ts';
+import { type AthenaOptions, loadAthena, reportUpgrades } from './vocabulary-athena.ts';
 import { diffVocabularies } from './vocabulary-diff.ts';
 import { assertStored, isFhirFile, loadFhirTerminology } from './vocabulary-fhir.ts';
 import { vocabularyFolder } from './vocabulary-folder.ts';
 import { listVocabularies, removeVocabulary, verifyVocabularies } from './vocabulary-list.ts';
-import { vocabularyInto } from './vocabulary-load.ts';
 import { isSystemRelease, loadSystem } from './vocabulary-system.ts';
 
 const EXAMPLES = `
@@ -26,34 +26,17 @@ export const vocabularyCommand: CommandDefinition = (program, terminal, exit) =>
   const load = command
     .command('load <dir>')
     .description('load a release; recognised by its content')
+    .option('--dry-run', 'of an Athena release: say what it would change in the stored data, and change nothing')
     .option('--json', 'print the report as JSON');
   withExamples(load, EXAMPLES, EXIT_CODES);
-  load.action(async (folder: string, options: { readonly json?: boolean }) => {
+  load.action(async (folder: string, options: AthenaOptions) => {
     const config = configOfProcess();
     if (await isFhirFile(folder)) return exit(await loadFhir(folder, options.json === true));
     if (await isSystemRelease(folder)) {
       await loadSystem(folder, vocabularyFolder(config), terminal, options.json === true);
       return exit(0);
     }
-    await using store = await openStore(config);
-    const report = await vocabularyInto(store.database, folder, vocabularyFolder(config), (file, rows) => {
-      if (terminal.interactive) process.stderr.write(`\r${file.split('/').at(-1)}: ${rows.toLocaleString('en')} rows `);
-    });
-    if (terminal.interactive) process.stderr.write('\r\x1b[K');
-    if (options.json) terminal.out(JSON.stringify(report, undefined, 2));
-    else {
-      terminal.out(
-        `${report.release || 'A release that does not name itself'}: loaded in ${(report.elapsedMs / 1000).toFixed(1)} s and active.`,
-      );
-      terminal.out(
-        table(
-          ['file', 'rows'],
-          report.sources.map((source) => [source.table, source.rows]),
-        ),
-      );
-      terminal.out(`${plural(report.vocabularies.length, 'vocabulary', 'vocabularies')}. A running server uses them after its next start.`);
-      for (const notice of report.licences) terminal.say(notice);
-    }
+    await loadAthena(config, folder, terminal, options);
     exit(0);
   });
 
@@ -106,6 +89,15 @@ function moreCommands(command: Command, terminal: Terminal, exit: (code: number)
   withExamples(verify, '\n  $ npx polyseme vocabulary verify\n', ['0  every file is whole', '1  damage, with the name of each file']);
   verify.action(async (id: string | undefined, options: { readonly json?: boolean }) => {
     exit(await verifyVocabularies(configOfProcess(), id, terminal, options.json === true));
+  });
+  const report = command
+    .command('report')
+    .description('what the last changes of the vocabulary did to the stored data')
+    .option('--json', 'print JSON');
+  withExamples(report, '\n  $ npx polyseme vocabulary report\n', ['0  printed', '1  the database cannot be reached']);
+  report.action(async (options: { readonly json?: boolean }) => {
+    await reportUpgrades(configOfProcess(), terminal, options.json === true);
+    exit(0);
   });
   const diff = command
     .command('diff <from> <to>')

@@ -46,6 +46,7 @@ export async function startWorker(parts: Parts, options: WorkerOptions, log: Wor
         await Promise.all(Array.from({ length: options.parallel }, lane));
         await deriveStale(parts.database, { pullDate: options.pullDate() });
         await reindexAll(parts.database, () => stopping);
+        await parts.upgrade?.(() => stopping);
       } catch (error) {
         log.error(
           { reason: error instanceof Refusal ? error.problems.map((each) => each.code) : faultOf(error) },

@@ -1,6 +1,7 @@
 /** Which vocabulary is active, held still by who writes with it; upgrades and how far they are. */
 
 import { problem, Refusal } from '../errors.ts';
+import type { UpgradeReport } from '../omop/upgrade.ts';
 import type { Database, Prepared, Queryable, Transaction } from './connect.ts';
 import { safe } from './failures.ts';
 
@@ -13,7 +14,7 @@ const VOCABULARY_LOCK = 7_401_936_127;
 const HOLD: Prepared = { name: 'vocabulary_hold', text: 'SELECT ops.hold_vocabulary() AS active' };
 
 /** Keeps the active vocabulary what it is until the transaction ends; returns the id of its index, '' before one is loaded. */
-export async function holdVocabulary(tx: Transaction): Promise<string> {
+export async function holdVocabulary(tx: Queryable): Promise<string> {
   return (await tx.query<{ active: string }>(HOLD))[0]?.active ?? '';
 }
 
@@ -105,13 +106,36 @@ export async function recordUpgrade(tx: Transaction, id: number, doneKey: number
   ]);
 }
 
+/** One change of the vocabulary. */
+export interface Upgrade {
+  readonly fromRelease: string;
+  readonly toRelease: string;
+  readonly fromIndex: string;
+  readonly toIndex: string;
+  /** ISO 8601. */
+  readonly switchedAt: string;
+  readonly isFinished: boolean;
+  readonly doneKey: number;
+  readonly lastKey: number;
+  /** What it was expected to change; null where nobody looked. */
+  readonly planned: UpgradeReport | null;
+  readonly done: { readonly resources?: number; readonly touched?: number };
+}
+
 /** Returns the newest upgrades first, at most `limit`. */
-export async function upgrades(queryable: Queryable, limit: number): Promise<readonly object[]> {
-  return queryable.query(
-    `SELECT id, from_release, to_release, from_index, to_index, switched_at, finished_at, planned, done
+export async function upgrades(queryable: Queryable, limit: number): Promise<readonly Upgrade[]> {
+  return queryable.query<Upgrade>(
+    `SELECT from_release AS "fromRelease", to_release AS "toRelease", from_index AS "fromIndex", to_index AS "toIndex", switched_at AS "switchedAt",
+       finished_at IS NOT NULL AS "isFinished", done_key AS "doneKey", last_key AS "lastKey", nullif(planned, '{}'::jsonb) AS planned, done
      FROM ops.vocabulary_upgrade ORDER BY id DESC LIMIT $1`,
     [limit],
   );
+}
+
+/** Returns the newest upgrade to an index; undefined when there was none. */
+export async function upgradeOf(queryable: Queryable, toIndex: string): Promise<Upgrade | undefined> {
+  const [newest] = await upgrades(queryable, 1);
+  return newest?.toIndex === toIndex ? newest : undefined;
 }
 
 /** A stored resource as an upgrade looks at it. */

@@ -11,12 +11,17 @@ import type { Resource } from '../fhir/resource.ts';
 import type { Message } from '../hl7v2/message.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
 import type { Conversion, ConvertContext, Maps } from '../mapping/conversion.ts';
+import type { LiveVocabulary } from './rows.ts';
 
 export interface Parts {
   readonly database: Database;
   readonly journal: Journal;
   readonly maps: Maps;
   readonly vocabulary: Vocabulary;
+  /** Where it changes while this process runs: what it is now, counted before `vocabulary`. */
+  readonly live?: LiveVocabulary | undefined;
+  /** Goes on with an upgrade of the vocabulary that is not finished; resolves when none is, or `stopped` says so. */
+  readonly upgrade?: ((stopped: () => boolean) => Promise<void>) | undefined;
   /** IANA zones: of CDM datetimes, and of local times in messages without offset. */
   readonly cdmTimezone: string;
   readonly sourceTimezone: string;

@@ -8,9 +8,18 @@ import type { Maps } from '../mapping/conversion.ts';
 import { replacedBy } from '../mapping/merges.ts';
 import type { ResourceRows } from '../omop/row.ts';
 
+/** The vocabulary that is active, in a process that outlives a change of it. */
+export interface LiveVocabulary {
+  readonly current: Vocabulary;
+  /** Keeps it until the transaction ends; reads the one that is active now first, if that is another. */
+  hold(tx: Queryable): Promise<void>;
+}
+
 export interface RowParts {
   readonly maps: Maps;
   readonly vocabulary: Vocabulary;
+  /** Where it changes while this process runs: what it is now, counted before `vocabulary`. */
+  readonly live?: LiveVocabulary | undefined;
   readonly cdmTimezone: string;
   readonly clock: () => Date;
   /** Returns the day on which the store that is rebuilt wrote a resource, so that its rows are those of that day. */
@@ -24,12 +33,14 @@ export async function rowsOf(
   resources: readonly Resource[],
   asOf: (resource: Resource) => string,
 ): Promise<readonly ResourceRows[]> {
+  await parts.live?.hold(tx);
   const named = new Map(resources.map((resource) => [`${resource.resourceType}/${resource.id}`, resource]));
   const missing = resources.flatMap(namedBy).filter(({ type, id }) => !named.has(`${type}/${id}`));
   if (missing.length > 0)
     for (const [key, found] of await readResources(tx, missing)) if (!found.deleted) named.set(key, storedResource(found));
   const lookup = (reference: string) => named.get(reference);
-  const { vocabulary, cdmTimezone: timezone } = parts;
+  const { cdmTimezone: timezone } = parts;
+  const vocabulary = parts.live?.current ?? parts.vocabulary;
   return resources.map((resource) =>
     replacedBy(resource) === undefined ? parts.maps.rows(resource, { vocabulary, timezone, asOf: asOf(resource), lookup }) : MERGED,
   );
