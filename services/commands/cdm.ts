@@ -1,5 +1,14 @@
 import type { Command } from 'commander';
-import { addForeignKeys, dropForeignKeys, possibleKeys, switchedOn, violations } from '../database/cdm-constraints.ts';
+import {
+  addForeignKeys,
+  dropForeignKeys,
+  isOfVocabulary,
+  possibleKeys,
+  switchedOn,
+  type Violations,
+  violations,
+} from '../database/cdm-constraints.ts';
+import type { Database } from '../database/connect.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openStore } from './house.ts';
 import { plural, type Terminal, table } from './terminal.ts';
@@ -32,7 +41,11 @@ export const cdmCommand: CommandDefinition = (program, terminal, exit) => {
 
 async function checked(terminal: Terminal): Promise<number> {
   await using store = await openStore(configOfProcess());
-  const [all, on, found] = [await possibleKeys(store.database), await switchedOn(store.database), await violations(store.database)];
+  return (await listed(store.database, terminal)).length === 0 ? 0 : 1;
+}
+
+async function listed(database: Database, terminal: Terminal): Promise<readonly Violations[]> {
+  const [all, on, found] = [await possibleKeys(database), await switchedOn(database), await violations(database)];
   if (found.length > 0)
     terminal.out(
       table(
@@ -41,12 +54,18 @@ async function checked(terminal: Terminal): Promise<number> {
       ),
     );
   terminal.say(`${all.length} official foreign keys, ${on.size} switched on, ${found.length} violated.`);
-  return found.length === 0 ? 0 : 1;
+  return found;
 }
 
+/** What a release of vocabularies lacks within itself (the starter set is a part of one) keeps those keys off, and no others. */
 async function switched(terminal: Terminal): Promise<number> {
-  if ((await checked(terminal)) !== 0) return 1;
   await using store = await openStore(configOfProcess());
-  terminal.say(`${plural(await addForeignKeys(store.database), 'foreign key')} switched on.`);
+  const found = await listed(store.database, terminal);
+  if (found.some(({ key }) => !isOfVocabulary(key))) return 1;
+  const without = new Set(found.map(({ key }) => key.name));
+  const count = await addForeignKeys(store.database, without);
+  const left =
+    without.size === 0 ? '' : ` The loaded vocabularies are a part of a release: ${without.size} keys between their own tables stay off.`;
+  terminal.say(`${plural(count, 'foreign key')} switched on.${left}`);
   return 0;
 }

@@ -3,6 +3,7 @@
  * the commit, since a resource's rows come in any order within one transaction.
  */
 
+import { ATHENA_TABLE_NAMES } from '../../terminology/athena-tables.ts';
 import type { CdmColumn } from '../omop/tables.generated.ts';
 import { CDM_TABLES } from '../omop/tables.generated.ts';
 import type { Database, Queryable } from './connect.ts';
@@ -15,6 +16,9 @@ export interface ForeignKey {
   readonly target: string;
   readonly targetColumn: string;
 }
+
+/** True of a key between vocabulary tables: what it lacks is lacking in the release that was loaded. */
+export const isOfVocabulary = ({ table }: ForeignKey): boolean => ATHENA_TABLE_NAMES.some((name) => name === table);
 
 export interface Violations {
   readonly key: ForeignKey;
@@ -72,11 +76,11 @@ const SWITCHED = `SELECT c.conname AS name, t.relname AS table FROM pg_catalog.p
 export const switchedOn = async (queryable: Queryable): Promise<ReadonlySet<string>> =>
   new Set((await queryable.query<{ readonly name: string }>(SWITCHED)).map(({ name }) => name));
 
-/** Switches all possible keys on that are not, all or none; returns how many. Existing rows must satisfy them: `violations` first. */
-export function addForeignKeys(database: Database): Promise<number> {
+/** Switches all possible keys on that are not, but for `without` (names), all or none; returns how many. Existing rows must satisfy them. */
+export function addForeignKeys(database: Database, without: ReadonlySet<string> = new Set()): Promise<number> {
   return database.transaction(async (tx) => {
     const known = await switchedOn(tx);
-    const missing = (await possibleKeys(tx)).filter(({ name }) => !known.has(name));
+    const missing = (await possibleKeys(tx)).filter(({ name }) => !known.has(name) && !without.has(name));
     for (const { name, table, column, target, targetColumn } of missing)
       await tx.query(
         `ALTER TABLE cdm.${table} ADD CONSTRAINT ${name} FOREIGN KEY (${column}) REFERENCES cdm.${target} (${targetColumn})

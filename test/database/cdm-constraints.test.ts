@@ -72,6 +72,8 @@ describe('the official foreign keys', () => {
       await db.run(`INSERT INTO cdm.${table} (${table}_id, ${table}_name, ${table}_concept_id) VALUES ($1, $1, 0)`, [id]);
     expect(await violations(db)).toEqual([]);
     const all = (await possibleKeys(db)).length;
+    expect(await addForeignKeys(db, new Set(['fpk_domain_domain_concept_id']))).toBe(all - 1);
+    expect(await dropForeignKeys(db)).toBe(all - 1);
     expect(await addForeignKeys(db)).toBe(all);
     expect((await switchedOn(db)).size).toBe(all);
     await write(db, [observation('o', 'a', '2020-02-02'), observation('p', 'b', '2020-02-02'), patient('b', 1960)]);
