@@ -90,8 +90,9 @@ async function sendOne(load: DoorLoad, line: Line, n: number, loggedEarlier: num
   if (isAbandoned(chance)) {
     line.socket.end(framed(bytes).subarray(0, bytes.length + 1));
     while (!line.isClosed && (await line.until(Number.POSITIVE_INFINITY, load.patienceMs)));
-    // A line that was answered CA may wait for application acknowledgements that are due on it.
-    if (!line.isClosed && !line.codes.some((code) => code.startsWith('C'))) throw fault('hangs');
+    // Only a line on which an application acknowledgement is still owed may stay open: one CA each, and one answer with A for it.
+    const owed = line.codes.filter((code) => code === 'CA').length - line.codes.filter((code) => code.startsWith('A')).length;
+    if (!line.isClosed && owed <= 0) throw fault('hangs');
     line.socket.destroy();
     line.isClosed = true;
     return 'abandoned';
