@@ -31,7 +31,8 @@ export async function listVocabularies(config: Config, folder: string | undefine
 
 async function storedCounts(config: Config): Promise<readonly { readonly type: string; readonly count: number }[]> {
   await using store = await openStore(config);
-  return terminologyCounts(store.database);
+  // Awaited here: the store closes when this function ends.
+  return await terminologyCounts(store.database);
 }
 
 /** Removes a release from disk. Throws Refusal for one that is not there, or that codes are resolved with. */
