@@ -36,7 +36,11 @@ it.each<[string, string, string | Buffer, number]>([
   ['ten thousand levels of XML', XML_TYPE, `<Patient xmlns="http://hl7.org/fhir">${'<contact>'.repeat(10_000)}`, 400],
   ['a body larger than it may be', JSON_TYPE, `{"resourceType":"Bundle","type":"transaction","a":"${'x'.repeat(3_000_000)}"}`, 413],
 ])('%s', async (_name, type, body, status) => {
-  const answer = await fetch(`${door.door.url}/fhir/R4/Patient/h`, { method: 'PUT', headers: { 'content-type': type }, body });
+  const answer = await fetch(`${door.door.url}/fhir/R4/Patient/h`, {
+    method: 'PUT',
+    headers: { 'content-type': type },
+    body: new Uint8Array(Buffer.from(body)),
+  });
   const text = await answer.text();
   expect([answer.status, at(JSON.parse(text), 'resourceType')]).toEqual([status, 'OperationOutcome']);
   expect(text).not.toContain('root:');

@@ -325,7 +325,7 @@ it('lists every operation where the CapabilityStatement says what a type does', 
       listAt(body, 'rest', 0, 'resource').find((each) => at(each, 'type') === type),
       'operation',
     ).map((each) => at(each, 'name'));
-  expect(names('Patient')).toEqual(['validate', 'meta', 'meta-add', 'meta-delete', 'everything', 'match', 'merge']);
+  expect(names('Patient')).toEqual(['validate', 'meta', 'meta-add', 'meta-delete', 'everything', 'match', 'merge', 'graphql']);
   expect(names('Observation')).toEqual(['validate', 'meta', 'meta-add', 'meta-delete', 'lastn', 'stats']);
   expect(validateResource(body)).toEqual([]);
 });
