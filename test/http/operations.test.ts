@@ -326,6 +326,6 @@ it('lists every operation where the CapabilityStatement says what a type does', 
       'operation',
     ).map((each) => at(each, 'name'));
   expect(names('Patient')).toEqual(['validate', 'meta', 'meta-add', 'meta-delete', 'everything', 'match', 'merge', 'graphql']);
-  expect(names('Observation')).toEqual(['validate', 'meta', 'meta-add', 'meta-delete', 'lastn', 'stats']);
+  expect(names('Observation')).toEqual(['validate', 'meta', 'meta-add', 'meta-delete', 'lastn', 'stats', 'graphql']);
   expect(validateResource(body)).toEqual([]);
 });
