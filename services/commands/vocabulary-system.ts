@@ -14,9 +14,7 @@ export async function loadSystem(path: string, home: string, terminal: Terminal,
   if (terminal.interactive) process.stderr.write('\r\x1b[K');
   if (asJson) return terminal.out(JSON.stringify(report, undefined, 2));
   terminal.out(`${report.title} (${report.version}): loaded in ${(report.elapsedMs / 1000).toFixed(1)} s.`);
-  terminal.out(
-    `${plural(report.counts['concepts'] ?? 0, 'concept', 'concepts')}. A running server answers from them shortly.`,
-  );
+  terminal.out(`${plural(report.counts['concepts'] ?? 0, 'concept', 'concepts')}. A running server answers from them shortly.`);
   for (const { file, rows, reason } of report.leftOut) terminal.out(`left out: ${file}${rows > 0 ? `, ${rows} rows` : ''}: ${reason}`);
   for (const notice of report.licences) terminal.say(notice);
 }
