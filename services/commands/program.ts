@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { TerminologyError } from '../../terminology/failure.ts';
 import { type Problem, problem, Refusal } from '../errors.ts';
 import { cdmCommand } from './cdm.ts';
 import { checkCommand } from './check.ts';
@@ -21,6 +22,7 @@ import { eclCommand, expandCommand, lookupCommand, translateCommand } from './te
 import { tokenCommand } from './token.ts';
 import { viewCommand } from './view.ts';
 import { vocabularyCommand } from './vocabulary.ts';
+import { refusalOf } from './vocabulary-load.ts';
 
 /** Every command, in the order of --help. A command answers with its exit code. */
 const COMMANDS = [
@@ -82,5 +84,6 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
 
 function problemsOf(error: unknown): readonly Problem[] {
   if (error instanceof Refusal) return error.problems;
+  if (error instanceof TerminologyError) return refusalOf(error).problems;
   return [problem('internal', { reason: faultOf(error) })];
 }

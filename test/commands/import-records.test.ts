@@ -37,7 +37,7 @@ const bodies = async (type: string) =>
     .map(({ body }) => JSON.parse(body))
     .filter(({ resourceType }) => resourceType === type);
 const stored = () =>
-  database.query(
+  database.query<{ resources: number; versions: number; persons: number; procedures: number }>(
     `SELECT (SELECT count(*)::int FROM fhir.resource) AS resources, (SELECT sum(version)::int FROM fhir.resource) AS versions,
      (SELECT count(*)::int FROM cdm.person) AS persons, (SELECT count(*)::int FROM cdm.procedure_occurrence) AS procedures`,
   );
@@ -60,7 +60,7 @@ describe('records', () => {
     expect([first.code, claims.length > 0]).toEqual([0, true]);
     expect((await bodies('Claim')).map(({ id }) => id).toSorted()).toEqual(claims.toSorted());
     const before = await stored();
-    expect(before[0]?.['persons']).toBeGreaterThan(0);
+    expect(before[0]?.persons).toBeGreaterThan(0);
     expect((await imported(file)).code).toBe(0);
     expect(await stored()).toEqual(before);
   });
