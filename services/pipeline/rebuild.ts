@@ -135,7 +135,10 @@ async function requestedAgain(parts: Parts, { message, written = [], merge }: Ap
   const now = at(parts, message);
   try {
     if (merge !== undefined) {
-      await parts.database.transaction((tx) => mergePatients(now, tx, { ...merge, messageId: message.id }));
+      // Requests are done again at the time of their receipt: a merge must not come before what it followed, whatever the clock of its day said.
+      const received = now.clock().toISOString();
+      const moment = merge.at > received ? merge.at : received;
+      await parts.database.transaction((tx) => mergePatients(now, tx, { ...merge, at: moment, messageId: message.id }));
     } else if (written.length > 0) {
       await write(now, { source, channel, content, controlId, messageType, patientKeys }, async () => written.map(changeOf));
     }
