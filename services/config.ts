@@ -8,7 +8,7 @@ import { failure, type Problem, problem, type Result, success } from './errors.t
  * Settings come from the environment (POLYSEME_*). A setting that names a secret may be given as …_FILE: the file's text is read and
  * its trailing newline removed. Unknown POLYSEME_ names are refused: a typo must not silently mean the default.
  */
-const port = z.coerce.number().int().min(0).max(65_535);
+const port = z.coerce.number('must be a port number from 0 to 65535').int('must be a port number from 0 to 65535').min(0).max(65_535);
 const timezone = z.string().refine(isTimezone, 'is not an IANA time zone such as Europe/Lisbon');
 
 const SETTINGS = z.object({

@@ -109,7 +109,8 @@ export const lookupCommand: CommandDefinition = (program, terminal, exit) => {
     .option('--folder <dir>', FOLDER)
     .option('--json', 'print the answer as FHIR Parameters');
   const examples = `
-  $ npx polyseme lookup loinc 718-7                          ${SHORT}
+  $ npx polyseme lookup omop 3000963                         a concept of the OMOP vocabularies by its id
+  $ npx polyseme lookup loinc 718-7                          ${SHORT}; needs the LOINC release loaded
   $ npx polyseme lookup http://snomed.info/sct 22298006 --json
   $ npx polyseme lookup omop 3000963 --folder .polyseme/vocabulary
 `;

@@ -74,10 +74,13 @@ class Bound {
   }
 }
 
-/** The problem for which a message was stopped: its first that is more than a warning, else its first. */
+/**
+ * The problem for which a message was stopped: its first that is more than a warning; else that something it says was not taken, because
+ * what stands is newer or settled; else its first.
+ */
 const causeOf = (harmless: string): string => `LATERAL (
   SELECT p.value->>'code' AS code, p.value->>'text' AS text FROM jsonb_array_elements(coalesce(o.problems, '[]')) WITH ORDINALITY p(value, n)
-  ORDER BY p.value->>'code' = ANY (${harmless}::text[]), n LIMIT 1)`;
+  ORDER BY p.value->>'code' = ANY (${harmless}::text[]), NOT starts_with(p.value->>'code', 'event-'), n LIMIT 1)`;
 
 const FROM = (harmless: string): string => `
   FROM journal.message m
