@@ -78,10 +78,13 @@ describe('unit', () => {
 
 describe('the form of a unit', () => {
   const units = UcumLhcUtils.getInstance();
-  const canonical = (code: string): string | undefined => {
+  /** The same unit by other ways of reckoning differs in the last digits. */
+  const canonical = (code: string): { readonly dimension: string; readonly magnitude: number } | undefined => {
     const unit = units.getSpecifiedUnit(code, 'validate').unit;
-    return unit === null ? undefined : `${unit.dim_?.toString() ?? ''} ${Number(unit.magnitude_).toPrecision(9)}`;
+    return unit === null ? undefined : { dimension: unit.dim_?.toString() ?? '', magnitude: Number(unit.magnitude_) };
   };
+  const agrees = (a: ReturnType<typeof canonical>, b: ReturnType<typeof canonical>): boolean =>
+    a !== undefined && b !== undefined && a.dimension === b.dimension && Math.abs(a.magnitude / b.magnitude - 1) < 1e-7;
   const atom = fc.constantFrom(
     'g',
     'mg',
@@ -137,7 +140,7 @@ describe('the form of a unit', () => {
         expect(value).toBeDefined();
         if (form === undefined || value === undefined) return;
         const other = byForm.get(form);
-        if (other !== undefined) expect([code, other, canonical(other)]).toEqual([code, other, value]);
+        if (other !== undefined) expect([code, other, agrees(canonical(other), value)]).toEqual([code, other, true]);
         byForm.set(form, code);
       }),
       { numRuns: 4000 },
