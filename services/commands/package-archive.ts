@@ -1,7 +1,6 @@
-import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { Parser, type ReadEntry } from 'tar';
+import { TerminologyError } from '../../terminology/failure.ts';
+import { packageFiles } from '../../terminology/fhir/package.ts';
 import type { PackagedResource } from '../database/packages.ts';
 import { problem, Refusal } from '../errors.ts';
 import { readJson, writeJson } from '../fhir/json.ts';
@@ -16,9 +15,7 @@ export interface PackageContent {
 
 /** What validation uses; examples and the pages of a guide are left where they are. */
 const KEPT = new Set(['StructureDefinition', 'ValueSet', 'CodeSystem', 'ConceptMap', 'SearchParameter', 'NamingSystem']);
-const MOST_FILES = 50_000;
-const LARGEST_FILE_BYTES = 64 * 1024 * 1024;
-const MOST_BYTES = 1024 * 1024 * 1024;
+const LIMITS = { largestFileBytes: 64 * 1024 * 1024, mostBytes: 1024 * 1024 * 1024, mostFiles: 50_000 };
 const FILE = /^package\/[\w.+ -]+\.json$/;
 
 /**
@@ -28,45 +25,19 @@ const FILE = /^package\/[\w.+ -]+\.json$/;
 export async function readPackage(path: string): Promise<PackageContent> {
   const file = basename(path);
   const refusal = (reason: string): Refusal => new Refusal([problem('package-unreadable', { file, reason })]);
-  const texts = new Map<string, Buffer>();
-  let count = 0;
-  let bytes = 0;
-  const parser = new Parser({ strict: true });
-  const take = (entry: ReadEntry): void => {
-    const fault = faultOf(entry, ++count);
-    if (fault !== undefined) {
-      parser.abort(refusal(fault));
-      entry.resume();
-      return;
-    }
-    const isKept = FILE.test(entry.path);
-    const chunks: Buffer[] = [];
-    entry.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > MOST_BYTES) parser.abort(refusal(`it unpacks to more than ${MOST_BYTES} bytes`));
-      else if (isKept) chunks.push(chunk);
-    });
-    entry.on('end', () => isKept && texts.set(entry.path.slice('package/'.length), Buffer.concat(chunks)));
-  };
-  parser.on('entry', take);
+  const texts = new Map<string, Uint8Array>();
   try {
-    await pipeline(createReadStream(path), parser);
+    for await (const { place, bytes } of packageFiles(path, LIMITS)) {
+      const name = place.slice(path.length + 1);
+      if (FILE.test(name)) texts.set(name.slice('package/'.length), bytes);
+    }
   } catch (error) {
-    if (error instanceof Refusal) throw error;
-    throw refusal('it cannot be read as a gzipped tar archive');
+    throw error instanceof TerminologyError ? refusal(error.text) : error;
   }
   return contentOf(texts, refusal);
 }
 
-function faultOf({ path, type, size }: ReadEntry, count: number): string | undefined {
-  if (type !== 'File' && type !== 'OldFile' && type !== 'Directory') return 'it holds something that is neither a file nor a folder';
-  if (path.startsWith('/') || path.includes('\\') || path.includes('\0') || /^[A-Za-z]:/.test(path) || path.split('/').includes('..'))
-    return 'a path leads out of it';
-  if (size > LARGEST_FILE_BYTES) return `a file is larger than ${LARGEST_FILE_BYTES} bytes`;
-  return count > MOST_FILES ? `it has more than ${MOST_FILES} files` : undefined;
-}
-
-function contentOf(texts: ReadonlyMap<string, Buffer>, refusal: (reason: string) => Refusal): PackageContent {
+function contentOf(texts: ReadonlyMap<string, Uint8Array>, refusal: (reason: string) => Refusal): PackageContent {
   const manifest = texts.get('package.json');
   const read = manifest === undefined ? undefined : readJson(manifest);
   if (read === undefined || !read.ok) throw refusal('it has no package/package.json');

@@ -1,6 +1,8 @@
+import { on } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { createGunzip } from 'node:zlib';
+import { pipeline } from 'node:stream/promises';
+import { Parser, ReadEntry } from 'tar';
 import { fileFailure, TerminologyError } from '../failure.ts';
 
 /** A file of a FHIR package. */
@@ -10,11 +12,15 @@ export interface PackageFile {
   readonly bytes: Uint8Array;
 }
 
-const BLOCK = 512;
-/** The largest file of a package, and everything in it: HL7's own packages are below 500 MB altogether. */
-const LARGEST_FILE = 256 * 1024 * 1024;
-const LARGEST_PACKAGE = 4 * 1024 * 1024 * 1024;
-const MOST_FILES = 200_000;
+/** What an archive may hold before it is refused. */
+export interface PackageLimits {
+  readonly largestFileBytes: number;
+  readonly mostBytes: number;
+  readonly mostFiles: number;
+}
+
+/** HL7's own packages are below 500 MB altogether. */
+const USUAL_LIMITS: PackageLimits = { largestFileBytes: 256 * 1024 * 1024, mostBytes: 4 * 1024 * 1024 * 1024, mostFiles: 200_000 };
 
 /** Returns what a file is by its first bytes: a gzip archive, JSON text, or neither. */
 export async function kindOfFile(path: string): Promise<'archive' | 'json' | undefined> {
@@ -44,87 +50,60 @@ export async function kindOfFile(path: string): Promise<'archive' | 'json' | und
  * unpacking to disk. Throws TerminologyError for an archive that is damaged, or that no package is: names that lead out of it, links, devices,
  * more than it may hold.
  */
-export async function* packageFiles(path: string): AsyncGenerator<PackageFile> {
-  const blocks = new Blocks(path);
+export async function* packageFiles(path: string, limits: PackageLimits = USUAL_LIMITS): AsyncGenerator<PackageFile> {
+  const parser = new Parser({ strict: true });
+  const source = createReadStream(path);
+  const entries = on(parser, 'entry', { close: ['end'] });
+  // A damaged archive ends neither its entries nor the one that is being read: whoever waits for them hears of it here.
+  const failed = pipeline(source, parser).then(() => NEVER);
+  failed.catch(() => undefined);
+  let files = 0;
+  let total = 0;
   try {
-    for (let files = 0; ; files++) {
-      const header = await blocks.take(BLOCK);
-      if (header === undefined || header.every((byte) => byte === 0)) return;
-      if (files >= MOST_FILES) throw hostile(path, `more than ${MOST_FILES} files`);
-      const { name, size, type } = readHeader(path, header);
-      const isFile = type === '0' || type === '\0' || type === '';
-      if (!isFile && !'5xgL'.includes(type)) throw hostile(path, `${name} is a link or a device`);
-      if (/^[\\/]|^[A-Za-z]:|(^|[\\/])\.\.([\\/]|$)/.test(name)) throw hostile(path, 'a name leads out of the archive');
-      if (size > LARGEST_FILE) throw hostile(path, `${name} is larger than ${LARGEST_FILE} bytes`);
-      const bytes = await blocks.take(size);
-      if (bytes === undefined) throw truncated(path, name);
-      await blocks.take((BLOCK - (size % BLOCK)) % BLOCK);
-      if (isFile && name.endsWith('.json')) yield { place: `${path}/${name}`, bytes };
+    for (;;) {
+      const { done, value } = await Promise.race([entries.next(), failed]);
+      if (done) break;
+      const entry: unknown = value[0];
+      if (!(entry instanceof ReadEntry)) continue;
+      const fault = faultOf(entry, ++files, limits);
+      if (fault !== undefined) throw hostile(path, fault);
+      const chunks: Buffer[] = [];
+      const room = limits.mostBytes - total;
+      total += await Promise.race([readInto(chunks, entry, room), failed]);
+      if (total > limits.mostBytes) throw hostile(path, `it unpacks to more than ${limits.mostBytes} bytes`);
+      const bytes = Buffer.concat(chunks);
+      if (bytes.length < entry.size) throw hostile(path, `the archive ends within ${entry.path}`);
+      if (entry.type !== 'Directory' && entry.path.endsWith('.json')) yield { place: `${path}/${entry.path}`, bytes };
     }
+    if (files === 0) throw hostile(path, 'it cannot be read as a gzipped tar archive');
+  } catch (error) {
+    if (error instanceof TerminologyError) throw error;
+    // What the file system answers names the call that was made of it; the rest is said of the archive.
+    if (error instanceof Error && 'syscall' in error) throw fileFailure(error, path);
+    throw hostile(path, 'it cannot be read as a gzipped tar archive');
   } finally {
-    blocks.close();
+    source.destroy();
   }
+}
+
+const NEVER = new Promise<never>(() => undefined);
+
+/** Returns how many bytes were read; stops past `room`. */
+async function readInto(chunks: Buffer[], entry: ReadEntry, room: number): Promise<number> {
+  let bytes = 0;
+  for await (const chunk of entry) {
+    bytes += chunk.length;
+    if (bytes > room) break;
+    chunks.push(chunk);
+  }
+  return bytes;
 }
 
 const hostile = (path: string, reason: string): TerminologyError => new TerminologyError('terminology-hostile-archive', path, reason);
-const truncated = (path: string, name: string): TerminologyError =>
-  new TerminologyError('terminology-hostile-archive', path, `the archive ends within ${name}`);
 
-/** Reads a header of POSIX ustar; its sum of bytes must be right. */
-function readHeader(path: string, header: Buffer): { readonly name: string; readonly size: number; readonly type: string } {
-  const textAt = (from: number, to: number) => header.toString('utf8', from, to).split('\0')[0] ?? '';
-  const octalAt = (from: number, to: number) => {
-    const digits = textAt(from, to).trim();
-    return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
-  };
-  const sum = header.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 32 : byte), 0);
-  const size = octalAt(124, 136);
-  if (octalAt(148, 156) !== sum || Number.isNaN(size))
-    throw new TerminologyError('terminology-hostile-archive', path, 'no tar archive, or a damaged one');
-  const prefix = textAt(257, 262) === 'ustar' ? textAt(345, 500) : '';
-  return { name: `${prefix === '' ? '' : `${prefix}/`}${textAt(0, 100)}`, size, type: textAt(156, 157) };
-}
-
-/** The unpacked bytes of a gzip file, taken in pieces. */
-class Blocks {
-  readonly #path: string;
-  readonly #source: ReturnType<typeof createReadStream>;
-  readonly #chunks: AsyncIterator<Buffer>;
-  #held: Buffer[] = [];
-  #length = 0;
-  #total = 0;
-  #failure: Error | undefined;
-
-  constructor(path: string) {
-    this.#path = path;
-    this.#source = createReadStream(path);
-    const unzip = createGunzip();
-    this.#source.on('error', (error) => unzip.destroy(error));
-    this.#chunks = this.#source.pipe(unzip)[Symbol.asyncIterator]();
-  }
-
-  /** Returns the next `size` bytes; undefined when fewer are left. */
-  async take(size: number): Promise<Buffer | undefined> {
-    while (this.#length < size) {
-      const next = await this.#chunks.next().catch((error: unknown) => {
-        this.#failure = error instanceof Error ? error : new Error('unknown');
-        return { done: true, value: undefined } as const;
-      });
-      if (this.#failure !== undefined)
-        throw new TerminologyError('terminology-hostile-archive', this.#path, 'not a gzip archive, or a damaged one');
-      if (next.done === true || next.value === undefined) return undefined;
-      this.#held.push(next.value);
-      this.#length += next.value.length;
-      this.#total += next.value.length;
-      if (this.#total > LARGEST_PACKAGE) throw hostile(this.#path, `more than ${LARGEST_PACKAGE} bytes unpacked`);
-    }
-    const all = this.#held.length === 1 ? (this.#held[0] ?? Buffer.alloc(0)) : Buffer.concat(this.#held);
-    this.#held = [all.subarray(size)];
-    this.#length = all.length - size;
-    return all.subarray(0, size);
-  }
-
-  close(): void {
-    this.#source.destroy();
-  }
+function faultOf({ path, type, size }: ReadEntry, count: number, { largestFileBytes, mostFiles }: PackageLimits): string | undefined {
+  if (type !== 'File' && type !== 'OldFile' && type !== 'Directory') return 'it holds something that is neither a file nor a folder';
+  if (/^[\\/]|^[A-Za-z]:|(^|[\\/])\.\.([\\/]|$)|\0/.test(path)) return 'a path leads out of it';
+  if (size > largestFileBytes) return `a file is larger than ${largestFileBytes} bytes`;
+  return count > mostFiles ? `it has more than ${mostFiles} files` : undefined;
 }

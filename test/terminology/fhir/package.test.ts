@@ -88,6 +88,15 @@ describe('FHIR packages', () => {
     expect(await readResource(house.database, 'CodeSystem', 'hidden')).toBeUndefined();
   });
 
+  it('may hold names longer than a header has room for', async () => {
+    const name = `package/CodeSystem-${'long-'.repeat(30)}.json`;
+    const link = { name: '././@LongLink', type: 'L', text: `${name}\0` };
+    const path = await saved('long', gzipSync(tar([link, { name: name.slice(0, 100), text: JSON.stringify(colors) }])));
+    const places: string[] = [];
+    for await (const { place } of packageFiles(path)) places.push(place);
+    expect(places).toEqual([`${path}/${name}`]);
+  });
+
   it('may be bundles and single files too', async () => {
     const bundle = {
       resourceType: 'Bundle',
