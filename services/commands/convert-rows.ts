@@ -3,7 +3,7 @@ import { mergedResource } from '../fhir/merge.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { Draft, Maps, RowContext } from '../mapping/conversion.ts';
 import { columnsOf } from '../omop/tables.ts';
-import { rankOf } from '../pipeline/order.ts';
+import { inOrder, rankOf } from '../pipeline/rank.ts';
 import { plural, table } from './terminal.ts';
 
 /** A row with its ids: what a file of the CDM holds, column by column in the CDM's order. */
@@ -53,7 +53,7 @@ export class RowsOfRun {
 
   /** Returns every row with its ids. A row whose person has none is left out and counted (omop-rules 22), as is one without a date (25). */
   numbered(): readonly FileRow[] {
-    this.#resources = new Map([...this.#said].map(([reference, said]) => [reference, inOrder(said)]));
+    this.#resources = new Map([...this.#said].map(([reference, said]) => [reference, toldOf(said)]));
     const entries = [...this.#resources].map(([reference, resource], index) => this.#entry(reference, resource, index + 1));
     checkRows(entries);
     const resolved = resolveEntries(entries, new Map());
@@ -98,11 +98,9 @@ export class RowsOfRun {
 }
 
 /** Returns what was said of a resource as the store has it in the end: in the order of what it speaks of, not of the inputs. */
-function inOrder(said: readonly MadeResource[]): Resource {
-  const ordered = said.toSorted(
-    (a, b) => rankOf(a.resource) - rankOf(b.resource) || (a.eventAt < b.eventAt ? -1 : a.eventAt > b.eventAt ? 1 : 0),
-  );
-  return ordered
+function toldOf(said: readonly MadeResource[]): Resource {
+  const ranked = said.map((each, messageId) => ({ ...each, rank: rankOf(each.resource), at: each.eventAt, messageId }));
+  return inOrder(ranked)
     .map(({ resource, update, deletes }) => ({ resource, update, deletes }))
     .reduce((before, { resource, update, deletes }) => ({
       resource: update === 'merge' ? mergedResource(before.resource, resource, deletes) : resource,

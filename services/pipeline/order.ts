@@ -1,8 +1,7 @@
 /**
  * The order of what is said about one resource. Messages count by the time they speak of, not by when they arrive: one that arrives
  * late takes its place among those that were said before, and the resource is made again from all of them. So every order of arrival
- * ends in the same resource. A result is ordered by its status first: a preliminary one never follows a final one, and a final one
- * "can only be changed with a corrected result" (HL7 table 0085, https://terminology.hl7.org/CodeSystem-v2-0085.html).
+ * ends in the same resource. Results are ordered by how settled they are, too (rank.ts).
  *
  * A FHIR request replaces a resource at the time of the request; what messages said before it counts no more.
  */
@@ -21,8 +20,8 @@ import {
 import { Refusal } from '../errors.ts';
 import { contentText, readJson, sameContent } from '../fhir/json.ts';
 import { mergedResource } from '../fhir/merge.ts';
-import type { Resource } from '../fhir/resource.ts';
 import { type Change, keyOf } from './change.ts';
+import { inOrder, type Ranked, rankOf } from './rank.ts';
 import { storedResource } from './rows.ts';
 
 type Stored = Change['resource'];
@@ -43,29 +42,8 @@ export interface Place {
   readonly forget: boolean;
 }
 
-const SETTLED = new Map([
-  ['final', 2],
-  ['corrected', 3],
-  ['amended', 3],
-  ['appended', 3],
-  ['entered-in-error', 3],
-]);
-
-/** Returns how settled a result is; 0 for what is no result. */
-export function rankOf({ resourceType, status }: Resource): number {
-  if (resourceType !== 'Observation' && resourceType !== 'DiagnosticReport') return 0;
-  return SETTLED.get(typeof status === 'string' ? status : '') ?? 1;
-}
-
 /** Before every message: content of which it is not known when it was said. */
 const UNKNOWN_TIME = '0001-01-01T00:00:00.000Z';
-
-interface Ranked extends Moment {
-  readonly rank: number;
-}
-
-const compare = (a: Ranked, b: Ranked): number => a.rank - b.rank || (a.at < b.at ? -1 : a.at > b.at ? 1 : a.messageId - b.messageId);
-const latest = (all: readonly Ranked[]): Ranked | undefined => all.toSorted(compare).at(-1);
 
 const digestOf = (way: string, deletes: readonly string[], draft: string): string =>
   createHash('sha256').update(`${way}\n${deletes.toSorted().join()}\n`).update(draft).digest('base64');
@@ -108,7 +86,7 @@ const momentOf = ({ change }: Asked): Ranked => ({
 
 /** The last word about a stored resource so far. */
 function lastWord({ current, times }: Asked, before: Stored | undefined): Ranked {
-  const known = latest(times.map(({ rank, last }) => ({ rank, ...last })));
+  const known = inOrder(momentsOf(times)).at(-1);
   if (known) return known;
   return {
     rank: before ? rankOf(before) : 0,
@@ -120,7 +98,19 @@ function lastWord({ current, times }: Asked, before: Stored | undefined): Ranked
 function isLate(asked: Asked): boolean {
   const { change, current } = asked;
   if (change.eventAt === undefined || current === undefined || current.deleted) return false;
-  return compare(momentOf(asked), lastWord(asked, storedResource(current))) < 0;
+  return isBeforeLast(asked, storedResource(current));
+}
+
+const momentsOf = (times: readonly StatementTimes[]): readonly Ranked[] =>
+  times.flatMap(({ rank, first, last }) => [
+    { rank, ...first },
+    { rank, ...last },
+  ]);
+
+/** True when a change comes before the last word that was said. */
+function isBeforeLast(asked: Asked, before: Stored | undefined): boolean {
+  const mine = momentOf(asked);
+  return inOrder([...momentsOf(asked.times), lastWord(asked, before), mine]).at(-1) !== mine;
 }
 
 function placeOf(asked: Asked, statements: readonly Statement[], now: string): Place {
@@ -143,7 +133,7 @@ function placeOf(asked: Asked, statements: readonly Statement[], now: string): P
   }
   const said = saidWith(asked, before, mine);
   const arrived = overStored(before, change);
-  if (compare(mine, last) >= 0) return { ...common, resource: arrived, event, said: change.update === 'ensure' ? [] : said };
+  if (!isBeforeLast(asked, before)) return { ...common, resource: arrived, event, said: change.update === 'ensure' ? [] : said };
   const past = statements.length > 0 ? statements : [implied(current, before)];
   const resource = folded([...past.filter((each) => said.every(({ digest }) => digest !== each.digest)), ...said]);
   const overruled = sameContent(resource, arrived) ? undefined : mine.at < last.at ? 'older' : 'outranked';
@@ -174,9 +164,8 @@ function saidWith({ change, current, times }: Asked, before: Stored, mine: Ranke
     ({ digest }) => digest === own.digest,
   );
   if (known === undefined) return [...before0, own];
-  const { rank } = own;
-  const isFirst = compare({ rank, ...own.first }, { rank, ...known.first }) < 0;
-  const isLast = compare({ rank, ...own.last }, { rank, ...known.last }) > 0;
+  const isFirst = isBefore(own.first, known.first);
+  const isLast = isBefore(known.last, own.last);
   if (!isFirst && !isLast && before0.length === 0) return [];
   const joined = { ...own, first: isFirst ? own.first : known.first, last: isLast ? own.last : known.last };
   return [...before0.filter(({ digest }) => digest !== own.digest), joined];
@@ -233,19 +222,14 @@ export function changesOf(all: readonly Said[], spec: string): readonly Change[]
   const changes = all.flatMap((each) => {
     const change = { resource: readDraft(each.draft), update: each.way, deletes: each.deletes, spec, problems: [], unmapped: [] };
     const moments = each.first.messageId === each.last.messageId ? [each.last] : [each.first, each.last];
-    return moments.map(({ at, messageId }) => ({
-      moment: { rank: each.rank, at, messageId },
-      change: { ...change, eventAt: at, messageId },
-    }));
+    return moments.map(({ at, messageId }) => ({ rank: each.rank, at, messageId, change: { ...change, eventAt: at, messageId } }));
   });
-  return changes.toSorted((a, b) => compare(a.moment, b.moment)).map(({ change }) => change);
+  return inOrder(changes).map(({ change }) => change);
 }
 
 /** Returns the resource that statements make, each said at its first and its last time. */
 export function folded(statements: readonly Said[]): Stored {
-  const moments = statements
-    .flatMap((each) => [each.first, each.last].map((moment) => ({ rank: each.rank, ...moment, each })))
-    .toSorted(compare);
+  const moments = inOrder(statements.flatMap((each) => [each.first, each.last].map((moment) => ({ rank: each.rank, ...moment, each }))));
   let resource: Stored | undefined;
   for (const { each } of moments) {
     const change = { update: each.way, deletes: each.deletes, resource: readDraft(each.draft) };

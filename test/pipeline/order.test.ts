@@ -168,6 +168,29 @@ describe('the order of what messages say', () => {
     expect(await observationOf(second.patient)).toMatchObject({ status: 'corrected', valueQuantity: { value: 102 } });
   });
 
+  it('takes a result that is reported anew after it was withdrawn, and none from before the withdrawal', async () => {
+    const history = [
+      oru('F', '10', '20260302090000'),
+      oru('C', '11', '20260302100000'),
+      oru('W', '11', '20260302110000'),
+      oru('F', '12', '20260302120000'),
+    ];
+    // A Provenance names its message by the order of arrival here.
+    const clinical = async (all: readonly Told[]) =>
+      (await stateOf((await told(all)).patient)).filter((each) => !each.includes('"resourceType":"Provenance"'));
+    const expected = await clinical(history);
+    expect(expected.filter((each) => each.startsWith('measurement'))).toEqual(['measurement 2026-03-0212']);
+    for (const order of [
+      [3, 2, 1, 0],
+      [2, 3, 0, 1],
+      [0, 3, 1, 2],
+      [3, 0, 2, 1],
+    ])
+      expect(await clinical(order.flatMap((n) => history[n] ?? []))).toEqual(expected);
+    const withdrawn = await told([history[2], history[0], history[1]].flatMap((each) => each ?? []));
+    expect((await stateOf(withdrawn.patient)).filter((each) => each.startsWith('measurement'))).toEqual([]);
+  });
+
   it('fills what newer messages leave open, and does not undo what they deleted', async () => {
     const { patient } = await told([
       adt('A08', '20260305100000', 'New^Name|||||||||""'),
