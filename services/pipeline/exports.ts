@@ -1,6 +1,6 @@
 /** What belongs to a bulk export: compartments of patients, and filters by type (http://hl7.org/fhir/uv/bulkdata/export.html). */
 import type { Belongs, ExportAsked } from '../database/exports.ts';
-import { failure, problem, type Result, success } from '../errors.ts';
+import { failure, problem, Refusal, type Result, success } from '../errors.ts';
 import { isResourceType } from '../fhir/definitions.ts';
 import { isArray, isObject, readJson } from '../fhir/json.ts';
 import { compartmentOf, type SearchParameter } from '../fhir/parameters.ts';
@@ -53,14 +53,18 @@ export function membersOf(group: JsonObject): Result<readonly string[]> {
   return success(references);
 }
 
-/** Decides for each resource whether it belongs to an export; undefined where everything of the types does. */
+/**
+ * Decides for each resource whether it belongs to an export; undefined where everything of the types does. Throws Refusal for a filter that
+ * cannot be read any more (its parameter was removed since the export was asked for): without it more would go out than was asked for.
+ */
 export const belongsTo: Belongs = (asked) => {
   const { level, typeFilters } = asked;
   if (level === 'system' && typeFilters.length === 0) return undefined;
   const filters = Map.groupBy(
     typeFilters.flatMap((text) => {
       const read = readTypeFilter(text);
-      return read.ok ? [read.value] : [];
+      if (!read.ok) throw new Refusal(read.problems);
+      return [read.value];
     }),
     ({ type }) => type,
   );
@@ -68,7 +72,7 @@ export const belongsTo: Belongs = (asked) => {
   const isMember = (reference: string): boolean => (level === 'group' ? members.has(reference) : reference.startsWith('Patient/'));
   return (type, body, deleted) => {
     const read = readJson(body);
-    if (!read.ok) return false;
+    if (!read.ok) throw new Refusal(read.problems);
     const resource: Resource = { ...read.value, resourceType: type };
     if (level !== 'system' && !isAbout(resource, asked, isMember)) return false;
     const any = filters.get(type);
