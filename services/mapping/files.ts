@@ -15,38 +15,54 @@ export interface SpecFile {
 
 /** Returns every .yaml file below `dir`, read. Unreadable files come back with a diagnostic; never throws. */
 export function specFiles(dir: string): readonly SpecFile[] {
-  return walk(dir, 0).map((file) => ({
+  return walk(dir, 0).map(({ file, fault }) => ({
     path: relative(dir, file)
       .split(sep)
       .join('/')
       .replace(/\.ya?ml$/, ''),
     file,
     isCases: /\.cases\.ya?ml$/.test(file),
-    read: readFile(file),
+    read: fault === undefined ? readFile(file) : unreadable(file, fault),
   }));
 }
 
-function walk(dir: string, depth: number): string[] {
-  let names: string[];
+interface Found {
+  readonly file: string;
+  /** Why a folder, or what a name leads to, cannot be read: maps in it would be missed without a word. */
+  readonly fault?: string;
+}
+
+const DEEPEST = 8;
+
+function walk(dir: string, depth: number): readonly Found[] {
   try {
-    if (statSync(dir).isFile()) return [dir];
-    names = readdirSync(dir).sort();
-  } catch {
-    return [];
+    if (statSync(dir).isFile()) return [{ file: dir }];
+    const names = readdirSync(dir).sort();
+    if (depth > DEEPEST) return names.length === 0 ? [] : [{ file: dir, fault: `folders stand more than ${DEEPEST} deep in each other` }];
+    return names.flatMap((name) => entry(join(dir, name), name, depth));
+  } catch (cause) {
+    // No folder at all is no maps: who asks for them says so.
+    return codeOf(cause) === 'ENOENT' ? [] : [{ file: dir, fault: codeOf(cause) }];
   }
-  if (depth > 8) return [];
-  return names.flatMap((name) => {
-    const path = join(dir, name);
+}
+
+function entry(path: string, name: string, depth: number): readonly Found[] {
+  try {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return name.startsWith('.') ? [] : walk(path, depth + 1);
-    return /\.ya?ml$/.test(name) ? [path] : [];
-  });
+  } catch (cause) {
+    return [{ file: path, fault: codeOf(cause) }];
+  }
+  return /\.ya?ml$/.test(name) ? [{ file: path }] : [];
+}
+
+const codeOf = (cause: unknown): string => (cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown fault');
+
+function unreadable(file: string, reason: string): ReadSpec {
+  const found: Diagnostic = diagnostic('file-unreadable', { file, line: 1, column: 1 }, { reason });
+  return { file, root: undefined, diagnostics: [found] };
 }
 
 function readFile(file: string): ReadSpec {
-  const unreadable = (reason: string): ReadSpec => {
-    const found: Diagnostic = diagnostic('file-unreadable', { file, line: 1, column: 1 }, { reason });
-    return { file, root: undefined, diagnostics: [found] };
-  };
   try {
     if (statSync(file).size > LIMITS.characters * 4) {
       return {
@@ -57,19 +73,19 @@ function readFile(file: string): ReadSpec {
     }
     return readSpec(readFileSync(file, 'utf8'), file);
   } catch (cause) {
-    return unreadable(cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown fault');
+    return unreadable(file, codeOf(cause));
   }
 }
 
 /** The file beside the maps that says what was published. */
 export const LOCK_FILE = 'published.lock.json';
 
-/** Returns the text of the lock file of a folder of maps; undefined when there is none. */
+/** Returns the text of the lock file of a folder of maps; undefined when there is none, '' (no lock file's text) for one that cannot be read. */
 export function lockFileText(root: string): string | undefined {
   try {
     return readFileSync(join(root, LOCK_FILE), 'utf8');
-  } catch {
-    return undefined;
+  } catch (cause) {
+    return codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR' ? undefined : '';
   }
 }
 

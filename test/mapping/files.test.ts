@@ -1,0 +1,38 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkSpecs } from '../../services/mapping/check.ts';
+import { LOCK_FILE, lockFileText, specFiles } from '../../services/mapping/files.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'polyseme-maps-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const faultsIn = (dir: string) => specFiles(dir).flatMap(({ read }) => read.diagnostics.map(({ code, text }) => `${code}: ${text}`));
+
+describe('the files of a folder of maps', () => {
+  it('are missed by nobody: what cannot be read, or stands too deep, is told', () => {
+    symlinkSync('loop.yaml', join(folder, 'loop.yaml'));
+    expect(faultsIn(folder)).toEqual([expect.stringMatching(/^file-unreadable: .*ELOOP/)]);
+    rmSync(join(folder, 'loop.yaml'));
+    const deep = join(folder, ...Array(10).fill('a'));
+    mkdirSync(deep, { recursive: true });
+    writeFileSync(join(deep, 'site.yaml'), 'map: sites/deep\n');
+    expect(faultsIn(folder)).toEqual([expect.stringMatching(/^file-unreadable: .*8 deep/)]);
+    expect(checkSpecs(folder).ok).toBe(false);
+  });
+
+  it('may be none', () => {
+    expect(specFiles(join(folder, 'nowhere'))).toEqual([]);
+  });
+
+  it('have a lock that is there, is not there, or cannot be read: three things', () => {
+    expect(lockFileText(folder)).toBeUndefined();
+    mkdirSync(join(folder, LOCK_FILE));
+    expect(lockFileText(folder)).toBe('');
+    expect(checkSpecs(folder).diagnostics.map(({ code }) => code)).toContain('lock-unreadable');
+  });
+});
