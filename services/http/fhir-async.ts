@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from 'fastify';
 import { problem, Refusal } from '../errors.ts';
 import { readBody } from '../fhir/body.ts';
+import { writeJson } from '../fhir/json.ts';
 import { operationOutcome } from '../fhir/outcome.ts';
 import type { JsonObject, Resource } from '../fhir/resource.ts';
 import { sendResource } from './fhir-answers.ts';
@@ -78,8 +79,9 @@ async function run(door: FastifyInstance, request: FastifyRequest, prefer: strin
       payload: answer.rawPayload,
       endedMs: performance.now(),
     };
-  } catch {
-    return { status: 500, headers: {}, payload: Buffer.alloc(0), endedMs: performance.now() };
+  } catch (error) {
+    const outcome = operationOutcome([problem('internal', { reason: error instanceof Error ? error.name : 'unknown' })]);
+    return { status: 500, headers: {}, payload: Buffer.from(writeJson(outcome)), endedMs: performance.now() };
   }
 }
 
