@@ -18,6 +18,7 @@ import * as outgoing from './migrations/0010_outgoing.ts';
 import * as vocabularyState from './migrations/0011_vocabulary_state.ts';
 import * as exports from './migrations/0012_exports.ts';
 import * as removedParameters from './migrations/0013_removed_parameters.ts';
+import * as answersQuality from './migrations/0014_answers_quality.ts';
 
 interface Migration {
   readonly name: string;
@@ -40,6 +41,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0011_vocabulary_state', up: vocabularyState.up },
   { name: '0012_exports', up: exports.up },
   { name: '0013_removed_parameters', up: removedParameters.up },
+  { name: '0014_answers_quality', up: answersQuality.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.
