@@ -128,6 +128,7 @@ async function activeTerminology(config: Config, store: Store, log: Log): Promis
   // A new data folder beside a database that was filled with the starter set.
   if (!existsSync(join(folder, id))) await refusing(() => writeVocabulary(STARTER_FOLDER, folder));
   const live = await LiveTerminology.open(folder, id, log);
+  await live.catchUp(database);
   if (own !== id) await refusing(() => activateIndex(folder, id));
   return live;
 }

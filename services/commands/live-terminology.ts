@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { AnsweredVocabulary } from '../../terminology/answered.ts';
 import { TerminologyError } from '../../terminology/failure.ts';
 import type { IndexImage } from '../../terminology/index-files.ts';
 import { MANIFEST } from '../../terminology/index-folder.ts';
@@ -9,9 +10,10 @@ import { vocabularyOf } from '../../terminology/reader.ts';
 import { omopSources, systemProvider } from '../../terminology/sources.ts';
 import { activeSystems } from '../../terminology/system/system-files.ts';
 import type { Vocabulary } from '../../terminology/vocabulary.ts';
+import { answersInForce } from '../database/answers.ts';
 import type { Queryable } from '../database/connect.ts';
 import type { Log } from '../database/embedded/embedded.ts';
-import { activeVocabularyId, holdVocabulary } from '../database/vocabulary-state.ts';
+import { holdVocabulary, type ResolutionState, resolutionState } from '../database/vocabulary-state.ts';
 import type { LiveVocabulary } from '../pipeline/rows.ts';
 import { refusing } from './vocabulary-load.ts';
 
@@ -26,7 +28,11 @@ export class LiveTerminology implements LiveVocabulary {
   readonly #home: string;
   readonly #log: Log;
   #id: string;
+  #base: Vocabulary;
   #current: Vocabulary;
+  /** Which state of the answers `current` has; -1 before they were read. */
+  #answers = -1;
+  #withAnswers: (base: Vocabulary) => Vocabulary = (base) => base;
   #omop: TerminologySources;
   #systems: ReadonlyMap<string, CodeSystemProvider> = new Map();
   #sources: TerminologySources = { systems: [], maps: [] };
@@ -40,7 +46,8 @@ export class LiveTerminology implements LiveVocabulary {
     this.#home = home;
     this.#log = log;
     this.#id = id;
-    this.#current = vocabularyOf(image);
+    this.#base = vocabularyOf(image);
+    this.#current = this.#base;
     this.#omop = omopSources(image);
     this.#join();
   }
@@ -83,27 +90,41 @@ export class LiveTerminology implements LiveVocabulary {
 
   async hold(tx: Queryable): Promise<void> {
     if (this.#held.has(tx)) return;
-    const active = await holdVocabulary(tx);
-    if (active !== '' && active !== this.#id) await this.#become(active);
+    await this.#follows(tx, await holdVocabulary(tx));
     this.#held.add(tx);
+  }
+
+  /** Returns another vocabulary with the answers that are in force here. */
+  readonly withAnswers = (vocabulary: Vocabulary): Vocabulary => this.#withAnswers(vocabulary);
+
+  /** A database without an index is a scratch one: it is filled by what holds in the store. */
+  async #follows(queryable: Queryable, { active, answers }: ResolutionState): Promise<void> {
+    if (active === '') return;
+    if (active !== this.#id) await this.#become(active);
+    if (answers <= this.#answers) return;
+    const inForce = answers === 0 ? [] : await answersInForce(queryable);
+    // Another transaction may have read a later state meanwhile, which this one cannot be of: it holds its own still.
+    if (answers <= this.#answers) return;
+    this.#withAnswers = inForce.length === 0 ? (base) => base : (base) => new AnsweredVocabulary(base, inForce);
+    this.#current = this.#withAnswers(this.#base);
+    this.#answers = answers;
   }
 
   /** Reads the vocabulary that is active in the database, if that is another: after somebody said that it changed. */
   async catchUp(database: Queryable): Promise<void> {
-    const active = await activeVocabularyId(database);
-    if (active !== '' && active !== this.#id) await this.#become(active);
+    await this.#follows(database, await resolutionState(database));
   }
 
   /** Opens an index by its id; undefined when it is not there any more. */
   readonly opened = async (id: string): Promise<Vocabulary | undefined> => {
     if (id === this.#id) return this.#current;
-    if (this.#other?.id === id) return this.#other.vocabulary;
+    if (this.#other?.id === id) return this.#withAnswers(this.#other.vocabulary);
     if (!existsSync(join(this.#home, id, MANIFEST))) return undefined;
     const image = await readIndexAside(join(this.#home, id)).catch(() => undefined);
     if (image === undefined) return undefined;
     const vocabulary = vocabularyOf(image);
     this.#other = { id, vocabulary };
-    return vocabulary;
+    return this.#withAnswers(vocabulary);
   };
   #other: { readonly id: string; readonly vocabulary: Vocabulary } | undefined;
 
@@ -116,9 +137,10 @@ export class LiveTerminology implements LiveVocabulary {
     if (this.#opening?.id !== id) {
       const done = refusing(async () => {
         const image = await readIndexAside(join(this.#home, id));
-        this.#other = { id: this.#id, vocabulary: this.#current };
+        this.#other = { id: this.#id, vocabulary: this.#base };
         this.#id = id;
-        this.#current = vocabularyOf(image);
+        this.#base = vocabularyOf(image);
+        this.#current = this.#withAnswers(this.#base);
         this.#omop = omopSources(image);
         this.#join();
         this.#log.info({ index: id, release: this.#current.release }, 'codes are resolved with another vocabulary');

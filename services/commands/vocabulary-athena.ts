@@ -37,7 +37,7 @@ export async function loadAthena(config: Config, folder: string, terminal: Termi
     onProgress: progressOf(terminal),
     plan: async (next) => {
       const bar = barOf(terminal, 'comparing stored resources');
-      const planned = await plannedChanges(parts, live.current, next, bar.advance);
+      const planned = await plannedChanges(parts, live.current, live.withAnswers(next), bar.advance);
       bar.end();
       return planned;
     },

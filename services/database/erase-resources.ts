@@ -78,6 +78,8 @@ export async function forgetResources(tx: Transaction, keys: readonly number[], 
     'ops.issue',
     'ops.exclusion',
     'ops.unmapped',
+    'ops.answered',
+    'ops.remake',
     'ops.waiting_reference',
     'fhir.history',
   ])

@@ -26,6 +26,7 @@ export async function replaceFindings(tx: Transaction, findings: readonly Findin
   await insertIssues(tx, findings);
   await insertExclusions(tx, findings);
   await insertUnmapped(tx, findings);
+  await insertAnswered(tx, findings);
   await insertWaiting(tx, findings);
 }
 
@@ -37,7 +38,8 @@ async function removeFindings(tx: Transaction, existed: readonly Findings[]): Pr
       name: 'findings_remove',
       text: `WITH i AS (DELETE FROM ops.issue WHERE resource_key = ANY ($2::bigint[])),
         e AS (DELETE FROM ops.exclusion WHERE resource_key = ANY ($1::bigint[])),
-        u AS (DELETE FROM ops.unmapped WHERE resource_key = ANY ($1::bigint[]))
+        u AS (DELETE FROM ops.unmapped WHERE resource_key = ANY ($1::bigint[])),
+        a AS (DELETE FROM ops.answered WHERE resource_key = ANY ($1::bigint[]))
         DELETE FROM ops.waiting_reference WHERE resource_key = ANY ($1::bigint[])`,
     },
     [keys, withProblems],
@@ -107,6 +109,15 @@ async function insertUnmapped(tx: Transaction, findings: readonly Findings[]): P
       textArray(rows.map((row) => row.why)),
       textArray(rows.map((row) => row.at)),
     ],
+  );
+}
+
+async function insertAnswered(tx: Transaction, findings: readonly Findings[]): Promise<void> {
+  const rows = findings.flatMap(({ resourceKey, rows: made }) => (made.answered ?? []).map((each) => ({ resourceKey, ...each })));
+  if (rows.length === 0) return;
+  await tx.run(
+    `INSERT INTO ops.answered (resource_key, system, code) SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING`,
+    [plainArray(rows.map((row) => row.resourceKey)), textArray(rows.map((row) => row.system)), textArray(rows.map((row) => row.code))],
   );
 }
 

@@ -11,12 +11,30 @@ export const VOCABULARY_CHANNEL = 'polyseme_vocabulary';
 /** Shared by transactions that make CDM rows, alone by a switch; migration 0011 names it too. */
 const VOCABULARY_LOCK = 7_401_936_127;
 
-const HOLD: Prepared = { name: 'vocabulary_hold', text: 'SELECT ops.hold_vocabulary() AS active' };
+const HOLD: Prepared = { name: 'vocabulary_hold', text: 'SELECT active, answers FROM ops.hold_resolution()' };
 
-/** Keeps the active vocabulary what it is until the transaction ends; returns the id of its index, '' before one is loaded. */
-export async function holdVocabulary(tx: Queryable): Promise<string> {
-  return (await tx.query<{ active: string }>(HOLD))[0]?.active ?? '';
+/** What codes are resolved with. */
+export interface ResolutionState {
+  /** Id of the index, '' before one is loaded. */
+  readonly active: string;
+  /** Raised whenever the answers in force change. */
+  readonly answers: number;
 }
+
+/** Keeps the active vocabulary and the answers in force what they are until the transaction ends, and returns which they are. */
+export async function holdVocabulary(tx: Queryable): Promise<ResolutionState> {
+  return (await tx.query<ResolutionState>(HOLD))[0] ?? { active: '', answers: 0 };
+}
+
+/** Returns the active index and the state of the answers without holding them. */
+export async function resolutionState(queryable: Queryable): Promise<ResolutionState> {
+  return (await queryable.query<ResolutionState>('SELECT active, answers FROM ops.vocabulary_state'))[0] ?? { active: '', answers: 0 };
+}
+
+/** Waits until no transaction makes rows, and keeps it so until this one ends. */
+export const holdResolutionAlone = async (tx: Transaction): Promise<void> => {
+  await tx.query(`SELECT pg_advisory_xact_lock(${VOCABULARY_LOCK})::text`);
+};
 
 /** Returns the id of the active index without holding it. */
 export async function activeVocabularyId(queryable: Queryable): Promise<string> {

@@ -53,6 +53,8 @@ export interface ResourceRows {
   readonly rows: readonly CdmRow[];
   readonly exclusions: readonly Exclusion[];
   readonly unmapped: readonly UnmappedCode[];
+  /** Codes that got their concept from an author's answer, not from the vocabulary. */
+  readonly answered?: readonly { readonly system: string; readonly code: string }[];
   /** Cut strings, imputed dates, shifted values: counted by rule, nothing lost silently. */
   readonly adjustments: readonly Exclusion[];
   /** id@version#digest of the row map, '' when no map takes this type. */

@@ -1,3 +1,4 @@
+import { AnsweredVocabulary } from '../../terminology/answered.ts';
 import type { Vocabulary } from '../../terminology/vocabulary.ts';
 import type { Queryable } from '../database/connect.ts';
 import { type CurrentResource, type ResourceId, readResources } from '../database/resources.ts';
@@ -41,9 +42,14 @@ export async function rowsOf(
   const lookup = (reference: string) => named.get(reference);
   const { cdmTimezone: timezone } = parts;
   const vocabulary = parts.live?.current ?? parts.vocabulary;
-  return resources.map((resource) =>
-    replacedBy(resource) === undefined ? parts.maps.rows(resource, { vocabulary, timezone, asOf: asOf(resource), lookup }) : MERGED,
-  );
+  const answers = vocabulary instanceof AnsweredVocabulary ? vocabulary : undefined;
+  answers?.given();
+  return resources.map((resource) => {
+    if (replacedBy(resource) !== undefined) return MERGED;
+    const rows = parts.maps.rows(resource, { vocabulary, timezone, asOf: asOf(resource), lookup });
+    const answered = answers?.given() ?? [];
+    return answered.length === 0 ? rows : { ...rows, answered };
+  });
 }
 
 /** Rule 71: a record that was merged into another one is no person of its own, and dies no second time. */

@@ -22,6 +22,7 @@ export interface Resolved {
   readonly sourceValue: string | undefined;
 }
 
+const NO_TARGETS: Pick<Resolution, 'targets'> = { targets: [] };
 const NOTHING: Idea = { codings: [], text: undefined };
 
 /**
@@ -99,6 +100,9 @@ export function resolveIdea(idea: Idea, prefer: readonly string[], run: RowRun, 
   }
   const taken = known ?? (ordered[0] === undefined ? undefined : { coding: ordered[0], resolution: undefined });
   if (taken !== undefined) return { coding: taken.coding, source: taken.resolution?.source, targets: [], sourceValue: taken.coding.code };
+  // Free text has no system: an author's answer to it is asked for under none.
+  const { targets } = idea.text === undefined || idea.elsewhere === true ? NO_TARGETS : vocabulary.resolve('', idea.text);
+  if (targets.length > 0) return { coding: undefined, source: undefined, targets, sourceValue: idea.text };
   if (idea.text !== undefined && idea.elsewhere !== true) run.unmapped.push({ system: '', code: idea.text, why: 'unknown-system', at });
   return { coding: undefined, source: undefined, targets: [], sourceValue: idea.text };
 }
