@@ -19,6 +19,8 @@ import * as vocabularyState from './migrations/0011_vocabulary_state.ts';
 import * as exports from './migrations/0012_exports.ts';
 import * as removedParameters from './migrations/0013_removed_parameters.ts';
 import * as answersQuality from './migrations/0014_answers_quality.ts';
+import * as specs from './migrations/0015_specs.ts';
+import * as omopTables from './migrations/0016_omop_tables.ts';
 
 interface Migration {
   readonly name: string;
@@ -42,6 +44,8 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0012_exports', up: exports.up },
   { name: '0013_removed_parameters', up: removedParameters.up },
   { name: '0014_answers_quality', up: answersQuality.up },
+  { name: '0015_specs', up: specs.up },
+  { name: '0016_omop_tables', up: omopTables.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.
