@@ -7,6 +7,7 @@ import { digestOf, specLabel } from './digest.ts';
 import { withDeclared } from './sites/declared.ts';
 import type { MessageSpec, ResourceSpec, SpecBase, SpecFamily } from './spec.ts';
 import { Build } from './to-fhir/build.ts';
+import { decisive } from './to-fhir/judging.ts';
 import { pathsOf, segmentNames } from './to-fhir/levels.ts';
 import { writeModule } from './to-fhir/module.ts';
 import type { ReadFields } from './to-fhir/module-input.ts';
@@ -29,8 +30,11 @@ export interface CompiledModule {
   readonly rules: readonly TracedRule[];
 }
 
-/** fast: what the pipeline runs; traced: tells a TracedRun which rule reads and makes what. */
-export type Variant = 'fast' | 'traced';
+/**
+ * fast: what the pipeline runs; traced: tells a TracedRun which rule reads and makes what; judging: tells a JudgingRun only whether the
+ * message is taken, not `ok` where that takes the whole conversion.
+ */
+export type Variant = 'fast' | 'traced' | 'judging';
 
 export class MessageMap {
   readonly spec: MessageSpec;
@@ -106,9 +110,10 @@ export class MessageMap {
 
   #compile(version: string, structure: string, variant: Variant): CompiledModule {
     const build = new Build(version, this.#family, variant === 'traced');
+    const resources = variant === 'judging' ? decisive(this.#resolved.resources, this.#family.types.values()) : this.#resolved.resources;
     const written = writeModule({
       spec: this.spec,
-      resources: this.#resolved.resources,
+      resources: resources ?? [],
       build,
       structure,
       knownSegments: this.#knownSegments,
@@ -117,7 +122,7 @@ export class MessageMap {
     const diagnostics = [...this.#resolved.diagnostics, ...build.diagnostics];
     const { text, reads } = written;
     const { constants } = build;
-    if (diagnostics.some((each) => each.severity === 'error'))
+    if (resources === undefined || diagnostics.some((each) => each.severity === 'error'))
       return { ok: false, diagnostics, text, constants, reads, rules: [], run: () => undefined };
     const made: unknown = new Function('R', 'K', text)(variant === 'traced' ? tracedRuntime : mapRuntime, constants);
     const run = typeof made === 'function' ? (root: Group, X: MessageRun): void => void made(root, X) : (): void => undefined;

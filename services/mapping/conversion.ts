@@ -69,5 +69,7 @@ export interface RowContext {
 /** The published maps, compiled. Pure and synchronous. */
 export interface Maps {
   convert(message: Message, context: ConvertContext): Conversion;
+  /** Returns true when `convert` would neither park nor refuse the message, in a fraction of its time; false when only that can tell. */
+  accepts(message: Message, context: ConvertContext): boolean;
   rows(resource: Resource, context: RowContext): ResourceRows;
 }

@@ -65,6 +65,7 @@ export function mapsOf(files: readonly SpecFile[]): LoadedMaps {
       ...recordMaps.flatMap((each) => each.diagnostics),
     ],
     convert: (message: Message, context: ConvertContext): Conversion => runner.convert(message, context),
+    accepts: (message: Message, context: ConvertContext): boolean => runner.accepts(message, context),
     trace: (message: Message, context: ConvertContext): TracedConversion => runner.trace(message, context),
     rows: (resource: Resource, context: RowContext): ResourceRows => rowMaps.rows(resource, context),
   };

@@ -5,6 +5,7 @@ import type { CompiledModule, MessageMap, Variant } from './compiled.ts';
 import type { Conversion, ConvertContext } from './conversion.ts';
 import { offsetOf } from './expression/times.ts';
 import { bestMatch, type Choice, chooseMap } from './sites/match.ts';
+import { JudgingRun } from './to-fhir/judging.ts';
 import { MessageRun, type RunSettings } from './to-fhir/run.ts';
 import { lineageOf, type TracedConversion } from './trace/lineage.ts';
 import { TracedRun } from './trace/run.ts';
@@ -30,6 +31,15 @@ export class Runner {
   convert(message: Message, context: ConvertContext): Conversion {
     const found = this.#runnable(message, context, 'fast');
     return 'problems' in found ? found : this.#converted(message, found, new MessageRun(found.settings));
+  }
+
+  /** Returns true when `convert` would neither park nor refuse the message; false when only that can tell. */
+  accepts(message: Message, context: ConvertContext): boolean {
+    const found = this.#runnable(message, context, 'judging');
+    if ('problems' in found) return false;
+    const run = new JudgingRun(found.settings);
+    found.module.run(message.root, run);
+    return run.isTaken;
   }
 
   /** As convert, by the traced module: slower, and every value tells where it is from. */

@@ -14,8 +14,7 @@ import { type ShallowKeys, shallowKeys } from '../hl7v2/keys.ts';
 import type { Message } from '../hl7v2/message.ts';
 import { readHeader } from '../hl7v2/parse.ts';
 import { placeOf } from '../hl7v2/path.ts';
-import type { Conversion } from '../mapping/conversion.ts';
-import { conversionOf, type Parts, parsedBy, sourcesOf } from './parts.ts';
+import { contextOf, conversionOf, type Parts, parsedBy, sourcesOf } from './parts.ts';
 
 export interface Received {
   readonly acknowledgement: Uint8Array;
@@ -148,7 +147,7 @@ async function take(
   const storing = parts.journal.append(entry);
   // While the database commits, there is time to convert; what comes of it is told only if the commit did.
   const isJudged = rules.acknowledge === 'judged' && isOriginal({ header, rules });
-  const judged = isJudged && parsed.ok ? settled(() => verdictOfConversion(conversionOf(parts, parsed.value, rules))) : undefined;
+  const judged = isJudged && parsed.ok ? settled(() => judgedVerdict(parts, parsed.value, rules)) : undefined;
   const receipt = await storing;
   const reused = receipt.refused || (receipt.conflict && rules.reusedControlId === 'park');
   return { header, parsed, rules, receipt, judged, refused: reused ? [problem('journal-control-id-reused', {}, 'MSH-10')] : [] };
@@ -182,7 +181,7 @@ async function verdictOf(parts: Parts, taken: Taken): Promise<Verdict> {
   if (rules.acknowledge === 'processed') return processedVerdict(parts, receipt, rules);
   if (!parsed.ok) return verdict('refuse', parsed.problems);
   if (rules.acknowledge === 'committed') return ACCEPTED;
-  return (judged ?? (() => verdictOfConversion(conversionOf(parts, parsed.value, rules))))();
+  return (judged ?? (() => judgedVerdict(parts, parsed.value, rules)))();
 }
 
 /** Runs `work` now and returns what gives its value, or throws what it threw, when it is asked for. */
@@ -197,7 +196,12 @@ function settled<T>(work: () => T): () => T {
   }
 }
 
-const verdictOfConversion = ({ rung, problems }: Pick<Conversion, 'rung' | 'problems'>): Verdict => verdict(rung, problems);
+/** What the maps say of a message: most are taken, and that is known long before what becomes of them. */
+function judgedVerdict(parts: Parts, message: Message, rules: SourceRules): Verdict {
+  if (parts.maps.accepts(message, contextOf(rules))) return ACCEPTED;
+  const { rung, problems } = conversionOf(parts, message, rules);
+  return verdict(rung, problems);
+}
 
 function verdict(rung: string, problems: readonly Problem[]): Verdict {
   if (rung !== 'park-message' && rung !== 'refuse') return ACCEPTED;
