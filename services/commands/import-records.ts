@@ -3,9 +3,9 @@ import { writeJson } from '../fhir/json.ts';
 import { validateResource } from '../fhir/validate.ts';
 import type { ConvertContext } from '../mapping/conversion.ts';
 import type { ConvertedRecord, RecordMap } from '../mapping/records/maps.ts';
+import type { Refused } from '../pipeline/import.ts';
 import { type RecordWrite, writeRecords } from '../pipeline/write-records.ts';
 import { type Parts, unreadReport } from '../pipeline.ts';
-import type { Refused } from './import-fhir.ts';
 import type { Input } from './inputs.ts';
 import { recordsOfInput } from './records.ts';
 

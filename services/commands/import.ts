@@ -3,10 +3,10 @@ import { cdmCounts, exclusionCounts, unmappedCodes } from '../database/issues.ts
 import { counts } from '../database/journal-take.ts';
 import { reindexAll } from '../database/reindex.ts';
 import { harmless, type Problem, Refusal } from '../errors.ts';
+import { FhirImport, type Refused } from '../pipeline/import.ts';
 import { type Parts, receive } from '../pipeline.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openHouse, pullDate } from './house.ts';
-import { FhirImport, type Refused } from './import-fhir.ts';
 import { RecordImport } from './import-records.ts';
 import { filesOf, type Input, inputsOf } from './inputs.ts';
 import { plural, problemText, progress, type Terminal, table } from './terminal.ts';

@@ -5,8 +5,8 @@ import { kindOfFile, type PackageFile, packageFiles } from '../../terminology/fh
 import { type Problem, Refusal } from '../errors.ts';
 import { isArray, isObject, readJson } from '../fhir/json.ts';
 import type { JsonObject } from '../fhir/resource.ts';
+import { FhirImport } from '../pipeline/import.ts';
 import type { Parts } from '../pipeline.ts';
-import { FhirImport } from './import-fhir.ts';
 import { refusalOf } from './vocabulary-load.ts';
 
 /** What loading FHIR terminology did. */

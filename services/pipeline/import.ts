@@ -4,9 +4,9 @@ import type { JsonObject, Resource } from '../fhir/resource.ts';
 import { type AskedEntry, questionsOf } from '../fhir/transaction.ts';
 import { resolveTransaction } from '../fhir/transaction-resolve.ts';
 import { validateResource } from '../fhir/validate.ts';
-import { writeRequest } from '../pipeline/fhir-write.ts';
-import type { Parts } from '../pipeline.ts';
+import { writeRequest } from './fhir-write.ts';
 import { inOrderOfReference, keysOf, type Unit } from './import-order.ts';
+import type { Parts } from './parts.ts';
 
 /** What was refused, and where it stands. */
 export interface Refused {
