@@ -115,6 +115,10 @@ export interface CodeSystemProvider {
   readonly hierarchical: boolean;
   /** True when codes can be composed, so that the rows are not all there are. */
   readonly grammar: boolean;
+  /** True where the code system defines no displays, so that any is right. */
+  readonly freeDisplay?: boolean;
+  /** Why $subsumes has no answer, where the code system defines no subsumption. */
+  readonly noSubsumption?: string | undefined;
   readonly properties: readonly PropertyDefinition[];
   /** What TerminologyCapabilities says of filters: property and operators. */
   readonly filters: readonly { readonly code: string; readonly op: readonly string[] }[];

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { builtInSystems } from './built-in/built-in.ts';
 import type { IndexImage } from './index-files.ts';
 import { readIndex } from './index-files.ts';
 import { releaseImage } from './load.ts';
@@ -24,10 +25,10 @@ export async function loadedSources(home: string, starter: string): Promise<Term
   return sourcesOf(readSystems(home), omop);
 }
 
-/** Returns the sources of images in memory; a worker thread that was posted them reads the same copy. */
+/** Returns the sources of images in memory, and the code systems that are built in; a worker thread that was posted them reads the same copy. */
 export function sourcesOf(images: readonly SystemImage[], omop?: IndexImage): TerminologySources {
   const { systems, maps } = omop === undefined ? { systems: [], maps: [] } : omopSources(omop);
-  return { systems: [...images.map(systemProvider), ...systems], maps };
+  return { systems: [...images.map(systemProvider), ...systems, ...builtInSystems()], maps };
 }
 
 /** Returns what answers from the image of a code system. */

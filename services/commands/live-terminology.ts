@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AnsweredVocabulary } from '../../terminology/answered.ts';
+import { builtInSystems } from '../../terminology/built-in/built-in.ts';
 import { TerminologyError } from '../../terminology/failure.ts';
 import type { IndexImage } from '../../terminology/index-files.ts';
 import { MANIFEST } from '../../terminology/index-folder.ts';
@@ -163,7 +164,7 @@ export class LiveTerminology implements LiveVocabulary {
   }
 
   #join(): void {
-    this.#sources = { systems: [...this.#systems.values(), ...this.#omop.systems], maps: this.#omop.maps };
+    this.#sources = { systems: [...this.#systems.values(), ...this.#omop.systems, ...builtInSystems()], maps: this.#omop.maps };
   }
 
   /** Changes when the list does: it is replaced by another file. */

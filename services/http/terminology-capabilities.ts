@@ -77,7 +77,7 @@ export function terminologyCapabilities(of: { readonly base: string; readonly ve
     codeSystem: of.library.systems().map(({ url, versions }) => ({
       uri: url,
       version: versions.map((code, i) => ({ ...(code === undefined ? {} : { code }), isDefault: i === versions.length - 1 })),
-      subsumption: true,
+      subsumption: of.library.codeSystem(url)?.noSubsumption === undefined,
     })),
     expansion: {
       hierarchical: true,

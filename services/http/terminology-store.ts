@@ -1,3 +1,4 @@
+import { builtInSystems } from '../../terminology/built-in/built-in.ts';
 import { type Entry, Library, TERMINOLOGY_TYPES } from '../../terminology/fhir/library.ts';
 import type { JsonObject, TerminologySources } from '../../terminology/provider.ts';
 import type { Database } from '../database/connect.ts';
@@ -15,13 +16,14 @@ export interface TerminologyStore {
 
 /** Bodies read at once. */
 const BATCH = 200;
-const NOTHING: TerminologySources = { systems: [], maps: [] };
+/** Where nothing is loaded. */
+const BUILT_IN: TerminologySources = { systems: builtInSystems(), maps: [] };
 
 /**
  * Keeps the resources in memory by the number of their write, so that a change reads only what changed. A library is never changed: an
  * operation that began with one ends with it.
  */
-export function terminologyStore(database: Database, sources: () => TerminologySources = () => NOTHING): TerminologyStore {
+export function terminologyStore(database: Database, sources: () => TerminologySources = () => BUILT_IN): TerminologyStore {
   let changes = 1;
   let loaded = 0;
   let entries: ReadonlyMap<number, Entry> = new Map();

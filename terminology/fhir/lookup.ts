@@ -95,6 +95,8 @@ export function subsumes(system: CodeSystemProvider, codeA: string, codeB: strin
     throw refuse(404, 'not-found', `Unknown code '${code}' in the CodeSystem '${canonical(system.url, system.version)}'`, 'invalid-code');
   });
   if (a === undefined || b === undefined) throw refuse(400, 'required', 'Two codes are needed');
+  if (system.noSubsumption !== undefined && a.code !== b.code)
+    throw refuse(422, 'not-supported', `${system.noSubsumption}; $subsumes cannot say`);
   const outcome =
     a.code === b.code
       ? 'equivalent'

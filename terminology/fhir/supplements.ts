@@ -37,6 +37,8 @@ class Supplemented implements CodeSystemProvider {
   readonly valueSet: string | undefined;
   readonly hierarchical: boolean;
   readonly grammar: boolean;
+  readonly freeDisplay: boolean;
+  readonly noSubsumption: string | undefined;
   readonly properties: readonly PropertyDefinition[];
   readonly filters: CodeSystemProvider['filters'];
   readonly total: number;
@@ -58,6 +60,8 @@ class Supplemented implements CodeSystemProvider {
     this.valueSet = base.valueSet;
     this.hierarchical = base.hierarchical;
     this.grammar = base.grammar;
+    this.freeDisplay = base.freeDisplay ?? false;
+    this.noSubsumption = base.noSubsumption;
     this.properties = [...base.properties, ...added.flatMap((each) => each.properties)];
     this.filters = base.filters;
     this.total = base.total;

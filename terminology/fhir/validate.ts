@@ -147,6 +147,7 @@ function displayOf(
   system: CodeSystemProvider | undefined,
 ): void {
   const { code, display = '' } = sent;
+  if (system?.freeDisplay === true) return;
   checkDisplay(findings, scope.settings, terms, { system: sent.system ?? '', code, display, path, defaultLanguage: system?.language });
 }
 
