@@ -1,3 +1,4 @@
+import { ANSWERS } from './errors/answers.ts';
 import { DATABASE } from './errors/database.ts';
 import { DOORS } from './errors/doors.ts';
 import { FHIR } from './errors/fhir.ts';
@@ -7,6 +8,7 @@ import { HL7V2 } from './errors/hl7v2.ts';
 import { MAPPING } from './errors/mapping.ts';
 import { OUTGOING } from './errors/outgoing.ts';
 import type { ErrorRow } from './errors/row.ts';
+import { SPECS } from './errors/specs.ts';
 import { TERMINOLOGY } from './errors/terminology.ts';
 
 export type { ErrorRow, IssueType } from './errors/row.ts';
@@ -25,7 +27,9 @@ export const ERRORS = {
   ...TERMINOLOGY,
   ...DATABASE,
   ...DOORS,
+  ...SPECS,
   ...OUTGOING,
+  ...ANSWERS,
 };
 
 export type ErrorCode = keyof typeof ERRORS;

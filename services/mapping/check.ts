@@ -1,7 +1,7 @@
 /** The checker: everything wrong with specs, with place, code and cure, and what their cases came to. */
 import { existsSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { type CaseReport, runCases } from './cases.ts';
+import { type CaseReport, type FindBytes, runCases } from './cases.ts';
 import { type Diagnostic, diagnostic } from './diagnostics.ts';
 import { givenBytes, LOCK_FILE, lockFileText, type SpecFile, specFiles } from './files.ts';
 import { type LoadedMaps, mapsOf } from './maps.ts';
@@ -28,18 +28,33 @@ export function checkSpecs(paths: string | readonly string[]): CheckReport {
   const inScope = (file: string): boolean =>
     asked.some((path) => file === path || !relative(resolve(path), resolve(file)).startsWith('..'));
   const maps = mapsOf(files);
-  const cases = caseReports(files, maps, inScope);
-  const published = roots.flatMap((root) => lockFaults(root, maps));
-  const all = [...maps.diagnostics, ...compileDiagnostics(maps), ...cases.flatMap((each) => each.diagnostics), ...caseFileFaults(files)];
-  const diagnostics = sortedOnce([...all.filter((each) => inScope(each.file)), ...published]);
-  const sum = (pick: (report: CaseReport) => number): number => cases.reduce((total, each) => total + pick(each), 0);
+  const report = checkFiles(files, maps, { inScope, find: (file, from) => fileNear(file, from.file) });
   const missing =
     files.length === 0
       ? asked.map((file) => diagnostic('file-unreadable', { file, line: 1, column: 1 }, { reason: 'no .yaml file is there' }))
       : [];
+  const published = roots.flatMap((root) => lockFaults(root, maps));
+  const others = sortedOnce([...report.diagnostics, ...published]);
+  const diagnostics = [...missing, ...others];
+  return { ...report, ok: diagnostics.every((each) => each.severity === 'warning'), diagnostics };
+}
+
+export interface CheckScope {
+  /** Whether what is said of a file is reported, and its cases are run. */
+  readonly inScope: (file: string) => boolean;
+  /** Finds the message that a case names. */
+  readonly find: FindBytes;
+}
+
+/** Returns the report on files whose maps are `maps`. */
+export function checkFiles(files: readonly SpecFile[], maps: LoadedMaps, { inScope, find }: CheckScope): CheckReport {
+  const cases = caseReports(files, maps, inScope, find);
+  const all = [...maps.diagnostics, ...compileDiagnostics(maps), ...cases.flatMap((each) => each.diagnostics), ...caseFileFaults(files)];
+  const diagnostics = sortedOnce(all.filter((each) => inScope(each.file)));
+  const sum = (pick: (report: CaseReport) => number): number => cases.reduce((total, each) => total + pick(each), 0);
   return {
-    ok: missing.length === 0 && diagnostics.every((each) => each.severity === 'warning'),
-    diagnostics: [...missing, ...diagnostics],
+    ok: diagnostics.every((each) => each.severity === 'warning'),
+    diagnostics,
     files: files.filter((each) => inScope(each.file)).length,
     cases: { passed: sum((each) => each.passed), failed: sum((each) => each.failed) },
   };
@@ -86,7 +101,12 @@ function unusedMaps(family: SpecFamily, maps: LoadedMaps): readonly Diagnostic[]
     .map((each) => diagnostic('unused-map', each.at, { name: each.id }));
 }
 
-function caseReports(files: readonly SpecFile[], maps: LoadedMaps, inScope: (file: string) => boolean): readonly CaseReport[] {
+function caseReports(
+  files: readonly SpecFile[],
+  maps: LoadedMaps,
+  inScope: (file: string) => boolean,
+  find: FindBytes,
+): readonly CaseReport[] {
   const lists = files
     .filter(
       (each) =>
@@ -94,7 +114,6 @@ function caseReports(files: readonly SpecFile[], maps: LoadedMaps, inScope: (fil
     )
     .map((each) => entryOf(each.read.root, 'cases')?.value)
     .filter((each) => each?.kind === 'list');
-  const find = (file: string, from: { readonly file: string }): Uint8Array | undefined => fileNear(file, from.file);
   return [...lists.map((list) => runCases(list, maps, find)), runRowCases(maps.rowMaps)];
 }
 
