@@ -9,6 +9,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   commands: ['package', 'pipeline', 'mllp', 'http', 'database', 'mapping', 'hl7v2', 'fhir', 'omop', 'terminology', 'config', 'errors'],
   mllp: ['pipeline', 'database', 'terminology', 'hl7v2', 'fhir', 'omop', 'config', 'errors'],
   http: ['pipeline', 'database', 'terminology', 'hl7v2', 'fhir', 'omop', 'errors'],
+  console: ['pipeline', 'database', 'terminology', 'hl7v2', 'fhir', 'omop', 'errors'],
   pipeline: ['mapping', 'database', 'terminology', 'hl7v2', 'fhir', 'omop', 'config', 'errors'],
   mapping: ['terminology', 'hl7v2', 'fhir', 'omop', 'errors'],
   database: ['terminology', 'hl7v2', 'fhir', 'omop', 'errors'],
@@ -45,7 +46,7 @@ function nodesOf(node: Node): Node[] {
 
 function filesUnder(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)));
 }
 
@@ -53,7 +54,7 @@ const isGenerated = (path: string) => path.endsWith('.generated.ts');
 
 function sourceOf(path: string) {
   const text = readFileSync(join(root, path), 'utf8');
-  const program = parseAst(text, { lang: 'ts' });
+  const program = parseAst(text, { lang: path.endsWith('x') ? 'tsx' : 'ts' });
   return { path, text, nodes: isNode(program) ? nodesOf(program) : [] };
 }
 
@@ -151,7 +152,7 @@ describe('the house', () => {
   });
 
   it('has no room or file that is named after nothing', () => {
-    const names = [...product, ...others].flatMap((source) => source.path.replace(/\.ts$/, '').split('/'));
+    const names = [...product, ...others].flatMap((source) => source.path.replace(/\.tsx?$/, '').split('/'));
     expect(names.filter((name) => FORBIDDEN_NAMES.test(name))).toEqual([]);
   });
 

@@ -5,6 +5,7 @@ import { receiverPulses } from '../database/outgoing-view.ts';
 import { isLearned, type Silence } from '../pipeline/silence.ts';
 import type { Parts } from '../pipeline.ts';
 import { outgoingMetrics } from './metrics-outgoing.ts';
+import { rarely } from './rarely.ts';
 
 /** Seconds; a FHIR read takes milliseconds, an import through one transaction can take tens of seconds. */
 const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -12,8 +13,6 @@ const DURATIONS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 const MOST_SOURCES = 200;
 const OTHER_SOURCES = '(others)';
 const LONGEST_SOURCE = 100;
-/** Reading the journal's counts is given at most this share of the time. */
-const SHARE_OF_TIME = 0.05;
 
 /** What the doors of this process know beside the journal. */
 export interface DoorGauges {
@@ -71,31 +70,6 @@ export function metricsRoutes(door: FastifyInstance, parts: Parts, gauges?: () =
     outgoing(await receivers().catch(() => []), parts.clock());
     return reply.type(all.contentType).send(await all.metrics());
   });
-}
-
-/**
- * Returns what `read` found: read anew when the last reading is older than it took, twenty times over. Readers at the same moment share one;
- * a journal of many millions is therefore not scanned at every scrape.
- */
-function rarely<T>(read: () => Promise<T>): () => Promise<T> {
-  let reading: Promise<T> | undefined;
-  let staleAtMs = 0;
-  return () => {
-    if (reading !== undefined && performance.now() < staleAtMs) return reading;
-    const startedMs = performance.now();
-    staleAtMs = Number.POSITIVE_INFINITY;
-    reading = read();
-    reading.then(
-      () => {
-        const nowMs = performance.now();
-        staleAtMs = nowMs + (nowMs - startedMs) * (1 / SHARE_OF_TIME - 1);
-      },
-      () => {
-        staleAtMs = 0;
-      },
-    );
-    return reading;
-  };
 }
 
 /** Returns what shows the gauges of the doors. */

@@ -4,6 +4,8 @@ import type { Logger } from 'pino';
 import { type Problem, problem, Refusal } from '../errors.ts';
 import type { Parts } from '../pipeline.ts';
 import { refusalOfCaller } from './access.ts';
+import { adminMessagesRoutes } from './admin-messages.ts';
+import { consoleRoutes } from './console.ts';
 import { fhirRoutes } from './fhir.ts';
 import { exportRoutes } from './fhir-export.ts';
 import { hl7v2Routes } from './hl7v2.ts';
@@ -11,6 +13,13 @@ import { type DoorGauges, metricsRoutes } from './metrics.ts';
 import { sendProblems } from './problems.ts';
 import { statusRoutes } from './status.ts';
 import { terminologyRoutes } from './terminology.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answered without a token: holds nothing of patients. */
+    readonly isOpen?: boolean;
+  }
+}
 
 export interface HttpSettings {
   readonly host: string;
@@ -43,7 +52,9 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   // A body is bytes until a route that knows its type reads it; nothing is parsed before the caller is known.
   door.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   door.addHook('onRequest', async (request) => {
-    const refusal = await refusalOfCaller(request.headers, settings);
+    // The console's own files, which ask for the token: to be had without one, by nobody else than may come here at all.
+    const isOpen = request.routeOptions.config.isOpen === true && settings.verifyToken !== undefined;
+    const refusal = isOpen ? undefined : await refusalOfCaller(request.headers, settings);
     if (refusal) throw new Refusal([refusal]);
   });
   let closing = false;
@@ -67,7 +78,9 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
     return sendProblems(reply, problemsOf(error, request, settings, log));
   });
   door.setNotFoundHandler((_request, reply) => sendProblems(reply, [problem('route-not-found')]));
+  consoleRoutes(door);
   statusRoutes(door, parts);
+  adminMessagesRoutes(door, parts);
   metricsRoutes(door, parts, settings.gauges);
   hl7v2Routes(door, parts, settings.maxMessageBytes);
   fhirRoutes(door, parts, settings, terminologyRoutes(door, parts, settings));

@@ -1,0 +1,31 @@
+/** Every page, by hand: one line each. A page is loaded when somebody first opens it. */
+import type { ComponentType } from 'preact';
+import type { PageProps } from './router.tsx';
+
+export interface PageRow {
+  /** '/messages/:id'. */
+  readonly path: string;
+  /** What the tab and the heading say until the page says better. */
+  readonly title: string;
+  readonly load: () => Promise<{ readonly page: ComponentType<PageProps> }>;
+}
+
+export interface Area {
+  readonly title: string;
+  /** Where the navigation leads. */
+  readonly path: string;
+  readonly pages: readonly PageRow[];
+}
+
+export const AREAS: readonly Area[] = [
+  {
+    title: 'Messages',
+    path: '/',
+    pages: [{ path: '/', title: 'Messages', load: () => import('./messages/overview.tsx') }],
+  },
+  { title: 'Mappings', path: '/mappings', pages: [] },
+  { title: 'Codes', path: '/codes', pages: [] },
+  { title: 'Terminology', path: '/terminology', pages: [] },
+  { title: 'OMOP', path: '/omop', pages: [] },
+  { title: 'Operations', path: '/operations', pages: [] },
+];
