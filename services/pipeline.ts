@@ -7,6 +7,7 @@
  *
  * Stages are values in, values out; they never call each other.
  */
+import type { SourceRules } from './config/rules.ts';
 import type { Transaction } from './database/connect.ts';
 import type { JournalEntry } from './database/journal-entry.ts';
 import { emptyMessages } from './database/journal-erase.ts';
@@ -62,6 +63,7 @@ const isTransient = (error: unknown): boolean =>
 async function applyTaken(parts: Parts, tx: Transaction, limit: number, taking?: (id: number) => void): Promise<number> {
   // Before anything else is locked: a change of the vocabulary waits for who holds it, and who comes then waits for the change.
   await parts.live?.hold(tx);
+  await parts.specs?.hold(tx);
   const taken = await takeMessages(tx, { limit });
   await settle(tx, await applyMessages(parts, tx, taken, taking));
   return taken.length;
@@ -76,7 +78,7 @@ export async function applyMessages(
 ): Promise<readonly MessageOutcome[]> {
   const all = taken.map((message) => {
     taking?.(message.id);
-    return converted(parts, message);
+    return converted(parts, message, rulesFor(parts, message.source));
   });
   const steps = byMerges(all).map(({ changes, merges, unlinked }) => ({ waves: wavesOf(changes), merges, unlinked }));
   // Everything at once and in one order: two workers that share a practitioner would else wait for each other.
@@ -124,16 +126,18 @@ async function unlink(parts: Parts, tx: Transaction, patients: readonly string[]
   }
 }
 
-interface Converted {
+export interface Converted {
   readonly changes: readonly Change[];
   readonly outcome: MessageOutcome;
   readonly isUnlink?: boolean;
   readonly isErased?: boolean;
 }
 
+/** What is needed of a message to convert it. */
+export type Recorded = Pick<JournalMessage, 'id' | 'content' | 'receivedAt' | 'erasedAt'>;
+
 /** Returns what a message asks for, and what is to be recorded of it; a message that is parked or refused changes nothing. */
-function converted(parts: Parts, message: JournalMessage): Converted {
-  const rules = rulesFor(parts, message.source);
+export function converted(parts: Pick<Parts, 'maps'>, message: Recorded, rules: SourceRules): Converted {
   const parsed = parsedBy(rules, message.content);
   if (!parsed.ok)
     return { changes: [], outcome: ended(message, gravest(parsed.problems)?.ack === 'AR' ? 'refused' : 'parked', '', parsed.problems) };
@@ -158,7 +162,7 @@ export function unreadReport({ unread }: Pick<Conversion, 'unread'>): readonly P
   return fields === '' ? [] : [problem('mapping-fields-unread', { fields })];
 }
 
-const ended = (message: JournalMessage, status: MessageOutcome['status'], spec: string, problems: readonly Problem[]): MessageOutcome => ({
+const ended = (message: Recorded, status: MessageOutcome['status'], spec: string, problems: readonly Problem[]): MessageOutcome => ({
   id: message.id,
   status,
   spec,
@@ -190,6 +194,7 @@ export async function write(
   try {
     return await parts.database.transaction(async (tx) => {
       await parts.live?.hold(tx);
+      await parts.specs?.hold(tx);
       const planned = await plan(tx);
       const messageId = await recordSettled(tx, entry, 'applied', []);
       const outcomes = await apply(

@@ -97,3 +97,19 @@ export function givenBytes(path: string): Uint8Array | undefined {
     return undefined;
   }
 }
+
+/** Returns the text of every spec file below `dir` by its path below it; what cannot be read comes back under `unread`. */
+export function specTexts(dir: string): { readonly texts: ReadonlyMap<string, string>; readonly unread: readonly string[] } {
+  const texts = new Map<string, string>();
+  const unread: string[] = [];
+  for (const { file, fault } of walk(dir, 0)) {
+    const path = relative(dir, file).split(sep).join('/');
+    try {
+      if (fault !== undefined || statSync(file).size > LIMITS.characters * 4) unread.push(path);
+      else texts.set(path, readFileSync(file, 'utf8'));
+    } catch {
+      unread.push(path);
+    }
+  }
+  return { texts, unread };
+}

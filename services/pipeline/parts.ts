@@ -12,11 +12,14 @@ import type { Message } from '../hl7v2/message.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
 import type { Conversion, ConvertContext, Maps } from '../mapping/conversion.ts';
 import type { LiveVocabulary } from './rows.ts';
+import type { LiveSpecs } from './specs/live.ts';
 
 export interface Parts {
   readonly database: Database;
   readonly journal: Journal;
   readonly maps: Maps;
+  /** Where specs are published while this process runs: `maps` is the same then. */
+  readonly specs?: LiveSpecs | undefined;
   readonly vocabulary: Vocabulary;
   /** Where it changes while this process runs: what it is now, counted before `vocabulary`. */
   readonly live?: LiveVocabulary | undefined;
@@ -59,4 +62,5 @@ export const contextOf = ({ timezone, authority, site }: SourceRules): ConvertCo
 });
 
 /** Converts a message by the maps of its source's site, with the source's time zone and authority. */
-export const conversionOf = ({ maps }: Parts, message: Message, rules: SourceRules): Conversion => maps.convert(message, contextOf(rules));
+export const conversionOf = ({ maps }: Pick<Parts, 'maps'>, message: Message, rules: SourceRules): Conversion =>
+  maps.convert(message, contextOf(rules));

@@ -18,6 +18,8 @@ export interface LiveVocabulary {
 
 export interface RowParts {
   readonly maps: Maps;
+  /** Where specs are published while this process runs. */
+  readonly specs?: { hold(tx: Queryable): Promise<void> } | undefined;
   readonly vocabulary: Vocabulary;
   /** Where it changes while this process runs: what it is now, counted before `vocabulary`. */
   readonly live?: LiveVocabulary | undefined;
@@ -35,6 +37,7 @@ export async function rowsOf(
   asOf: (resource: Resource) => string,
 ): Promise<readonly ResourceRows[]> {
   await parts.live?.hold(tx);
+  await parts.specs?.hold(tx);
   const named = new Map(resources.map((resource) => [`${resource.resourceType}/${resource.id}`, resource]));
   const missing = resources.flatMap(namedBy).filter(({ type, id }) => !named.has(`${type}/${id}`));
   if (missing.length > 0)
