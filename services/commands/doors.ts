@@ -194,6 +194,7 @@ const httpDoor = (
       verifyToken: guarded ? (token) => verifyToken(parts.database, token) : undefined,
       version: VERSION,
       gauges,
+      outgoingCa: authoritiesOf(config),
     },
     parts,
     log,

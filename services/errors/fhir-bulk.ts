@@ -11,4 +11,8 @@ export const FHIR_BULK = {
   'export-format': row(400, 'AE', 'error', 'not-supported', 'Exports are not made in the format {format}.', 'Ask for application/fhir+ndjson, or leave _outputFormat out.'),
   'export-group': row(422, 'AE', 'error', 'not-supported', '{count} members of the group are no patients that are referred to by Patient/id.', 'Export a group whose members are patients of this server.'),
   'import-manifest': row(422, 'AE', 'error', 'incomplete', 'The manifest and its files do not agree: {reason}.', 'Fetch the files again beside the manifest, under the names that its addresses end in; apply deletions by FHIR requests.'),
+  'import-not-async': row(400, 'AE', 'error', 'invalid', 'An import is done asynchronously only.', 'Send "Prefer: respond-async" and ask the address in Content-Location.'),
+  'import-request': row(400, 'AE', 'error', 'invalid', 'The import cannot be begun: {reason}.', 'Send JSON {"inputFormat": "application/fhir+ndjson", "input": [{"type": "Patient", "url": "https://…"}]}, or Parameters with the same names.'),
+  'import-file': row(422, 'AE', 'error', 'exception', 'A file of the import was not fetched to its end: {reason}.', 'Look whether the address answers the server with 200 and NDJSON, and send the import again: what is stored stays unchanged.'),
+  'import-line-type': row(422, 'AE', 'error', 'structure', 'The line is no {type}, as the import says of its file.', 'Correct the type of the file in the import, or the file.'),
 };

@@ -113,6 +113,7 @@ function documented(kind: ParameterKind): string {
 const SYSTEM_OPERATIONS = [
   { name: 'sql-run', definition: 'https://sql-on-fhir.org/ig/OperationDefinition/SqlRun' },
   { name: 'export', definition: 'http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export' },
+  { name: 'import', definition: 'https://github.com/smart-on-fhir/bulk-import/blob/master/import-manifest.md' },
 ] as const;
 
 let includes: ReadonlyMap<string, readonly string[]> | undefined;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
 import {
   dropExport,
   type ExportAsked,
@@ -20,6 +21,7 @@ import { writeJson } from '../fhir/json.ts';
 import { inputOf, type OperationInput, typesAsked } from '../fhir/operations.ts';
 import { belongsTo, membersOf, patientTypes, readTypeFilter } from '../pipeline/exports.ts';
 import type { Parts } from '../pipeline.ts';
+import { inBackground } from './background.ts';
 import { missing, resourceOf } from './fhir-answers.ts';
 import { wrongParameter } from './fhir-operation.ts';
 import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, queryOf } from './fhir-request.ts';
@@ -28,15 +30,14 @@ import { sendProblems } from './problems.ts';
 const KNOWN = new Set(['_outputFormat', '_since', '_until', '_type', '_typeFilter']);
 const NDJSON = 'application/fhir+ndjson';
 const FORMATS = new Set([NDJSON, 'application/ndjson', 'ndjson']);
-const RETRY_MS = 1_000;
 
 /**
  * $export of Bulk Data 2.0 (http://hl7.org/fhir/uv/bulkdata/export.html), of everything, of all patients, of a group. What belongs to an
  * export is pinned at one moment and kept in the database: jobs go on after a restart, in whatever process. Files are made of it when they
  * are fetched, for who asked alone, and are gone with the job a day later.
  */
-export function exportRoutes(door: FastifyInstance, parts: Parts, settings: { readonly needsToken: boolean }): void {
-  const work = exporter(parts);
+export function exportRoutes(door: FastifyInstance, parts: Parts, settings: { readonly needsToken: boolean; readonly log: Logger }): void {
+  const work = inBackground('export', () => exportNext(parts.database, belongsTo), settings);
   door.addHook('onReady', async () => work.wake());
   door.addHook('onClose', async () => work.stop());
   for (const level of ['system', 'patient', 'group'] as const) {
@@ -75,45 +76,6 @@ const unknown = (): Refusal => new Refusal([problem('fhir-async-unknown')]);
 function named(request: FastifyRequest): { readonly id: string; readonly file: string } {
   const { id = '', file: name = '' } = Object.fromEntries(Object.entries(request.params ?? {}).map(([key, value]) => [key, String(value)]));
   return { id, file: name };
-}
-
-interface Exporter {
-  wake(): void;
-  stop(): Promise<void>;
-}
-
-/** Does open exports one part after the other, in this process; while the database is away it tries again. */
-function exporter(parts: Parts): Exporter {
-  let stopping = false;
-  let asked = false;
-  let running: Promise<void> | undefined;
-  let retry: NodeJS.Timeout | undefined;
-  const work = async (): Promise<void> => {
-    while (asked && !stopping) {
-      asked = false;
-      try {
-        while (!stopping && (await exportNext(parts.database, belongsTo)));
-      } catch {
-        retry = setTimeout(wake, RETRY_MS);
-        retry.unref();
-      }
-    }
-  };
-  const wake = (): void => {
-    asked = true;
-    running ??= work().finally(() => {
-      running = undefined;
-      if (asked && !stopping) wake();
-    });
-  };
-  return {
-    wake,
-    stop: async () => {
-      stopping = true;
-      clearTimeout(retry);
-      await running;
-    },
-  };
 }
 
 async function kickOff(parts: Parts, level: ExportAsked['level'], request: FastifyRequest): Promise<string> {

@@ -8,6 +8,7 @@ import { adminMessagesRoutes } from './admin-messages.ts';
 import { consoleRoutes } from './console.ts';
 import { fhirRoutes } from './fhir.ts';
 import { exportRoutes } from './fhir-export.ts';
+import { importRoutes } from './fhir-import.ts';
 import { hl7v2Routes } from './hl7v2.ts';
 import { type DoorGauges, metricsRoutes } from './metrics.ts';
 import { sendProblems } from './problems.ts';
@@ -30,6 +31,8 @@ export interface HttpSettings {
   /** Largest body of a FHIR request, and of an HL7v2 message. */
   readonly maxBodyBytes: number;
   readonly maxMessageBytes: number;
+  /** PEM text of the authorities that files are fetched from; the system's when undefined. */
+  readonly outgoingCa?: string | undefined;
   /** Undefined on loopback: whoever is on this machine may call. */
   readonly verifyToken: ((token: string) => Promise<boolean>) | undefined;
   readonly version: string;
@@ -84,7 +87,9 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   metricsRoutes(door, parts, settings.gauges);
   hl7v2Routes(door, parts, settings.maxMessageBytes);
   fhirRoutes(door, parts, settings, terminologyRoutes(door, parts, settings));
-  exportRoutes(door, parts, { needsToken: settings.verifyToken !== undefined });
+  const background = { needsToken: settings.verifyToken !== undefined, log };
+  exportRoutes(door, parts, background);
+  importRoutes(door, parts, { ...background, maxBodyBytes: settings.maxBodyBytes, outgoingCa: settings.outgoingCa });
   await door.listen({ host: settings.host, port: settings.port });
   const address = door.server.address();
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
