@@ -170,7 +170,13 @@ describe('$import', () => {
       return [status, at(JSON.parse(said), 'issue', 0, 'details', 'coding', 0, 'code')];
     };
     const one = (url: string) => ({ input: [{ type: 'Patient', url }] });
-    for (const url of ['http://169.254.169.254/latest', `${origin}/data-evil/x`, `${origin}/data/%2e%2e/x`, 'file:///etc/passwd', 'no address'])
+    for (const url of [
+      'http://169.254.169.254/latest',
+      `${origin}/data-evil/x`,
+      `${origin}/data/%2e%2e/x`,
+      'file:///etc/passwd',
+      'no address',
+    ])
       expect(await ask(one(url)), url).toEqual([expect.any(Number), 'outgoing-address-refused']);
     expect(await ask(input(['Patient', '/data/x']), {})).toEqual([400, 'import-not-async']);
     const double = input(['Patient', '/data/x'], ['Patient', '/data/x']);
