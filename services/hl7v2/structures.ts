@@ -101,6 +101,8 @@ function patientsGrouped(children: readonly StructureElement[]): readonly Struct
   return [...children.slice(0, first), patient];
 }
 
+const derived = new Map<string, string>();
+
 /** Structures that table 0354 lists for an event, by 'ADT A04'. */
 function eventTable(): ReadonlyMap<string, readonly string[]> {
   if (events !== undefined) return events;
@@ -134,6 +136,15 @@ const DEFAULTS: Readonly<Record<string, string>> = {
  * table 0354 (https://terminology.hl7.org/CodeSystem-v2-0354.html); 'TYPE_EVENT' when nothing knows it.
  */
 export function messageStructure(type: string, event: string, version: string): string {
+  const key = `${type}^${event}^${version}`;
+  const known = derived.get(key);
+  if (known !== undefined) return known;
+  const found = findStructure(type, event, version);
+  if (derived.size < 2000) derived.set(key, found); // what senders invent must not fill the memory
+  return found;
+}
+
+function findStructure(type: string, event: string, version: string): string {
   structures ??= byFirstWord(STRUCTURES, '\t');
   const v = versionIndex(version);
   const own = event === '' ? type : `${type}_${event}`;

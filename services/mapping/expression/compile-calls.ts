@@ -6,7 +6,7 @@ import type { Compiling } from './compiling.ts';
 import { FUNCTIONS, type FunctionRow } from './functions.ts';
 import type { Compiled, Scope } from './scope.ts';
 import type { Call, Expression } from './tree.ts';
-import { ANYTHING, asCondition, asText, choiceExists, system } from './typed.ts';
+import { ANYTHING, asCondition, asText, choiceExists, originOf, system } from './typed.ts';
 
 export function callOf(call: Call, at: Compiling): Compiled {
   const row = Object.hasOwn(FUNCTIONS, call.name) ? FUNCTIONS[call.name] : undefined;
@@ -35,7 +35,9 @@ function ordinary(call: Call, row: FunctionRow, base: Compiled, at: Compiling): 
   const args = call.args.map((arg, i) => argument(arg, row.args[i] ?? 'text', row, call, at));
   if (args.includes(undefined)) return ANYTHING;
   const js = `R.${call.name}(${[list, ...args].join(', ')})`;
-  const source = base.source === undefined ? {} : { source: base.source };
+  const { needs, ...seen } = originOf(base);
+  // Nothing gives nothing; only a question has an answer all the same.
+  const source = row.gives === 'boolean' || needs === undefined ? seen : { ...seen, needs };
   return { js, type: row.gives === 'strings' ? system('string', true) : system(row.gives), ...source };
 }
 
@@ -100,7 +102,7 @@ function whereOf(call: Call, base: Compiled, condition: Expression, at: Compilin
   }
   const test = at.compile(condition, scope);
   const list = base.type.many ? base.js : `R.one(${base.js})`;
-  const source = base.source === undefined ? {} : { source: base.source };
+  const source = originOf(base);
   return { js: `(${list}).filter((${name}) => ${asCondition(test)})`, type: { ...base.type, many: true }, ...source };
 }
 
@@ -118,7 +120,7 @@ function edgeOf(name: 'first' | 'last', base: Compiled): Compiled {
   const edge = (js: string): string => (name === 'first' ? `(${js})[0]` : `(${js}).at(-1)`);
   const type = { ...base.type, many: false };
   const text = base.text === undefined ? {} : { text: edge(base.text) };
-  const source = base.source === undefined ? {} : { source: base.source };
+  const source = originOf(base);
   return { js: edge(base.js), type, ...text, ...source };
 }
 

@@ -2,7 +2,7 @@
 import type { Compiling } from './compiling.ts';
 import type { Compiled, Hl7v2Scope, ValueType } from './scope.ts';
 import { EVERY, type V2Path } from './tree.ts';
-import { system } from './typed.ts';
+import { originOf, system } from './typed.ts';
 
 const v2 = (name: string, many: boolean): ValueType => ({ kind: 'v2', name, many });
 
@@ -55,11 +55,12 @@ function absolutePath(path: V2Path, segment: string, scope: Hl7v2Scope, at: Comp
   const label = `${segment}-${path.field}${path.parts.map((part) => `.${part}`).join('')}`;
   scope.read(segment, path.field, many || path.repetition !== undefined);
   const source = { segment: s, path: label, field: path.field };
+  const needs = { segment: s, field: path.field };
   if (many) {
     const parts = path.parts.length === 0 ? '' : `, ${path.parts.join(', ')}`;
     const all = `R.places(${s}, ${path.field})`;
     const js = path.parts.length === 0 ? all : `${all}.map((p) => R.sub(p${parts})).filter((p) => p !== undefined)`;
-    return { js, text: `R.texts(${s}, ${path.field}${parts})`, type: v2(datatype, true), source };
+    return { js, text: `R.texts(${s}, ${path.field}${parts})`, type: v2(datatype, true), source, needs };
   }
   const place = [path.field, path.repetition ?? 1, ...path.parts].join(', ');
   const whole = path.parts.length === 0 && path.repetition === undefined;
@@ -72,7 +73,7 @@ function absolutePath(path: V2Path, segment: string, scope: Hl7v2Scope, at: Comp
         },
       }
     : {};
-  return { js: `R.place(${s}, ${place})`, text: `${s}?.value(${place})`, type: v2(datatype, false), source, ...every };
+  return { js: `R.place(${s}, ${place})`, text: `${s}?.value(${place})`, type: v2(datatype, false), source, needs, ...every };
 }
 
 /** `OBX[*]-5.1`: the values of all these segments, in their order. */
@@ -109,7 +110,7 @@ export function partOf(base: Compiled, parts: readonly number[], offset: number,
   if (datatype === undefined)
     return at.fault('unknown-component', offset, { type: base.type.name, name: parts.join('.'), version: scope.version });
   const numbers = parts.join(', ');
-  const source = base.source === undefined ? {} : { source: base.source };
+  const source = originOf(base);
   if (!base.type.many)
     return { js: `R.sub(${base.js}, ${numbers})`, text: `R.part(${base.js}, ${numbers})`, type: v2(datatype, false), ...source };
   const mapped = (name: string): string => `(${base.js}).map((p) => R.${name}(p, ${numbers})).filter((p) => p !== undefined)`;
@@ -123,7 +124,7 @@ export function wholeOf(base: Compiled, name: 'text' | 'raw', offset: number, at
     return at.fault('expression-type', offset, { reason: `${name}() stands only after an HL7v2 path`, hint: 'Use it as in OBX-5.text().' });
   }
   const runtime = name === 'text' ? 'R.whole' : 'R.raw';
-  const source = base.source === undefined ? {} : { source: base.source };
+  const source = originOf(base);
   if (!base.type.many) return { js: `${runtime}(${base.js})`, type: system('string'), ...source };
   return { js: `${base.js}.map(${runtime}).filter((x) => x !== undefined)`, type: system('string', true), ...source };
 }

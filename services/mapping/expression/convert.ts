@@ -1,7 +1,7 @@
 /** `as`: conversions between types, compiled. The list is closed; what has no row is refused. */
 import type { Compiling } from './compiling.ts';
 import type { Compiled } from './scope.ts';
-import { asText, choiceProperty, isNumeric, system } from './typed.ts';
+import { asText, choiceProperty, isNumeric, originOf, system } from './typed.ts';
 
 export const CONVERSIONS = ['decimal', 'integer', 'date', 'dateTime', 'time', 'instant', 'code', 'string', 'boolean'] as const;
 
@@ -18,7 +18,7 @@ export function convertTo(operand: Compiled, type: string, at: Compiling, offset
   if (js === undefined) {
     return at.fault('expression-type', offset, { reason: `${operand.type.name} cannot become ${type}`, hint: 'Choose a part that can.' });
   }
-  return { js, type: system(type === 'code' ? 'string' : type), ...(operand.source === undefined ? {} : { source: operand.source }) };
+  return { js, type: system(type === 'code' ? 'string' : type), ...originOf(operand) };
 }
 
 function convertEach(operand: Compiled, type: string, at: Compiling, offset: number): Compiled {
@@ -32,7 +32,7 @@ function convertEach(operand: Compiled, type: string, at: Compiling, offset: num
     js: `(${list}).map((${name}) => ${item.js}).filter((x) => x !== undefined)`,
     type: system(type === 'code' ? 'string' : type, true),
     mapped: { list, one: (js) => convertTo(one(js), type, at, offset).js },
-    ...(operand.source === undefined ? {} : { source: operand.source }),
+    ...originOf(operand),
   };
 }
 

@@ -32,6 +32,14 @@ export interface Compiled {
   readonly every?: { readonly js: string; readonly text: string; taken(): void };
   /** v2: the first field it reads, for reports: JavaScript of the segment, and 'OBX-5'. */
   readonly source?: { readonly segment: string; readonly path: string; readonly field: number };
+  /** v2: without a text in this field there is no value and no fault: whoever sets something to it need not even ask. */
+  readonly needs?: Needed;
+}
+
+/** A field of a segment: its JavaScript, 'undefined' where the message's structure has none. */
+export interface Needed {
+  readonly segment: string;
+  readonly field: number;
 }
 
 export interface ScopeFault {

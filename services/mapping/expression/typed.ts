@@ -8,6 +8,11 @@ export const system = (name: string, many = false): ValueType => ({ kind: 'syste
 
 export const literalText = (value: string): Compiled => ({ js: JSON.stringify(value), type: system('string'), literal: value });
 
+/** Where a value is from: what is made of it alone, and is nothing without it, keeps this. */
+export function originOf({ source, needs }: Compiled): Pick<Compiled, 'source' | 'needs'> {
+  return { ...(source === undefined ? {} : { source }), ...(needs === undefined ? {} : { needs }) };
+}
+
 export const isNumeric = (value: Compiled): boolean =>
   value.type.kind === 'system' && (value.type.name === 'integer' || value.type.name === 'decimal') && !value.type.many;
 

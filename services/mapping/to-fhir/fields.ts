@@ -13,8 +13,8 @@ import { ruleText } from '../trace/registry.ts';
 import type { Build } from './build.ts';
 import { literalOf } from './literals.ts';
 import { writeLookup } from './lookups.ts';
-import { writeObject } from './objects.ts';
-import { afterValue, as, compiled, type Loop, listJs, type Place, pick, quiet, type Writers } from './place.ts';
+import { constantObject, writeObject } from './objects.ts';
+import { afterValue, as, compiled, type Loop, listJs, type Place, pick, quiet, type Writers, whereThere } from './place.ts';
 import { chosen, type Target } from './target.ts';
 import { assign } from './values.ts';
 
@@ -36,6 +36,9 @@ function writeBare(rule: Rule, target: Target, out: string, place: Place): strin
   const guards = options.onError !== undefined;
   const inner: Place = { ...place, guarded: place.guarded || guards };
   let body = options.each === undefined ? writeForm(rule, target, out, inner) : writeEach(rule, options.each, target, out, inner);
+  // Nothing can come of it here: a segment that this structure lacks.
+  const isDead = body === '' && options.report === undefined && !guards;
+  if (isDead && options.default === undefined && place.build.rules === undefined) return checked(options.when, place);
   if (guards) body = guarded(body, options.onError ?? 'drop', target, out, place);
   if (options.report !== undefined) {
     // An outcome that makes a value is reported when it made one; one that makes nothing, always.
@@ -50,6 +53,12 @@ function writeBare(rule: Rule, target: Target, out: string, place: Place): strin
   if (options.default !== undefined)
     body = `${body}\nif (${out} === undefined) {\n${writeRule(options.default, target, out, as('default', place))}\n}`;
   return body;
+}
+
+/** Compiles a condition only for its faults. */
+function checked(when: ScalarNode | undefined, place: Place): string {
+  if (when !== undefined) compiled(when, place);
+  return '';
 }
 
 /** What failed inside is held back and handled here; what an outer rule holds is kept for it. */
@@ -74,11 +83,9 @@ function writeForm(rule: Rule, target: Target, out: string, place: Place): strin
         : writeChoice(rule.entries, target, out, place);
     case 'alternatives':
       return rule.items
-        .map((item, i) =>
-          i === 0
-            ? writeRule(item, target, out, as('alternative', place))
-            : `if (${out} === undefined) {\n${writeRule(item, target, out, as('alternative', place))}\n}`,
-        )
+        .map((item) => writeRule(item, target, out, as('alternative', place)))
+        .filter((each) => each !== '')
+        .map((each, i) => (i === 0 ? each : `if (${out} === undefined) {\n${each}\n}`))
         .join('\n');
     case 'all':
       return writeAll(rule.items, target, out, place);
@@ -116,7 +123,7 @@ function writeExpression(rule: ExpressionRule, target: Target, out: string, plac
     : target.many
       ? `${out} = R.oneOf(${assigned.js});`
       : `${out} = ${assigned.js};`;
-  return set + writeFilling(rule, target, out, place) + afterValue(value, assigned.fallible, out, place);
+  return whereThere(picked, set + writeFilling(rule, target, out, place) + afterValue(value, assigned.fallible, out, place), place);
 }
 
 /** `with`: constants for parts that the datatype map left empty. */
@@ -131,7 +138,10 @@ function writeFilling(rule: Rule, target: Target, out: string, place: Place): st
 function writeObjectRule(entries: readonly RuleEntry[], target: Target, out: string, place: Place): string {
   const name = place.build.fresh('o');
   const deeper: Place = { ...place, deletes: undefined };
-  return `let ${name};\n${writeObject(entries, target.type, name, target.path, deeper)}\nif (${name} !== undefined) ${out} = ${wrapped(name, target)};`;
+  const constant = constantObject(entries, target.type, target.path, deeper);
+  if (constant !== undefined) return `${out} = ${wrapped(constant, target)};`;
+  const body = writeObject(entries, target.type, name, target.path, deeper);
+  return body === '' ? '' : `let ${name};\n${body}\nif (${name} !== undefined) ${out} = ${wrapped(name, target)};`;
 }
 
 /** Keys of a choice's object are type names: the first that is there wins. */
@@ -146,6 +156,7 @@ function writeChoice(entries: readonly RuleEntry[], target: Target, out: string,
     }
     const property = `${choice.element}${entry.name.charAt(0).toUpperCase()}${entry.name.slice(1)}`;
     const body = writeRule(entry.rule, chosen(target, entry.name), out, as('alternative', place));
+    if (body === '') continue;
     lines.push(`if (${out} === undefined) {\n${body}\nif (${out} !== undefined) ${choice.nameVar} = ${JSON.stringify(property)};\n}`);
   }
   return lines.join('\n');
@@ -153,10 +164,12 @@ function writeChoice(entries: readonly RuleEntry[], target: Target, out: string,
 
 function writeAll(items: readonly Rule[], target: Target, out: string, place: Place): string {
   const list = place.build.fresh('l');
-  const lines = items.map((item) => {
+  const lines = items.flatMap((item) => {
     const name = place.build.fresh('v');
-    return `let ${name};\n${writeRule(item, target, name, place)}\nR.push(${list}, ${name});`;
+    const body = writeRule(item, target, name, place);
+    return body === '' ? [] : [`let ${name};\n${body}\nR.push(${list}, ${name});`];
   });
+  if (lines.length === 0) return '';
   return `const ${list} = [];\n${lines.join('\n')}\n${out} = ${target.many ? `R.some(${list})` : `${list}[0]`};`;
 }
 
@@ -206,6 +219,7 @@ function writeEach(rule: Rule, each: ScalarNode, target: Target, out: string, pl
   const within: Place = { ...place, scope: loop.scope };
   const when = rule.options.when === undefined ? undefined : compiled(rule.options.when, within);
   const form = writeForm(rule, target, name, within);
+  if (form === '' || (loop.dead === true && place.build.rules === undefined)) return '';
   const inner = rule.options.when === undefined ? form : `if (${when === undefined ? 'false' : quiet(asCondition(when))}) {\n${form}\n}`;
   return `const ${list} = [];\n${loop.before()}\nlet ${name};\n${inner}\nR.push(${list}, ${name});\n${loop.after}\n${out} = ${target.many ? `R.some(${list})` : `${list}[0]`};`;
 }

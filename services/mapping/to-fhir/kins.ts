@@ -1,5 +1,13 @@
-import type { Draft } from '../conversion.ts';
 import { idOf } from './ids.ts';
+
+/** A reference is a type's name, a slash and a UUID: what is shorter cannot be one and is not looked for. */
+const SHORTEST_REFERENCE = 38;
+
+export interface Identity {
+  readonly id: string;
+  /** 'Observation/…'. */
+  readonly reference: string;
+}
 
 /**
  * The ids of a message's resources, and their kin: their keys without saying whose they are, every reference to a Patient, or to what is a
@@ -15,29 +23,37 @@ export class Kins {
     this.#authority = authority;
   }
 
-  /** Returns the id of a resource; where equal keys are numbered, the second of a kind gets another one, so that neither overwrites the other. */
-  idFor(type: string, key: readonly string[], isNumbered: boolean): string {
-    const id = idOf(this.#authority, type, key);
-    const count = isNumbered ? (this.#counts.get(id) ?? 0) + 1 : 1;
-    if (isNumbered) this.#counts.set(id, count);
-    const own = count === 1 ? id : idOf(this.#authority, type, [...key, `#${count}`]);
-    if (type === 'Patient') this.#known.set(`Patient/${own}`, type);
-    else if (key.some((part) => this.#known.has(part))) this.#known.set(`${type}/${own}`, this.#kinOf(key, count));
-    return own;
+  /** Returns the identity of a resource; where equal keys are numbered, the second of a kind gets another one, so that neither overwrites the other. */
+  identify(type: string, key: readonly string[], isNumbered: boolean): Identity {
+    let id = idOf(this.#authority, type, key);
+    let count = 1;
+    if (isNumbered) {
+      count = (this.#counts.get(id) ?? 0) + 1;
+      this.#counts.set(id, count);
+      if (count > 1) id = idOf(this.#authority, type, [...key, `#${count}`]);
+    }
+    const reference = `${type}/${id}`;
+    if (type === 'Patient') this.#known.set(reference, type);
+    else if (this.#isOfKnown(key)) this.#known.set(reference, this.#kinOf(key, count));
+    return { id, reference };
+  }
+
+  #isOfKnown(key: readonly string[]): boolean {
+    for (const part of key) if (part.length >= SHORTEST_REFERENCE && this.#known.has(part)) return true;
+    return false;
   }
 
   #kinOf(key: readonly string[], count: number): string {
     let kin = `${this.#authority.length}:${this.#authority}`;
     for (const part of key) {
-      const neutral = this.#known.get(part) ?? part;
+      const neutral = part.length < SHORTEST_REFERENCE ? part : (this.#known.get(part) ?? part);
       kin += `${neutral.length}:${neutral}`;
     }
     return count === 1 ? kin : `${kin}#${count}`;
   }
 
-  /** Returns a draft with the kin of its reference, where it has one. */
-  on(draft: Draft, reference: string): Draft {
-    const kin = draft.resource.resourceType === 'Patient' ? undefined : this.#known.get(reference);
-    return kin === undefined ? draft : { ...draft, kin };
+  /** Returns the kin of a resource's reference, where it has one. */
+  kin(type: string, reference: string): string | undefined {
+    return type === 'Patient' ? undefined : this.#known.get(reference);
   }
 }

@@ -7,6 +7,9 @@ import type { ScopeFault } from '../expression/scope.ts';
 import { EVERY } from '../expression/tree.ts';
 import type { Build } from './build.ts';
 
+/** Statements; some can be written only when all names are known. */
+export type Step = string | (() => string);
+
 export interface Level {
   readonly parent: Level | undefined;
   /** JavaScript before and after what happens for each; the root has none. */
@@ -21,7 +24,7 @@ export interface Level {
   /** For messages: 'PATIENT_RESULT.ORDER_OBSERVATION'. */
   readonly path: string;
   /** Statements: ids first, then resources, then inner levels, then resources that refer to those made inside. */
-  readonly steps: { readonly keys: string[]; readonly before: string[]; readonly after: string[] };
+  readonly steps: { readonly keys: string[]; readonly before: Step[]; readonly after: Step[] };
 }
 
 /** Where something is made: a level, the group it is made for (the level's own or a non-repeating one in it), and what must hold. */

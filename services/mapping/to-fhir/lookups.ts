@@ -3,7 +3,7 @@ import { asText } from '../expression/typed.ts';
 import type { ScalarNode } from '../read.ts';
 import type { Rule } from '../rules.ts';
 import type { TableSpec } from '../spec.ts';
-import { afterValue, compiled, type Place, pick, whereJs } from './place.ts';
+import { afterValue, compiled, type Place, pick, whereJs, whereThere } from './place.ts';
 import { PRIMITIVE, type Target } from './target.ts';
 import { assign } from './values.ts';
 
@@ -31,7 +31,8 @@ export function writeLookup(rule: ExpressionRule, mapNode: ScalarNode, target: T
   const set = picked.type.many
     ? `${out} = R.some(R.each1(${text}, (c) => ${shape}(${row}, ${k})));`
     : `{ const c = ${text}; const r = c === undefined ? undefined : ${shape}(${row}, ${k}); ${out} = ${target.many ? 'R.oneOf(r)' : 'r'}; }`;
-  return set + (rule.options.keepSource === true ? keepSource(rule, target, out, place) : '') + afterValue(value, false, out, place);
+  const source = rule.options.keepSource === true ? keepSource(rule, target, out, place) : '';
+  return whereThere(picked, set + source + afterValue(value, false, out, place), place);
 }
 
 function shapeOf(target: Target, rule: Rule, place: Place): string | undefined {

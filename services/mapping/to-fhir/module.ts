@@ -12,8 +12,9 @@ import { isExpression, type ScalarNode } from '../read.ts';
 import { withDeclared } from '../sites/declared.ts';
 import type { Build } from './build.ts';
 import { componentPart, fieldPart, type Part } from './definitions.ts';
-import { WRITERS } from './fields.ts';
-import { type Level, Levels, pathsOf, type Spot } from './levels.ts';
+import { placeLoop, WRITERS } from './fields.ts';
+import { declaredIn, resourceFunction } from './functions.ts';
+import { type Level, Levels, pathsOf, type Spot, type Step } from './levels.ts';
 import type { ModuleInput, WrittenModule } from './module-input.ts';
 import { writeResourceFields } from './objects.ts';
 import { type Loop, listJs, type Place, quiet } from './place.ts';
@@ -53,6 +54,7 @@ class ModuleWriter {
     for (const resource of this.#input.resources) this.#place(resource);
     for (const made of this.#made.values()) this.#writeKey(made);
     for (const made of this.#made.values()) this.#writeResource(made);
+    this.#declared = declaredIn(this.#levels.root);
     const body = this.#levelText(this.#levels.root);
     const text = `"use strict";\n${this.#build.functions.join('\n')}\nreturn function convert(root, X) {\n${body}\n};`;
     return { text, reads: this.#reads };
@@ -234,36 +236,18 @@ class ModuleWriter {
     };
     const fields = writeResourceFields(resource.fields, resource.type, place);
     const body = `${traced === undefined ? '' : `X.enter(${traced}); `}const o = { resourceType: ${JSON.stringify(resource.type)}, id: ${handle}.id };\nX.begin(${JSON.stringify(resource.onError)}, ${handle});\n${fields}\nX.finish(o, ${handle}, ${JSON.stringify(resource.update)});${traced === undefined ? '' : ` X.leave(${traced}, o);`}`;
-    // A function of its own per resource: large functions are not optimised by the engine.
     const collect = made.lists.map((list) => `if (!${handle}.parked) ${list}.push(${handle}.reference);`).join(' ');
     const some = this.#last.has(resource.name) ? ' && X.made().length > 0' : '';
-    const text = `if (${handle} !== undefined${some}) { const ${functionName} = () => {\n${body}\n}; ${functionName}(); ${collect} }`;
     const { steps } = spot.level;
-    (this.#late.has(resource.name) ? steps.after : steps.before).push(text);
+    (this.#late.has(resource.name) ? steps.after : steps.before).push(() => {
+      const { text, args } = resourceFunction(functionName, body, this.#declared, traced === undefined);
+      this.#build.functions.push(text);
+      return `if (${handle} !== undefined${some}) { ${functionName}(${args}); ${collect} }`;
+    });
   }
 
   #innerLoop(each: ScalarNode, spot: Spot, resource: string): Loop | undefined {
-    if (isExpression(each)) {
-      const scope = this.#scope(spot, resource);
-      const result = compileExpression(each, scope);
-      if (!result.ok || result.value.type.kind !== 'v2') {
-        this.#build.diagnostics.push(...(result.ok ? [] : result.diagnostics));
-        if (result.ok)
-          this.#build.fault('expression-type', each.at, {
-            reason: '"each" runs over HL7v2 values',
-            hint: 'Write a field, a segment or a group.',
-          });
-        return undefined;
-      }
-      const { value } = result;
-      const js = this.#build.fresh('p');
-      const list = listJs(value);
-      return {
-        before: () => `for (const ${js} of ${list}) {`,
-        scope: { ...scope, current: { js, datatype: value.type.name } },
-        after: '}',
-      };
-    }
+    if (isExpression(each)) return placeLoop(this.#build, this.#scope(spot, resource))(each);
     const detached: Level = { ...spot.level, children: new Map(), declarations: [], parent: spot.level };
     const inner = this.#levels.at(each.value, { level: detached, group: spot.group, guard: undefined });
     if (inner === undefined) {
@@ -273,7 +257,7 @@ class ModuleWriter {
       }
       // No such segment here: the loop never runs, and must not see one of that name further out.
       const scope: Hl7v2Scope = { ...this.#scope(spot, resource), segment: () => ({ js: 'undefined', many: false }) };
-      return { before: () => 'while (false) {', scope, after: '}' };
+      return { before: () => 'while (false) {', scope, after: '}', dead: true };
     }
     const opened: Level[] = [];
     for (let here: Level | undefined = inner.level; here !== undefined && here !== detached; here = here.parent) opened.unshift(here);
@@ -283,10 +267,14 @@ class ModuleWriter {
     return { before, scope: this.#scope(inner, resource), after: '}'.repeat(opened.length) };
   }
 
+  /** What the loops declare, for the functions inside them. */
+  #declared: ReadonlySet<string> = new Set();
+
   #levelText(level: Level): string {
     const children = [...level.children.values()].map((child) => this.#levelText(child));
     const { keys, before, after } = level.steps;
-    const text = [...level.declarations, ...keys, ...before, ...children, ...after].join('\n');
+    const written = (steps: readonly Step[]): readonly string[] => steps.map((each) => (typeof each === 'string' ? each : each()));
+    const text = [...level.declarations, ...keys, ...written(before), ...children, ...written(after)].join('\n');
     return level.open === '' ? text : `${level.open}\n${text}\n}`;
   }
 }

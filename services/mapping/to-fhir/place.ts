@@ -1,7 +1,7 @@
 /** Where a rule stands while it is written, and what all writers need of it. */
 import { compileExpression } from '../expression/compile.ts';
 import type { Compiled, Hl7v2Scope, Scope } from '../expression/scope.ts';
-import { asText } from '../expression/typed.ts';
+import { asText, originOf } from '../expression/typed.ts';
 import type { ScalarNode } from '../read.ts';
 import type { Rule } from '../rules.ts';
 import type { TypeSpec } from '../spec.ts';
@@ -37,6 +37,8 @@ export interface Loop {
   readonly before: () => string;
   readonly scope: Scope;
   readonly after: string;
+  /** True where it never runs: this structure has no such segment. */
+  readonly dead?: boolean;
 }
 
 /** Returns the compiled form of an expression node, reporting its faults. */
@@ -58,7 +60,7 @@ export function pick(value: Compiled, rule: Rule, target: Target, place: Place):
       return {
         js: convert(edge(list)),
         type: { ...value.type, many: false },
-        ...(value.source === undefined ? {} : { source: value.source }),
+        ...originOf(value),
       };
     }
     const { every: _, ...one } = value;
@@ -70,11 +72,22 @@ export function pick(value: Compiled, rule: Rule, target: Target, place: Place):
   }
   if (multiple === 'join') {
     const text = asText(value, true);
-    return text === undefined ? value : { js: `R.join(${text}, "; ")`, type: { kind: 'system', name: 'string', many: false } };
+    return text === undefined
+      ? value
+      : { js: `R.join(${text}, "; ")`, type: { kind: 'system', name: 'string', many: false }, ...neededBy(value) };
   }
   if (target.many) return value;
   place.build.fault('expression-many', rule.at, { path: value.source?.path ?? value.type.name });
   return undefined;
+}
+
+const neededBy = ({ needs }: Compiled): Pick<Compiled, 'needs'> => (needs === undefined ? {} : { needs });
+
+/** Statements that set something to `value`, left out where what it needs is not there. A traced module asks all the same, to tell. */
+export function whereThere(value: Compiled, statements: string, { build }: Place): string {
+  const { needs } = value;
+  if (needs === undefined || build.rules !== undefined) return statements;
+  return needs.segment === 'undefined' ? '' : `if (R.has(${needs.segment}, ${needs.field})) {\n${statements}\n}`;
 }
 
 /** Statements after a value was set: what failed, and whether the message deletes the element. */

@@ -21,6 +21,21 @@ function pieces(text: string, separator: string): string[] {
   return found;
 }
 
+const SHORT = 64;
+
+/** True when a text that is not `""` has no delimiter in it: one look at each character is cheaper for a short one than a search for each. */
+function isPlain(text: string, { component, repetition, subcomponent, escape: mark }: Delimiters): boolean {
+  const c = component.charCodeAt(0);
+  const r = repetition.charCodeAt(0);
+  const s = subcomponent.charCodeAt(0);
+  const m = mark.charCodeAt(0);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === c || code === r || code === s || code === m) return false;
+  }
+  return text !== NULL;
+}
+
 /** One field as it was first looked at. */
 interface Field {
   readonly raw: string;
@@ -68,6 +83,7 @@ export class ReadSegment implements Segment {
 
   #split(raw: string): Split | undefined {
     const { component, repetition, subcomponent, escape: mark } = this.#delimiters;
+    if (raw.length <= SHORT && isPlain(raw, this.#delimiters)) return undefined;
     const has = (one: string): boolean => one !== '' && raw.includes(one);
     const repeated = has(repetition);
     const compound = has(component);

@@ -208,9 +208,8 @@ export class MessageRun implements Run {
       }
       key.push(part);
     }
-    const id = this.#kins.idFor(type, key, sameKey === 'number');
-    const reference = { reference: `${type}/${id}` };
-    return { id, type, name, reference, sameKey, anchor, parked: false };
+    const { id, reference } = this.#kins.identify(type, key, sameKey === 'number');
+    return { id, type, name, reference: { reference }, sameKey, anchor, parked: false };
   }
 
   begin(onError: RungName, handle: Handle): void {
@@ -255,9 +254,12 @@ export class MessageRun implements Run {
   drafts(): readonly Draft[] {
     this.#settle();
     const { spec } = this.#settings;
-    return [...this.#drafts.values()].map(({ body, update, deletes, handle }) =>
-      this.#kins.on({ resource: body, update, deletes, spec }, handle.reference.reference),
-    );
+    const drafts: Draft[] = [];
+    for (const [reference, { body, update, deletes }] of this.#drafts) {
+      const kin = this.#kins.kin(body.resourceType, reference);
+      drafts.push(kin === undefined ? { resource: body, update, deletes, spec } : { resource: body, update, deletes, spec, kin });
+    }
+    return drafts;
   }
 
   #settle(): void {

@@ -129,6 +129,11 @@ export const mapRuntime = {
     const found = group?.segments(name)[occurrence - 1];
     return found === undefined ? undefined : X.reach(found);
   },
+  /** True where the field has some text, `""` included. */
+  has: (segment: Segment | undefined, field: number): boolean => {
+    const raw = segment?.raw(field);
+    return raw !== undefined && raw !== '';
+  },
   /** A condition's own failed conversions are no faults: the condition does not hold. */
   quiet: <T>(value: T, X: MessageRun): T => {
     X.error = undefined;
