@@ -5,6 +5,7 @@ import { TerminologyError } from './failure.ts';
 import { GrowingNumbers, GrowingTexts, sortedOrder } from './growing.ts';
 import { INVALID_FLAGS, type IndexArrays, type IndexCounts, STANDARD_FLAGS } from './manifest.ts';
 import { MapCollector, type TargetLists } from './maps.ts';
+import { WordCollector } from './omop/word-index.ts';
 
 export interface BuiltIndex {
   readonly release: string;
@@ -43,6 +44,7 @@ export class IndexBuilder implements AthenaSink {
   readonly #vocabularyRows = new Map<string, { name: string; version: string }>();
   /** Triples: concept_id_1, concept_id_2, 1 for 'Maps to value'. */
   readonly #relationships = new GrowingNumbers();
+  readonly #words = new WordCollector();
   #retiredRelationships = 0;
   #conceptFile = '';
 
@@ -53,6 +55,7 @@ export class IndexBuilder implements AthenaSink {
         this.#concept(row, place.lines[i] ?? 0);
       });
     } else if (table === 'concept_relationship') for (const row of rows) this.#relationship(row);
+    else if (table === 'concept_synonym') for (const row of rows) this.#words.synonym(row);
     else if (table === 'vocabulary') {
       for (const [vocabulary_id = '', name = '', , version = ''] of rows) this.#vocabularyRows.set(vocabulary_id, { name, version });
     }
@@ -78,6 +81,7 @@ export class IndexBuilder implements AthenaSink {
     this.#classes.push(this.#classNumbers.of(conceptClass));
     this.#flags.push(standardFlag + invalidFlag * 4);
     this.#names.push(name);
+    this.#words.name(name);
     this.#codes.push(code);
   }
 
@@ -106,6 +110,11 @@ export class IndexBuilder implements AthenaSink {
     const table = codeTable({ vocabularyOf: vocabularies, offsets: codes.offsets, text: codes.text }, flags);
     const maps = this.#maps(ids, flags, domains);
     const { lists } = maps;
+    const words = this.#words.index(
+      order,
+      (id) => rowOfId(ids, id),
+      (row) => lists.offsets[row] !== lists.offsets[row + 1],
+    );
     const arrays: IndexArrays = {
       'concept-id': ids,
       'concept-vocabulary': vocabularies,
@@ -120,6 +129,10 @@ export class IndexBuilder implements AthenaSink {
       'target-offset': lists.offsets,
       'target-concept': lists.concepts,
       'target-value': lists.values,
+      'word-offset': words.wordOffsets,
+      'word-text': words.wordText,
+      'posting-offset': words.postingOffsets,
+      'posting-row': words.postings,
     };
     return {
       release: this.#vocabularyRows.get('None')?.version ?? '',

@@ -48,6 +48,10 @@ export function readIndex(folder: string): IndexImage {
   const manifest = readManifest(join(place, MANIFEST));
   const read = <T>(name: ArrayName, view: new (buffer: SharedArrayBuffer) => T): T =>
     new view(readSharedArray(place, name, manifest.files));
+  // An index that was written before there were words has none: everything but suggestions is answered from it.
+  const hasWords = manifest.files.some(({ name }) => name === 'word-offset.bin');
+  const words = <T>(name: ArrayName, view: new (buffer: SharedArrayBuffer) => T): T =>
+    hasWords ? read(name, view) : new view(new SharedArrayBuffer(0));
   const arrays: IndexArrays = {
     'concept-id': read('concept-id', ARRAYS['concept-id']),
     'concept-vocabulary': read('concept-vocabulary', ARRAYS['concept-vocabulary']),
@@ -62,6 +66,10 @@ export function readIndex(folder: string): IndexImage {
     'target-offset': read('target-offset', ARRAYS['target-offset']),
     'target-concept': read('target-concept', ARRAYS['target-concept']),
     'target-value': read('target-value', ARRAYS['target-value']),
+    'word-offset': words('word-offset', ARRAYS['word-offset']),
+    'word-text': words('word-text', ARRAYS['word-text']),
+    'posting-offset': words('posting-offset', ARRAYS['posting-offset']),
+    'posting-row': words('posting-row', ARRAYS['posting-row']),
   };
   checkShape(place, manifest, arrays);
   return { folder: place, manifest, arrays };
@@ -107,6 +115,9 @@ function checkShape(folder: string, manifest: Manifest, arrays: IndexArrays): vo
     'code-text': arrays['code-offset'][count] ?? 0,
     'target-concept': arrays['target-offset'][count] ?? 0,
     'target-value': arrays['target-offset'][count] ?? 0,
+    'posting-offset': arrays['word-offset'].length,
+    'word-text': arrays['word-offset'].at(-1) ?? 0,
+    'posting-row': arrays['posting-offset'].at(-1) ?? 0,
   };
   const slots = arrays['code-table'].length;
   const bad = ARRAY_NAMES.find((name) => lengths[name] !== undefined && lengths[name] !== arrays[name].length);

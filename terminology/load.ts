@@ -103,7 +103,8 @@ export function manifestOf(index: BuiltIndex, sources: readonly SourceFile[]): O
 
 /** The same release gives the same id, whatever its folder is called. */
 function indexId(sources: readonly SourceFile[]): string {
-  const digests = JSON.stringify(sources.map((source) => [source.table, source.sha256]));
+  // 'words': an index of the same release without them is another one.
+  const digests = JSON.stringify(['words', ...sources.map((source) => [source.table, source.sha256])]);
   return `omop-${createHash('sha256').update(digests).digest('hex').slice(0, 16)}`;
 }
 

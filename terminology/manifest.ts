@@ -53,6 +53,12 @@ export const ARRAYS = {
   'target-offset': Uint32Array,
   'target-concept': Uint32Array,
   'target-value': Uint32Array,
+  /** Words of names and synonyms of the concepts that have a standard one to stand for them; sorted. */
+  'word-offset': Uint32Array,
+  'word-text': Uint8Array,
+  'posting-offset': Uint32Array,
+  /** Rows, ascending within a word. */
+  'posting-row': Uint32Array,
 } as const;
 
 export type ArrayName = keyof typeof ARRAYS;
@@ -72,6 +78,10 @@ export interface IndexArrays {
   readonly 'target-offset': Uint32Array;
   readonly 'target-concept': Uint32Array;
   readonly 'target-value': Uint32Array;
+  readonly 'word-offset': Uint32Array;
+  readonly 'word-text': Uint8Array;
+  readonly 'posting-offset': Uint32Array;
+  readonly 'posting-row': Uint32Array;
 }
 
 export const STANDARD_FLAGS = ['', 'S', 'C'] as const;

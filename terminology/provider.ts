@@ -4,6 +4,8 @@
  * system's own order (document order, or depth first), stable within one version, and what paging goes by.
  */
 
+import type { Suggester } from './suggester.ts';
+
 /** http://hl7.org/fhir/R4/valueset-codesystem-content-mode.html */
 export type ContentMode = 'complete' | 'fragment' | 'example' | 'not-present' | 'supplement';
 
@@ -183,4 +185,6 @@ export interface NativeMap {
 export interface TerminologySources {
   readonly systems: readonly CodeSystemProvider[];
   readonly maps: readonly NativeMap[];
+  /** Suggests standard concepts for codes that have none; undefined where no OMOP vocabularies are. */
+  readonly suggester?: Suggester | undefined;
 }

@@ -164,7 +164,11 @@ export class LiveTerminology implements LiveVocabulary {
   }
 
   #join(): void {
-    this.#sources = { systems: [...this.#systems.values(), ...this.#omop.systems, ...builtInSystems()], maps: this.#omop.maps };
+    this.#sources = {
+      systems: [...this.#systems.values(), ...this.#omop.systems, ...builtInSystems()],
+      maps: this.#omop.maps,
+      suggester: this.#omop.suggester,
+    };
   }
 
   /** Changes when the list does: it is replaced by another file. */

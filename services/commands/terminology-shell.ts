@@ -24,10 +24,10 @@ const SHORT_NAMES: Readonly<Record<string, string>> = {
   ucum: 'http://unitsofmeasure.org',
   omop: 'https://fhir-terminology.ohdsi.org',
 };
-const systemNamed = (name: string): string => SHORT_NAMES[name.toLowerCase()] ?? name;
-const SHORT = `short names: ${Object.keys(SHORT_NAMES).join(', ')}`;
+export const systemNamed = (name: string): string => SHORT_NAMES[name.toLowerCase()] ?? name;
+export const SHORT = `short names: ${Object.keys(SHORT_NAMES).join(', ')}`;
 
-interface Shared {
+export interface Shared {
   readonly json?: boolean;
   readonly folder?: string;
 }
@@ -39,7 +39,7 @@ interface Asked {
 }
 
 /** Answers from the indexes of `folder` alone, without a database; without it from the data folder's and the resources of the store. */
-async function answerOf({ folder }: Shared, asked: Asked): Promise<JsonObject> {
+export async function answerOf({ folder }: Shared, asked: Asked): Promise<JsonObject> {
   const config = configOfProcess();
   const home = folder ?? vocabularyFolder(config);
   const sources = await refusing(() => loadedSources(home, STARTER_FOLDER));
@@ -97,7 +97,7 @@ function expansionLines(resource: JsonObject): readonly string[] {
 }
 
 const EXIT_CODES = ['0  answered', '1  refused: what and why is said'];
-const FOLDER = 'answer from the indexes in this folder alone, without a database';
+export const FOLDER = 'answer from the indexes in this folder alone, without a database';
 
 /** lookup: what a code is. */
 export const lookupCommand: CommandDefinition = (program, terminal, exit) => {

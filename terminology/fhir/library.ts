@@ -1,4 +1,5 @@
 import type { CodeSystemProvider, ImplicitValueSet, JsonObject, NativeMap } from '../provider.ts';
+import type { Suggester } from '../suggester.ts';
 import { codeSystemOf } from './code-system.ts';
 import { canonical, objectsAt, splitCanonical, textAt } from './json.ts';
 import { compareVersions, matchesVersion } from './versions.ts';
@@ -63,18 +64,21 @@ export class Library {
   readonly #systemsByUrl: ReadonlyMap<string, readonly CodeSystemProvider[]>;
   readonly #byId: ReadonlyMap<string, Entry>;
   readonly #maps: readonly NativeMap[];
+  readonly #suggester: Suggester | undefined;
   #conceptMaps: readonly JsonObject[] | undefined;
 
   constructor(content: {
     readonly entries?: readonly Entry[];
     readonly systems?: readonly CodeSystemProvider[];
     readonly maps?: readonly NativeMap[];
+    readonly suggester?: Suggester | undefined;
     readonly below?: Library;
   }) {
     this.#below = content.below;
     this.#entries = content.entries ?? [];
     this.#systems = content.systems ?? [];
     this.#maps = content.maps ?? [];
+    this.#suggester = content.suggester;
     this.#byUrl = Map.groupBy(this.#entries, ({ type, url }) => `${type} ${url}`);
     this.#systemsByUrl = Map.groupBy(this.#systems, ({ url }) => url);
     this.#byId = new Map(this.#entries.map((each) => [`${each.type}/${each.id}`, each]));
@@ -162,6 +166,11 @@ export class Library {
   /** Maps that are no resources. */
   nativeMaps(): readonly NativeMap[] {
     return [...this.#maps, ...(this.#below?.nativeMaps() ?? [])];
+  }
+
+  /** What suggests standard concepts. */
+  suggester(): Suggester | undefined {
+    return this.#suggester ?? this.#below?.suggester();
   }
 
   byId(type: TerminologyType, id: string): JsonObject | undefined {

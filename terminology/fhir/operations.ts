@@ -1,4 +1,5 @@
 import type { CodeSystemProvider, Json, JsonObject } from '../provider.ts';
+import { type Call, namedSystem, systemToAsk } from './called.ts';
 import { expand } from './expand.ts';
 import { issue, outcomeOf, refuse, TerminologyRefusal } from './issue.ts';
 import { canonical, isObject, objectsAt, textAt } from './json.ts';
@@ -6,20 +7,12 @@ import { type Library, TERMINOLOGY_TYPES, type TerminologyType } from './library
 import { lookup, subsumes } from './lookup.ts';
 import { Scope, unknownSystem } from './scope.ts';
 import { type Parameter, parameterObject, parametersOf, parameterText, readSettings, statedParameters } from './settings.ts';
+import { suggest } from './suggest.ts';
 import { translate } from './translate.ts';
 import { validate } from './validate.ts';
 import { type Coded, codingPath, refusedAnswer } from './validate-answer.ts';
 
-/** A call of an operation, wherever it came from. */
-export interface Call {
-  readonly type: TerminologyType;
-  /** Undefined: at type level. */
-  readonly id: string | undefined;
-  /** Without the dollar sign. */
-  readonly operation: string;
-  readonly parameters: readonly Parameter[];
-  readonly acceptLanguage?: string | undefined;
-}
+export type { Call } from './called.ts';
 
 /** What a call is answered from, and the two things that are new in every answer. */
 export interface Surroundings {
@@ -59,7 +52,13 @@ export const OPERATIONS: Readonly<
       definition: 'http://hl7.org/fhir/uv/tx-ecosystem/OperationDefinition/ValueSet-batch-validate-code',
     },
   },
-  ConceptMap: { translate: { run: runTranslate, definition: 'http://hl7.org/fhir/OperationDefinition/ConceptMap-translate' } },
+  ConceptMap: {
+    translate: { run: runTranslate, definition: 'http://hl7.org/fhir/OperationDefinition/ConceptMap-translate' },
+    suggest: {
+      run: (call, { library }) => suggest(library, call.parameters),
+      definition: 'urn:polyseme:OperationDefinition:ConceptMap-suggest',
+    },
+  },
 };
 
 /** Returns the answer of a call: the resource asked for, or an OperationOutcome with its HTTP status. */
@@ -201,34 +200,6 @@ function systemToValidate(call: Call, scope: Scope, coded: Coded): CodeSystemPro
   const supplement = scope.library.supplement(url);
   if (supplement !== undefined) throw stop(issue('error', data, place, 'CODESYSTEM_CS_NO_SUPPLEMENT', canonical(url, supplement.version)));
   throw stop(unknownSystem(scope, url, version, 'validate', place));
-}
-
-/** The code system of the address or of the parameter codeSystem; undefined when it is to be found by URL. */
-function namedSystem({ id, parameters }: Call, scope: Scope): CodeSystemProvider | undefined {
-  const given = parameterObject(parameters, 'codeSystem');
-  if (given !== undefined) {
-    const only = scope.library.over([given]).codeSystem(textAt(given, 'url') ?? '', textAt(given, 'version'));
-    if (only === undefined) throw refuse(422, 'not-supported', 'The code system that was sent holds no codes of its own');
-    return scope.withSupplements(only);
-  }
-  if (id === undefined) return undefined;
-  const stored = scope.library.codeSystemById(id);
-  if (stored === undefined) throw refuse(404, 'not-found', 'There is no CodeSystem with this id');
-  return scope.withSupplements(stored);
-}
-
-/** Returns the code system that a lookup or subsumption test is about. Refuses (404) one that is not there. */
-function systemToAsk(call: Call, scope: Scope, coding: JsonObject | undefined): CodeSystemProvider {
-  const given = namedSystem(call, scope);
-  if (given !== undefined) return given;
-  const url = textAt(coding, 'system') ?? parameterText(call.parameters, 'system') ?? parameterText(call.parameters, 'url');
-  if (url === undefined) throw refuse(400, 'required', 'Name the code system: system with code, or coding');
-  const version = scope.versionOf(url, textAt(coding, 'version') ?? parameterText(call.parameters, 'version'));
-  const system = scope.codeSystemOf(url, version);
-  if (system === undefined) throw new TerminologyRefusal(404, [unknownSystem(scope, url, version, 'validate')]);
-  const faults = scope.versionFaults(system);
-  if (faults.length > 0) throw new TerminologyRefusal(422, faults);
-  return system;
 }
 
 function runLookup(call: Call, { library }: Surroundings): JsonObject {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { ATHENA_TABLE_NAMES, type AthenaTable } from '../../terminology/athena-tables.ts';
 import { IndexBuilder } from '../../terminology/index-build.ts';
+import type { IndexImage } from '../../terminology/index-files.ts';
 import { loadVocabulary, manifestOf } from '../../terminology/load.ts';
 import { openVocabulary, vocabularyOf } from '../../terminology/reader.ts';
 import type { Vocabulary } from '../../terminology/vocabulary.ts';
@@ -32,8 +33,13 @@ export function tinyWith(file: string, change: (text: string) => string | Buffer
   return folder;
 }
 
+type Tables = Partial<Record<AthenaTable, readonly (readonly (string | number)[])[]>>;
+
 /** Returns the vocabulary of rows (columns in CDM order) without a detour over files. */
-export function vocabularyFrom(tables: Partial<Record<AthenaTable, readonly (readonly (string | number)[])[]>>): Vocabulary {
+export const vocabularyFrom = (tables: Tables): Vocabulary => vocabularyOf(imageFrom(tables));
+
+/** Returns the index of rows (columns in CDM order) in memory. */
+export function imageFrom(tables: Tables): IndexImage {
   const builder = new IndexBuilder();
   for (const table of ATHENA_TABLE_NAMES) {
     const rows = (tables[table] ?? []).map((row) => row.map(String));
@@ -41,7 +47,7 @@ export function vocabularyFrom(tables: Partial<Record<AthenaTable, readonly (rea
   }
   const index = builder.build();
   const manifest = { ...manifestOf(index, []), byteOrder: 'LE' as const, files: [] };
-  return vocabularyOf({ folder: 'memory', manifest, arrays: index.arrays });
+  return { folder: 'memory', manifest, arrays: index.arrays };
 }
 
 /** Returns the vocabulary of a release, loaded into a folder that is removed when the tests of the file are over. */
