@@ -17,6 +17,7 @@ import { psqlCommand } from './psql.ts';
 import { rebuildCommand } from './rebuild.ts';
 import { sendCommand } from './send.ts';
 import { serveCommand } from './serve.ts';
+import { suggestCommand } from './suggest.ts';
 import { faultOf, problemText, type Terminal } from './terminal.ts';
 import { eclCommand, expandCommand, lookupCommand, translateCommand } from './terminology-shell.ts';
 import { tokenCommand } from './token.ts';
@@ -37,6 +38,7 @@ const COMMANDS = [
   expandCommand,
   translateCommand,
   eclCommand,
+  suggestCommand,
   packageCommand,
   viewCommand,
   journalCommand,
