@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ANSWERS } from '../services/errors/answers.ts';
 import { DATABASE } from '../services/errors/database.ts';
 import { DOORS } from '../services/errors/doors.ts';
 import { FHIR } from '../services/errors/fhir.ts';
@@ -31,7 +32,7 @@ function productText(): string {
 
 describe('the error table', () => {
   it('has each code in one of its parts only: a second one would silently win', () => {
-    const parts = [HL7V2, FHIR, FHIR_OPERATIONS, FHIR_BULK, MAPPING, TERMINOLOGY, DATABASE, DOORS, OUTGOING, SPECS];
+    const parts = [HL7V2, FHIR, FHIR_OPERATIONS, FHIR_BULK, MAPPING, TERMINOLOGY, ANSWERS, DATABASE, DOORS, OUTGOING, SPECS];
     const codes = parts.flatMap((part) => Object.keys(part));
     expect(codes.filter((code, index) => codes.indexOf(code) !== index)).toEqual([]);
     expect(codes.length).toBe(Object.keys(ERRORS).length);

@@ -19,6 +19,7 @@ import { settleEras } from '../database/vocabulary.ts';
 import { activeVocabularyId, adoptVocabulary } from '../database/vocabulary-state.ts';
 import { problem, Refusal } from '../errors.ts';
 import { loadMaps } from '../mapping/maps.ts';
+import { remakeAll } from '../pipeline/unmapped/answer.ts';
 import { upgradeAll } from '../pipeline/vocabulary-upgrade.ts';
 import type { Parts } from '../pipeline.ts';
 import { LiveTerminology } from './live-terminology.ts';
@@ -97,7 +98,11 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
       maps: maps.value,
       vocabulary: live.current,
       live,
-      upgrade: (stopped) => upgradeAll(parts, live.opened, stopped).then(live.forgetOther),
+      upgrade: async (stopped) => {
+        await upgradeAll(parts, live.opened, stopped);
+        live.forgetOther();
+        await remakeAll(parts, stopped);
+      },
       cdmTimezone,
       sourceTimezone,
       sourceAuthority,

@@ -21,6 +21,7 @@ import { suggestCommand } from './suggest.ts';
 import { faultOf, problemText, type Terminal } from './terminal.ts';
 import { eclCommand, expandCommand, lookupCommand, translateCommand } from './terminology-shell.ts';
 import { tokenCommand } from './token.ts';
+import { unmappedCommand } from './unmapped.ts';
 import { viewCommand } from './view.ts';
 import { vocabularyCommand } from './vocabulary.ts';
 import { refusalOf } from './vocabulary-load.ts';
@@ -34,6 +35,7 @@ const COMMANDS = [
   checkCommand,
   mapCommand,
   vocabularyCommand,
+  unmappedCommand,
   lookupCommand,
   expandCommand,
   translateCommand,

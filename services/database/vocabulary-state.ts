@@ -4,6 +4,7 @@ import { problem, Refusal } from '../errors.ts';
 import type { UpgradeReport } from '../omop/upgrade.ts';
 import type { Database, Prepared, Queryable, Transaction } from './connect.ts';
 import { safe } from './failures.ts';
+import { plainArray } from './wire.ts';
 
 /** The NOTIFY channel on which processes hear that another vocabulary is active. */
 export const VOCABULARY_CHANNEL = 'polyseme_vocabulary';
@@ -173,6 +174,13 @@ const NEXT: Prepared = {
 /** Returns the next resources after a key, in order, deleted ones left out. */
 export const nextResources = (queryable: Queryable, after: number, last: number, limit: number): Promise<readonly StoredBody[]> =>
   queryable.query<StoredBody>(NEXT, [after, last, limit]);
+
+/** Returns resources by their keys, deleted ones left out. */
+export const storedBodies = (queryable: Queryable, keys: readonly number[]): Promise<readonly StoredBody[]> =>
+  queryable.query<StoredBody>(
+    'SELECT resource_key, type, id, body FROM fhir.resource WHERE resource_key = ANY ($1::bigint[]) AND NOT deleted ORDER BY resource_key',
+    [plainArray(keys)],
+  );
 
 /** Returns the greatest resource key, -1 when nothing is stored. */
 export async function lastResourceKey(queryable: Queryable): Promise<number> {

@@ -14,6 +14,7 @@ import {
   type OpenUpgrade,
   recordUpgrade,
   type StoredBody,
+  storedBodies,
   takeUpgrade,
 } from '../database/vocabulary-state.ts';
 import { resourceTypeOf } from '../fhir/definitions.ts';
@@ -49,6 +50,20 @@ export async function plannedChanges(
     onProgress(after, last);
     if (batch.length < BATCH) return tally.report();
   }
+}
+
+/** Returns what resolving with `next` instead of `now` would change in the rows of these resources; changes nothing. */
+export async function changesWithin(parts: Parts, keys: readonly number[], now: Vocabulary, next: Vocabulary): Promise<UpgradeReport> {
+  const tally = new ChangeTally();
+  const known = new Map<string, boolean>();
+  for (let start = 0; start < keys.length; start += BATCH) {
+    for (const stored of await storedBodies(parts.database, keys.slice(start, start + BATCH))) {
+      tally.resources++;
+      const both = await bothRows(parts, stored, now, next, known);
+      if (both !== undefined) tally.add(rowChanges(both[0], both[1]));
+    }
+  }
+  return tally.report();
 }
 
 /** Returns a resource's rows by the two vocabularies; undefined when they are the same. */
@@ -107,7 +122,8 @@ async function touchedKeys(parts: Parts, upgrade: OpenUpgrade, batch: readonly S
   return keys;
 }
 
-async function remakeRows(parts: Parts, tx: Transaction, keys: readonly number[]): Promise<void> {
+/** Makes the rows of stored resources again, and what depends on them. */
+export async function remakeRows(parts: Parts, tx: Transaction, keys: readonly number[]): Promise<void> {
   if (keys.length === 0) return;
   const rows = (queryable: Parameters<typeof rowsOf>[1], resources: readonly Resource[]) =>
     rowsOf(parts, queryable, resources, (each) => storedDate(parts, each));

@@ -1,0 +1,51 @@
+/** What stands beside a code that is not mapped: values and units, from resources that have it. */
+import { isObject, readJson } from '../../fhir/json.ts';
+import type { Resource } from '../../fhir/resource.ts';
+
+export interface Beside {
+  /** As '5.4 mmol/L'; of text only that it is one, for it may be anybody's name. */
+  readonly values: readonly string[];
+  readonly units: readonly string[];
+}
+
+const MOST = 5;
+const PLAIN_TEXT = /^[<>=~+\-\s]*[\d.,:+\-/\s]{1,20}$|^[A-Za-z+-]{1,12}$/;
+const HIDDEN = '(text)';
+
+/** Returns at most five different values and units of resources given as JSON. */
+export function besideCode(bodies: readonly string[]): Beside {
+  const values = new Set<string>();
+  const units = new Set<string>();
+  for (const body of bodies) {
+    const read = readJson(body);
+    if (read.ok) collect(read.value, values, units);
+  }
+  return { values: [...values].slice(0, MOST), units: [...units].slice(0, MOST) };
+}
+
+function collect(resource: Resource | Record<string, unknown>, values: Set<string>, units: Set<string>): void {
+  for (const [name, value] of Object.entries(resource)) {
+    if (name.startsWith('value') && name !== 'valueSet') addValue(value, values, units);
+    if ((name === 'quantity' || name === 'doseQuantity') && isObject(value)) addValue(value, values, units);
+    if (name === 'component' && Array.isArray(value)) for (const each of value) if (isObject(each)) collect(each, values, units);
+  }
+}
+
+function addValue(value: unknown, values: Set<string>, units: Set<string>): void {
+  if (typeof value === 'string') {
+    values.add(PLAIN_TEXT.test(value) ? value : HIDDEN);
+    return;
+  }
+  if (typeof value === 'number' || typeof value === 'boolean') values.add(String(value));
+  if (!isObject(value)) return;
+  const { coding } = value;
+  if (Array.isArray(coding)) {
+    for (const each of coding) if (isObject(each)) values.add(String(each['display'] ?? each['code'] ?? ''));
+    return;
+  }
+  const amount = value['value'];
+  const unit = [value['unit'], value['code']].find((each) => typeof each === 'string' && each !== '');
+  if (typeof unit === 'string') units.add(unit);
+  if (amount !== undefined && !isObject(amount))
+    values.add(`${String(value['comparator'] ?? '')}${String(amount)}${typeof unit === 'string' ? ` ${unit}` : ''}`);
+}

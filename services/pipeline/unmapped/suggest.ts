@@ -1,0 +1,54 @@
+/** Candidates for a code that is not mapped, by the words of its name; never applied by themselves. */
+import type { CodeSystemProvider, TerminologySources } from '../../../terminology/provider.ts';
+import { OMOP_SYSTEM } from '../../../terminology/systems.ts';
+import type { Concept, Vocabulary } from '../../../terminology/vocabulary.ts';
+
+export interface Suggestion {
+  readonly concept: Concept;
+  /** 0 to 1: the share of the words of either name that the other has. */
+  readonly score: number;
+  readonly reason: string;
+}
+
+const MOST_WORDS = 8;
+const LOOKED_AT = 40;
+const wordsIn = (text: string): readonly string[] => [
+  ...new Set(
+    text
+      .toLowerCase()
+      .split(/[^\p{L}\p{N}]+/u)
+      .filter((word) => word.length > 1),
+  ),
+];
+
+/** Returns up to `count` standard concepts whose names have the words of `text`: all of them first, then all but one. */
+export function suggestions(sources: TerminologySources, vocabulary: Vocabulary, text: string, count: number): readonly Suggestion[] {
+  const provider = sources.systems.find(({ url }) => url === OMOP_SYSTEM);
+  const words = wordsIn(text).slice(0, MOST_WORDS);
+  if (provider === undefined || words.length === 0) return [];
+  const found = new Map<number, Suggestion>();
+  for (const wanted of [words, ...(words.length > 1 ? words.map((_, i) => words.toSpliced(i, 1)) : [])]) {
+    if (found.size >= count && wanted !== words) break;
+    for (const concept of standardNamed(provider, vocabulary, wanted.join(' '))) {
+      if (!found.has(concept.concept_id)) found.set(concept.concept_id, suggestionOf(concept, words, wanted));
+    }
+  }
+  return [...found.values()].sort((a, b) => b.score - a.score || a.concept.concept_id - b.concept.concept_id).slice(0, count);
+}
+
+function standardNamed(provider: CodeSystemProvider, vocabulary: Vocabulary, text: string): readonly Concept[] {
+  const rows = provider.search(text).best(LOOKED_AT);
+  return rows.flatMap((row) => {
+    const concept = vocabulary.concept(Number(provider.conceptAt(row).code));
+    return concept?.standard_concept === 'S' && concept.invalid_reason === '' ? [concept] : [];
+  });
+}
+
+function suggestionOf(concept: Concept, words: readonly string[], wanted: readonly string[]): Suggestion {
+  const name = wordsIn(concept.concept_name);
+  const shared = words.filter((word) => name.some((each) => each.startsWith(word)));
+  const score = Math.round((200 * shared.length) / (words.length + Math.max(name.length, 1))) / 200;
+  const missing = words.filter((word) => !wanted.includes(word));
+  const without = missing.length === 0 ? '' : `; not: ${missing.join(', ')}`;
+  return { concept, score: Math.min(1, score), reason: `its name has: ${wanted.join(', ')}${without}` };
+}
