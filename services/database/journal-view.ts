@@ -61,12 +61,12 @@ export interface ParkedGroup {
 
 const MOST_COUNTED = 10_000;
 const TIMEOUT_MS = 20_000;
-const HARMLESS = Object.entries(ERRORS)
+export const HARMLESS = Object.entries(ERRORS)
   .filter(([, { severity }]) => severity === 'warning' || severity === 'information')
   .map(([code]) => code);
 
 /** Values bound one by one; SQL text holds only their numbers. */
-class Bound {
+export class Bound {
   readonly values: unknown[] = [];
   add(value: unknown): string {
     this.values.push(value);
@@ -82,12 +82,12 @@ const causeOf = (harmless: string): string => `LATERAL (
   SELECT p.value->>'code' AS code, p.value->>'text' AS text FROM jsonb_array_elements(coalesce(o.problems, '[]')) WITH ORDINALITY p(value, n)
   ORDER BY p.value->>'code' = ANY (${harmless}::text[]), NOT starts_with(p.value->>'code', 'event-'), n LIMIT 1)`;
 
-const FROM = (harmless: string): string => `
+export const FROM = (harmless: string): string => `
   FROM journal.message m
   LEFT JOIN journal.outcome o ON o.message_id = m.id AND o.received_at = m.received_at
   LEFT JOIN ${causeOf(harmless)} cause ON true`;
 
-function conditionsOf({ source, patient, status, type, controlId, code, since, until }: JournalFilter, bound: Bound): string {
+export function conditionsOf({ source, patient, status, type, controlId, code, since, until }: JournalFilter, bound: Bound): string {
   const conditions = [
     source === undefined ? [] : [`m.source = ${bound.add(source)}`],
     patient === undefined ? [] : [`m.patient_keys @> ARRAY[${bound.add(patient)}]`],
@@ -105,7 +105,7 @@ const codeCondition = (code: string, bound: Bound): string =>
   `CASE WHEN o.status IN ('parked', 'refused') THEN cause.code = ${bound.add(code)}
    ELSE o.problems @> ${bound.add(JSON.stringify([{ code }]))}::jsonb END`;
 
-interface ListedRow {
+export interface ListedRow {
   readonly id: number;
   readonly received_at: string;
   readonly source: string;
@@ -137,7 +137,7 @@ export async function listMessages(database: Database, filter: JournalFilter, li
   );
 }
 
-const listed = (row: ListedRow): ListedMessage => ({
+export const listed = (row: ListedRow): ListedMessage => ({
   id: row.id,
   receivedAt: row.received_at,
   source: row.source,

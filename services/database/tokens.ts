@@ -39,6 +39,12 @@ export async function verifyToken(database: Queryable, token: string): Promise<b
   return rows.length === 1;
 }
 
+/** Returns the name that a token was made under: who acts, for the audit log; undefined when there is no such token. */
+export async function tokenName(database: Queryable, token: string): Promise<string | undefined> {
+  const [row] = await database.query<{ readonly name: string }>('SELECT name FROM ops.access_token WHERE hash = $1', [hashOf(token)]);
+  return row?.name;
+}
+
 /** Ends a token; returns false when there is no such token, or it had been ended. */
 export async function revokeToken(database: Queryable, id: number): Promise<boolean> {
   if (!Number.isSafeInteger(id)) return false;
