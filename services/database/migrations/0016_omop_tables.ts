@@ -10,9 +10,8 @@ export async function up(knex: Knex): Promise<void> {
 const PLACES = `
 CREATE TABLE ops.place (
   location_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  content text COLLATE "C" NOT NULL
+  content text COLLATE "C" NOT NULL UNIQUE
 );
-CREATE UNIQUE INDEX place_content ON ops.place (sha256(convert_to(content, 'UTF8')));
 COMMENT ON TABLE ops.place IS 'Every distinct address of cdm.location; content is the JSON of its columns.';
 
 CREATE TABLE ops.stale_place (
