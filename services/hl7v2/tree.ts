@@ -26,8 +26,9 @@ class TreeGroup implements Group {
   readonly index: number;
   readonly parent: Group | undefined;
   readonly children: (Segment | Group)[] = [];
-  readonly #segments = new Map<string, Segment[]>();
-  readonly #groups = new Map<string, Group[]>();
+  /** Made when there is something to put in: a message has a group for each result, nearly all without groups inside. */
+  #segments: Map<string, Segment[]> | undefined;
+  #groups: Map<string, Group[]> | undefined;
 
   constructor(name: string, index: number, parent: Group | undefined) {
     this.name = name;
@@ -41,21 +42,23 @@ class TreeGroup implements Group {
   }
 
   segments(name: string): readonly Segment[] {
-    return this.#segments.get(name) ?? NONE;
+    return this.#segments?.get(name) ?? NONE;
   }
 
   groups(name: string): readonly Group[] {
-    return this.#groups.get(name) ?? NONE;
+    return this.#groups?.get(name) ?? NONE;
   }
 
   add(segment: Segment): void {
     this.children.push(segment);
+    this.#segments ??= new Map();
     const same = this.#segments.get(segment.name);
     if (same === undefined) this.#segments.set(segment.name, [segment]);
     else same.push(segment);
   }
 
   open(name: string): TreeGroup {
+    this.#groups ??= new Map();
     const same = this.#groups.get(name);
     const group = new TreeGroup(name, same?.length ?? 0, this);
     this.children.push(group);

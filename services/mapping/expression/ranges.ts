@@ -1,5 +1,7 @@
 /** What a text says of a range: '70-99', '70.0 - 99.0 mg/dL', '<5', '>=60 mL/min'. A text that says more, or less, states no bounds. */
 
+import { Remembered } from './remembered.ts';
+
 const NUMBER = String.raw`[+-]?(?:\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})`;
 // A unit is '%', something per something, or one of the short names; 'Male' and '(fasting)' are none, and then the numbers need their text.
 const UNIT = String.raw`%|[^\s()\d][^\s()]{0,30}\/[^\s()]{1,30}|10[*^]\S{1,20}|fL|pg|ng|ug|µg|mg|g|kg|mL|dL|L|s|sec|min|h|mm|cm|mmHg|mm\[Hg\]|kPa|U|IU|mmol|mEq|meq|ratio`;
@@ -15,14 +17,10 @@ interface Bounds {
 
 const NONE: Bounds = { low: undefined, high: undefined, unit: undefined };
 
-let last: { readonly value: string; readonly bounds: Bounds } | undefined;
+const known = new Remembered<Bounds>(2000, 120);
 
-/** A map asks for the same range several times, one part after the other: the last answer is kept. */
-function boundsOf(value: string | undefined): Bounds {
-  if (value === undefined) return NONE;
-  if (last?.value !== value) last = { value, bounds: readBounds(value) };
-  return last.bounds;
-}
+/** A laboratory's ranges are few and come with every result, and a map asks for each part of one. */
+const boundsOf = (value: string | undefined): Bounds => (value === undefined ? NONE : known.get(value, readBounds));
 
 function readBounds(value: string): Bounds {
   const found = value.length > 120 ? undefined : FORM.exec(value)?.groups;

@@ -8,6 +8,7 @@ import type { Segment } from '../../hl7v2/message.ts';
 import { inIso } from '../records/date-form.ts';
 import { later } from './later.ts';
 import { rangeFunctions } from './ranges.ts';
+import { Remembered } from './remembered.ts';
 import { fhirDate, fhirDateTime, fhirTime, type LocalTime } from './times.ts';
 
 /** One place in a message: a repetition (component 0) or a component or a subcomponent of it. */
@@ -114,8 +115,17 @@ function integer(value: string | undefined, X: Run): number | undefined {
   return undefined;
 }
 
+/** True when all characters stand between `!` and `~`: no spaces of any kind. False for the empty text. */
+function isDense(value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const each = value.charCodeAt(i);
+    if (each < 33 || each > 126) return false;
+  }
+  return value !== '';
+}
+
 function code(value: string | undefined, X: Run): string | undefined {
-  if (value === undefined || /^[^\s]+( [^\s]+)*$/.test(value)) return value;
+  if (value === undefined || isDense(value) || /^[^\s]+( [^\s]+)*$/.test(value)) return value;
   X.error = 'mapping-not-a-code';
   return undefined;
 }
@@ -126,6 +136,15 @@ function boolean(value: string | undefined, X: Run): boolean | undefined {
   if (value === 'N' || value === 'n' || value === 'false') return false;
   X.error = 'mapping-not-a-boolean';
   return undefined;
+}
+
+/** True when the text has neither small letters nor anything beyond ASCII: most codes. */
+function isCapital(value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const each = value.charCodeAt(i);
+    if (each > 126 || (each > 96 && each < 123)) return false;
+  }
+  return true;
 }
 
 const str = (value: unknown): string | undefined => (value === undefined || value === null ? undefined : String(value));
@@ -186,7 +205,7 @@ export const expressionRuntime = {
   words: (list: readonly (string | undefined)[]): string | undefined =>
     blankAsNothing(list.filter((each) => each !== undefined && each.trim() !== '').join(' ')),
   distinct: (list: readonly string[]): string[] => [...new Set(list)],
-  upper: (value: string | undefined): string | undefined => value?.toUpperCase(),
+  upper: (value: string | undefined): string | undefined => (value === undefined || isCapital(value) ? value : value.toUpperCase()),
   lower: (value: string | undefined): string | undefined => value?.toLowerCase(),
   trim: (value: string | undefined): string | undefined => blankAsNothing(value?.trim()),
   substring: (value: string | undefined, start: number, length?: number): string | undefined =>
@@ -219,9 +238,10 @@ export const expressionRuntime = {
   plusTime: later,
   ...rangeFunctions,
   isNumber: (value: string | undefined): boolean => value !== undefined && /^[+-]?(\d+(\.\d*)?|\.\d+)$/.test(value.trim()),
-  isOid: (value: string | undefined): boolean => value !== undefined && /^[0-2](\.(0|[1-9]\d*))+$/.test(value),
-  isUuid: (value: string | undefined): boolean => value !== undefined && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value),
-  isUri: (value: string | undefined): boolean => value !== undefined && /^(https?:\/\/|urn:[a-z0-9][a-z0-9-]{0,31}:)[^\s]+$/i.test(value),
+  isOid: (value: string | undefined): boolean => value !== undefined && value.charAt(1) === '.' && /^[0-2](\.(0|[1-9]\d*))+$/.test(value),
+  isUuid: (value: string | undefined): boolean => value?.length === 36 && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value),
+  isUri: (value: string | undefined): boolean =>
+    value?.includes(':') === true && /^(https?:\/\/|urn:[a-z0-9][a-z0-9-]{0,31}:)[^\s]+$/i.test(value),
   localUri: (name: string | undefined, X: Run): string | undefined =>
     name === undefined ? undefined : X.localUri === undefined ? localUriOf(X.authority, name) : X.localUri(name),
   tableUri: (p: Place | undefined, X: Run): string | undefined => (p === undefined || p.c !== 0 ? undefined : X.tableUri?.(p.s.name, p.f)),
@@ -238,8 +258,13 @@ export const expressionRuntime = {
   same: (a: unknown, b: unknown): boolean => a !== undefined && b !== undefined && Number(a) === Number(b),
 };
 
-/** Returns the URN of a namespace that only the sender knows. */
-export function localUriOf(authority: string, name: string): string {
+const uris = new Remembered<Remembered<string>>(100, 250);
+
+/** Returns the URN of a namespace that only the sender knows; the last ones made are remembered. */
+export const localUriOf = (authority: string, name: string): string =>
+  uris.get(authority, () => new Remembered(2000, 100)).get(name, () => writtenUri(authority, name));
+
+function writtenUri(authority: string, name: string): string {
   return `urn:polyseme:${encodeURIComponent(authority)}:${encodeURIComponent(name)}`;
 }
 

@@ -162,15 +162,18 @@ function writeChoice(entries: readonly RuleEntry[], target: Target, out: string,
   return lines.join('\n');
 }
 
+/** A list is made when there is something to put in it. */
+const add = (list: string, name: string): string => `if (${name} !== undefined) ${list} = R.added(${list}, ${name});`;
+
 function writeAll(items: readonly Rule[], target: Target, out: string, place: Place): string {
   const list = place.build.fresh('l');
   const lines = items.flatMap((item) => {
     const name = place.build.fresh('v');
     const body = writeRule(item, target, name, place);
-    return body === '' ? [] : [`let ${name};\n${body}\nR.push(${list}, ${name});`];
+    return body === '' ? [] : [`let ${name};\n${body}\n${add(list, name)}`];
   });
   if (lines.length === 0) return '';
-  return `const ${list} = [];\n${lines.join('\n')}\n${out} = ${target.many ? `R.some(${list})` : `${list}[0]`};`;
+  return `let ${list};\n${lines.join('\n')}\n${out} = ${target.many ? list : `${list}?.[0]`};`;
 }
 
 function writeSwitch(rule: Extract<Rule, { kind: 'switch' }>, target: Target, out: string, place: Place): string {
@@ -221,7 +224,7 @@ function writeEach(rule: Rule, each: ScalarNode, target: Target, out: string, pl
   const form = writeForm(rule, target, name, within);
   if (form === '' || (loop.dead === true && place.build.rules === undefined)) return '';
   const inner = rule.options.when === undefined ? form : `if (${when === undefined ? 'false' : quiet(asCondition(when))}) {\n${form}\n}`;
-  return `const ${list} = [];\n${loop.before()}\nlet ${name};\n${inner}\nR.push(${list}, ${name});\n${loop.after}\n${out} = ${target.many ? `R.some(${list})` : `${list}[0]`};`;
+  return `let ${list};\n${loop.before()}\nlet ${name};\n${inner}\n${add(list, name)}\n${loop.after}\n${out} = ${target.many ? list : `${list}?.[0]`};`;
 }
 
 /** Writes a datatype map by itself: what the checker does with every one. */

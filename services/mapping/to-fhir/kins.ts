@@ -26,13 +26,16 @@ export class Kins {
   /** Returns the identity of a resource; where equal keys are numbered, the second of a kind gets another one, so that neither overwrites the other. */
   identify(type: string, key: readonly string[], isNumbered: boolean): Identity {
     let id = idOf(this.#authority, type, key);
+    let reference = `${type}/${id}`;
     let count = 1;
     if (isNumbered) {
-      count = (this.#counts.get(id) ?? 0) + 1;
-      this.#counts.set(id, count);
-      if (count > 1) id = idOf(this.#authority, type, [...key, `#${count}`]);
+      count = (this.#counts.get(reference) ?? 0) + 1;
+      this.#counts.set(reference, count);
+      if (count > 1) {
+        id = idOf(this.#authority, type, [...key, `#${count}`]);
+        reference = `${type}/${id}`;
+      }
     }
-    const reference = `${type}/${id}`;
     if (type === 'Patient') this.#known.set(reference, type);
     else if (this.#isOfKnown(key)) this.#known.set(reference, this.#kinOf(key, count));
     return { id, reference };

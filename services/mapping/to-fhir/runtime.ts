@@ -163,9 +163,12 @@ export const mapRuntime = {
     if (list.length > 1) X.leftOut(list.length - 1, where());
     return which === 'first' ? list[0] : list.at(-1);
   },
-  push: (list: unknown[], value: unknown): void => {
-    if (Array.isArray(value)) list.push(...value);
-    else if (value !== undefined) list.push(value);
+  /** Puts a value, or all of a list that is not empty, to the end of a list. */
+  added: (list: unknown[] | undefined, value: unknown): unknown[] => {
+    if (list === undefined) return Array.isArray(value) ? [...value] : [value];
+    if (Array.isArray(value)) for (const each of value) list.push(each);
+    else list.push(value);
+    return list;
   },
   withSources: (mapped: readonly Concept[] | undefined, sources: readonly Concept[]): readonly Concept[] | undefined => {
     const all = [...(mapped ?? []), ...sources];
