@@ -156,3 +156,15 @@ export function reportText(report: CheckReport): string {
 
 /** Returns the report as JSON text, for machines. */
 export const reportJson = (report: CheckReport): string => JSON.stringify(report, undefined, 2);
+
+const CASE_FILE = /^(?!.*\.\.)[A-Za-z0-9][\w. /-]*\.(hl7|txt|csv|json|ndjson|xml)$/;
+
+/** Returns what finds the files that cases name, for specs that stand in no folder: below `dir`, or beside it as the project's folder has them. */
+export const caseFilesOf =
+  (dir: string): FindBytes =>
+  (file, from) => {
+    if (!CASE_FILE.test(file)) return undefined;
+    const places = [dirname(join(dir, from.file)), dir, dirname(resolve(dir))];
+    const found = places.map((place) => join(place, file)).find((path) => existsSync(path));
+    return found === undefined ? undefined : givenBytes(found);
+  };

@@ -12,6 +12,7 @@ import type { Message } from '../hl7v2/message.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
 import type { Conversion, ConvertContext, Maps } from '../mapping/conversion.ts';
 import type { LiveVocabulary } from './rows.ts';
+import type { VocabularyImage } from './specs/image.ts';
 import type { LiveSpecs } from './specs/live.ts';
 
 export interface Parts {
@@ -23,6 +24,8 @@ export interface Parts {
   readonly vocabulary: Vocabulary;
   /** Where it changes while this process runs: what it is now, counted before `vocabulary`. */
   readonly live?: LiveVocabulary | undefined;
+  /** The vocabulary as a thread can share it; undefined where it cannot be. */
+  readonly vocabularyImage?: (() => VocabularyImage | undefined) | undefined;
   /** Goes on with an upgrade of the vocabulary that is not finished; resolves when none is, or `stopped` says so. */
   readonly upgrade?: ((stopped: () => boolean) => Promise<void>) | undefined;
   /** IANA zones: of CDM datetimes, and of local times in messages without offset. */

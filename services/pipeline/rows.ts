@@ -51,7 +51,8 @@ export async function rowsOf(
     if (replacedBy(resource) !== undefined) return MERGED;
     const rows = parts.maps.rows(resource, { vocabulary, timezone, asOf: asOf(resource), lookup });
     const answered = answers?.given() ?? [];
-    return answered.length === 0 ? rows : { ...rows, answered };
+    const uses = namedBy(resource).map(({ type, id }) => `${type}/${id}`);
+    return answered.length + uses.length === 0 ? rows : { ...rows, answered, uses };
   });
 }
 
@@ -65,7 +66,7 @@ const MERGED: ResourceRows = {
 };
 
 /** The Medication or Device whose code a resource's rows need. */
-function namedBy({ medicationReference, device }: Resource): readonly ResourceId[] {
+export function namedBy({ medicationReference, device }: Resource): readonly ResourceId[] {
   return [medicationReference, device].flatMap((named) => {
     const reference = isObject(named) ? named['reference'] : undefined;
     const [, type, id] = typeof reference === 'string' ? (/^(Medication|Device)\/([A-Za-z0-9\-.]{1,64})$/.exec(reference) ?? []) : [];

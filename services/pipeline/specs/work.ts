@@ -1,0 +1,89 @@
+/** What a thread is asked to do with specs, and the doing. */
+import { AnsweredVocabulary } from '../../../terminology/answered.ts';
+import { vocabularyOf } from '../../../terminology/reader.ts';
+import type { Vocabulary } from '../../../terminology/vocabulary.ts';
+import type { PlanChange } from '../../database/spec-plans.ts';
+import { type CheckReport, caseFilesOf, checkFiles } from '../../mapping/check.ts';
+import { type LoadedMaps, mapsOf } from '../../mapping/maps.ts';
+import { lockOf } from '../../mapping/publication.ts';
+import { type SpecTexts, specFilesOf } from '../../mapping/texts.ts';
+import type { VocabularyImage } from './image.ts';
+import { PlanDesk, type PlannedMessage, type PlanSummary, type ScanPage, type StoredBody } from './plan-desk.ts';
+
+export type Task =
+  | { readonly kind: 'check'; readonly texts: SpecTexts; readonly dir: string }
+  | {
+      readonly kind: 'begin';
+      readonly before: SpecTexts;
+      readonly after: SpecTexts;
+      readonly vocabulary: VocabularyImage | Vocabulary;
+      readonly cdmTimezone: string;
+    }
+  | { readonly kind: 'scan'; readonly messages: readonly PlannedMessage[] }
+  | { readonly kind: 'groups'; readonly parts: readonly (readonly PlannedMessage[])[] }
+  | { readonly kind: 'share'; readonly messages: readonly PlannedMessage[]; readonly references: readonly string[] }
+  | { readonly kind: 'shared'; readonly references: readonly string[]; readonly asOf: string }
+  | { readonly kind: 'rows'; readonly stored: readonly StoredBody[] }
+  | { readonly kind: 'summary' };
+
+/** What each kind of task answers. */
+export interface Answers {
+  readonly check: CheckReport & { readonly specs: ReturnType<typeof lockOf> };
+  readonly begin: { readonly rowTypes: readonly string[] };
+  readonly scan: ScanPage;
+  readonly groups: readonly PlanChange[];
+  readonly share: undefined;
+  readonly shared: readonly PlanChange[];
+  readonly rows: readonly PlanChange[];
+  readonly summary: PlanSummary;
+}
+
+export class SpecWork {
+  #desk: PlanDesk | undefined;
+
+  /** Does one task; tasks of a plan follow their 'begin'. */
+  run(task: Task): Answers[Task['kind']] {
+    if (task.kind === 'check') return checked(task.texts, task.dir);
+    if (task.kind === 'begin') {
+      const { cdmTimezone, vocabulary } = task;
+      this.#desk = new PlanDesk({
+        before: compiled(task.before),
+        after: compiled(task.after),
+        vocabulary: opened(vocabulary),
+        cdmTimezone,
+      });
+      return { rowTypes: this.#desk.rowTypes };
+    }
+    const desk = this.#desk;
+    if (desk === undefined) throw new TypeError('a plan that was not begun');
+    switch (task.kind) {
+      case 'scan':
+        return desk.scan(task.messages);
+      case 'groups':
+        return desk.groups(task.parts);
+      case 'share':
+        return desk.share(task.messages, task.references) as undefined;
+      case 'shared':
+        return desk.shared(task.references, task.asOf);
+      case 'rows':
+        return desk.rows(task.stored);
+      case 'summary':
+        return desk.summary();
+    }
+  }
+}
+
+/** The maps of texts, whatever is wrong with them. */
+export const compiled = (texts: SpecTexts): LoadedMaps => mapsOf(specFilesOf(texts));
+
+const opened = (vocabulary: VocabularyImage | Vocabulary): Vocabulary => {
+  if (!('image' in vocabulary)) return vocabulary;
+  const own = vocabularyOf(vocabulary.image);
+  return vocabulary.answers.length === 0 ? own : new AnsweredVocabulary(own, vocabulary.answers);
+};
+
+function checked(texts: SpecTexts, dir: string): Answers['check'] {
+  const files = specFilesOf(texts);
+  const maps = mapsOf(files);
+  return { ...checkFiles(files, maps, { inScope: () => true, find: caseFilesOf(dir) }), specs: lockOf(maps) };
+}
