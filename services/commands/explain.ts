@@ -18,6 +18,7 @@ export const explainCommand: CommandDefinition = (program, terminal, exit) => {
   withExamples(command, EXAMPLES, ['0  explained', '1  there is no such row']);
   command.action(async (table: string, id: string, options: { readonly json?: boolean }) => {
     if (!isExplainable(table)) throw new Refusal([problem('explain-unknown-table', { table })]);
+    if (!/^\d{1,16}$/.test(id)) throw new Refusal([problem('explain-id-malformed', { id: id.slice(0, 40) })]);
     const config = configOfProcess();
     await using store = await openStore(config);
     const explained = await explainRow(store.database, table, Number(id));

@@ -43,7 +43,7 @@ export async function* inputsOf(file: string): AsyncGenerator<Input> {
   try {
     bytes = file === '-' ? await buffer(process.stdin) : readFileSync(file);
   } catch (error) {
-    yield { kind: 'problem', from: file, problems: [problem('file-unreadable', { file, reason: faultOf(error) })] };
+    yield { kind: 'problem', from: file, problems: [unreadable(file, error)] };
     return;
   }
   const manifest = file === '-' ? undefined : readManifest(file, bytes);
@@ -116,7 +116,7 @@ async function* linesOf(file: string): AsyncGenerator<Input> {
     const last = Buffer.concat(rest);
     if (!isBlank(last)) yield inputOfLine(`${file}:${number + 1}`, last);
   } catch (error) {
-    yield { kind: 'problem', from: file, problems: [problem('file-unreadable', { file, reason: faultOf(error) })] };
+    yield { kind: 'problem', from: file, problems: [unreadable(file, error)] };
   }
 }
 
@@ -140,6 +140,9 @@ function inputOfLine(from: string, line: Uint8Array): Input {
 
 /** The system's code of a fault (ENOENT, EACCES); never its text. */
 export const faultOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'unknown fault');
+
+const unreadable = (file: string, error: unknown): Problem =>
+  faultOf(error) === 'EISDIR' ? problem('file-is-folder', { file }) : problem('file-unreadable', { file, reason: faultOf(error) });
 
 const objectIn = (from: string, value: JsonObject): Input =>
   typeof value['resourceType'] === 'string' ? { kind: 'resource', from, resource: value } : { kind: 'record', from, record: value };

@@ -5,7 +5,7 @@ import { type CommandDefinition, configOfProcess, withExamples } from './command
 
 const EXAMPLES = `
   $ npx polyseme psql                                          a shell on the embedded PostgreSQL
-  $ npx polyseme psql -- -c 'table cdm.cdm_source'             one statement
+  $ npx polyseme psql -c 'table cdm.cdm_source'                one statement
 `;
 
 /** psql: opens PostgreSQL's shell on the embedded database that "serve" runs, or on POLYSEME_DATABASE_URL. */
@@ -13,6 +13,8 @@ export const psqlCommand: CommandDefinition = (program, _terminal, exit) => {
   const command = program
     .command('psql')
     .description('open a SQL shell on the database of a running server')
+    // Its options are psql's own, but for --help.
+    .allowUnknownOption()
     .argument('[args...]', 'passed on to psql');
   withExamples(command, EXAMPLES, ['as psql', '1  no server runs on the data folder, or this machine has no psql']);
   command.action(async (args: readonly string[]) => {

@@ -22,6 +22,10 @@ export function sayDelivery(report: DeliveryReport, terminal: Terminal): void {
   }
   if (report.interrupted) terminal.say('Ended as asked, after the messages under way.');
   const { latency, seconds, acknowledged } = report;
+  if (acknowledged === 0) {
+    terminal.out('Nothing was acknowledged.');
+    return;
+  }
   const rate = seconds > 0 ? acknowledged / seconds : 0;
   terminal.out(
     table(

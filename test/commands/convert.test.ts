@@ -213,5 +213,6 @@ describe('convert --format', () => {
     expect(await codeOf('--to', 'omop', '--format', 'parquet')).toBe('output-needs-folder');
     expect(await codeOf('--to', 'omop', '--format', 'csv')).toBe('output-needs-folder');
     expect(await codeOf('--out', join(file, 'below'))).toBe('folder-unwritable');
+    expect((await ran(['convert', dir.path])).said).toContain('file-is-folder');
   });
 });

@@ -242,7 +242,8 @@ describe('explain', () => {
       ['persons', '1', 'explain-unknown-table'],
       ['concept', '1', 'explain-unknown-table'],
       ['person', '999999', 'explain-no-row'],
-      ['person', 'seven', 'explain-no-row'],
+      ['person', 'seven', 'explain-id-malformed'],
+      ['person', '-1', 'explain-id-malformed'],
       ['person; drop table', '1', 'explain-unknown-table'],
     ];
     for (const [table = '', id = '', code] of cases) {

@@ -108,7 +108,7 @@ describe('check', () => {
 describe('psql', () => {
   it('says how to start a server when none runs', async () => {
     using dir = folder();
-    const { code, said } = await ran(['psql', '--', '-c', 'select 1'], { POLYSEME_DATA_DIR: dir.path });
+    const { code, said } = await ran(['psql', '-c', 'select 1'], { POLYSEME_DATA_DIR: dir.path });
     expect([code, said]).toEqual([1, expect.stringContaining('npx polyseme serve')]);
   });
 });

@@ -29,6 +29,20 @@ const refused = (bytes: Uint8Array, code: 'AE' | 'AR', place = 'PID-3'): Uint8Ar
 const send = (...args: readonly string[]) => ran(['send', ...args]);
 
 describe('polyseme send', () => {
+  it('says that nothing was acknowledged when nobody listens, and ends with 1', async () => {
+    using files = folder();
+    const closed = await door({ receive: async (bytes) => accepted(bytes) });
+    await closed[Symbol.asyncDispose]();
+    const file = files.write('1.hl7', message('1', 'P'));
+    const { code, out, said } = await send(file, '--to', `127.0.0.1:${closed.port}`, '--retries', '1');
+    expect([code, out, said]).toEqual([
+      1,
+      'Nothing was acknowledged.',
+      expect.stringMatching(/ECONNREFUSED[\s\S]*1 message read and not sent/),
+    ]);
+    expect((await send(files.path, '--to', `127.0.0.1:${closed.port}`)).said).toContain('file-is-folder');
+  });
+
   it('sends messages and batches in their order and counts the answers', async () => {
     using files = folder();
     const seen: string[] = [];
