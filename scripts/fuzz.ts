@@ -20,7 +20,15 @@ const bases = globSync('*.hl7', { cwd: folder })
   .toSorted()
   .map((name) => readFileSync(join(folder, name)));
 const say = (text: string): void => console.log(text);
-const residentMb = (): number => process.memoryUsage.rss() / 2 ** 20;
+const MEMORY_EVERY = 2_000;
+
+/** What is held after garbage was collected, and what the system counts as this process's; sender and service are one process here. */
+function memory(): string {
+  globalThis.gc?.();
+  const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
+  const mb = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
+  return `heap ${mb(heapUsed)} MB, outside of it ${mb(external)} (buffers ${mb(arrayBuffers)}), resident ${mb(rss)}`;
+}
 
 const parser = fuzzParser(bases, toParser, seed);
 say(
@@ -58,15 +66,16 @@ await withHouse(async (house) => {
     logged: (port: number) => spoken.get(String(port)) ?? 0,
   };
   await fuzzDoor({ ...load, count: Math.floor(toPort / 10) });
-  globalThis.gc?.();
-  const before = residentMb();
-  const found = await fuzzDoor({ ...load, count: toPort, seed: seed + 1 });
+  const onMessage = (begun: number): void => {
+    if (begun % MEMORY_EVERY === 0) say(`memory after ${begun} messages: ${memory()}`);
+  };
+  const found = await fuzzDoor({ ...load, count: toPort, seed: seed + 1, onMessage });
   await worker.idle();
-  globalThis.gc?.();
+  say(`memory at the end, when all is applied: ${memory()}`);
   say(
     `port: ${found.messages} messages in ${found.seconds.toFixed(0)} s: ${found.answered} answered, ${found.closed} closed with a reason, ${found.abandoned} cut off by the sender, ${found.unasked} that asked for no answer`,
   );
-  say(`answers: ${JSON.stringify(found.codes)}; resident memory ${before.toFixed(0)} MB before, ${residentMb().toFixed(0)} MB after`);
+  say(`answers: ${JSON.stringify(found.codes)}`);
   const all = await counts(house.database);
   const sum = (of: 'received' | 'applied' | 'parked' | 'refused' | 'duplicate' | 'waiting'): number =>
     all.reduce((total, each) => total + each[of], 0);

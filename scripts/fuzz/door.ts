@@ -28,6 +28,8 @@ export interface DoorLoad {
   readonly logged: (port: number) => number;
   /** A message that is neither answered nor ended in this time hangs. */
   readonly patienceMs: number;
+  /** Told before each message how many were begun before it. */
+  readonly onMessage?: (begun: number) => void;
 }
 
 class Line {
@@ -118,6 +120,7 @@ export async function fuzzDoor(load: DoorLoad): Promise<DoorFigures> {
     let line: Line | undefined;
     let logged = 0;
     for (let n = next++; n < load.count; n = next++) {
+      load.onMessage?.(n);
       for (let isSettled = false; !isSettled; ) {
         if (line === undefined || line.isClosed) {
           line = new Line(load.port);
