@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { type Config, readConfig } from '../config.ts';
 import { Refusal } from '../errors.ts';
@@ -20,4 +21,13 @@ export function configOfProcess(): Config {
   const config = readConfig(process.env);
   if (!config.ok) throw new Refusal(config.problems);
   return config.value;
+}
+
+/** Returns who acts, for the audit log: the account that runs the command. */
+export function accountName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return 'unknown account';
+  }
 }

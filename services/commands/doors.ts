@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { configuredSources } from '../config/configured.ts';
 import type { SourceBook, Sources } from '../config/sources.ts';
 import { type Config, isLoopback } from '../config.ts';
-import { createToken, tokens, verifyToken } from '../database/tokens.ts';
+import { createToken, SPEC_ROLES, tokens, verifyToken } from '../database/tokens.ts';
 import { VOCABULARY_CHANNEL } from '../database/vocabulary-state.ts';
 import { type Problem, problem, Refusal } from '../errors.ts';
 import type { DoorGauges } from '../http/metrics.ts';
@@ -74,7 +74,7 @@ export async function openDoors(config: Config, house: House, log: Logger, insec
   state.mllp = mllp;
   // Only now, when it will be said: a token that nobody saw would close the door for ever.
   const known = guarded ? await tokens(parts.database) : [];
-  const newToken = guarded && known.length === 0 ? (await createToken(parts.database, 'first start')).token : undefined;
+  const newToken = guarded && known.length === 0 ? (await createToken(parts.database, 'first start', SPEC_ROLES)).token : undefined;
   const isClosedToAll = known.length > 0 && known.every((each) => each.revokedAt);
   const worker = await startWorker(parts, { parallel: 2, batch: 100, pullDate: () => pullDate(config, new Date()) }, log);
   const base = config.publicUrl ?? `${http.url}/fhir/R4`;

@@ -1,10 +1,13 @@
-import { createToken, revokeToken, tokens } from '../database/tokens.ts';
+import { Option } from 'commander';
+import { audit } from '../database/audit.ts';
+import { createToken, revokeToken, SPEC_ROLES, type SpecRole, tokens } from '../database/tokens.ts';
 import { problem, Refusal } from '../errors.ts';
-import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
+import { accountName, type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openStore } from './house.ts';
 import { table } from './terminal.ts';
 
-const CREATE = '  $ npx polyseme token create reporting        prints a new access token once; only its hash is stored';
+const CREATE = `  $ npx polyseme token create reporting        prints a new access token once; only its hash is stored
+  $ npx polyseme token create ana --role author --role reader    may write drafts of specs, not publish them`;
 const LIST = '  $ npx polyseme token list                    names and dates; with --json for a machine';
 const REVOKE = '  $ npx polyseme token revoke 3                ends the token with this id at once';
 const EXIT_CODES = ['0  done', '1  refused'];
@@ -13,15 +16,19 @@ const EXIT_CODES = ['0  done', '1  refused'];
 export const tokenCommand: CommandDefinition = (program, terminal, exit) => {
   const command = program.command('token').description('access tokens of the HTTP door');
   withExamples(command, [CREATE, LIST, REVOKE].join('\n'), EXIT_CODES);
-  withExamples(command.command('create <name>').description('make a token and print it once'), CREATE, EXIT_CODES).action(
-    async (name: string) => {
+  withExamples(command.command('create <name>').description('make a token and print it once'), CREATE, EXIT_CODES)
+    .addOption(new Option('--role <role...>', 'what it may do with specs').choices(SPEC_ROLES).default([], 'nothing'))
+    .action(async (name: string, { role }: { readonly role: readonly SpecRole[] }) => {
       await using store = await openStore(configOfProcess());
-      const made = await createToken(store.database, name);
+      const made = await store.database.transaction(async (tx) => {
+        const token = await createToken(tx, name, role);
+        await audit(tx, { actor: accountName(), action: 'token.create', target: `token/${token.id}`, detail: { name, roles: role } });
+        return token;
+      });
       terminal.out(made.token);
       terminal.say('Keep it now: it cannot be shown again. Use it as "Authorization: Bearer TOKEN".');
       exit(0);
-    },
-  );
+    });
   withExamples(command.command('list').description('names and dates; never the tokens'), LIST, EXIT_CODES)
     .option('--json', 'print JSON')
     .action(async (options: { readonly json?: boolean }) => {
@@ -34,6 +41,7 @@ export const tokenCommand: CommandDefinition = (program, terminal, exit) => {
   withExamples(command.command('revoke <id>').description('end a token'), REVOKE, EXIT_CODES).action(async (id: string) => {
     await using store = await openStore(configOfProcess());
     if (!(await revokeToken(store.database, Number(id)))) throw new Refusal([problem('token-unknown', { id })]);
+    await audit(store.database, { actor: accountName(), action: 'token.revoke', target: `token/${id}` });
     terminal.say(`Token ${id} is revoked.`);
     exit(0);
   });

@@ -1,6 +1,7 @@
 /** Access tokens of the HTTP door: 256 random bits, shown once; only their hash is stored (architecture.md, closed by default). */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Queryable } from './connect.ts';
+import { textArray } from './wire.ts';
 
 export interface AccessToken {
   readonly id: number;
@@ -8,6 +9,10 @@ export interface AccessToken {
   readonly createdAt: string;
   readonly revokedAt: string | undefined;
 }
+
+/** What a token may do with specs: read them and what is recorded, write drafts, publish, replay. An empty list means nothing. */
+export const SPEC_ROLES = ['reader', 'author', 'approver', 'operator'] as const;
+export type SpecRole = (typeof SPEC_ROLES)[number];
 
 const TOKEN_BYTES = 32;
 // A prefix that secret scanners and people recognise.
@@ -17,11 +22,16 @@ const PREFIX = 'polyseme_';
 const hashOf = (token: string): Uint8Array => createHash('sha256').update(token).digest();
 
 /** Makes a token and returns it; it cannot be had again. */
-export async function createToken(database: Queryable, name: string): Promise<{ readonly id: number; readonly token: string }> {
+export async function createToken(
+  database: Queryable,
+  name: string,
+  roles: readonly SpecRole[] = [],
+): Promise<{ readonly id: number; readonly token: string }> {
   const token = PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
-  const [row] = await database.query<{ id: number }>('INSERT INTO ops.access_token (name, hash) VALUES ($1, $2) RETURNING id', [
+  const [row] = await database.query<{ id: number }>('INSERT INTO ops.access_token (name, hash, roles) VALUES ($1, $2, $3) RETURNING id', [
     name,
     hashOf(token),
+    textArray(roles),
   ]);
   if (row === undefined) throw new Error('the token was not stored');
   return { id: row.id, token };
@@ -57,4 +67,16 @@ export async function tokens(database: Queryable): Promise<readonly AccessToken[
     'SELECT id, name, created_at, revoked_at FROM ops.access_token ORDER BY id',
   );
   return rows.map((row) => ({ id: row.id, name: row.name, createdAt: row.created_at, revokedAt: row.revoked_at ?? undefined }));
+}
+
+/** Returns what a token may do with specs; nothing for one that is unknown, revoked or expired. */
+export async function rolesOfToken(database: Queryable, token: string): Promise<readonly string[]> {
+  const [row] = await database.query<{ roles: readonly string[] }>(
+    {
+      name: 'token_roles',
+      text: `SELECT roles FROM ops.access_token WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
+    },
+    [hashOf(token)],
+  );
+  return row?.roles ?? [];
 }

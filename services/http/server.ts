@@ -10,6 +10,7 @@ import { fhirRoutes } from './fhir.ts';
 import { exportRoutes } from './fhir-export.ts';
 import { importRoutes } from './fhir-import.ts';
 import { hl7v2Routes } from './hl7v2.ts';
+import { mapsRoutes } from './maps/routes.ts';
 import { type DoorGauges, metricsRoutes } from './metrics.ts';
 import { sendProblems } from './problems.ts';
 import { statusRoutes } from './status.ts';
@@ -84,6 +85,7 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   consoleRoutes(door);
   statusRoutes(door, parts);
   adminMessagesRoutes(door, parts);
+  mapsRoutes(door, { parts, isGuarded: settings.verifyToken !== undefined });
   metricsRoutes(door, parts, settings.gauges);
   hl7v2Routes(door, parts, settings.maxMessageBytes);
   fhirRoutes(door, parts, settings, terminologyRoutes(door, parts, settings));

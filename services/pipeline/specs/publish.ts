@@ -62,7 +62,7 @@ export interface Publication {
   readonly draftId: number;
   readonly planId: number;
   /** What the plan says goes away: whoever publishes has seen it. */
-  readonly acknowledged: Partial<Removals>;
+  readonly acknowledged: { readonly [name in keyof Removals]?: number | undefined };
   readonly reason: string;
 }
 
