@@ -53,7 +53,11 @@ export class Runner {
   #runnable(message: Message, context: ConvertContext, variant: Variant): Conversion | Runnable {
     const { type, event, definitionsVersion: version, structure } = message;
     const choice = this.#choose(message, type, event, version, context.site);
-    if (!('map' in choice)) return nothing('', whyNone(choice, message, context.site));
+    if (!('map' in choice)) {
+      const why = whyNone(choice, message, context.site);
+      // A query that nobody answers now is of no use later: it is refused, and waits for no repair.
+      return why.code === 'mapping-query' ? { ...nothing('', why), rung: 'refuse' } : nothing('', why);
+    }
     const { map } = choice;
     const missing = [...map.spec.params.values()].some((each) => each.require && each.value === undefined && each.type !== 'timezone');
     if (missing) return nothing(map.label, problem('mapping-param-missing', { spec: map.label }, 'MSH-9'));
@@ -108,10 +112,14 @@ export class Runner {
   }
 }
 
+/** Message types that ask (HL7 v2.5.1, 5.3 and the original modes of 5.10): who sends one waits for data, not for an acknowledgement. */
+const QUERIES = ['QBP', 'QRY', 'QSB', 'QVR', 'QCN'];
+
 function whyNone(choice: Exclude<Choice<MessageMap>, { map: unknown }>, message: Message, site: string | undefined): Problem {
   if ('several' in choice) return problem('mapping-ambiguous', { specs: choice.several.map((each) => each.spec.id).join(', ') }, 'MSH-9');
   if (choice.none === 'unknown-site') return problem('mapping-site-unknown', { site: (site ?? '').slice(0, 80) }, 'MSH-4');
   if (message.type === '' || message.event === '') return problem('mapping-no-type', {}, 'MSH-9');
+  if (QUERIES.includes(message.type)) return problem('mapping-query', { message: `${message.type}^${message.event}`.slice(0, 20) }, 'MSH-9');
   return problem('mapping-no-map', { message: `${message.type}^${message.event}`.slice(0, 20) }, 'MSH-9');
 }
 
