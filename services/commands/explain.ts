@@ -1,4 +1,5 @@
 import { type ExplainedRow, explainRow, isExplainable } from '../database/explain.ts';
+import { type MergeOfResource, mergesTouching } from '../database/merges.ts';
 import { problem, Refusal } from '../errors.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { lineageText } from './explain-lineage.ts';
@@ -23,8 +24,10 @@ export const explainCommand: CommandDefinition = (program, terminal, exit) => {
     await using store = await openStore(config);
     const explained = await explainRow(store.database, table, Number(id));
     if (!explained) throw new Refusal([problem('explain-no-row', { table, id })]);
+    const merges = await mergesTouching(store.database, explained.resource);
     const lineage = await lineageText(explained, config);
-    terminal.out(options.json ? jsonOf(explained, lineage) : [explanationText(explained), ...lineage].join('\n'));
+    const text = [explanationText(explained), ...merges.map(mergeText), ...lineage].join('\n');
+    terminal.out(options.json ? jsonOf(explained, merges, lineage) : text);
     exit(0);
   });
 };
@@ -59,8 +62,19 @@ function contentLines(content: Uint8Array): readonly string[] {
     : shown;
 }
 
-function jsonOf(explained: ExplainedRow, lineage: readonly string[]): string {
+const HOW = { moved: 'moved by a merge', joined: 'joined by a merge', patient: 'one of a merge' } as const;
+
+/** What the message alone does not say: whose record it was before a merge. */
+function mergeText({ how, loser, survivor, at, undoneAt, message }: MergeOfResource): string {
+  const by =
+    message === undefined
+      ? 'by what the journal does not hold any more'
+      : `by message ${message.id} (${message.messageType || 'unknown type'}, control id ${message.controlId ?? 'none'}) from ${message.source}`;
+  return `${HOW[how]}: Patient/${loser} became part of Patient/${survivor} at ${at} ${by}${undoneAt === undefined ? '' : `; taken back ${undoneAt}`}`;
+}
+
+function jsonOf(explained: ExplainedRow, merges: readonly MergeOfResource[], lineage: readonly string[]): string {
   const { message } = explained;
   const bytes = message && { ...message, content: Buffer.from(message.content).toString('base64') };
-  return JSON.stringify({ ...explained, message: bytes, lineage }, undefined, 2);
+  return JSON.stringify({ ...explained, message: bytes, merges, lineage }, undefined, 2);
 }

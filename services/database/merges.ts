@@ -1,7 +1,7 @@
 /** Which Patient was merged into which, and what moved with it: an alias for as long as a merge is not undone. */
 import { resourceTypeOf } from '../fhir/definitions.ts';
 import type { Queryable, Transaction } from './connect.ts';
-import type { ResourceId } from './resources.ts';
+import { type ResourceId, typeNumber } from './resources.ts';
 import { plainArray, textArray } from './wire.ts';
 
 export interface Hop {
@@ -162,4 +162,52 @@ export async function withSurvivors(queryable: Queryable, references: readonly s
   const ids = references.flatMap((each) => (each.startsWith('Patient/') ? [each.slice('Patient/'.length)] : []));
   const hops = await hopsOf(queryable, ids);
   return new Map([...hops].flatMap(([id, all]) => (all.at(-1) ? [[`Patient/${id}`, `Patient/${all.at(-1)?.survivor}`] as const] : [])));
+}
+
+export interface MergeOfResource {
+  readonly loser: string;
+  readonly survivor: string;
+  /** When the records became one (ISO 8601), and when that was taken back. */
+  readonly at: string;
+  readonly undoneAt: string | undefined;
+  /** How it touched the resource: it spoke of the loser; a resource of the loser is the same as it; it is one of the two Patients. */
+  readonly how: 'moved' | 'joined' | 'patient';
+  /** The message or request that merged them; undefined when the journal does not hold it any more. */
+  readonly message:
+    | { readonly id: number; readonly source: string; readonly messageType: string; readonly controlId: string | undefined }
+    | undefined;
+}
+
+interface MergeRow {
+  readonly loser: string;
+  readonly survivor: string;
+  readonly at: string;
+  readonly undone_at: string | null;
+  readonly how: MergeOfResource['how'];
+  readonly message_id: number | null;
+  readonly source: string;
+  readonly message_type: string;
+  readonly control_id: string | null;
+}
+
+/** Returns the merges that made a resource what it is, oldest first, those that were taken back too. */
+export async function mergesTouching(queryable: Queryable, { type, id }: ResourceId): Promise<readonly MergeOfResource[]> {
+  const rows = await queryable.query<MergeRow>(
+    `WITH own AS (SELECT resource_key FROM fhir.resource WHERE type = $1 AND id = $2),
+     touched AS (
+       SELECT merge_id AS id, 'moved' AS how FROM fhir.moved JOIN own USING (resource_key)
+       UNION SELECT merge_id, 'joined' FROM fhir.folded JOIN own ON into_key = own.resource_key
+       UNION SELECT id, 'patient' FROM fhir.merge WHERE $3 AND (loser = $2 OR survivor = $2))
+     SELECT m.loser, m.survivor, m.at, m.undone_at, min(t.how) AS how, j.id AS message_id, j.source, j.message_type, j.control_id
+     FROM touched t JOIN fhir.merge m USING (id) LEFT JOIN journal.message j ON j.id = m.message_id GROUP BY m.id, j.id, j.received_at ORDER BY m.id`,
+    [typeNumber(type), id, type === 'Patient'],
+  );
+  return rows.map(({ loser, survivor, at, undone_at, how, message_id, source, message_type, control_id }) => ({
+    loser,
+    survivor,
+    at,
+    undoneAt: undone_at ?? undefined,
+    how,
+    message: message_id === null ? undefined : { id: message_id, source, messageType: message_type, controlId: control_id ?? undefined },
+  }));
 }
