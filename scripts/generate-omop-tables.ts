@@ -33,7 +33,7 @@ function columnText(field: ReadonlyMap<string, string>): string {
   const value = (name: string): string => (field.get(name) === 'NA' ? '' : (field.get(name) ?? ''));
   const [, kind = '', length = ''] = /^(\w+)(?:\((\w+)\))?$/.exec(value('cdmDatatype').toLowerCase()) ?? [];
   const type = kind === 'varchar' && length === 'max' ? 'text' : kind;
-  const parts = [`name: '${value('cdmFieldName')}'`, `type: '${type}'`, `required: ${value('isRequired') === 'Yes'}`];
+  const parts = [`name: '${value('cdmFieldName').replaceAll('"', '')}'`, `type: '${type}'`, `required: ${value('isRequired') === 'Yes'}`];
   if (type === 'varchar') parts.push(`length: ${length}`);
   if (value('isPrimaryKey') === 'Yes') parts.push('primaryKey: true');
   if (value('isForeignKey') === 'Yes') {

@@ -3,8 +3,9 @@
  * resource and the place among its rows. Two stores of the same content give the same lines.
  */
 import { resourceTypeOf } from '../fhir/definitions.ts';
+import type { RowTable } from '../omop/row.ts';
 import { columnsOf } from '../omop/tables.ts';
-import { isNumbered, keyColumn, ROW_TABLES, ROWS_PER_RESOURCE, targetOf } from './cdm-tables.ts';
+import { hasKey, isNumbered, keyColumn, ROW_TABLES, ROWS_PER_RESOURCE, targetOf } from './cdm-tables.ts';
 import type { Transaction } from './connect.ts';
 import { ERAS_PER_PERSON, PERIODS_PER_PERSON } from './derived-keys.ts';
 
@@ -27,11 +28,17 @@ const DERIVED: ReadonlyMap<string, number> = new Map([
 export const DUMPED_TABLES: readonly string[] = [...ROW_TABLES, ...DERIVED.keys()];
 
 /** Columns that hold the id of one of our own rows, whatever table that is in. */
-const POINTS = /^(preceding_|parent_)?(visit_occurrence|visit_detail)_id$|_event_id$/;
+const POINTS = /^(preceding_|parent_)?(visit_occurrence|visit_detail)_id$|_event_id$|^fact_id_[12]$|^event_id$|^payer_plan_period_id$/;
 const isPointer = (name: string): boolean => targetOf(name) !== undefined || POINTS.test(name);
 
-const keyOf = (table: string): string =>
-  ROW_TABLES.map(String).includes(table) ? keyColumn(ROW_TABLES.find((each) => each === table) ?? 'person') : `${table}_id`;
+const rowTableOf = (table: string): RowTable | undefined => ROW_TABLES.find((each) => each === table);
+
+/** Returns the name of a table's own key; undefined where rows have none. */
+function keyOf(table: string): string | undefined {
+  const known = rowTableOf(table);
+  if (known === undefined) return `${table}_id`;
+  return hasKey(known) ? keyColumn(known) : undefined;
+}
 
 /** Returns the names of the columns whose values are compared: all but the row's own key. */
 export const columnsCompared = (table: string): readonly string[] =>
@@ -43,21 +50,29 @@ const owner = (key: string): string => `(SELECT r.type || '/' || r.id FROM fhir.
 const named = (id: string, per: number): string =>
   `coalesce(${owner(`${id} / ${per}`)}, '?' || ${id} / ${per}) || '#' || lpad((${id} % ${per})::text, 5, '0')`;
 
+const place = (id: string): string => `(SELECT p.content FROM ops.place p WHERE p.location_id = ${id})`;
+
 function compared(name: string): string {
-  const column = `t.${name}`;
+  const column = `t."${name}"`;
+  if (name === 'location_id') return place(column);
   if (name === 'person_id') return `coalesce(${owner(column)}, '?' || ${column})`;
   return isPointer(name) ? `CASE WHEN ${column} IS NOT NULL THEN ${named(column, ROWS_PER_RESOURCE)} END` : `${column}::text`;
 }
 
-function statement(table: string): string {
-  const key = `t.${keyOf(table)}`;
-  const rowTable = ROW_TABLES.find((each) => each === table);
-  const own =
-    rowTable !== undefined && !isNumbered(rowTable)
-      ? `coalesce(${owner(key)}, '?' || ${key})`
-      : named(key, DERIVED.get(table) ?? ROWS_PER_RESOURCE);
-  return `SELECT (${own}) COLLATE "C" AS key, ARRAY[${columnsCompared(table).map(compared).join(', ')}]::text[] AS values FROM cdm.${table} t ORDER BY 1`;
+/** What names a row: its resource and place, for a location its address, for a row without a key all that it says. */
+function nameOf(table: string): string {
+  const column = keyOf(table);
+  if (table === 'location') return place('t.location_id');
+  if (column === undefined) return `concat_ws(' ', ${columnsCompared(table).map(compared).join(', ')})`;
+  const known = rowTableOf(table);
+  const key = `t.${column}`;
+  return known !== undefined && !isNumbered(known)
+    ? `coalesce(${owner(key)}, '?' || ${key})`
+    : named(key, DERIVED.get(table) ?? ROWS_PER_RESOURCE);
 }
+
+const statement = (table: string): string =>
+  `SELECT (${nameOf(table)}) COLLATE "C" AS key, ARRAY[${columnsCompared(table).map(compared).join(', ')}]::text[] AS values FROM cdm.${table} t ORDER BY 1`;
 
 const PAGE = 2_000;
 

@@ -1,7 +1,7 @@
 /** The CDM tables that resources make rows in: their numbers in `fhir.resource.cdm_mask`, their keys, what their columns refer to. */
 import type { CdmValue, ResourceRef, RowTable } from '../omop/row.ts';
 import type { CdmColumn } from '../omop/tables.generated.ts';
-import { columnOf, ROW_TABLES } from '../omop/tables.ts';
+import { columnOf, isAside, ROW_TABLES } from '../omop/tables.ts';
 
 export { ROW_TABLES };
 
@@ -19,11 +19,14 @@ export const EVENT_DATES: readonly { readonly table: RowTable; readonly start: s
   { table: 'visit_detail', start: 'visit_detail_start_date', end: 'visit_detail_end_date' },
 ];
 
-/** All tables whose rows belong to a person and are numbered: the events, and what only says who pays. */
-export const OWNED_TABLES: readonly RowTable[] = [...EVENT_DATES.map(({ table }) => table), 'payer_plan_period'];
+/** All tables whose rows name their person and are numbered: the events, episodes, and what only says who pays. */
+export const OWNED_TABLES: readonly RowTable[] = [...EVENT_DATES.map(({ table }) => table), 'payer_plan_period', 'episode'];
+
+/** Tables whose rows are all written when the person's rows are derived: what they say depends on rows of other resources. */
+export const DERIVED_FROM_ROWS: readonly RowTable[] = ['payer_plan_period', 'fact_relationship', 'episode_event'];
 
 /** Tables that rows of other resources refer to. */
-export const TARGET_TABLES: readonly RowTable[] = ['person', 'visit_occurrence', 'location', 'care_site', 'provider'];
+export const TARGET_TABLES: readonly RowTable[] = ['person', 'visit_occurrence', 'visit_detail', 'care_site', 'provider', 'episode'];
 
 /** Returns the table's bit in a mask. */
 export const bitOf = (table: RowTable): number => 1 << ROW_TABLES.indexOf(table);
@@ -34,8 +37,11 @@ export const tablesOf = (mask: number): readonly RowTable[] => ROW_TABLES.filter
 /** Returns the primary key column; death's is its person. */
 export const keyColumn = (table: RowTable): string => (table === 'death' ? 'person_id' : `${table}_id`);
 
-/** One event row has its own number; person and death have their person's. */
-export const isNumbered = (table: RowTable): boolean => table !== 'person' && table !== 'death';
+/** One event row has its own number; person and death have their person's; a location is shared by all who live there. */
+export const isNumbered = (table: RowTable): boolean => table !== 'person' && table !== 'death' && table !== 'location';
+
+/** True of tables with rows that are found by a key of their own: facts and the events of episodes have none. */
+export const hasKey = (table: RowTable): boolean => table !== 'fact_relationship' && table !== 'episode_event';
 
 /** Rows per resource: the ids of one resource's rows are resource_key * 1024 … + 1023 (architecture.md, decision 4). */
 export const ROWS_PER_RESOURCE = 1024;
@@ -48,6 +54,12 @@ const TARGETS: ReadonlyMap<string, RowTable> = new Map([
   ['visit_occurrence_id', 'visit_occurrence'],
   ['preceding_visit_occurrence_id', 'visit_occurrence'],
   ['location_id', 'location'],
+  ['visit_detail_id', 'visit_detail'],
+  ['parent_visit_detail_id', 'visit_detail'],
+  ['episode_parent_id', 'episode'],
+  ['episode_id', 'episode'],
+  ['note_id', 'note'],
+  ['cost_event_id', 'visit_occurrence'],
   ['care_site_id', 'care_site'],
   ['provider_id', 'provider'],
 ]);
@@ -56,6 +68,29 @@ const TARGETS: ReadonlyMap<string, RowTable> = new Map([
 export const targetOf = (column: string): RowTable | undefined => TARGETS.get(column);
 
 export const isRef = (value: CdmValue | undefined): value is ResourceRef => typeof value === 'object' && value !== null;
+
+/** True of columns with rows of other resources that are found when the person's rows are derived. */
+export const isFact = (name: string): boolean => /^fact_id_2$|^event_id$|^payer_plan_period_id$|^episode_object_concept_id$/.test(name);
+
+const AGE = /^birth\+(\d+(?:\.\d+)?)(a|mo|wk|d|h|min)$/;
+const SPANS: ReadonlyMap<string, string> = new Map([
+  ['a', 'years'],
+  ['mo', 'months'],
+  ['wk', 'weeks'],
+  ['d', 'days'],
+  ['h', 'hours'],
+  ['min', 'minutes'],
+]);
+
+/** Returns the PostgreSQL interval of an age, 'birth+34a' as '34 years'; undefined for every other reference. */
+export function ageOf({ ref }: ResourceRef): string | undefined {
+  const [, count, unit = ''] = AGE.exec(ref) ?? [];
+  const span = SPANS.get(unit);
+  return count === undefined || span === undefined ? undefined : `${count} ${span}`;
+}
+
+/** True of a date that is decided when the person's rows are derived. */
+export const isDeferredDate = (value: ResourceRef): boolean => value.ref === MOST_RECENT_VISIT || ageOf(value) !== undefined;
 
 /** Returns the resource that a reference names: 'Patient/1' also for 'Patient/1/_history/2'; other servers' stay as they are. */
 export const resourceOf = ({ ref }: ResourceRef): string =>
@@ -94,12 +129,13 @@ const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d{1,4})?$/;
 
 /** Returns why a value cannot stand in a column, '' when it can. Says nothing of the value itself. */
 export function misfit(table: RowTable, name: string, value: CdmValue): string {
+  if (name === 'person_id' && isAside(table)) return '';
   const column = columnOf(table, name);
   if (column === undefined) return `${name} is not a column`;
   if (value === null) return '';
   if (isRef(value)) {
-    if (targetOf(name) !== undefined) return '';
-    return value.ref === MOST_RECENT_VISIT && column.type === 'date' ? '' : `${name} cannot hold a reference`;
+    if (targetOf(name) !== undefined || isFact(name)) return '';
+    return isDeferredDate(value) && column.type === 'date' ? '' : `${name} cannot hold a reference`;
   }
   const text = String(value);
   const fits = {

@@ -2,25 +2,30 @@
  * Rows of the CDM: what a resource made before is removed by key range, what it makes now is inserted, in the transaction that
  * writes the resource (storage.md, CDM rows).
  */
+import { RESOURCE_TYPES } from '../fhir/definitions.ts';
 import type { RowTable } from '../omop/row.ts';
 import { columnOf } from '../omop/tables.ts';
+import { type RowsEntry, targetKey } from './cdm-entries.ts';
+import { internPlaces } from './cdm-places.ts';
+import { checkRows, outsideReferences, type PlainRow, type PlainValue, type ResolvedEntry, resolveEntries } from './cdm-resolve.ts';
 import {
-  checkRows,
-  lookUpTargets,
-  outsideReferences,
-  type PlainRow,
-  type PlainValue,
-  type ResolvedEntry,
-  type RowsEntry,
-  resolveEntries,
-  targetKey,
-} from './cdm-resolve.ts';
-import { bitOf, isNumbered, keyColumn, ROW_TABLES, ROWS_PER_RESOURCE, TARGET_TABLES, tablesOf, wireType } from './cdm-tables.ts';
+  bitOf,
+  DERIVED_FROM_ROWS,
+  hasKey,
+  isNumbered,
+  keyColumn,
+  ROW_TABLES,
+  ROWS_PER_RESOURCE,
+  TARGET_TABLES,
+  tablesOf,
+  wireType,
+} from './cdm-tables.ts';
+import { lookUpTargets } from './cdm-targets.ts';
 import type { Transaction } from './connect.ts';
 import { type HeldLocks, lockReferences } from './reference-locks.ts';
 import { plainArray, textArray } from './wire.ts';
 
-export type { RowsEntry } from './cdm-resolve.ts';
+export type { RowsEntry } from './cdm-entries.ts';
 
 export interface AppliedRows {
   /** One per entry, in order. */
@@ -43,19 +48,20 @@ export async function applyRows(tx: Transaction, entries: readonly RowsEntry[], 
   const outside = outsideReferences(entries);
   await lockReferences(tx, held, { refers: outside });
   const oldTargets = await ownTargets(tx, entries);
+  const places = await internPlaces(tx, entries);
   let targets = await lookUpTargets(tx, outside);
-  let resolved = resolveEntries(entries, targets);
+  let resolved = resolveEntries(entries, targets, places);
   let changes = targetChanges(resolved, oldTargets);
   while (await lockReferences(tx, held, { ...changes, misses: missing(resolved, entries) })) {
     // What was missing may have come until the lock was ours.
     targets = await lookUpTargets(tx, outside);
-    resolved = resolveEntries(entries, targets);
+    resolved = resolveEntries(entries, targets, places);
     changes = targetChanges(resolved, oldTargets);
   }
   const persons = new Set<number>();
   await removeRows(tx, entries, persons);
   await insertRows(tx, resolved, persons);
-  await replaceDeferred(tx, resolved);
+  await replaceDeferred(tx, resolved, persons);
   await markStale(tx, persons);
   return {
     entries: resolved.map((each) => ({ ...each, mask: each.rows.reduce((mask, row) => mask | bitOf(row.table), 0) })),
@@ -79,16 +85,19 @@ async function ownTargets(tx: Transaction, entries: readonly RowsEntry[]): Promi
   );
 }
 
+const isReadByOthers = (reference: string): boolean => reference.startsWith('Medication/') || reference.startsWith('Device/');
+
 function targetChanges(
   resolved: readonly ResolvedEntry[],
   old: ReadonlyMap<string, number>,
 ): { readonly appears: ReadonlySet<string>; readonly vanishes: ReadonlySet<string> } {
   const appears = new Set<string>();
   const vanishes = new Set<string>();
-  for (const { entry, rows } of resolved) {
+  for (const { entry, own } of resolved) {
+    // Others take their codes from it: whatever it says now, they are to be asked again.
+    if (isReadByOthers(entry.reference)) appears.add(entry.reference);
     for (const table of TARGET_TABLES) {
-      const ids = rows.filter((row) => row.table === table).map((row) => row.id);
-      const now = ids.length === 0 ? undefined : Math.min(...ids);
+      const now = own.get(table);
       const before = old.get(targetKey(table, entry.reference));
       if (now === before) continue;
       if (before !== undefined) vanishes.add(entry.reference);
@@ -101,23 +110,28 @@ function targetChanges(
 async function removeRows(tx: Transaction, entries: readonly RowsEntry[], persons: Set<number>): Promise<void> {
   const all = entries.reduce((mask, entry) => mask | entry.oldMask, 0);
   for (const table of tablesOf(all)) {
+    if (table === 'location' || !hasKey(table)) continue;
     const keys = entries.filter((entry) => (entry.oldMask & bitOf(table)) !== 0).map((entry) => entry.resourceKey);
     const key = keyColumn(table);
     const condition = isNumbered(table)
       ? `t.${key} BETWEEN a.k * ${ROWS_PER_RESOURCE} AND a.k * ${ROWS_PER_RESOURCE} + ${ROWS_PER_RESOURCE - 1}`
       : `t.${key} = a.k`;
+    const left = columnOf(table, 'location_id') === undefined ? '' : LEFT_PLACES;
     const owner = columnOf(table, 'person_id') === undefined ? 'NULL::bigint' : 't.person_id';
     const gone = await tx.query<{ person_id: number | null }>(
       {
         name: `cdm_remove_${table}`,
-        text: `WITH gone AS (DELETE FROM cdm.${table} t USING unnest($1::bigint[]) AS a(k) WHERE ${condition} RETURNING ${owner} AS person_id)
-               SELECT DISTINCT person_id FROM gone`,
+        text: `WITH gone AS (DELETE FROM cdm.${table} t USING unnest($1::bigint[]) AS a(k) WHERE ${condition} RETURNING ${owner} AS person_id
+                 ${left === '' ? '' : ', t.location_id'})${left} SELECT DISTINCT person_id FROM gone`,
       },
       [plainArray(keys)],
     );
     for (const { person_id } of gone) if (person_id !== null) persons.add(person_id);
   }
 }
+
+/** Where somebody was and may be no more: `collectPlaces` looks whether others are. */
+const LEFT_PLACES = `, noted AS (INSERT INTO ops.stale_place (location_id) SELECT DISTINCT location_id FROM gone WHERE location_id IS NOT NULL)`;
 
 async function insertRows(tx: Transaction, resolved: readonly ResolvedEntry[], persons: Set<number>): Promise<void> {
   const byTable = Map.groupBy(
@@ -127,7 +141,7 @@ async function insertRows(tx: Transaction, resolved: readonly ResolvedEntry[], p
   for (const table of ROW_TABLES) {
     const rows = byTable.get(table) ?? [];
     for (const row of rows) if (row.personId !== undefined) persons.add(row.personId);
-    const now = rows.filter((row) => row.deferred === undefined);
+    const now = DERIVED_FROM_ROWS.includes(table) ? [] : rows.filter((row) => row.deferred === undefined);
     await insertInto(
       tx,
       table,
@@ -157,7 +171,7 @@ export async function insertInto(tx: Transaction, table: RowTable, rows: readonl
     if (column === undefined) throw new TypeError(`cdm.${table} has no column ${name}`);
     return wireType(column);
   });
-  const text = `INSERT INTO cdm.${table} (${names.join(', ')}) SELECT * FROM unnest(${types.map((type, i) => `$${i + 1}::${type.cast}`).join(', ')})`;
+  const text = `INSERT INTO cdm.${table} (${names.map((name) => `"${name}"`).join(', ')}) SELECT * FROM unnest(${types.map((type, i) => `$${i + 1}::${type.cast}`).join(', ')})`;
   const name = statementNames.get(text) ?? `cdm_insert_${statementNames.size}`;
   statementNames.set(text, name);
   await tx.run(
@@ -172,17 +186,17 @@ export async function insertInto(tx: Transaction, table: RowTable, rows: readonl
 // Checked before (misfit): only digits, signs, points and exponents come here.
 const bareArray = (values: readonly (PlainValue | undefined)[]): string => `{${values.map((value) => value ?? 'NULL').join(',')}}`;
 
-/** Rows that are decided per person when its derived rows are computed: every death, and dates taken from visits. */
-async function replaceDeferred(tx: Transaction, resolved: readonly ResolvedEntry[]): Promise<void> {
+/** Rows that are decided per person when its derived rows are computed: every death, dates taken from visits and ages, what joins rows. */
+async function replaceDeferred(tx: Transaction, resolved: readonly ResolvedEntry[], persons: Set<number>): Promise<void> {
   const old = resolved.filter(({ entry }) => entry.oldMask !== 0).map(({ entry }) => entry.resourceKey);
   if (old.length > 0) {
-    await tx.run({ name: 'deferred_remove', text: 'DELETE FROM ops.deferred_row WHERE resource_key = ANY ($1::bigint[])' }, [
-      plainArray(old),
-    ]);
+    const gone = await tx.query<{ readonly person_id: number }>(
+      { name: 'deferred_remove', text: 'DELETE FROM ops.deferred_row WHERE resource_key = ANY ($1::bigint[]) RETURNING person_id' },
+      [plainArray(old)],
+    );
+    for (const { person_id } of gone) persons.add(person_id);
   }
-  const rows = resolved.flatMap(({ entry, rows: all }) =>
-    all.filter((row) => row.deferred !== undefined || row.table === 'death').map((row) => ({ ...row, resourceKey: entry.resourceKey })),
-  );
+  const rows = resolved.flatMap(({ entry, rows: all }) => all.filter(isDerived).map((row) => ({ ...row, resourceKey: entry.resourceKey })));
   if (rows.length === 0) return;
   await tx.run(
     `INSERT INTO ops.deferred_row (resource_key, n, person_id, cdm_table, columns)
@@ -197,9 +211,34 @@ async function replaceDeferred(tx: Transaction, resolved: readonly ResolvedEntry
   );
 }
 
-const deferredColumns = (row: PlainRow): Record<string, PlainValue> => ({
+const isDerived = ({ table, deferred }: PlainRow): boolean =>
+  deferred !== undefined || table === 'death' || table === 'cost' || table === 'episode' || DERIVED_FROM_ROWS.includes(table);
+
+/** `@ages` are intervals by column: what they are added to is known when the person's rows are derived. */
+/** Where a column refers to a resource that may come later, its type and id stand beside it. */
+function pointersOf(row: PlainRow): Record<string, PlainValue> {
+  const found: Record<string, PlainValue> = {};
+  for (const [name, as] of POINTERS) {
+    const [type, id] = String(row.pointers.get(name) ?? '').split('/');
+    const number = RESOURCE_TYPES.get(type ?? '');
+    if (number === undefined || id === undefined) continue;
+    found[`${as}_type`] = number;
+    found[`${as}_id`] = id;
+  }
+  return found;
+}
+
+const POINTERS = [
+  ['fact_id_2', 'other'],
+  ['event_id', 'other'],
+  ['payer_plan_period_id', 'payer'],
+  ['episode_object_concept_id', 'other'],
+] as const;
+
+const deferredColumns = (row: PlainRow): Record<string, PlainValue | Readonly<Record<string, string>>> => ({
   ...Object.fromEntries(row.columns),
-  ...(row.deferred === undefined ? {} : { [row.deferred]: null }),
+  ...pointersOf(row),
+  ...(row.ages === undefined ? {} : { '@ages': row.ages }),
 });
 
 /** Records that the derived rows of persons must be computed again; `deriveStale` does it. */

@@ -29,10 +29,12 @@ export async function dependants(
   vanished: ReadonlySet<string>,
 ): Promise<ReadonlySet<number>> {
   const keys = new Set<number>();
-  if (appeared.size > 0) {
+  // Who waits for what has gone depends on it by way of another: the events of a part of a stay, of the stay.
+  const told = new Set([...appeared, ...vanished]);
+  if (told.size > 0) {
     const rows = await tx.query<{ resource_key: number }>(
       { name: 'dependants_waiting', text: 'SELECT DISTINCT resource_key FROM ops.waiting_reference WHERE target = ANY ($1::text[])' },
-      [textArray(appeared)],
+      [textArray(told)],
     );
     for (const row of rows) keys.add(row.resource_key);
   }
@@ -66,9 +68,10 @@ async function referringTo(tx: Queryable, vanished: ReadonlySet<string>): Promis
     await search(table, 'visit_occurrence_id', range, table === 'visit_occurrence' ? '{}' : keysOf('Encounter'));
     await search(table, 'preceding_visit_occurrence_id', range, keysOf('Encounter'));
   }
+  await search('cost', 'cost_event_id', range, keysOf('Encounter'));
   // No index serves these: practitioners and places are removed rarely, and a dangling id would be worse than a scan.
   for (const table of ['person', 'care_site', ...OWNED_TABLES] as const) {
-    for (const column of ['provider_id', 'care_site_id', 'location_id']) {
+    for (const column of ['provider_id', 'care_site_id']) {
       if (column !== keyColumn(table)) await search(table, column, range, others);
     }
   }
@@ -122,6 +125,7 @@ export async function remake(
       reference: resourceRef(current.type, current.id),
       oldMask: current.cdmMask,
       rows: rows.rows,
+      uses: rows.uses,
     })),
     held,
   );

@@ -1,14 +1,17 @@
 /**
  * Rows that follow from all rows of a person: observation periods (omop-rules 60), eras (62 to 64), a birth date imputed from the
- * earliest record (24), deaths contradicted by later activity (30), dates taken from visits (25), the visit before (36). Recomputed for the persons touched, soon after
+ * earliest record (24), deaths contradicted by later activity (30), dates taken from visits (25) and ages (38), the visit before (36), plans (59), facts (57) and the events of episodes. Recomputed for the persons touched, soon after
  * the write, and the same as if everything were recomputed.
  */
 
 import { notePeriodChoices } from './cdm-metadata.ts';
-import { EVENT_DATES, MOST_RECENT_VISIT } from './cdm-tables.ts';
+import { collectPlaces } from './cdm-places.ts';
+import { EVENT_DATES } from './cdm-tables.ts';
 import type { Database, Prepared, Transaction } from './connect.ts';
+import { deriveDated } from './derived-dated.ts';
 import { CONDITION_ERAS, DOSE_ERAS, DRUG_ERAS } from './derived-eras.ts';
 import { PERIODS_PER_PERSON } from './derived-keys.ts';
+import { deriveLinks } from './derived-links.ts';
 import { PRECEDING_VISITS } from './derived-visits.ts';
 import { plainArray } from './wire.ts';
 
@@ -46,8 +49,10 @@ export async function deriveStale(database: Database, options: DeriveOptions): P
       return { taken: rows.length, persons: ids.length };
     });
     persons += done.persons;
-    if (done.taken < QUEUE_BATCH) return persons;
+    if (done.taken < QUEUE_BATCH) break;
   }
+  await collectPlaces(database);
+  return persons;
 }
 
 /** Recomputes the derived rows of all persons; returns how many. */
@@ -68,9 +73,11 @@ export async function deriveAll(database: Database, options: DeriveOptions): Pro
     });
     persons += ids.length;
     const last = ids.at(-1);
-    if (last === undefined) return persons;
+    if (last === undefined) break;
     after = last;
   }
+  await collectPlaces(database);
+  return persons;
 }
 
 const TAKE: Prepared = {
@@ -83,13 +90,13 @@ async function derivePersons(tx: Transaction, ids: readonly number[], options: D
   const { pullDate, goLive = null, strategy = 'themis-ehr' } = options;
   for (let start = 0; start < ids.length; start += PERSON_BATCH) {
     const persons = plainArray(ids.slice(start, start + PERSON_BATCH).sort((a, b) => a - b));
-    await tx.run(DATED_FROM_VISITS, [persons]);
-    await tx.run(UNDATED, [persons]);
+    await deriveDated(tx, persons);
     await tx.run(DEATHS, [persons]);
     await tx.run(CONTRADICTED, [persons]);
     await tx.run(BIRTHS, [persons]);
     await tx.run(PERIODS[strategy], [persons, pullDate, goLive]);
     for (const statement of [PRECEDING_VISITS, CONDITION_ERAS, DRUG_ERAS, DOSE_ERAS]) await tx.run(statement, [persons]);
+    await deriveLinks(tx, persons);
   }
 }
 
@@ -103,34 +110,6 @@ const eventsOf = (tables: typeof EVENT_DATES): string =>
 
 const EVENTS = eventsOf(EVENT_DATES);
 const VISITS = eventsOf(EVENT_DATES.filter(({ table }) => table === 'visit_occurrence'));
-
-/** Rows whose date is that of the person's latest visit (several races of one person, rule 25). */
-const DATED_FROM_VISITS: Prepared = {
-  name: 'derive_dated',
-  text: `
-WITH claim AS (
-  SELECT d.resource_key * 1024 + d.n AS id, d.person_id, d.columns,
-    (SELECT max(v.visit_start_date) FROM cdm.visit_occurrence v WHERE v.person_id = d.person_id) AS visited
-  FROM ops.deferred_row d WHERE d.person_id = ANY ($1::bigint[]) AND d.cdm_table = 'observation'
-), gone AS (
-  DELETE FROM cdm.observation o USING claim c WHERE o.observation_id = c.id AND c.visited IS NULL
-)
-INSERT INTO cdm.observation
-SELECT (jsonb_populate_record(NULL::cdm.observation, c.columns || jsonb_build_object('observation_date', c.visited))).* FROM claim c
-WHERE c.visited IS NOT NULL
-ON CONFLICT (observation_id) DO UPDATE SET observation_date = excluded.observation_date
-WHERE cdm.observation.observation_date <> excluded.observation_date`,
-};
-
-const UNDATED: Prepared = {
-  name: 'derive_undated',
-  text: `
-WITH gone AS (DELETE FROM ops.exclusion WHERE resource_key = ANY ($1::bigint[]) AND rule = 25 AND place = '${MOST_RECENT_VISIT}')
-INSERT INTO ops.exclusion (resource_key, kind, rule, reason, place)
-SELECT d.resource_key, 'excluded', 25, 'no visit to take the date from', '${MOST_RECENT_VISIT}' FROM ops.deferred_row d
-WHERE d.person_id = ANY ($1::bigint[]) AND d.cdm_table = 'observation'
-  AND NOT EXISTS (SELECT FROM cdm.visit_occurrence v WHERE v.person_id = d.person_id)`,
-};
 
 const CLAIMED_DEATHS = `
 claim AS (

@@ -1,7 +1,8 @@
 /** Where a row of the CDM comes from: its resource by arithmetic, that resource's version and map, the message and its bytes. */
 import { resourceTypeOf } from '../fhir/definitions.ts';
+import type { RowTable } from '../omop/row.ts';
 import { columnsOf } from '../omop/tables.ts';
-import { isNumbered, keyColumn, ROW_TABLES, ROWS_PER_RESOURCE } from './cdm-tables.ts';
+import { hasKey, isNumbered, keyColumn, ROW_TABLES, ROWS_PER_RESOURCE } from './cdm-tables.ts';
 import type { Queryable } from './connect.ts';
 import { type MessageState, messageById } from './journal-take.ts';
 
@@ -43,19 +44,33 @@ interface OwnerRow {
   readonly message_id: number | null;
 }
 
+const keyOf = (table: RowTable | undefined, id: number): number =>
+  table === undefined || isNumbered(table) ? Math.floor(id / ROWS_PER_RESOURCE) : id;
+
+/** An address that several have is explained by the one who came first. */
+async function firstAt(database: Queryable, locationId: number): Promise<number> {
+  const [row] = await database.query<{ readonly key: number | null }>(
+    `SELECT min(key) AS key FROM (SELECT person_id AS key FROM cdm.person WHERE location_id = $1
+       UNION ALL SELECT care_site_id / ${ROWS_PER_RESOURCE} FROM cdm.care_site WHERE location_id = $1) o`,
+    [locationId],
+  );
+  return row?.key ?? -1;
+}
+
 /** Returns where row `id` of `table` comes from; undefined when there is no such row or the table is none that resources fill. */
 export async function explainRow(database: Queryable, table: string, id: number): Promise<ExplainedRow | undefined> {
   if (!Number.isSafeInteger(id)) return undefined;
   const known = ROW_TABLES.find((each) => each === table);
   if (known === undefined && !DERIVED.includes(table)) return undefined;
   const key = known === undefined ? `${table}_id` : keyColumn(known);
+  if (known !== undefined && !hasKey(known)) return undefined;
   const columns = columnsOf(table).map((column) => column.name);
   const [row] = await database.query<Record<string, string | number | null>>(
-    `SELECT ${columns.join(', ')} FROM cdm.${table} WHERE ${key} = $1`,
+    `SELECT ${columns.map((name) => `"${name}"`).join(', ')} FROM cdm.${table} WHERE ${key} = $1`,
     [id],
   );
   if (row === undefined) return undefined;
-  const resourceKey = known === undefined || isNumbered(known) ? Math.floor(id / ROWS_PER_RESOURCE) : id;
+  const resourceKey = known === 'location' ? await firstAt(database, id) : keyOf(known, id);
   const [owner] = await database.query<OwnerRow>(
     'SELECT type, id, version, updated, spec, row_spec, body, message_id FROM fhir.resource WHERE resource_key = $1',
     [resourceKey],

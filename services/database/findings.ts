@@ -70,8 +70,13 @@ async function insertExclusions(tx: Transaction, findings: readonly Findings[]):
     ...applied.excluded.map((each) => ({
       resourceKey,
       kind: 'excluded',
-      rule: PERSON_MISSING_RULE,
-      reason: each.waitsFor === '' ? 'the row names no person' : 'its person has no row',
+      rule: each.rule ?? PERSON_MISSING_RULE,
+      reason:
+        each.rule !== undefined
+          ? 'what it belongs to has no row'
+          : each.waitsFor === ''
+            ? 'the row names no person'
+            : 'its person has no row',
       at: undefined,
       waitsFor: each.waitsFor || undefined,
     })),

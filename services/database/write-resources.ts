@@ -149,6 +149,7 @@ async function store(tx: Transaction, planned: readonly Planned[], rowsOf: RowsO
       reference: each.reference,
       oldMask: each.write.current?.cdmMask ?? 0,
       rows: rowsFor(each).rows,
+      uses: rowsFor(each).uses,
     })),
     held,
   );

@@ -3,8 +3,13 @@
  * resource (`resource_key * 1024 + n` for event tables, `resource_key` for person; death is keyed by its person).
  */
 export interface ResourceRef {
-  /** 'Patient/…', 'Encounter/…': the id column of the row that resource makes. */
+  /**
+   * 'Patient/…', 'Encounter/…': the id column of the row that resource makes. In a date: 'most-recent-visit', or 'birth+34a', an age (UCUM
+   * a, mo, wk, d, h, min) that the person's birth date makes a date (rule 38).
+   */
   readonly ref: string;
+  /** The row of that number of the resource itself, instead of whatever row others may refer to. */
+  readonly n?: number;
 }
 
 /** Numbers that must keep their digits are strings; dates 'YYYY-MM-DD'; datetimes 'YYYY-MM-DD HH:MM:SS' in the CDM's zone. */
@@ -22,13 +27,27 @@ export type EventTable =
   | 'note'
   | 'visit_detail';
 
-export type RowTable = EventTable | 'person' | 'death' | 'location' | 'care_site' | 'provider' | 'payer_plan_period';
+/** Tables that say nothing of their person; a map gives `person_id` all the same, so that they come and go with the person's other rows. */
+export type AsideTable = 'cost' | 'fact_relationship' | 'note_nlp' | 'episode_event';
+
+export type RowTable =
+  | EventTable
+  | 'person'
+  | 'death'
+  | 'location'
+  | 'care_site'
+  | 'provider'
+  | 'payer_plan_period'
+  | 'episode'
+  | AsideTable;
 
 export interface CdmRow {
   readonly table: RowTable;
   /** 0..1023, distinct among all rows of one resource whatever their table. */
   readonly n: number;
   readonly columns: Readonly<Record<string, CdmValue>>;
+  /** Only of a visit: the stay it is a part of. While that makes a visit of the same person, this is a visit_detail of it (rule 34). */
+  readonly partOf?: string | undefined;
 }
 
 /** A resource, or one idea of it, that made no row although it was looked at (omop-rules: every exclusion is counted by rule). */
@@ -59,4 +78,6 @@ export interface ResourceRows {
   readonly adjustments: readonly Exclusion[];
   /** id@version#digest of the row map, '' when no map takes this type. */
   readonly spec: string;
+  /** Other resources that were asked for a code: their rows are made again when one of them changes. */
+  readonly uses?: readonly string[];
 }

@@ -244,7 +244,7 @@ export const CDM_TABLES = {
     { name: 'note_id', type: 'integer', required: true },
     { name: 'section_concept_id', type: 'integer', required: false, references: 'concept.concept_id' },
     { name: 'snippet', type: 'varchar', required: false, length: 250 },
-    { name: '"offset"', type: 'varchar', required: false, length: 50 },
+    { name: 'offset', type: 'varchar', required: false, length: 50 },
     { name: 'lexical_variant', type: 'varchar', required: true, length: 250 },
     { name: 'note_nlp_concept_id', type: 'integer', required: false, references: 'concept.concept_id' },
     { name: 'note_nlp_source_concept_id', type: 'integer', required: false, references: 'concept.concept_id' },

@@ -1,4 +1,4 @@
-import type { EventTable, RowTable } from './row.ts';
+import type { AsideTable, EventTable, RowTable } from './row.ts';
 import { CDM_TABLES, type CdmColumn } from './tables.generated.ts';
 
 export { CDM_TABLES };
@@ -21,7 +21,16 @@ export const ROW_TABLES: readonly RowTable[] = [
   'provider',
   'visit_detail',
   'payer_plan_period',
+  'cost',
+  'fact_relationship',
+  'note_nlp',
+  'episode',
+  'episode_event',
 ];
+
+/** The tables of `ROW_TABLES` that say nothing of their person. */
+export const ASIDE_TABLES: readonly AsideTable[] = ['cost', 'fact_relationship', 'note_nlp', 'episode_event'];
+export const isAside = (table: RowTable): boolean => ASIDE_TABLES.some((each) => each === table);
 
 /** The tables an event of unknown domain may land in, chosen by the standard concept's domain (omop-rules 3). */
 export const ROUTED_TABLES = [
@@ -96,6 +105,8 @@ const NAMES: Readonly<Partial<Record<RowTable, Names>>> = {
   note: { stem: 'note', start: 'note', end: '' },
   death: { stem: 'death', start: 'death', end: '' },
   visit_detail: { stem: 'visit_detail', start: 'visit_detail_start', end: 'visit_detail_end' },
+  episode: { stem: 'episode', start: 'episode_start', end: 'episode_end' },
+  cost: { stem: 'cost', start: '', end: '' },
   payer_plan_period: { stem: 'payer', start: 'payer_plan_period_start', end: 'payer_plan_period_end' },
 };
 

@@ -1,3 +1,6 @@
+import type { CdmValue } from './row.ts';
+import { columnOf } from './tables.ts';
+
 export interface VisitEnd {
   /** 'YYYY-MM-DD', never before the start. */
   readonly end: string;
@@ -21,4 +24,18 @@ export function visitEnd(visit: {
   if (end !== undefined) return end >= start ? { end, from: 'source' } : { end: start, from: 'start, as the source ends before it starts' };
   if (STAYS.has(visit.visit_concept_id) && asOf !== undefined && asOf > start) return { end: asOf, from: 'date of the data' };
   return { end: start, from: 'start' };
+}
+
+/**
+ * Returns the columns of a visit as those of a visit_detail (rule 34): `own` refers to the visit that its events belong to, `parent` to
+ * the detail that it is a part of, where that is one itself.
+ */
+export function asVisitDetail(columns: Readonly<Record<string, CdmValue>>, own: string, parent: string): Record<string, CdmValue> {
+  const detail: Record<string, CdmValue> = { visit_occurrence_id: { ref: own }, parent_visit_detail_id: { ref: parent } };
+  for (const [name, value] of Object.entries(columns)) {
+    if (name === 'preceding_visit_occurrence_id') continue;
+    const renamed = name.replace(/^visit_/, 'visit_detail_');
+    detail[columnOf('visit_detail', renamed) === undefined ? name : renamed] = value;
+  }
+  return detail;
 }

@@ -36,6 +36,8 @@ export interface Building {
   exposure: Exposure | undefined;
   dosage: JsonObject | undefined;
   quantityUnit: string | undefined;
+  /** Returns the row that the row of a name made of the same item, undefined when it made none. */
+  made(name: string): { readonly n: number; readonly table: RowTable } | undefined;
 }
 
 export type Applier = (row: Building, value: unknown) => void;
@@ -91,6 +93,10 @@ export function writeText(row: Building, column: CdmColumn | undefined, text: st
 /** Writes a FHIR date, dateTime or instant into a date column and its datetime column (rules 67, 68). */
 export function writeMoment(row: Building, date: CdmColumn | undefined, datetime: CdmColumn | undefined, value: unknown): void {
   if (value === undefined || value === null) return;
+  if (isObject(value) && date !== undefined) {
+    writeAge(row, date, value);
+    return;
+  }
   const known = typeof value === 'string' ? moment(value, row.run.context.timezone) : undefined;
   if (known === undefined) {
     adjusted(row, 67, `${date?.name ?? datetime?.name ?? 'a date'} is no FHIR date`);
@@ -100,6 +106,20 @@ export function writeMoment(row: Building, date: CdmColumn | undefined, datetime
   if (datetime !== undefined && known.datetime !== null) row.columns[datetime.name] = known.datetime;
   if (known.imputed !== 'nothing') adjusted(row, 67, `${known.imputed} of ${date?.name ?? 'a date'} taken as 01`);
   if (known.floating) adjusted(row, 68, `${datetime?.name ?? 'a time'} has no offset: taken as in the zone of the CDM`);
+}
+
+const AGE_UNITS: ReadonlySet<string> = new Set(['a', 'mo', 'wk', 'd', 'h', 'min']);
+
+/** Rule 38: an age becomes a date with the birth date, which is known when the person's rows are derived. */
+function writeAge(row: Building, date: CdmColumn, age: JsonObject): void {
+  const digits = digitsOf(age['value']);
+  const unit = textAt(age, 'code') ?? '';
+  if (digits === undefined || digits.startsWith('-') || !AGE_UNITS.has(unit) || age['comparator'] !== undefined) {
+    adjusted(row, 38, `${date.name} is no age in a known unit`);
+    return;
+  }
+  row.columns[date.name] = { ref: `birth+${digits}${unit}` };
+  adjusted(row, 38, `${date.name} computed from an age and the birth date`);
 }
 
 /** Writes a value as its column's type wants it. A value that does not fit is left out and reported. */

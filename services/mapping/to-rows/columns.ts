@@ -1,9 +1,10 @@
 /** Which columns a rule of a row map fills in a given table, and how. Made once per row and table; run for every row. */
 import { daysSupply, EXPOSURES } from '../../omop/drug-dates.ts';
+import { TABLE_DOMAINS } from '../../omop/facts.ts';
 import type { AnswerFamily } from '../../omop/qualitative.ts';
 import type { RowTable } from '../../omop/row.ts';
 import type { CdmColumn } from '../../omop/tables.generated.ts';
-import { columnFor, columnOf, columnsOf } from '../../omop/tables.ts';
+import { columnFor, columnOf, columnsOf, isAside } from '../../omop/tables.ts';
 import { type Applier, adjusted, type Building, digitsOf, isObject, textAt, writeMoment, writeText, writeValue } from './building.ts';
 import { ideaOf, resolveIdea, standardId } from './coding.ts';
 import type { ColumnRuleSpec, ColumnSpec, ConceptTable } from './model.ts';
@@ -184,14 +185,37 @@ const REFERRED: Readonly<Record<string, readonly string[]>> = {
   provider_id: ['Practitioner', 'PractitionerRole'],
   care_site_id: ['Organization', 'Location'],
   location_id: ['Location'],
+  episode_id: ['EpisodeOfCare', 'CarePlan'],
+  payer_plan_period_id: ['Coverage'],
+  cost_event_id: ['Encounter'],
+  episode_object_concept_id: ['Condition'],
 };
 
 function refApplier(name: string, table: RowTable): Applier | undefined {
-  const column = columnFor(table, name);
+  const column = isAside(table) && name === 'person_id' ? columnOf('person', name) : columnFor(table, name);
   if (column === undefined) return undefined;
   const types = REFERRED[column.name];
+  if (column.name === 'cost_event_id' || column.name === 'person_id') return ownedApplier(column, types);
+  return referring(column, types);
+}
+
+/** The row that a row before made of the same item, and the table that it went to. */
+const ownedApplier = (column: CdmColumn, types: readonly string[] | undefined): Applier => {
+  const refer = referring(column, types);
   return (row, value) => {
-    if (value === 'self') row.columns[column.name] = { ref: `${row.run.resource.resourceType}/${row.run.resource.id ?? ''}` };
+    const named = typeof value === 'string' && value.startsWith('row:') ? row.made(value.slice('row:'.length)) : undefined;
+    if (named !== undefined) row.columns[column.name] = { ref: selfOf(row), n: named.n };
+    else if (typeof value !== 'string' || !value.startsWith('row:')) refer(row, value);
+    if (column.name !== 'cost_event_id' || row.columns[column.name] === undefined) return;
+    row.columns['cost_domain_id'] = TABLE_DOMAINS[named?.table ?? 'visit_occurrence']?.id ?? 'Visit';
+  };
+};
+
+const selfOf = ({ run }: Building): string => `${run.resource.resourceType}/${run.resource.id ?? ''}`;
+
+function referring(column: CdmColumn, types: readonly string[] | undefined): Applier {
+  return (row, value) => {
+    if (value === 'self') row.columns[column.name] = { ref: selfOf(row) };
     else if (value === 'most-recent-visit') row.columns[column.name] = { ref: value };
     else {
       const [, ref, type = ''] = /^((\w+)\/[A-Za-z0-9.-]{1,64})(?:\/_history\/.+)?$/.exec(referenceText(value)) ?? [];

@@ -11,6 +11,7 @@ import { asCondition } from '../expression/typed.ts';
 import type { ScalarNode } from '../read.ts';
 import type { Applier } from './building.ts';
 import { applierOf, nameChoices } from './columns.ts';
+import { isByEngine } from './engine-columns.ts';
 import type { Alternative, ColumnSpec, ConceptTable, ExcludeSpec, RowMapSpec, RowSpec } from './model.ts';
 import { FHIR, shapeFault } from './shapes.ts';
 import { textFunctions } from './text-functions.ts';
@@ -51,6 +52,8 @@ export interface CompiledRow {
   readonly exclude: readonly CompiledExclude[];
   /** The idea that routes the row. */
   readonly concept: Read | undefined;
+  /** The stay that a visit is a part of. */
+  readonly partOf: Read | undefined;
   /** The columns with how each is applied in `table`; undefined where it has no place for it. */
   columnsIn(table: RowTable): readonly PlacedColumn[];
 }
@@ -160,6 +163,7 @@ class RowCompiler {
       each: spec.each === undefined ? undefined : this.#each(spec.each),
       exclude: spec.exclude.map((each) => this.#exclude(each, scope)),
       concept: spec.target.kind === 'route' ? this.#read(this.#alternatives(spec.target.concept, 'concept', scope)) : undefined,
+      partOf: spec.partOf === undefined ? undefined : this.#read(this.#value(spec.partOf, 'partOf', 'Reference', scope) ?? 'undefined'),
       columnsIn: (table) => placed.get(table) ?? [],
     };
   }
@@ -267,7 +271,7 @@ class RowCompiler {
     const named = new Set(columns.flatMap((column) => (column.appliers.has(table) ? [column.name] : [])));
     for (const column of columnsOf(table)) {
       if (!column.required || column.name === `${table}_id` || (table === 'person' && column.name === 'person_id')) continue;
-      if (BY_ENGINE.has(column.name) || (spec.target.kind === 'route' && column.name === columnFor(table, 'concept')?.name)) continue;
+      if (isByEngine(table, column.name) || (spec.target.kind === 'route' && column.name === columnFor(table, 'concept')?.name)) continue;
       const filled = [...named].some(
         (name) => name === column.name || columnFor(table, name)?.name === column.name || `${name}_concept_id` === column.name,
       );
@@ -276,14 +280,6 @@ class RowCompiler {
     }
   }
 }
-
-const BY_ENGINE: ReadonlySet<string> = new Set([
-  'drug_exposure_end_date',
-  'visit_end_date',
-  'visit_detail_end_date',
-  'payer_plan_period_end_date',
-  'note_text',
-]);
 
 const literalJs = (text: string): string => JSON.stringify(text);
 

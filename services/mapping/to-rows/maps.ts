@@ -8,7 +8,8 @@ import { type RowLineage, RowTrace } from '../trace/rows.ts';
 import { type CompiledRowMap, compileRowMap } from './compile.ts';
 import type { ConceptTable, RowMapSpec } from './model.ts';
 import { isConceptTable, isRowMap, readConceptTable, readRowMap } from './read.ts';
-import { rowsOf, specName } from './run.ts';
+import { rowsOf } from './run.ts';
+import { specName } from './spec-name.ts';
 
 export interface RowMaps {
   /** Returns the CDM rows of a resource; none, with spec '', for a type that no map takes. Never throws for data. */

@@ -32,6 +32,8 @@ export interface RowSpec {
   readonly each: ScalarNode | undefined;
   /** Seen from the item of `each`. */
   readonly exclude: readonly ExcludeSpec[];
+  /** Only of a visit: the stay it is a part of (rule 34). */
+  readonly partOf?: ScalarNode | undefined;
   readonly target: FixedTarget | RoutedTarget;
   readonly columns: readonly ColumnSpec[];
 }
@@ -45,6 +47,8 @@ export interface FixedTarget {
 export interface RoutedTarget {
   readonly kind: 'route';
   readonly concept: readonly Alternative[];
+  /** Asked when the value is a plain code: a FHIR code system. */
+  readonly system?: string | undefined;
   /** Code systems in order of preference (rule 8). */
   readonly prefer: readonly string[];
   /** The resource's own table: for codes that no vocabulary knows. */

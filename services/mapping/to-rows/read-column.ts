@@ -31,14 +31,15 @@ function readRule(node: SpecNode, name: string, reader: RowReader): ColumnRuleSp
   return { kind: 'from', alternatives, options };
 }
 
+const REFERENCES = /^(self|most-recent-visit|row:[\w-]+)$/;
+
 function readRef(node: MapNode, reader: RowReader): ColumnRuleSpec | undefined {
   reader.keys(node, 'ref', ['ref', 'require']);
   const to = entryOf(node, 'ref')?.value;
-  if (to?.kind === 'scalar' && (to.value.startsWith('=') || to.value === 'self' || to.value === 'most-recent-visit'))
-    return { kind: 'ref', to };
+  if (to?.kind === 'scalar' && (to.value.startsWith('=') || REFERENCES.test(to.value))) return { kind: 'ref', to };
   reader.fault('rows-expected', to?.at ?? node.at, {
     what: 'ref',
-    form: 'an expression that gives a Reference, "self" or "most-recent-visit"',
+    form: 'an expression that gives a Reference, "self", "most-recent-visit" or "row:" and the name of a row before',
   });
   return undefined;
 }

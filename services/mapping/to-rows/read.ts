@@ -40,7 +40,7 @@ export function readRowMap(file: ReadSpec): ReadRowMap {
 function readRow(entry: MapEntry, shared: readonly ColumnSpec[], reader: RowReader): RowSpec | undefined {
   const node = reader.map(entry.value, `row ${entry.key}`, entry.at);
   if (node === undefined) return undefined;
-  reader.keys(node, 'a row', ['when', 'each', 'exclude', 'table', 'route', 'columns']);
+  reader.keys(node, 'a row', ['when', 'each', 'exclude', 'table', 'route', 'partOf', 'columns']);
   const own = readColumns(entryOf(node, 'columns')?.value, 'item', reader);
   const named = new Set(own.map((column) => column.name));
   const target = readTarget(node, entry, reader);
@@ -51,6 +51,7 @@ function readRow(entry: MapEntry, shared: readonly ColumnSpec[], reader: RowRead
     when: reader.expression(entryOf(node, 'when'), 'when'),
     each: reader.expression(entryOf(node, 'each'), 'each'),
     exclude: readExclude(entryOf(node, 'exclude')?.value, reader),
+    partOf: reader.expression(entryOf(node, 'partOf'), 'partOf'),
     target,
     columns: [...shared.filter((column) => !named.has(column.name)), ...own],
   };
@@ -72,7 +73,7 @@ function readTarget(node: MapNode, entry: MapEntry, reader: RowReader): RowSpec[
     reader.fault('rows-missing-key', entry.at, { name: 'route (or table)', what: `row ${entry.key}` });
     return undefined;
   }
-  reader.keys(route, 'route', ['concept', 'prefer', 'default', 'agent', 'says']);
+  reader.keys(route, 'route', ['concept', 'vocabulary', 'prefer', 'default', 'agent', 'says']);
   const given = reader.text(route, 'default', 'route');
   const intent = routed(given);
   if (intent === undefined && given !== '') {
@@ -88,6 +89,7 @@ function readTarget(node: MapNode, entry: MapEntry, reader: RowReader): RowSpec[
   return {
     kind: 'route',
     concept: concept.rule.alternatives,
+    system: textOf(route, 'vocabulary'),
     prefer: reader.texts(entryOf(route, 'prefer')?.value, 'prefer'),
     intent,
     agent:

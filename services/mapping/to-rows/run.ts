@@ -1,15 +1,14 @@
 /** Runs a compiled row map over one resource. */
-import { createHash } from 'node:crypto';
 import type { Concept, Target } from '../../../terminology/vocabulary.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import type { CdmRow, ResourceRows, RowTable, UnmappedCode } from '../../omop/row.ts';
-import { columnOf, columnsOf, eventColumnsOf, ROW_TABLES, tableOfDomain } from '../../omop/tables.ts';
+import { columnOf, eventColumnsOf, isAside, ROW_TABLES, tableOfDomain } from '../../omop/tables.ts';
 import type { RowContext } from '../conversion.ts';
-import type { SpecNode } from '../read.ts';
 import type { RowTrace } from '../trace/rows.ts';
-import { adjusted, type Building, isObject, type RowRun, writeText } from './building.ts';
+import { adjusted, type Building, isObject, type RowRun, textAt, writeText } from './building.ts';
 import { ideaOf, type Resolved, resolveIdea } from './coding.ts';
 import type { CompiledRow, CompiledRowMap } from './compile.ts';
+import { requiredOf } from './engine-columns.ts';
 import { FINISHERS } from './finish.ts';
 import type { Agent } from './model.ts';
 import { Slots, slotPlan } from './slots.ts';
@@ -20,6 +19,7 @@ const DATE_RULES: Readonly<Partial<Record<RowTable, number>>> = {
   visit_occurrence: 33,
   visit_detail: 33,
   payer_plan_period: 59,
+  cost: 59,
   note: 57,
   condition_occurrence: 38,
   drug_exposure: 41,
@@ -29,14 +29,7 @@ const DATE_RULES: Readonly<Partial<Record<RowTable, number>>> = {
   death: 29,
 };
 
-const REQUIRED: ReadonlyMap<string, readonly string[]> = new Map(
-  ROW_TABLES.map((table) => [
-    table,
-    columnsOf(table)
-      .filter((column) => column.required && column.primaryKey !== true)
-      .map((column) => column.name),
-  ]),
-);
+const REQUIRED: ReadonlyMap<string, readonly string[]> = new Map(ROW_TABLES.map((table) => [table, requiredOf(table)]));
 
 /** Returns a function of (resource, context) for the map. `spec` is what its rows are stored with. */
 export function rowsOf(map: CompiledRowMap, spec: string): (resource: Resource, context: RowContext, trace?: RowTrace) => ResourceRows {
@@ -47,14 +40,27 @@ export function rowsOf(map: CompiledRowMap, spec: string): (resource: Resource, 
     if (reason !== undefined) run.exclusions.push(reason);
     else {
       const numbers = new Slots(plan);
-      for (const [number, row] of map.rows.entries()) runRow(row, number, numbers, map, run);
+      const made: Place['made'] = new Map();
+      for (const [number, row] of map.rows.entries()) runRow(row, { number, slots: numbers, map, run, made, index: 0, nth: 0 });
       if (run.rows.length === 0 && run.exclusions.length === 0) {
         run.exclusions.push({ rule: 21, reason: 'no row of the map applies', at: resource.resourceType });
       }
     }
-    const { rows, exclusions, adjustments, unmapped } = run;
+    const { exclusions, adjustments, unmapped } = run;
+    const rows = withoutIdle(run.rows);
     return { rows, exclusions, adjustments, unmapped: unmapped.length > 1 ? distinct(unmapped) : unmapped, spec };
   };
+}
+
+/** Returns rows without facts of a resource that has no row to state them of, and without a place where it names none. */
+function withoutIdle(rows: readonly CdmRow[]): readonly CdmRow[] {
+  const facts = rows.filter(({ table }) => table === 'fact_relationship').length;
+  if (facts > 0 && facts === rows.length) return [];
+  if (rows.every(({ columns }) => columns['location_id'] === undefined) || rows.some(({ table }) => table === 'location')) return rows;
+  return rows.map((row) => {
+    const { location_id: _, ...columns } = row.columns;
+    return { ...row, columns };
+  });
 }
 
 /** Rows of several targets look the same codes up again. */
@@ -82,17 +88,18 @@ function isEnteredInError(status: unknown): boolean {
   return Array.isArray(codings) && codings.some((coding: unknown) => isObject(coding) && coding['code'] === 'entered-in-error');
 }
 
-function runRow(row: CompiledRow, number: number, slots: Slots, map: CompiledRowMap, run: RowRun): void {
+function runRow(row: CompiledRow, place: Place): void {
+  const { run } = place;
   const { resource } = run;
   if (row.when !== undefined && row.when.of(resource, resource) !== true) return;
   if (row.each === undefined) {
-    runItem(row, resource, resource.resourceType, { number, slots, map, run, index: 0, nth: 0 });
+    runItem(row, resource, resource.resourceType, place);
     return;
   }
   const items = row.each.of(resource, resource);
   if (!Array.isArray(items)) return;
   for (const [index, item] of items.entries()) {
-    runItem(row, item, `${resource.resourceType}.${row.spec.name}[${index}]`, { number, slots, map, run, index, nth: 0 });
+    runItem(row, item, `${resource.resourceType}.${row.spec.name}[${index}]`, { ...place, index });
   }
 }
 
@@ -101,6 +108,8 @@ interface Place {
   readonly slots: Slots;
   readonly map: CompiledRowMap;
   readonly run: RowRun;
+  /** The first row that each named row made of each item, by 'name index'. */
+  readonly made: Map<string, { readonly n: number; readonly table: RowTable }>;
   /** Of the item, and of the 'Maps to' target: with the row's number they decide n. */
   readonly index: number;
   readonly nth: number;
@@ -115,11 +124,11 @@ function runItem(row: CompiledRow, item: unknown, at: string, place: Place): voi
   }
   const { target } = row.spec;
   if (target.kind === 'table') {
-    const built = building(target.table, undefined, undefined, run, at);
+    const built = building(target.table, undefined, undefined, run, at, place);
     emit(row, built, item, place);
     return;
   }
-  const idea = ideaOf(row.concept?.of(run.resource, item), '', run);
+  const idea = ideaOf(row.concept?.of(run.resource, item), target.system ?? '', run);
   if (idea.codings.length === 0 && idea.text === undefined) {
     run.exclusions.push({ rule: 6, reason: 'neither a code nor a text says what it is', at });
     return;
@@ -131,7 +140,7 @@ function runItem(row: CompiledRow, item: unknown, at: string, place: Place): voi
   }
   if (resolved.targets.length === 0) {
     const table = resolved.source === undefined ? target.intent : tableOfDomain(resolved.source.domain_id, target.intent);
-    emitRouted(row, building(table, undefined, resolved, run, at), resolved, item, place);
+    emitRouted(row, building(table, undefined, resolved, run, at, place), resolved, item, place);
     return;
   }
   for (const [nth, each] of resolved.targets.entries()) {
@@ -140,14 +149,30 @@ function runItem(row: CompiledRow, item: unknown, at: string, place: Place): voi
       continue;
     }
     const table = tableOfDomain(each.concept.domain_id, target.intent);
-    emitRouted(row, building(table, each, resolved, run, at), resolved, item, { ...place, nth }, each);
+    emitRouted(row, building(table, each, resolved, run, at, place), resolved, item, { ...place, nth }, each);
   }
 }
 
-function building(table: RowTable, target: Target | undefined, resolved: Resolved | undefined, run: RowRun, at: string): Building {
+function building(
+  table: RowTable,
+  target: Target | undefined,
+  resolved: Resolved | undefined,
+  run: RowRun,
+  at: string,
+  place: Place,
+): Building {
   run.trace?.begin();
   const common = { exclusion: undefined, exposure: undefined, dosage: undefined, quantityUnit: undefined };
-  return { table, columns: {}, target: target?.concept, source: resolved?.source, run, at, ...common };
+  return {
+    table,
+    columns: {},
+    target: target?.concept,
+    source: resolved?.source,
+    run,
+    at,
+    made: (name) => place.made.get(`${name} ${place.index}`),
+    ...common,
+  };
 }
 
 /**
@@ -166,7 +191,7 @@ function emitAgent(
 ): void {
   const { run } = place;
   const said = resolveIdea({ codings: [{ system, code }], text: undefined }, [], run, at).targets[0];
-  const built = building('observation', said, resolved, run, at);
+  const built = building('observation', said, resolved, run, at, place);
   const value = target?.concept;
   const stated = said === undefined ? undefined : { concept: said.concept, ...(value === undefined ? {} : { value }) };
   if (stated?.value === undefined) built.columns['value_as_concept_id'] = value?.concept_id ?? 0;
@@ -194,7 +219,8 @@ function emit(row: CompiledRow, built: Building, item: unknown, place: Place, ta
     const before = column.require ? Object.keys(built.columns).length : 0;
     if (value !== undefined && value !== null) {
       if (applier !== undefined) applier(built, value);
-      else if (!column.constant && isValued(value)) adjusted(built, 3, `${column.name} has no column in ${built.table}`);
+      else if (!column.constant && !isAside(built.table) && isValued(value))
+        adjusted(built, 3, `${column.name} has no column in ${built.table}`);
     } else if (column.always) applier?.(built, value);
     run.trace?.wrote(column.name, column.at, built.columns);
     if (column.require && applier !== undefined && Object.keys(built.columns).length === before) {
@@ -217,7 +243,11 @@ function emit(row: CompiledRow, built: Building, item: unknown, place: Place, ta
   const n = slots.take(number, index, nth);
   if (n === undefined) run.exclusions.push({ rule: 69, reason: 'a resource makes at most 1024 rows', at: built.at });
   else {
-    run.rows.push({ table: built.table, n, columns: built.columns } satisfies CdmRow);
+    const part = row.partOf?.of(run.resource, item);
+    const partOf = isObject(part) ? textAt(part, 'reference') : undefined;
+    run.rows.push({ table: built.table, n, columns: built.columns, ...(partOf === undefined ? {} : { partOf }) } satisfies CdmRow);
+    const name = `${row.spec.name} ${index}`;
+    if (!place.made.has(name)) place.made.set(name, { n, table: built.table });
     run.trace?.end(built.table, n, built.columns);
   }
 }
@@ -263,22 +293,8 @@ function missingColumn(built: Building, row: CompiledRow): { rule: number; reaso
       continue;
     }
     const intent = row.spec.target.kind === 'route' ? row.spec.target.intent : row.spec.target.table;
-    const rule = name === 'person_id' ? 27 : name.endsWith('_date') ? (DATE_RULES[intent] ?? 67) : 67;
+    const rule = name === 'person_id' ? 27 : name.endsWith('_date') || intent === 'cost' ? (DATE_RULES[intent] ?? 67) : 67;
     return { rule, reason: name === 'person_id' ? 'no patient of this store' : `${name} has no value`, at: built.at };
   }
   return undefined;
-}
-
-/** Returns 'id@version#digest': the digest is of the map's content, whatever its layout, and of every concept table it uses. */
-export function specName(id: string, version: string, trees: readonly SpecNode[]): string {
-  const digest = createHash('sha256')
-    .update(JSON.stringify(trees.map(content)))
-    .digest('hex');
-  return `${id}@${version}#sha256:${digest}`;
-}
-
-function content(node: SpecNode): unknown {
-  if (node.kind === 'scalar') return node.value;
-  if (node.kind === 'list') return node.items.map(content);
-  return node.entries.filter(({ key }) => key !== 'cases').map(({ key, value }) => [key, content(value)]);
 }

@@ -54,7 +54,11 @@ const CODES: Shape = {
   many: true,
   fits: ({ type }) => (type.kind === 'fhir' && CODED.has(type.name)) || (type.kind === 'system' && isText(type.name)),
 };
-const DATE: Shape = { form: 'a date, dateTime or instant', many: false, fits: bySystem(isText) };
+const DATE: Shape = {
+  form: 'a date, dateTime or instant, or an Age',
+  many: false,
+  fits: ({ type }) => (type.kind === 'system' && isText(type.name)) || (type.kind === 'fhir' && type.name === 'Age'),
+};
 
 /** By column type, and by the special names of rows-columns.ts. */
 const SHAPES: Readonly<Record<string, Shape>> = {
