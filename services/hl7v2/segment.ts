@@ -25,6 +25,60 @@ function pieces(text: string | undefined, separator: string): number {
 
 const NULL = '""';
 
+/** Components of each repetition, as sent. */
+type Split = readonly (readonly string[])[];
+
+/** Longer texts are searched, shorter ones looked through: a search costs as much as looking at some fifty characters. */
+const SHORT = 1000;
+
+/** As split(): the engine's own interns every piece in a table that threads share, which costs more than the cutting. */
+function cut(text: string, separator: string): string[] {
+  const found: string[] = [];
+  let from = 0;
+  for (let at = text.indexOf(separator); at >= 0; at = text.indexOf(separator, from)) {
+    found.push(text.slice(from, at));
+    from = at + 1;
+  }
+  found.push(text.slice(from));
+  return found;
+}
+
+/** Of a field's text: nothing but the text itself; delimiters, escapes or quotes in it; not looked at yet. */
+const PLAIN = 0;
+const MARKED = 1;
+const UNKNOWN = 2;
+
+/** Where each field begins and what is in it, two numbers for each; at the end where the next one would begin. Place 0 is the name. */
+function boundsOf(text: string, { field, component, repetition, escape: mark, subcomponent }: Delimiters): readonly number[] {
+  const bounds: number[] = [];
+  if (text.length > SHORT) {
+    let from = 0;
+    for (let at = text.indexOf(field); at >= 0; at = text.indexOf(field, from)) {
+      bounds.push(from, UNKNOWN);
+      from = at + 1;
+    }
+    bounds.push(from, UNKNOWN, text.length + 1);
+    return bounds;
+  }
+  const f = field.charCodeAt(0);
+  const c = component.charCodeAt(0);
+  const r = repetition.charCodeAt(0);
+  const e = mark.charCodeAt(0);
+  const s = subcomponent.charCodeAt(0);
+  let from = 0;
+  let marks = PLAIN;
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code === f) {
+      bounds.push(from, marks);
+      from = i + 1;
+      marks = PLAIN;
+    } else if (code === c || code === r || code === e || code === s || code === 34) marks = MARKED;
+  }
+  bounds.push(from, marks, text.length + 1);
+  return bounds;
+}
+
 export class ParsedSegment implements Segment {
   readonly name: string;
   readonly index: number;
@@ -32,11 +86,11 @@ export class ParsedSegment implements Segment {
   readonly #delimiters: Delimiters;
   readonly #charset: string;
   readonly #siblings: readonly ParsedSegment[];
-  #fields: readonly string[] | undefined;
+  readonly #isHeader: boolean;
+  #bounds: readonly number[] | undefined;
+  /** Fields that were looked at: a text without delimiters, escapes and quotes as it is, any other in its parts. */
+  readonly #fields: (string | Split | undefined)[] = [];
   #occurrence = 0;
-  /** The field whose repetitions were read last, and these: a reader goes through them one by one. */
-  #repeatedField = 0;
-  #repeated: readonly string[] = [];
 
   constructor(name: string, index: number, text: string, delimiters: Delimiters, charset: string, siblings: readonly ParsedSegment[]) {
     this.name = name;
@@ -45,6 +99,7 @@ export class ParsedSegment implements Segment {
     this.#delimiters = delimiters;
     this.#charset = charset;
     this.#siblings = siblings;
+    this.#isHeader = isHeader(name);
   }
 
   get occurrence(): number {
@@ -59,51 +114,65 @@ export class ParsedSegment implements Segment {
     return this.#occurrence;
   }
 
-  /** Fields by number; place 0 is the name. Headers (MSH, FHS, BHS) have their separator itself as field 1. */
-  get #split(): readonly string[] {
-    if (this.#fields === undefined) {
-      const fields = this.text.split(this.#delimiters.field);
-      if (isHeader(this.name)) fields.splice(1, 0, this.#delimiters.field);
-      this.#fields = fields;
-    }
-    return this.#fields;
+  #placed(): readonly number[] {
+    this.#bounds ??= boundsOf(this.text, this.#delimiters);
+    return this.#bounds;
   }
 
+  /** Headers (MSH, FHS, BHS) have their separator itself as field 1: what stands after it is field 2. */
   get fieldCount(): number {
-    return this.#split.length - 1;
+    return (this.#placed().length - 1) / 2 - (this.#isHeader ? 0 : 1);
   }
 
   raw(field: number): string | undefined {
-    return field < 1 ? undefined : this.#split[field];
+    if (field < 1) return undefined;
+    if (this.#isHeader && field === 1) return this.#delimiters.field;
+    const at = (this.#isHeader ? field - 1 : field) * 2;
+    const end = this.#placed()[at + 2];
+    return end === undefined ? undefined : this.text.slice(this.#placed()[at], end - 1);
+  }
+
+  /** The field as it is kept once it was looked at; '' when absent or empty. MSH-1 and MSH-2 are plain texts whatever is in them. */
+  #look(field: number): string | Split {
+    const raw = this.raw(field);
+    if (raw === undefined || raw === '') return '';
+    const marks = this.#placed()[(this.#isHeader ? field - 1 : field) * 2 + 1];
+    const isPlain = this.#isVerbatim(field) || marks === PLAIN || (marks === UNKNOWN && !this.#isMarked(raw));
+    const found = isPlain ? raw : this.#split(raw);
+    this.#fields[field] = found;
+    return found;
+  }
+
+  #isMarked(text: string): boolean {
+    const { component, repetition, escape: mark, subcomponent } = this.#delimiters;
+    return [component, repetition, mark, subcomponent, '"'].some((each) => each !== '' && text.includes(each));
+  }
+
+  #split(raw: string): Split {
+    const { component, repetition } = this.#delimiters;
+    const isRepeated = repetition !== '' && raw.includes(repetition);
+    const isCompound = component !== '' && raw.includes(component);
+    return (isRepeated ? cut(raw, repetition) : [raw]).map((each) => (isCompound ? cut(each, component) : [each]));
   }
 
   /** MSH-1 and MSH-2 hold the delimiters themselves and are never split. */
   #isVerbatim(field: number): boolean {
-    return field <= 2 && isHeader(this.name);
+    return field <= 2 && this.#isHeader;
   }
 
   #repetition(field: number, repetition: number): string | undefined {
-    const raw = this.#split[field];
-    if (raw === undefined || field < 1) return undefined;
+    const raw = this.raw(field);
+    if (raw === undefined) return undefined;
     if (this.#isVerbatim(field)) return repetition === 1 ? raw : undefined;
     const separator = this.#delimiters.repetition;
     if (repetition === 1 || separator === '') return piece(raw, separator, repetition);
-    return this.#repetitionsOf(field, raw)[repetition - 1];
-  }
-
-  #repetitionsOf(field: number, raw: string): readonly string[] {
-    if (this.#repeatedField !== field) {
-      this.#repeated = raw.split(this.#delimiters.repetition);
-      this.#repeatedField = field;
-    }
-    return this.#repeated;
+    const found = this.#fields[field] ?? this.#look(field);
+    return typeof found === 'string' ? undefined : found[repetition - 1]?.join(this.#delimiters.component);
   }
 
   repetitions(field: number): number {
-    const raw = this.raw(field);
-    if (raw === undefined || raw === '') return 0;
-    const separator = this.#delimiters.repetition;
-    return this.#isVerbatim(field) || separator === '' || !raw.includes(separator) ? 1 : this.#repetitionsOf(field, raw).length;
+    const found = this.#fields[field] ?? this.#look(field);
+    return typeof found !== 'string' ? found.length : found === '' ? 0 : 1;
   }
 
   components(field: number, repetition: number): number {
@@ -129,6 +198,17 @@ export class ParsedSegment implements Segment {
   }
 
   state(field: number, repetition?: number, component?: number, subcomponent?: number): ValueState {
+    const found = this.#fields[field] ?? this.#look(field);
+    const isFirst = (repetition ?? 1) === 1;
+    if (typeof found === 'string') {
+      if (found !== '' && isFirst && (component ?? 1) === 1 && (subcomponent ?? 1) === 1) return 'valued';
+    } else if (component === undefined && isFirst && found.length === 1) {
+      return found[0]?.length === 1 && found[0][0] === NULL ? 'delete' : 'valued';
+    }
+    return this.#stateOf(field, repetition, component, subcomponent);
+  }
+
+  #stateOf(field: number, repetition?: number, component?: number, subcomponent?: number): ValueState {
     const repeated = repetition === undefined && component === undefined ? this.raw(field) : this.#repetition(field, repetition ?? 1);
     if (repeated === undefined) return 'absent';
     if (repeated === NULL) return 'delete'; // a deleted whole deletes its parts
@@ -140,9 +220,15 @@ export class ParsedSegment implements Segment {
   }
 
   value(field: number, repetition = 1, component = 1, subcomponent = 1): string | undefined {
-    const leaf = this.#leaf(field, repetition, component, subcomponent);
+    const found = this.#fields[field] ?? this.#look(field);
+    if (typeof found === 'string') return repetition === 1 && component === 1 && subcomponent === 1 && found !== '' ? found : undefined;
+    const part = found[repetition - 1]?.[component - 1];
+    if (part === undefined || part === '' || part === NULL) return undefined;
+    const { subcomponent: separator, escape: mark } = this.#delimiters;
+    const leaf =
+      separator === '' || !part.includes(separator) ? (subcomponent === 1 ? part : undefined) : piece(part, separator, subcomponent);
     if (leaf === undefined || leaf === '' || leaf === NULL) return undefined;
-    return this.#isVerbatim(field) ? leaf : unescapeText(leaf, this.#delimiters, this.#charset);
+    return mark === '' || !leaf.includes(mark) ? leaf : unescapeText(leaf, this.#delimiters, this.#charset);
   }
 
   wholeText(field: number, repetition = 1): string | undefined {

@@ -59,7 +59,7 @@ function absolutePath(path: V2Path, segment: string, scope: Hl7v2Scope, at: Comp
   if (many) {
     const parts = path.parts.length === 0 ? '' : `, ${path.parts.join(', ')}`;
     const all = `R.places(${s}, ${path.field})`;
-    const js = path.parts.length === 0 ? all : `${all}.map((p) => R.sub(p${parts})).filter((p) => p !== undefined)`;
+    const js = path.parts.length === 0 ? all : `${all}.map((q) => R.sub(q${parts})).filter((q) => q !== undefined)`;
     return { js, text: `R.texts(${s}, ${path.field}${parts})`, type: v2(datatype, true), source, needs };
   }
   const place = [path.field, path.repetition ?? 1, ...path.parts].join(', ');
@@ -81,7 +81,7 @@ function inEverySegment(segments: string, path: V2Path, datatype: string, read: 
   read();
   const parts = path.parts.length === 0 ? '' : `, ${path.parts.join(', ')}`;
   const all = `(${segments}).flatMap((s) => R.places(s, ${path.field}))`;
-  const js = path.parts.length === 0 ? all : `${all}.map((p) => R.sub(p${parts})).filter((p) => p !== undefined)`;
+  const js = path.parts.length === 0 ? all : `${all}.map((q) => R.sub(q${parts})).filter((q) => q !== undefined)`;
   return { js, text: `(${segments}).flatMap((s) => R.texts(s, ${path.field}${parts}))`, type: v2(datatype, true) };
 }
 
@@ -113,7 +113,7 @@ export function partOf(base: Compiled, parts: readonly number[], offset: number,
   const source = originOf(base);
   if (!base.type.many)
     return { js: `R.sub(${base.js}, ${numbers})`, text: `R.part(${base.js}, ${numbers})`, type: v2(datatype, false), ...source };
-  const mapped = (name: string): string => `(${base.js}).map((p) => R.${name}(p, ${numbers})).filter((p) => p !== undefined)`;
+  const mapped = (name: string): string => `(${base.js}).map((q) => R.${name}(q, ${numbers})).filter((q) => q !== undefined)`;
   return { js: mapped('sub'), text: mapped('part'), type: v2(datatype, true), ...source };
 }
 

@@ -147,6 +147,12 @@ function isCapital(value: string): boolean {
   return true;
 }
 
+/** Characters, not the halves that JavaScript counts of those beyond U+FFFF. */
+function charactersOf(value: string): number {
+  for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) >= 0xd800) return [...value].length;
+  return value.length;
+}
+
 const str = (value: unknown): string | undefined => (value === undefined || value === null ? undefined : String(value));
 
 const COMPARATORS: Readonly<Record<string, string>> = { '<': '<', '<=': '<=', '>': '>', '>=': '>=', '≤': '<=', '≥': '>=' };
@@ -223,7 +229,7 @@ export const expressionRuntime = {
   startsWith: (value: string | undefined, mark: string | undefined): boolean => mark !== undefined && value?.startsWith(mark) === true,
   endsWith: (value: string | undefined, mark: string | undefined): boolean => mark !== undefined && value?.endsWith(mark) === true,
   contains: (value: string | undefined, mark: string | undefined): boolean => mark !== undefined && value?.includes(mark) === true,
-  length: (value: string | undefined): number | undefined => (value === undefined ? undefined : [...value].length),
+  length: (value: string | undefined): number | undefined => (value === undefined ? undefined : charactersOf(value)),
   split: (value: string | undefined, mark: string | undefined): string[] =>
     value === undefined
       ? []

@@ -6,6 +6,7 @@ import type { ScalarNode } from '../read.ts';
 import type { TableSpec, TypeSpec } from '../spec.ts';
 import type { Role, TracedRule } from '../trace/registry.ts';
 import { componentPart, fieldPart, SUCCESSORS } from './definitions.ts';
+import { readOnce } from './reads.ts';
 
 /** All specs of one family, found by name. */
 export interface Family {
@@ -100,10 +101,13 @@ export class Build {
     if (known !== undefined) return known;
     const name = this.fresh('t');
     bySource.set(source, name);
-    this.functions.push(`function ${name}(p, X) {\n${write(placeScope(this.version, source, spec.sourceTypes))}\n}`);
+    const body = write(placeScope(this.version, source, spec.sourceTypes));
+    this.functions.push(`function ${name}(p, X) {\n${this.rules === undefined ? readOnce(body, PLACE) : body}\n}`);
     return name;
   }
 }
+
+const PLACE: ReadonlySet<string> = new Set(['p']);
 
 /** The scope of a datatype map: paths are relative to the place `p`; segments cannot be seen. */
 function placeScope(version: string, datatype: string, writtenFor: readonly string[]): Hl7v2Scope {

@@ -4,12 +4,11 @@
  */
 
 import type { Level } from './levels.ts';
+import { readOnce } from './reads.ts';
 
 /** Names that emitted code declares: a letter and a number of Build.fresh; `root` is the message. Quoted text is passed over. */
 const NAMES = /"(?:[^"\\]|\\.)*"|\b(?:[a-z]\d+|root)\b/g;
 const DECLARED = /^(?:for \()?(?:const|let) ([a-z]\d+)\b/;
-/** Reads of a segment's field without any other effect. */
-const READS = /"(?:[^"\\]|\\.)*"|\b(?:([a-z]\d+)\?\.value|R\.(?:texts|places)\(([a-z]\d+),)[ (][\d, ]+\)/g;
 
 /** Returns the names that a level and those inside it declare. */
 export function declaredIn({ open, declarations, children }: Level, found: Set<string> = new Set()): ReadonlySet<string> {
@@ -33,19 +32,4 @@ export function resourceFunction(name: string, body: string, outer: ReadonlySet<
   for (const [found] of body.matchAll(NAMES)) if (outer.has(found) || found === 'root') used.add(found);
   const args = [...used, 'X'].join(', ');
   return { text: `function ${name}(${args}) {\n${isFast ? readOnce(body, used) : body}\n}`, args };
-}
-
-/** What is absent is asked for again: that costs nothing. */
-function readOnce(body: string, segments: ReadonlySet<string>): string {
-  const counts = new Map<string, number>();
-  const isRead = (segment: string | undefined): boolean => segment !== undefined && segments.has(segment);
-  for (const [found, s, t] of body.matchAll(READS)) if (isRead(s ?? t)) counts.set(found, (counts.get(found) ?? 0) + 1);
-  const names = new Map<string, string>();
-  for (const [read, count] of counts) if (count > 1) names.set(read, `c${names.size + 1}`);
-  if (names.size === 0) return body;
-  const text = body.replace(READS, (found) => {
-    const held = names.get(found);
-    return held === undefined ? found : `(${held} ??= ${found})`;
-  });
-  return `let ${[...names.values()].join(', ')};\n${text}`;
 }

@@ -4,7 +4,7 @@
  */
 import { type ErrorCode, type Problem, problem } from '../../errors.ts';
 import type { JsonValue } from '../../fhir/resource.ts';
-import type { Delimiters, Message, Segment } from '../../hl7v2/message.ts';
+import type { Message, Segment } from '../../hl7v2/message.ts';
 import type { UnmappedCode } from '../../omop/row.ts';
 import type { Draft, Rung } from '../conversion.ts';
 import { localUriOf, type Run } from '../expression/runtime.ts';
@@ -12,7 +12,6 @@ import type { RungName } from '../rules.ts';
 import { tableOf } from './definitions.ts';
 import { Kins } from './kins.ts';
 import { segmentLabel } from './positions.ts';
-import { ReadSegment } from './read-segment.ts';
 import { referencesIn, withoutReferences } from './references.ts';
 
 export interface Handle {
@@ -43,7 +42,7 @@ export interface RunSettings {
   readonly params: ReadonlyMap<string, string>;
   /** id@version#digest. */
   readonly spec: string;
-  readonly message: Pick<Message, 'segments' | 'delimiters'>;
+  readonly message: Pick<Message, 'segments'>;
   /** Version of the definitions in use. */
   readonly version: string;
 }
@@ -63,8 +62,6 @@ export class MessageRun implements Run {
   /** False when the message deletes nothing: then nobody needs to look. */
   readonly deleting: boolean;
   readonly #settings: RunSettings;
-  readonly #delimiters: Delimiters;
-  readonly #segments: (Segment | undefined)[] = [];
   readonly #uris = new Map<string, string>();
   readonly #kins: Kins;
   readonly #drafts = new Map<string, { body: Body; update: Draft['update']; deletes: string[]; handle: Handle }>();
@@ -80,25 +77,15 @@ export class MessageRun implements Run {
     this.#kins = new Kins(settings.authority);
     this.timezone = settings.timezone;
     this.messageOffset = settings.messageOffset;
-    const { segments, delimiters } = settings.message;
+    const { segments } = settings.message;
     this.seen = new Uint8Array(segments.length);
-    this.#delimiters = delimiters;
     this.deleting = segments.some((each) => each.text.includes('""'));
   }
 
-  protected readSegment(segment: Segment): ReadSegment {
-    return new ReadSegment(segment, this.#delimiters);
-  }
-
-  /** The segment in the form compiled maps read; marks it as reached. */
+  /** The segment as the map reads it; marks it as reached. */
   reach(segment: Segment): Segment {
     this.seen[segment.index] = 1;
-    let read = this.#segments[segment.index];
-    if (read === undefined) {
-      read = this.readSegment(segment);
-      this.#segments[segment.index] = read;
-    }
-    return read;
+    return segment;
   }
 
   localUri(name: string): string {

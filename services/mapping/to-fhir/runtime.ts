@@ -130,10 +130,7 @@ export const mapRuntime = {
     return found === undefined ? undefined : X.reach(found);
   },
   /** True where the field has some text, `""` included. */
-  has: (segment: Segment | undefined, field: number): boolean => {
-    const raw = segment?.raw(field);
-    return raw !== undefined && raw !== '';
-  },
+  has: (segment: Segment | undefined, field: number): boolean => segment !== undefined && segment.repetitions(field) > 0,
   /** A condition's own failed conversions are no faults: the condition does not hold. */
   quiet: <T>(value: T, X: MessageRun): T => {
     X.error = undefined;

@@ -1,12 +1,11 @@
 /** A conversion that is watched: which rules ran, what each read, what it made, and why one made nothing. */
 import type { ErrorCode } from '../../errors.ts';
-import type { Segment } from '../../hl7v2/message.ts';
+import type { Segment, ValueState } from '../../hl7v2/message.ts';
 import type { Draft } from '../conversion.ts';
 import type { Position } from '../diagnostics.ts';
 import type { RungName } from '../rules.ts';
 import type { TableRow } from '../spec.ts';
-import { ReadSegment } from '../to-fhir/read-segment.ts';
-import { type Body, type Handle, MessageRun, type RunSettings } from '../to-fhir/run.ts';
+import { type Body, type Handle, MessageRun } from '../to-fhir/run.ts';
 
 /** A place of the message that was read and had a value. Component and subcomponent 0: the repetition as a whole. */
 export interface ReadPlace {
@@ -39,15 +38,16 @@ export class TracedRun extends MessageRun {
   #top: Frame | undefined;
   #last: Frame | undefined;
   readonly #bodies = new Map<string, object>();
-  readonly #delimited: RunSettings['message']['delimiters'];
+  readonly #segments = new Map<Segment, Segment>();
 
-  constructor(settings: RunSettings) {
-    super(settings);
-    this.#delimited = settings.message.delimiters;
-  }
-
-  protected override readSegment(segment: Segment): ReadSegment {
-    return new TracedSegment(segment, this.#delimited, (place) => this.#top?.reads.push(place));
+  override reach(segment: Segment): Segment {
+    super.reach(segment);
+    let read = this.#segments.get(segment);
+    if (read === undefined) {
+      read = new TracedSegment(segment, (place) => this.#top?.reads.push(place));
+      this.#segments.set(segment, read);
+    }
+    return read;
   }
 
   /** Called by traced modules before a rule. */
@@ -120,22 +120,51 @@ export class TracedRun extends MessageRun {
 type Note = (place: ReadPlace) => void;
 
 /** Tells of every value that is read. */
-class TracedSegment extends ReadSegment {
+class TracedSegment implements Segment {
+  readonly name: string;
+  readonly index: number;
+  readonly text: string;
+  readonly #segment: Segment;
   readonly #note: Note;
 
-  constructor(segment: Segment, delimiters: RunSettings['message']['delimiters'], note: Note) {
-    super(segment, delimiters);
+  constructor(segment: Segment, note: Note) {
+    this.name = segment.name;
+    this.index = segment.index;
+    this.text = segment.text;
+    this.#segment = segment;
     this.#note = note;
   }
 
-  override value(field: number, repetition?: number, component?: number, subcomponent?: number): string | undefined {
-    const found = super.value(field, repetition, component, subcomponent);
+  get occurrence(): number {
+    return this.#segment.occurrence;
+  }
+  get fieldCount(): number {
+    return this.#segment.fieldCount;
+  }
+  raw(field: number): string | undefined {
+    return this.#segment.raw(field);
+  }
+  repetitions(field: number): number {
+    return this.#segment.repetitions(field);
+  }
+  components(field: number, repetition: number): number {
+    return this.#segment.components(field, repetition);
+  }
+  subcomponents(field: number, repetition: number, component: number): number {
+    return this.#segment.subcomponents(field, repetition, component);
+  }
+  state(field: number, repetition?: number, component?: number, subcomponent?: number): ValueState {
+    return this.#segment.state(field, repetition, component, subcomponent);
+  }
+
+  value(field: number, repetition?: number, component?: number, subcomponent?: number): string | undefined {
+    const found = this.#segment.value(field, repetition, component, subcomponent);
     if (found !== undefined) this.#told(field, repetition ?? 1, component ?? 0, subcomponent ?? 0);
     return found;
   }
 
-  override wholeText(field: number, repetition?: number): string | undefined {
-    const found = super.wholeText(field, repetition);
+  wholeText(field: number, repetition?: number): string | undefined {
+    const found = this.#segment.wholeText(field, repetition);
     if (found !== undefined) this.#told(field, repetition ?? 1, 0, 0);
     return found;
   }
