@@ -1,6 +1,7 @@
 /** What the store holds of Patients that are to be erased: everything that speaks of them, every version, every statement, every row. */
 import { resourceTypeOf } from '../fhir/definitions.ts';
 import type { Queryable, Transaction } from './connect.ts';
+import type { Speaking } from './erase-closure.ts';
 import { forgetEvents } from './outgoing-view.ts';
 import { typeNumber } from './resources.ts';
 import { plainArray, textArray } from './wire.ts';
@@ -42,21 +43,16 @@ export async function mergedWith(tx: Queryable, ids: readonly string[]): Promise
   return rows.map(({ id }) => id);
 }
 
-export interface Speaking {
-  readonly resourceKey: number;
-  readonly type: string;
-}
-
 /** Returns what is, or ever was, one of the Patients or speaks of one, in any version or statement. Reads everything: erasing is rare. */
 export async function speakingOf(tx: Queryable, ids: readonly string[]): Promise<readonly Speaking[]> {
   const pattern = `Patient/(${ids.map((id) => id.replaceAll('.', '\\.')).join('|')})["/#]`;
-  const rows = await tx.query<{ readonly resource_key: number; readonly type: number }>(
-    `SELECT r.resource_key, r.type FROM fhir.resource r WHERE (r.type = $2 AND r.id = ANY ($3::text[])) OR r.resource_key IN (
+  const rows = await tx.query<{ readonly resource_key: number; readonly type: number; readonly id: string }>(
+    `SELECT r.resource_key, r.type, r.id FROM fhir.resource r WHERE (r.type = $2 AND r.id = ANY ($3::text[])) OR r.resource_key IN (
        SELECT resource_key FROM fhir.resource WHERE body ~ $1 UNION SELECT resource_key FROM fhir.history WHERE body ~ $1
        UNION SELECT resource_key FROM fhir.statement WHERE draft ~ $1) ORDER BY 1`,
     [pattern, typeNumber('Patient'), textArray(ids)],
   );
-  return rows.map((row) => ({ resourceKey: row.resource_key, type: resourceTypeOf(row.type) ?? '' }));
+  return rows.map((row) => ({ resourceKey: row.resource_key, type: resourceTypeOf(row.type) ?? '', id: row.id }));
 }
 
 /** Returns the messages and requests that made any version of resources. */

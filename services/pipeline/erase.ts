@@ -3,6 +3,7 @@
  * tombstone stays that names nobody. It is applied again after a restore, and to messages that are sent again.
  */
 import type { Database, Transaction } from '../database/connect.ts';
+import { belongingTo, type Kinds } from '../database/erase-closure.ts';
 import {
   forgetResources,
   mergedWith,
@@ -14,14 +15,16 @@ import {
 } from '../database/erase-resources.ts';
 import { eraseMessages, namedByTombstones, setTombstones } from '../database/journal-erase.ts';
 import { lockByKeys } from '../database/resources.ts';
+import { RESOURCE_TYPES } from '../fhir/definitions.ts';
 import { isArray, isObject } from '../fhir/json.ts';
+import { slotsOf } from '../fhir/parameters.ts';
 import { rewrite } from './apply.ts';
 import type { RowParts } from './rows.ts';
 
 export interface Erased {
   readonly messages: number;
   readonly resources: number;
-  /** Resources of others (groups, lists, other patients' links) that still name a Patient by its id, which says nothing of the person. */
+  /** Resources of others (groups, lists, other patients' records) that still name a Patient, or what was theirs, by an id that says nothing of the person. */
   readonly mentions: number;
 }
 
@@ -39,6 +42,15 @@ const SHARED = new Set([
   'Device',
   'Subscription',
 ]);
+
+/** What may speak of a Patient holds what is one person's; files too. */
+const PERSONAL = [...RESOURCE_TYPES.keys()].filter(
+  (type) =>
+    !SHARED.has(type) &&
+    (type === 'Binary' ||
+      slotsOf(type).some(({ kind, paths }) => kind === 'reference' && paths.some(({ targets }) => targets?.includes('Patient')))),
+);
+const KINDS: Kinds = { isShared: (type) => SHARED.has(type), personal: PERSONAL };
 
 /** Erases patients, named by ordering keys ('id^authority') or as 'Patient/id', with all records that were merged with theirs. */
 export const erasePatients = (parts: RowParts, database: Database, named: readonly string[], reason: string): Promise<Erased> =>
@@ -68,14 +80,15 @@ async function eraseIn(parts: RowParts, tx: Transaction, { ids, keys, until }: N
   const own = (await patientVersions(tx, patients)).flatMap(keysOf).filter((key) => !key.endsWith('^'));
   const all = [...new Set([...keys, ...(until ? [] : own)])];
   const speaking = patients.length === 0 ? [] : await speakingOf(tx, patients);
-  const locked = await lockByKeys(
-    tx,
-    speaking.map(({ resourceKey }) => resourceKey),
-  );
   const isTheirs = ({ type, id }: { readonly type: string; readonly id: string }): boolean =>
     type === 'Patient' ? patients.includes(id) : !SHARED.has(type);
-  const gone = locked.filter(isTheirs);
+  const { theirs, mentions } = await belongingTo(tx, patients, speaking.filter(isTheirs), KINDS);
+  const gone = await lockByKeys(
+    tx,
+    theirs.map(({ resourceKey }) => resourceKey).toSorted((a, b) => a - b),
+  );
   const goneKeys = gone.map(({ resourceKey }) => resourceKey);
+  const kept = new Set([...mentions, ...speaking.flatMap((each) => (isTheirs(each) ? [] : [each.resourceKey]))]);
   const messageIds = await messagesOf(tx, goneKeys);
   // Patients last: what refers to them goes first and is not made again.
   const [records, others] = [gone.filter(({ type }) => type === 'Patient'), gone.filter(({ type }) => type !== 'Patient')];
@@ -94,7 +107,7 @@ async function eraseIn(parts: RowParts, tx: Transaction, { ids, keys, until }: N
     }
   await forgetResources(tx, goneKeys, patients);
   const messages = await eraseMessages(tx, all, { messageIds, until });
-  return { messages, resources: gone.length, mentions: locked.length - gone.length, ids: patients, keys: all };
+  return { messages, resources: gone.length, mentions: kept.size, ids: patients, keys: all };
 }
 
 /** The ordering keys that a Patient's identifiers make: 'id^authority'. */

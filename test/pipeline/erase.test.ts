@@ -35,7 +35,7 @@ async function tell(...all: readonly string[]): Promise<void> {
 async function holding(text: string): Promise<readonly string[]> {
   const tables = await house.database.query<{ name: string }>(
     `SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) AS name FROM information_schema.tables
-     WHERE table_schema IN ('journal', 'fhir', 'cdm', 'ops', 'outgoing') AND table_type = 'BASE TABLE' ORDER BY 1`,
+     WHERE table_schema NOT IN ('pg_catalog', 'information_schema') AND table_type = 'BASE TABLE' ORDER BY 1`,
   );
   const found: string[] = [];
   for (const { name } of tables) {
@@ -125,4 +125,93 @@ it('erases again after a restore, by tombstones that were kept outside', async (
   const erased = await eraseAgain(house.parts, house.database);
   expect(erased.messages).toBeGreaterThan(1);
   expect(await holding(`${SECRET}ER`)).toEqual([]);
+});
+
+/** Writes resources as requests of a client. */
+async function put(
+  ...resources: readonly (Record<string, unknown> & { readonly resourceType: string; readonly id: string })[]
+): Promise<void> {
+  const change = { update: 'replace', deletes: [], spec: '', problems: [], unmapped: [] } as const;
+  for (const resource of resources) {
+    const content = Buffer.from(JSON.stringify(resource));
+    const entry = { source: 'fhir', channel: 'fhir', content, controlId: undefined, messageType: '', patientKeys: [] } as const;
+    await write(house.parts, entry, async () => [{ ...change, resource: JSON.parse(JSON.stringify(resource)) }]);
+  }
+}
+
+it('erases what names the patient only through a stay, a result or a file, however far, and leaves what is about others', async () => {
+  const code = (text: string) => ({ text: `Faraway${text}` });
+  const results = { status: 'final', code: code('Result'), effectiveDateTime: '2026-03-02' };
+  await put(
+    { resourceType: 'Patient', id: 'far', name: [{ family: 'FarawayName' }] },
+    { resourceType: 'Patient', id: 'near', name: [{ family: 'NearName' }] },
+    { resourceType: 'Medication', id: 'far-drug', code: { text: 'of the catalogue' } },
+    { resourceType: 'Encounter', id: 'far-stay', status: 'finished', class: { code: 'IMP' }, subject: { reference: 'Patient/far' } },
+    // The stay alone says whose it is; of the second one, only an older version did.
+    { resourceType: 'Observation', id: 'far-1', ...results, encounter: { reference: 'Encounter/far-stay' } },
+    { resourceType: 'Observation', id: 'far-2', ...results, encounter: { reference: 'Encounter/far-stay' } },
+    { resourceType: 'Observation', id: 'far-2', ...results },
+    // Two steps and more away.
+    { resourceType: 'Observation', id: 'far-3', ...results, derivedFrom: [{ reference: 'Observation/far-1' }] },
+    {
+      resourceType: 'Provenance',
+      id: 'far-4',
+      target: [{ reference: 'Observation/far-3' }],
+      recorded: '2026-03-02T10:00:00Z',
+      agent: [{ who: { display: 'FarawayAgent' } }],
+    },
+    // Spoken of by theirs alone, naming nobody.
+    { resourceType: 'Specimen', id: 'far-5', note: [{ text: 'FarawayNote' }] },
+    { resourceType: 'Binary', id: 'far-6', contentType: 'text/plain', data: Buffer.from('FarawayFile').toString('base64') },
+    {
+      resourceType: 'Observation',
+      id: 'far-7',
+      ...results,
+      specimen: { reference: 'Specimen/far-5' },
+      encounter: { reference: 'Encounter/far-stay' },
+    },
+    {
+      resourceType: 'DocumentReference',
+      id: 'far-8',
+      status: 'current',
+      subject: { reference: 'Patient/far' },
+      content: [{ attachment: { url: 'Binary/far-6' } }],
+    },
+    {
+      resourceType: 'MedicationRequest',
+      id: 'far-9',
+      status: 'active',
+      intent: 'order',
+      subject: { reference: 'Patient/far' },
+      medicationReference: { reference: 'Medication/far-drug' },
+    },
+    // Another's, in the same room; a list of many.
+    {
+      resourceType: 'Observation',
+      id: 'near-1',
+      ...results,
+      code: { text: 'NearResult' },
+      subject: { reference: 'Patient/near' },
+      encounter: { reference: 'Encounter/far-stay' },
+    },
+    { resourceType: 'Specimen', id: 'near-2', note: [{ text: 'NearNote' }] },
+    {
+      resourceType: 'Observation',
+      id: 'near-3',
+      ...results,
+      code: { text: 'NearResult' },
+      subject: { reference: 'Patient/near' },
+      specimen: { reference: 'Specimen/near-2' },
+    },
+    { resourceType: 'List', id: 'round', status: 'current', mode: 'working', entry: [{ item: { reference: 'Observation/far-1' } }] },
+  );
+  expect(await holding('Faraway')).toEqual(expect.arrayContaining(['fhir.resource', 'fhir.history']));
+  const erased = await erasePatients(house.parts, house.database, ['Patient/far'], 'asked for');
+  expect([erased.resources, erased.mentions]).toEqual([11, 2]);
+  for (const text of ['Faraway', Buffer.from('FarawayFile').toString('base64')]) expect([text, await holding(text)]).toEqual([text, []]);
+  const [left] = await house.database.query<{ ids: readonly string[] }>(
+    "SELECT array_agg(id ORDER BY id) AS ids FROM fhir.resource WHERE id ~ '^(far|near|round)' AND NOT deleted",
+  );
+  expect(left?.ids).toEqual(['far-drug', 'near', 'near-1', 'near-2', 'near-3', 'round']);
+  expect(await holding('NearResult')).toContain('fhir.resource');
 });
