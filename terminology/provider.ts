@@ -187,4 +187,13 @@ export interface TerminologySources {
   readonly maps: readonly NativeMap[];
   /** Suggests standard concepts for codes that have none; undefined where no OMOP vocabularies are. */
   readonly suggester?: Suggester | undefined;
+  /** What is loaded but cannot be read, and so does not answer. */
+  readonly faults?: readonly TerminologyFault[] | undefined;
+}
+
+/** Why something that was loaded is off: the code of the error, the file, and what is wrong with it. */
+export interface TerminologyFault {
+  readonly code: string;
+  readonly at: string;
+  readonly text: string;
 }

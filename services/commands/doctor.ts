@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { verifyReleases } from '../../terminology/releases.ts';
 import { configuredSources } from '../config/configured.ts';
 import { type Config, isLoopback, readConfig } from '../config.ts';
 import { openDatabase } from '../database/connect.ts';
@@ -48,6 +51,7 @@ export async function checksOf(environment: Readonly<Record<string, string | und
     tlsCheck(value),
     bindCheck(value),
     mappingsCheck(value.mappingsDir),
+    ...vocabularyChecks(value),
     ...database,
     ...ports,
   ];
@@ -59,6 +63,16 @@ const lineOf = ({ name, ok, detail, cure }: Check): string =>
   `${ok ? 'ok  ' : 'FAIL'}  ${name}: ${detail}${cure === undefined ? '' : `\n      cure: ${cure}`}`;
 
 const checkOf = (name: string, { code, text }: Problem): Check => ({ name, ok: false, detail: text, cure: ERRORS[code].cure });
+
+/** Returns one check of all that is loaded: every file of it, and what says which is active; none where nothing was loaded. */
+export function vocabularyChecks(config: Config): readonly Check[] {
+  const folder = join(config.dataDir, 'vocabulary');
+  if (!existsSync(folder)) return [];
+  const faults = verifyReleases(folder);
+  if (faults.length === 0) return [{ name: 'vocabularies', ok: true, detail: 'every file is whole' }];
+  const { cure } = ERRORS['terminology-corrupt-index'];
+  return faults.map(({ file, text }) => ({ name: 'vocabularies', ok: false, detail: `${file}: ${text}`, cure }));
+}
 
 function nodeCheck(): Check {
   const major = Number(process.versions.node.split('.')[0]);

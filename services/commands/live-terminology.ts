@@ -5,9 +5,9 @@ import { builtInSystems } from '../../terminology/built-in/built-in.ts';
 import { TerminologyError } from '../../terminology/failure.ts';
 import type { IndexImage } from '../../terminology/index-files.ts';
 import { MANIFEST } from '../../terminology/index-folder.ts';
-import type { CodeSystemProvider, TerminologySources } from '../../terminology/provider.ts';
+import type { CodeSystemProvider, TerminologyFault, TerminologySources } from '../../terminology/provider.ts';
 import { readIndexAside, readSystemAside } from '../../terminology/read-aside.ts';
-import { vocabularyOf } from '../../terminology/reader.ts';
+import { emptyVocabulary, vocabularyOf } from '../../terminology/reader.ts';
 import { omopSources, systemProvider } from '../../terminology/sources.ts';
 import { activeSystems } from '../../terminology/system/system-files.ts';
 import type { Vocabulary } from '../../terminology/vocabulary.ts';
@@ -16,7 +16,7 @@ import type { Queryable } from '../database/connect.ts';
 import type { Log } from '../database/embedded/embedded.ts';
 import { holdVocabulary, type ResolutionState, resolutionState } from '../database/vocabulary-state.ts';
 import type { LiveVocabulary } from '../pipeline/rows.ts';
-import { refusing } from './vocabulary-load.ts';
+import { refusalOf, refusing } from './vocabulary-load.ts';
 
 /** How often, at most, the list of code systems is looked at while requests come. */
 const LOOK_AGAIN_MS = 250;
@@ -41,25 +41,41 @@ export class LiveTerminology implements LiveVocabulary {
   #looking: Promise<void> | undefined;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
   #seen = '';
+  /** Set while the index that is active cannot be read: why, and what its folder was then. */
+  #damage: { readonly error: TerminologyError; readonly stamp: string } | undefined;
+  #faults: readonly TerminologyFault[] = [];
   readonly #held = new WeakSet<Queryable>();
 
-  private constructor(home: string, image: IndexImage, id: string, log: Log) {
+  private constructor(home: string, opened: IndexImage | TerminologyError, id: string, log: Log) {
     this.#home = home;
     this.#log = log;
     this.#id = id;
-    this.#base = vocabularyOf(image);
+    const isWhole = !(opened instanceof TerminologyError);
+    this.#base = isWhole ? vocabularyOf(opened) : emptyVocabulary;
     this.#current = this.#base;
-    this.#omop = omopSources(image);
+    this.#omop = isWhole ? omopSources(opened) : { systems: [], maps: [] };
+    if (!isWhole) this.#damage = { error: opened, stamp: this.#indexStamp() };
     this.#join();
   }
 
-  /** Opens index `id` below `home` and the code systems that are active there. Throws Refusal naming the damaged file. */
+  /**
+   * Opens index `id` below `home` and the code systems that are active there. What cannot be read is off and reported: the rest answers, and no
+   * row is made before the index is mended, since it would be made without its concepts.
+   */
   static async open(home: string, id: string, log: Log): Promise<LiveTerminology> {
-    return refusing(async () => {
-      const live = new LiveTerminology(home, await readIndexAside(join(home, id)), id, log);
-      await live.#follow();
-      return live;
-    });
+    const opened = await readIndexAside(join(home, id)).catch(damageOf);
+    const live = new LiveTerminology(home, opened, id, log);
+    if (opened instanceof TerminologyError) {
+      const { code, file, text } = opened;
+      log.warn({ code, at: file }, `the OMOP vocabularies are off, what is received waits until they are loaded again: ${text}`);
+    }
+    await live.#follow();
+    return live;
+  }
+
+  /** Why the index that is active cannot be read; undefined when it is whole. */
+  get damage(): TerminologyError | undefined {
+    return this.#damage?.error;
   }
 
   get current(): Vocabulary {
@@ -78,20 +94,17 @@ export class LiveTerminology implements LiveVocabulary {
 
   /** Reads the list of code systems again and what is new in it; what cannot be read leaves everything as it was and is logged. */
   refresh(): Promise<void> {
-    this.#looking ??= this.#follow()
-      .catch((error: unknown) => {
-        if (!(error instanceof TerminologyError)) throw error;
-        this.#log.warn({ code: error.code, at: error.file }, `code systems stay as they were: ${error.text}`);
-      })
-      .finally(() => {
-        this.#looking = undefined;
-      });
+    this.#looking ??= this.#follow().finally(() => {
+      this.#looking = undefined;
+    });
     return this.#looking;
   }
 
   async hold(tx: Queryable): Promise<void> {
     if (this.#held.has(tx)) return;
-    await this.#follows(tx, await holdVocabulary(tx));
+    const state = await holdVocabulary(tx);
+    if (state.active === this.#id) await this.#mend();
+    await this.#follows(tx, state);
     this.#held.add(tx);
   }
 
@@ -121,8 +134,12 @@ export class LiveTerminology implements LiveVocabulary {
     if (id === this.#id) return this.#current;
     if (this.#other?.id === id) return this.#withAnswers(this.#other.vocabulary);
     if (!existsSync(join(this.#home, id, MANIFEST))) return undefined;
-    const image = await readIndexAside(join(this.#home, id)).catch(() => undefined);
-    if (image === undefined) return undefined;
+    const image = await readIndexAside(join(this.#home, id)).catch(damageOf);
+    if (image instanceof TerminologyError) {
+      const { code, file, text } = image;
+      this.#log.warn({ code, at: file }, `the release before cannot be compared with, so all rows are made again: ${text}`);
+      return undefined;
+    }
     const vocabulary = vocabularyOf(image);
     this.#other = { id, vocabulary };
     return this.#withAnswers(vocabulary);
@@ -138,8 +155,9 @@ export class LiveTerminology implements LiveVocabulary {
     if (this.#opening?.id !== id) {
       const done = refusing(async () => {
         const image = await readIndexAside(join(this.#home, id));
-        this.#other = { id: this.#id, vocabulary: this.#base };
+        if (this.#damage === undefined) this.#other = { id: this.#id, vocabulary: this.#base };
         this.#id = id;
+        this.#damage = undefined;
         this.#base = vocabularyOf(image);
         this.#current = this.#withAnswers(this.#base);
         this.#omop = omopSources(image);
@@ -153,12 +171,30 @@ export class LiveTerminology implements LiveVocabulary {
     await this.#opening.done;
   }
 
+  /** Opens the index that is active when its folder is another than the damaged one; throws Refusal while it is not. */
+  async #mend(): Promise<void> {
+    if (this.#damage === undefined) return;
+    if (this.#indexStamp() === this.#damage.stamp) throw refusalOf(this.#damage.error);
+    await this.#become(this.#id);
+  }
+
+  /** Reads what is new in the list of code systems. What cannot be read is off, and what it was to replace stays. */
   async #follow(): Promise<void> {
-    const seen = this.#stamp();
-    this.#seen = seen;
+    this.#seen = this.#stamp();
     const next = new Map<string, CodeSystemProvider>();
-    for (const id of activeSystems(this.#home))
-      next.set(id, this.#systems.get(id) ?? systemProvider(await readSystemAside(join(this.#home, id))));
+    const faults: TerminologyFault[] = [];
+    const listed = await Promise.resolve(this.#home).then(activeSystems).catch(damageOf);
+    if (listed instanceof TerminologyError) faults.push(faultOf(listed));
+    for (const id of listed instanceof TerminologyError ? [] : listed) {
+      const known = this.#systems.get(id);
+      const image = known === undefined ? await readSystemAside(join(this.#home, id)).catch(damageOf) : undefined;
+      if (image instanceof TerminologyError) faults.push(faultOf(image));
+      else if (image !== undefined) next.set(id, systemProvider(image));
+      else if (known !== undefined) next.set(id, known);
+    }
+    if (faults.length > 0) for (const [id, known] of this.#systems) if (!next.has(id)) next.set(id, known);
+    for (const { code, at, text } of faults) this.#log.warn({ code, at }, `a code system is off, or stays as it was: ${text}`);
+    this.#faults = faults;
     this.#systems = next;
     this.#join();
   }
@@ -168,12 +204,29 @@ export class LiveTerminology implements LiveVocabulary {
       systems: [...this.#systems.values(), ...this.#omop.systems, ...builtInSystems()],
       maps: this.#omop.maps,
       suggester: this.#omop.suggester,
+      faults: [...(this.#damage === undefined ? [] : [faultOf(this.#damage.error)]), ...this.#faults],
     };
+  }
+
+  #indexStamp(): string {
+    return stampOf(join(this.#home, this.#id, MANIFEST));
   }
 
   /** Changes when the list does: it is replaced by another file. */
   #stamp(): string {
-    const found = statSync(join(this.#home, 'systems.json'), { throwIfNoEntry: false, bigint: true });
-    return found === undefined ? '' : `${found.ino} ${found.mtimeNs} ${found.size}`;
+    return stampOf(join(this.#home, 'systems.json'));
   }
 }
+
+function stampOf(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return found === undefined ? '' : `${found.ino} ${found.mtimeNs} ${found.size}`;
+}
+
+/** Returns an error of the terminology room as a value; every other one is thrown on. */
+function damageOf(error: unknown): TerminologyError {
+  if (error instanceof TerminologyError) return error;
+  throw error;
+}
+
+const faultOf = ({ code, file, text }: TerminologyError): TerminologyFault => ({ code, at: file, text });
