@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
+import { TerminologyError } from '../../terminology/failure.ts';
 import { activateIndex } from '../../terminology/index-files.ts';
 import { writeVocabulary } from '../../terminology/load.ts';
 import { activeIndex } from '../../terminology/releases.ts';
@@ -123,7 +124,7 @@ async function activeTerminology(config: Config, store: Store, log: Log): Promis
   const { database } = store;
   const folder = vocabularyFolder(config);
   await settleEras(database);
-  const own = await refusing(async () => activeIndex(folder));
+  const own = ownIndex(folder, log);
   if (own !== undefined) await adoptVocabulary(database, own);
   if ((await activeVocabularyId(database)) === '') {
     log.info({ folder: STARTER_FOLDER }, 'loading the starter vocabulary');
@@ -132,10 +133,29 @@ async function activeTerminology(config: Config, store: Store, log: Log): Promis
   const id = await activeVocabularyId(database);
   // A new data folder beside a database that was filled with the starter set.
   if (!existsSync(join(folder, id))) await refusing(() => writeVocabulary(STARTER_FOLDER, folder));
-  const live = await LiveTerminology.open(folder, id, log);
+  const live = await openedOrMade(folder, id, log);
   await live.catchUp(database);
   if (own !== id) await refusing(() => activateIndex(folder, id));
   return live;
+}
+
+/** The index that the folder names; undefined where its file is damaged: what the database says holds, and the file is written anew. */
+function ownIndex(folder: string, log: Log): string | undefined {
+  try {
+    return activeIndex(folder);
+  } catch (error) {
+    if (!(error instanceof TerminologyError)) throw error;
+    log.warn({ code: error.code, at: error.file }, error.text);
+    return undefined;
+  }
+}
+
+/** Opens an index; a damaged one of the starter set is made again, since what it is made from is here. */
+async function openedOrMade(folder: string, id: string, log: Log): Promise<LiveTerminology> {
+  const live = await LiveTerminology.open(folder, id, log);
+  if (live.damage === undefined) return live;
+  const starter = await refusing(() => writeVocabulary(STARTER_FOLDER, folder));
+  return starter.id === id ? LiveTerminology.open(folder, id, log) : live;
 }
 
 const embeddedOptions = (config: Config) => ({ dataDir: config.dataDir, binDir: config.postgresBin, account: config.postgresAccount });
