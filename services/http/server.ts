@@ -5,6 +5,7 @@ import { type Problem, problem, Refusal } from '../errors.ts';
 import type { Parts } from '../pipeline.ts';
 import { refusalOfCaller } from './access.ts';
 import { adminMessagesRoutes } from './admin-messages.ts';
+import { adminUnmappedRoutes } from './admin-unmapped.ts';
 import { consoleRoutes } from './console.ts';
 import { fhirRoutes } from './fhir.ts';
 import { exportRoutes } from './fhir-export.ts';
@@ -85,6 +86,7 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   consoleRoutes(door);
   statusRoutes(door, parts);
   adminMessagesRoutes(door, parts);
+  adminUnmappedRoutes(door, parts);
   mapsRoutes(door, { parts, isGuarded: settings.verifyToken !== undefined });
   metricsRoutes(door, parts, settings.gauges);
   hl7v2Routes(door, parts, settings.maxMessageBytes);

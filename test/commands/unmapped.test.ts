@@ -5,6 +5,7 @@ import { type House, openHouse } from '../../services/commands/house.ts';
 import { readConfig } from '../../services/config.ts';
 import { openDatabase } from '../../services/database/connect.ts';
 import { deriveStale } from '../../services/database/derived.ts';
+import type { JsonObject } from '../../services/fhir/resource.ts';
 import { rebuildCompared } from '../../services/pipeline/rebuild.ts';
 import { answerCodes, remakeNext } from '../../services/pipeline/unmapped/answer.ts';
 import { write } from '../../services/pipeline.ts';
@@ -35,7 +36,7 @@ afterAll(async () => {
 
 let written = 0;
 /** Writes one result of `patient`. */
-async function result(patient: string, code: object, unit = 'g/dL'): Promise<void> {
+async function result(patient: string, code: JsonObject, unit = 'g/dL'): Promise<void> {
   const person = { resourceType: 'Patient', id: patient, gender: 'female', birthDate: '1970-01-01' };
   const observation = {
     resourceType: 'Observation',
