@@ -18,6 +18,8 @@ export interface ReplayProgress {
   readonly remade: number;
   readonly parked: number;
   readonly requeued: number;
+  /** Parts that cannot be made and are left as they are; their messages say why. */
+  readonly kept: number;
 }
 
 export const NO_PROGRESS: ReplayProgress = {
@@ -31,6 +33,7 @@ export const NO_PROGRESS: ReplayProgress = {
   remade: 0,
   parked: 0,
   requeued: 0,
+  kept: 0,
 };
 
 export interface SpecReplay {
@@ -311,3 +314,41 @@ export async function staleRows(
   );
   return rows.map(({ resource_key }) => resource_key);
 }
+
+/** Returns the next messages that a replay looked at, in order. */
+export async function notedMessages(queryable: Queryable, id: number, after: number, limit: number): Promise<readonly number[]> {
+  const rows = await queryable.query<{ id: number }>(
+    'SELECT message_id AS id FROM ops.spec_replay_message WHERE replay_id = $1 AND message_id > $2 ORDER BY message_id LIMIT $3',
+    [id, after, limit],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Returns those of some messages that a replay looked at. */
+export async function notedAmong(queryable: Queryable, id: number, messages: readonly number[]): Promise<ReadonlySet<number>> {
+  if (messages.length === 0) return new Set();
+  const rows = await queryable.query<{ id: number }>(
+    'SELECT message_id AS id FROM ops.spec_replay_message WHERE replay_id = $1 AND message_id = ANY ($2::bigint[])',
+    [id, plainArray(messages)],
+  );
+  return new Set(rows.map((row) => row.id));
+}
+
+export interface StandingMerge {
+  readonly survivor: string;
+  readonly loser: string;
+  readonly at: string;
+  readonly messageId: number | null;
+}
+
+/** Returns the merges that hold of some Patients, of those merged with these, and so on, in the order in which they were made. */
+export const mergesAbout = (queryable: Queryable, patients: readonly string[]): Promise<readonly StandingMerge[]> =>
+  queryable.query<StandingMerge>(
+    `WITH RECURSIVE same(id) AS (
+       SELECT a.id COLLATE "C" FROM unnest($1::text[]) AS a(id)
+       UNION SELECT CASE WHEN m.loser = s.id THEN m.survivor ELSE m.loser END FROM same s
+         JOIN fhir.merge m ON (m.loser = s.id OR m.survivor = s.id) AND m.undone_at IS NULL)
+     SELECT m.survivor, m.loser, m.at, m.message_id AS "messageId" FROM fhir.merge m
+     WHERE m.undone_at IS NULL AND m.loser IN (SELECT id FROM same) ORDER BY m.id`,
+    [textArray(patients)],
+  );

@@ -25,5 +25,6 @@ export const SPECS = {
   'spec-nothing-published': row(409, 'AR', 'error', 'business-rule', 'Nothing was ever published here: the folder of maps runs.', 'Publish a draft first.'),
   'spec-release-broken': row(500, 'AR', 'fatal', 'exception', 'Release {id} cannot be compiled by this version: {reason}.', 'Run the version of Polyseme that published it, or go back to another release.'),
   'spec-replay-unknown': row(404, 'AR', 'error', 'not-found', 'There is no replay {id}.', 'Run "npx polyseme map replay --list" to see those there are.'),
+  'spec-replay-kept': row(200, 'AA', 'warning', 'business-rule', 'What was made of the message stays: by the specs of now its resources cannot be made ({codes}).', 'Correct the spec, publish it, and the replay does the rest.'),
   'spec-audit-broken': row(500, 'AR', 'error', 'security', 'The audit log was changed at entry {id}.', 'Compare the database with a backup; keep both for whoever investigates it.'),
 };

@@ -18,6 +18,8 @@ export interface RowMaps {
   trace(resource: Resource, context: RowContext): TracedRows;
   /** Digest of the map of a resource type with the concept tables it uses; '' when there is none. */
   digestOf(type: string): string;
+  /** 'id@version#sha256:digest' of the map of a resource type, as stored with what it makes; '' when there is none. */
+  labelOf(type: string): string;
   /** Compiled maps by resource type. */
   readonly maps: ReadonlyMap<string, CompiledRowMap>;
   readonly tables: ReadonlyMap<string, ConceptTable>;
@@ -65,6 +67,7 @@ export function compileRowMaps(files: readonly ReadSpec[]): RowMaps {
     tables,
     diagnostics,
     rows: (resource, context) => runs.get(resource.resourceType)?.(resource, context) ?? NO_MAP,
+    labelOf: (type) => names.get(type) ?? '',
     digestOf: (type) => names.get(type)?.split('#sha256:')[1] ?? '',
     trace: (resource, context) => {
       const trace = new RowTrace(resource);

@@ -1,0 +1,344 @@
+/**
+ * Replay: what was recorded before a release became active is made what that release makes of it. In pieces, each a transaction: first every
+ * message is looked at, then what is nobody's, then patient by patient, then rows that another map makes. A process that is killed leaves the next
+ * piece to whoever comes; new messages go their way meanwhile.
+ */
+import type { Database, Transaction } from '../../database/connect.ts';
+import { rederive, remake } from '../../database/dependants.ts';
+import { requeue } from '../../database/journal-take.ts';
+import type { HeldLocks } from '../../database/reference-locks.ts';
+import { lockByKeys, typeNumber } from '../../database/resources.ts';
+import { type RecordedMessage, recordedByIds, recordedMessages, recordedRange } from '../../database/spec-plans.ts';
+import { activeReleaseId } from '../../database/spec-releases.ts';
+import {
+  joinParts,
+  jointPatients,
+  mergesAbout,
+  nextParts,
+  notedMessages,
+  noteMessages,
+  noteResources,
+  partOf,
+  type ReplayProgress,
+  recordReplay,
+  referencesOf,
+  restateOutcomes,
+  type SpecReplay,
+  staleRows,
+  takeReplay,
+  touchedParts,
+  versionsMadeBy,
+} from '../../database/spec-replays.ts';
+import { manyWait } from '../../database/spec-store.ts';
+import { problem, Refusal } from '../../errors.ts';
+import { resourceTypeOf } from '../../fhir/definitions.ts';
+import type { Resource } from '../../fhir/resource.ts';
+import type { LoadedMaps } from '../../mapping/maps.ts';
+import { mergesOf } from '../../mapping/merges.ts';
+import { type Change, keyOf } from '../change.ts';
+import { mergePatients, unmergePatients } from '../merge.ts';
+import { type Parts, rulesFor } from '../parts.ts';
+import { rowsOf, storedDate } from '../rows.ts';
+import { type Both, Comparison, made } from './compare.ts';
+import { PatientGroups } from './groups.ts';
+import { compiledSpecs, releaseSpecs } from './live.ts';
+import { Pace } from './pace.ts';
+import { retold } from './retold.ts';
+
+const SCAN_PAGE = 100;
+const PARTS = 20;
+const REFERENCES = 200;
+const ROWS = 200;
+
+/** Finishes the replay that is not finished, or goes on until `stopped` says so; messages that arrive come first. */
+export async function replayAll(parts: Parts, stopped: () => boolean = () => false): Promise<void> {
+  const pace = new Pace(() => manyWait(parts.database));
+  while (!stopped() && (await pace.step(() => replayNext(parts))));
+}
+
+/** Does the next piece of the replay that is not finished; false when there is none, or another process is at it. */
+export async function replayNext(parts: Parts): Promise<boolean> {
+  try {
+    return await piece(parts, PARTS);
+  } catch (error) {
+    // One patient whose resources cannot be made must not hold up the others: alone, so that it is found and told.
+    if (!(error instanceof Refusal) || isTransient(error)) throw error;
+    return piece(parts, 1, error);
+  }
+}
+
+const isTransient = (error: Refusal): boolean =>
+  error.problems.some(({ code }) => code === 'database-unreachable' || code === 'database-busy');
+
+function piece(parts: Parts, size: number, failed?: Refusal): Promise<boolean> {
+  return parts.database.transaction(async (tx) => {
+    const replay = await takeReplay(tx);
+    if (replay === undefined) return false;
+    await parts.live?.hold(tx);
+    await parts.specs?.hold(tx);
+    if ((await activeReleaseId(tx)) !== replay.toRelease) {
+      await recordReplay(tx, { ...replay, state: 'overtaken' });
+      return true;
+    }
+    if (replay.phase === 'scan') await recordReplay(tx, await scanned(parts, tx, replay));
+    else if (replay.phase === 'shared') await recordReplay(tx, await sharedDone(parts, tx, replay));
+    else if (replay.phase === 'patients') await recordReplay(tx, await patientsDone(parts, tx, replay, size, failed));
+    else await recordReplay(tx, await rowsDone(parts, tx, replay));
+    return true;
+  });
+}
+
+const more = (progress: ReplayProgress, by: Partial<ReplayProgress>): ReplayProgress => {
+  const sums = Object.entries(by).map(
+    ([name, n]) => [name, (Object.entries(progress).find(([known]) => known === name)?.[1] ?? 0) + n] as const,
+  );
+  return { ...progress, ...Object.fromEntries(sums) };
+};
+
+let comparing: { readonly key: string; readonly comparison: Comparison } | undefined;
+
+/** The specs before and now. Where it is not known what ran before, those of now: then nothing is known of what a message made. */
+async function comparisonOf(parts: Parts, tx: Transaction, replay: SpecReplay): Promise<Comparison> {
+  const after = parts.specs?.current;
+  if (after === undefined) throw new TypeError('a replay without specs that are followed');
+  const key = `${replay.fromRelease ?? ''} ${replay.toRelease}`;
+  if (comparing?.key !== key || comparing.comparison.parts.after !== after) {
+    const before: LoadedMaps = replay.fromRelease === undefined ? after : compiledSpecs(await releaseSpecs(tx, replay.fromRelease));
+    const vocabulary = parts.live?.current ?? parts.vocabulary;
+    comparing = { key, comparison: new Comparison({ before, after, vocabulary, cdmTimezone: parts.cdmTimezone }) };
+  }
+  return comparing.comparison;
+}
+
+interface Looked {
+  readonly message: RecordedMessage;
+  readonly both: Both;
+  /** What is said otherwise of; undefined when nothing is. */
+  readonly touched: { readonly owned: readonly string[]; readonly shared: readonly string[] } | undefined;
+  readonly isRequeued: boolean;
+}
+
+async function scanned(parts: Parts, tx: Transaction, replay: SpecReplay): Promise<SpecReplay> {
+  const comparison = await comparisonOf(parts, tx, replay);
+  const total = replay.progress.messages > 0 ? replay.progress.messages : (await recordedRange(tx, {})).total;
+  const page = await recordedMessages(tx, {}, { after: replay.doneMessage, last: replay.lastMessage, limit: SCAN_PAGE });
+  const looked: Looked[] = [];
+  for (const message of page) looked.push(await lookedAt(parts, tx, comparison, message));
+  const again = looked.filter(({ isRequeued }) => isRequeued).map(({ message }) => message.id);
+  await requeue(tx, again);
+  const applied = looked.filter(({ message }) => message.status === 'applied');
+  await noteMessages(
+    tx,
+    replay.id,
+    applied.map(({ message: { id, receivedAt }, both: { patients }, touched }) => ({
+      id,
+      receivedAt,
+      patients,
+      isTouched: touched !== undefined,
+    })),
+  );
+  await noteResources(
+    tx,
+    replay.id,
+    applied.flatMap(({ message: { id }, both: { patients }, touched }) => [
+      ...(touched?.owned ?? []).map((reference) => ({ part: patients[0] ?? ` ${id}`, reference })),
+      ...(touched?.shared ?? []).map((reference) => ({ part: '', reference })),
+    ]),
+  );
+  // The same by another name: what is made of it stays.
+  await restateOutcomes(
+    tx,
+    applied
+      .filter(({ message, both, touched }) => touched === undefined && message.spec !== both.after.spec)
+      .map(({ message: { id }, both: { after } }) => ({ id, status: 'applied', spec: after.spec, problems: after.problems })),
+  );
+  const touched = applied.filter((each) => each.touched !== undefined).length;
+  const progress = more({ ...replay.progress, messages: total }, { scanned: page.length, touched, requeued: again.length });
+  const next = { ...replay, doneMessage: page.at(-1)?.id ?? replay.lastMessage, progress };
+  return page.length < SCAN_PAGE ? afterScan(tx, next) : next;
+}
+
+async function lookedAt(parts: Parts, tx: Transaction, comparison: Comparison, message: RecordedMessage): Promise<Looked> {
+  const both = comparison.both(message, rulesFor(parts, message.source));
+  const { before, after } = both;
+  const isKnown = before.spec === message.spec && before.status === message.status;
+  const looked = { message, both, isRequeued: isKnown && message.status === 'parked' && after.status === 'applied' };
+  if (message.status !== 'applied' || (after.spec === message.spec && after.status === 'applied')) return { ...looked, touched: undefined };
+  if (isKnown) {
+    const { touched: owned, shared } = both;
+    return { ...looked, touched: owned.length + shared.length === 0 && after.status === 'applied' ? undefined : { owned, shared } };
+  }
+  // Made by specs that are not at hand: everything that it says, and all that it ever made.
+  const stored = (await versionsMadeBy(tx, [message.id])).map(({ type, id }) => `${resourceTypeOf(type) ?? ''}/${id}`);
+  const shared = new Set(
+    after.changes
+      .filter(({ kin, resource }) => kin === undefined && resource.resourceType !== 'Patient')
+      .map(({ resource }) => keyOf(resource)),
+  );
+  const all = new Set([...after.changes.map(({ resource }) => keyOf(resource)), ...stored]);
+  return { ...looked, touched: { owned: [...all].filter((each) => !shared.has(each)), shared: [...shared] } };
+}
+
+/** What hangs on patients that one message names together is one part. */
+async function afterScan(tx: Transaction, replay: SpecReplay): Promise<SpecReplay> {
+  const groups = new PatientGroups();
+  const joint = await jointPatients(tx, replay.id);
+  for (const [i, patients] of joint.entries()) groups.add({ id: i, patients, isTouched: false });
+  await joinParts(tx, replay.id, new Map(joint.flat().map((patient) => [patient, groups.rootOf(patient)])));
+  const count = await touchedParts(tx, replay.id);
+  return { ...replay, phase: 'shared', doneMessage: 0, progress: { ...replay.progress, parts: count } };
+}
+
+/** What nobody owns: all messages that speak of it are looked at once more; as many resources as there are, in one piece. */
+async function sharedDone(parts: Parts, tx: Transaction, replay: SpecReplay): Promise<SpecReplay> {
+  const references = await referencesOf(tx, replay.id, '');
+  const next: SpecReplay = { ...replay, phase: 'patients' };
+  if (references.length === 0) return next;
+  const named = new Set(references);
+  const said = new Map<string, Change[]>();
+  for (let after = 0; ; ) {
+    const ids = await notedMessages(tx, replay.id, after, SCAN_PAGE);
+    for (const change of await changesOf(parts, tx, replay, ids)) {
+      const reference = keyOf(change.resource);
+      if (!named.has(reference)) continue;
+      said.set(reference, withOnce(said.get(reference) ?? [], change));
+    }
+    if (ids.length < SCAN_PAGE) break;
+    after = ids.at(-1) ?? after;
+  }
+  let { progress } = replay;
+  for (let start = 0; start < references.length; start += REFERENCES) {
+    const some = references.slice(start, start + REFERENCES);
+    const changes = some.flatMap((reference) => said.get(reference) ?? []);
+    const { written, deleted } = await retold(parts, tx, replay.id, some, changes);
+    progress = more(progress, { written, deleted });
+  }
+  return { ...next, progress };
+}
+
+/** The same said a hundred thousand times is kept at its first and its last time. */
+function withOnce(known: Change[], change: Change): Change[] {
+  const text = JSON.stringify(change.resource);
+  const same = known
+    .filter((each) => each.update === change.update && JSON.stringify(each.resource) === text)
+    .toSorted((a, b) => ((a.eventAt ?? '') < (b.eventAt ?? '') ? -1 : 1));
+  const [first, last] = [same[0], same.at(-1)];
+  if (first === undefined || last === undefined || first === last) return [...known, change];
+  const at = change.eventAt ?? '';
+  if (at < (first.eventAt ?? '')) return [...known.filter((each) => each !== first), change];
+  return at >= (last.eventAt ?? '') ? [...known.filter((each) => each !== last), change] : known;
+}
+
+/** Returns what messages ask for by the specs of now. */
+async function changesOf(parts: Parts, tx: Transaction, replay: SpecReplay, ids: readonly number[]): Promise<readonly Change[]> {
+  const { parts: by } = await comparisonOf(parts, tx, replay);
+  const messages = await recordedByIds(tx, ids);
+  return messages
+    .filter(({ status }) => status === 'applied')
+    .flatMap((message) => made(by.after, message, rulesFor(parts, message.source)).changes);
+}
+
+async function patientsDone(
+  parts: Parts,
+  tx: Transaction,
+  replay: SpecReplay,
+  size: number,
+  failed: Refusal | undefined,
+): Promise<SpecReplay> {
+  const names = await nextParts(tx, replay.id, replay.doneGroup, size);
+  const last = names.at(-1);
+  if (last === undefined) return { ...replay, phase: 'rows', doneKey: -1 };
+  let { progress } = replay;
+  for (const name of names) {
+    progress = more(progress, { ...(await savedPart(parts, tx, replay, name, failed)), partsDone: 1 });
+  }
+  return { ...replay, doneGroup: last, progress };
+}
+
+/** Does one part; where it was found that one cannot be done, that one is left as it is and its messages say so. */
+async function savedPart(
+  parts: Parts,
+  tx: Transaction,
+  replay: SpecReplay,
+  name: string,
+  failed: Refusal | undefined,
+): Promise<Partial<ReplayProgress>> {
+  if (failed === undefined) return partDone(parts, tx, replay, name);
+  await tx.client.query('SAVEPOINT part');
+  try {
+    const done = await partDone(parts, tx, replay, name);
+    await tx.client.query('RELEASE SAVEPOINT part');
+    return done;
+  } catch (error) {
+    if (!(error instanceof Refusal) || isTransient(error)) throw error;
+    await tx.client.query('ROLLBACK TO SAVEPOINT part');
+    const touched = (await partOf(tx, replay.id, name)).messages.filter(({ isTouched }) => isTouched);
+    const messages = await recordedByIds(
+      tx,
+      touched.map(({ id }) => id),
+    );
+    const told = problem('spec-replay-kept', { codes: error.problems.map(({ code }) => code).join(', ') });
+    await restateOutcomes(
+      tx,
+      messages.map(({ id, status, spec }) => ({ id, status, spec, problems: [told, ...error.problems] })),
+    );
+    return { kept: 1 };
+  }
+}
+
+async function partDone(parts: Parts, tx: Transaction, replay: SpecReplay, name: string): Promise<Partial<ReplayProgress>> {
+  const { messages, patients, references } = await partOf(tx, replay.id, name);
+  const { parts: by } = await comparisonOf(parts, tx, replay);
+  const recorded = await recordedByIds(
+    tx,
+    messages.map(({ id }) => id),
+  );
+  const all = recorded
+    .filter(({ status }) => status === 'applied')
+    .map((message) => ({ message, now: made(by.after, message, rulesFor(parts, message.source)) }));
+  const stated = all.flatMap(({ message, now }) =>
+    mergesOf(now.changes).map((merge) => ({ ...merge, at: now.changes[0]?.eventAt ?? '', messageId: message.id })),
+  );
+  const standing = await mergesAbout(tx, patients);
+  for (const { loser } of standing.toReversed()) await unmergePatients(parts, tx, loser);
+  const { written, deleted } = await retold(
+    parts,
+    tx,
+    replay.id,
+    references,
+    all.flatMap(({ now }) => now.changes),
+  );
+  const ours = new Set(messages.map(({ id }) => id));
+  const isStated = (merge: { readonly survivor: string; readonly loser: string }): boolean =>
+    stated.some(({ survivor, loser }) => survivor === merge.survivor && loser === merge.loser);
+  const kept = standing.filter((each) => each.messageId === null || !ours.has(each.messageId) || isStated(each));
+  for (const { survivor, loser, at, messageId } of kept)
+    await mergePatients(parts, tx, { survivor, loser, at, messageId: messageId ?? undefined });
+  const touched = new Set(messages.flatMap(({ id, isTouched }) => (isTouched ? [id] : [])));
+  for (const merge of stated)
+    if (touched.has(merge.messageId) && !standing.some(({ loser }) => loser === merge.loser)) await mergePatients(parts, tx, merge);
+  const outcomes = all
+    .filter(({ message }) => touched.has(message.id))
+    .map(({ message: { id }, now: { status, spec, problems } }) => ({ id, status, spec, problems }));
+  await restateOutcomes(tx, outcomes);
+  return { written, deleted, parked: outcomes.filter(({ status }) => status !== 'applied').length };
+}
+
+/** Rows that another map makes now, of everything stored, however it came. */
+async function rowsDone(parts: Parts, tx: Transaction, replay: SpecReplay): Promise<SpecReplay> {
+  const { parts: by } = await comparisonOf(parts, tx, replay);
+  const types = [...new Set([...by.before.rowMaps.maps.keys(), ...by.after.rowMaps.maps.keys()])];
+  const labels = types.map((type) => by.after.rowMaps.labelOf(type));
+  const keys = await staleRows(tx, { types: types.map(typeNumber), labels }, replay.doneKey, ROWS);
+  const rows = (queryable: Parameters<typeof rowsOf>[1], resources: readonly Resource[]) =>
+    rowsOf(parts, queryable, resources, (each) => storedDate(parts, each));
+  const held: HeldLocks = new Set();
+  if (keys.length > 0) await rederive(tx, await remake(tx, await lockByKeys(tx, keys), rows, held), new Set(), rows, held);
+  const next = { ...replay, doneKey: keys.at(-1) ?? replay.doneKey, progress: more(replay.progress, { remade: keys.length }) };
+  return keys.length < ROWS ? { ...next, phase: 'done', state: 'done' } : next;
+}
+
+/** Resolves when no replay is left that this process could do; for commands. */
+export const replayToTheEnd = async (parts: Parts, progress: (database: Database) => Promise<void>): Promise<void> => {
+  while (await replayNext(parts)) await progress(parts.database);
+};
