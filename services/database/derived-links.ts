@@ -126,6 +126,20 @@ SELECT * FROM wanted w WHERE NOT EXISTS (SELECT FROM cdm.episode_event o
   WHERE (w.episode_id, w.event_id, w.field) = (o.episode_id, o.event_id, o.episode_event_field_concept_id))`,
 };
 
+/** An episode is about what its Condition says. */
+const EPISODE_OBJECTS: Prepared = {
+  name: 'derive_episode_objects',
+  text: `
+WITH about AS (
+  SELECT d.resource_key * 1024 + d.n AS id, coalesce((
+    SELECT c.condition_concept_id FROM fhir.resource o JOIN cdm.condition_occurrence c ON c.condition_occurrence_id BETWEEN o.resource_key * 1024 AND o.resource_key * 1024 + 1023
+    WHERE NOT o.deleted AND o.type = (d.columns ->> 'other_type')::smallint AND o.id = d.columns ->> 'other_id' AND c.person_id = d.person_id
+    ORDER BY c.condition_occurrence_id LIMIT 1), 0) AS concept
+  FROM ops.deferred_row d WHERE d.person_id = ANY ($1::bigint[]) AND d.cdm_table = 'episode' AND d.columns ->> 'other_id' IS NOT NULL
+)
+UPDATE cdm.episode o SET episode_object_concept_id = a.concept FROM about a WHERE o.episode_id = a.id AND o.episode_object_concept_id <> a.concept`,
+};
+
 const KINDS: Prepared = {
   name: 'derive_kinds',
   text: `SELECT DISTINCT cdm_table AS kind FROM ops.deferred_row WHERE person_id = ANY ($1::bigint[])
@@ -143,5 +157,6 @@ export async function deriveLinks(tx: Transaction, persons: string): Promise<voi
   }
   if (kinds.has('cost')) await tx.run(PAYERS, [persons]);
   if (kinds.has('fact_relationship')) await tx.run(FACTS, [persons]);
+  if (kinds.has('episode')) await tx.run(EPISODE_OBJECTS, [persons]);
   if (kinds.has('episode_event')) await tx.run(EPISODE_EVENTS, [persons]);
 }
