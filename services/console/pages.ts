@@ -21,7 +21,11 @@ export const AREAS: readonly Area[] = [
   {
     title: 'Messages',
     path: '/',
-    pages: [{ path: '/', title: 'Messages', load: () => import('./messages/overview.tsx') }],
+    pages: [
+      { path: '/', title: 'Messages', load: () => import('./messages/overview.tsx') },
+      { path: '/messages', title: 'Messages', load: () => import('./messages/list.tsx') },
+      { path: '/messages/:id', title: 'Message', load: () => import('./messages/message.tsx') },
+    ],
   },
   { title: 'Mappings', path: '/mappings', pages: [] },
   { title: 'Codes', path: '/codes', pages: [] },

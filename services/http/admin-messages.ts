@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { pulses } from '../database/journal-pulse.ts';
 import { searchMessages } from '../database/journal-search.ts';
-import { parkedGroups, STATUSES } from '../database/journal-view.ts';
+import { cureOf, parkedGroups, STATUSES } from '../database/journal-view.ts';
 import { problem, Refusal } from '../errors.ts';
 import { type Act, type Meant, recordReveal, resendEdited, retryMessages, skipMessages } from '../pipeline/message-acts.ts';
 import { messagePage } from '../pipeline/message-page.ts';
@@ -50,7 +50,10 @@ export function adminMessagesRoutes(door: FastifyInstance, parts: Parts): void {
     const { before, limit, ...filter } = bodyOf(request, SEARCH);
     return searchMessages(database, filter, { before, limit, budgetMs: SEARCH_BUDGET_MS });
   });
-  door.post('/admin/messages/groups', async (request) => ({ groups: await parkedGroups(database, bodyOf(request, GROUPS)) }));
+  door.post('/admin/messages/groups', async (request) => {
+    const groups = await parkedGroups(database, bodyOf(request, GROUPS));
+    return { groups: groups.map((each) => ({ ...each, cure: cureOf(each.code) })) };
+  });
   door.get<{ Params: { id: string } }>('/admin/messages/:id', async ({ params }) => found(parts, params.id, false));
   door.post<{ Params: { id: string } }>('/admin/messages/:id/reveal', async (request) => {
     const { reason } = bodyOf(request, z.strictObject({ reason: REASON }));

@@ -67,7 +67,8 @@ export function shownElements(resource: Resource, lineage: readonly ElementLinea
       });
     }
   };
-  for (const [name, value] of Object.entries(resource)) if (name !== 'meta') walk(value, `${resource.resourceType}.${name}`);
+  for (const [name, value] of Object.entries(resource))
+    if (name !== 'meta' && name !== 'resourceType') walk(value, `${resource.resourceType}.${name}`);
   return found;
 }
 

@@ -1,5 +1,4 @@
-/** The first screen: per source what was received and what became of it. */
-import type { SourcePulse } from '../../database/journal-pulse.ts';
+/** The first screen: per source what was received and what became of it, and what is parked, by cause. */
 import { ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';
 import { Empty } from '../parts/empty.tsx';
@@ -7,21 +6,35 @@ import { countText } from '../parts/numbers.ts';
 import { type Column, Table } from '../parts/table.tsx';
 import { Text } from '../parts/text.tsx';
 import { durationText, Time } from '../parts/time.tsx';
-import type { PageProps } from '../router.tsx';
+import { Link, type PageProps } from '../router.tsx';
+import '../style/messages.css';
+import type { SourcePulse, Sources } from './answers.ts';
+import { listAddress } from './filter.ts';
+import { Parked } from './parked.tsx';
 
 const EVERY_MS = 5_000;
-
-interface Sources {
-  readonly at: string;
-  readonly sources: readonly SourcePulse[];
-}
 
 export function page(_: PageProps) {
   const asked = useAsked('sources', (signal) => ask<Sources>('GET', '/admin/sources', undefined, signal), EVERY_MS);
   return (
     <>
-      <h1>Messages</h1>
-      <Asked asked={asked}>{({ at, sources }) => (sources.length === 0 ? <Nothing /> : <Counts at={at} sources={sources} />)}</Asked>
+      <div class="title">
+        <h1>Messages</h1>
+        <Link to="/messages">Search all messages</Link>
+      </div>
+      <Asked asked={asked}>
+        {({ at, sources }) =>
+          sources.length === 0 ? (
+            <Nothing />
+          ) : (
+            <>
+              <Totals sources={sources} />
+              <Counts at={at} sources={sources} />
+              <Parked />
+            </>
+          )
+        }
+      </Asked>
     </>
   );
 }
@@ -36,16 +49,66 @@ const Nothing = () => (
   </Empty>
 );
 
-const COLUMNS: readonly Column<SourcePulse & { readonly at: string }>[] = [
-  { title: 'Source', of: ({ source }) => <Text value={source} /> },
-  { title: 'Received', isNumber: true, of: ({ received }) => countText(received) },
-  { title: 'Applied', isNumber: true, of: ({ applied }) => countText(applied) },
-  { title: 'Parked', isNumber: true, of: ({ parked }) => countText(parked) },
-  { title: 'Refused', isNumber: true, of: ({ refused }) => countText(refused) },
-  { title: 'Duplicate', isNumber: true, of: ({ duplicate }) => countText(duplicate) },
-  { title: 'Waiting', isNumber: true, of: ({ waiting }) => countText(waiting) },
+const ENDS = ['applied', 'parked', 'refused', 'duplicate', 'waiting'] as const;
+
+function Totals({ sources }: Pick<Sources, 'sources'>) {
+  const sum = (of: (each: SourcePulse) => number): number => sources.reduce((total, each) => total + of(each), 0);
+  return (
+    <dl class="totals" aria-label="All sources together">
+      <div>
+        <dt>received</dt>
+        <dd>{countText(sum((each) => each.received))}</dd>
+      </div>
+      {ENDS.map((end, index) => {
+        const n = sum((each) => each[end]);
+        return (
+          <div key={end} class={n === 0 ? 'none' : end}>
+            <dt>
+              <span aria-hidden="true">{index === 0 ? '= ' : '+ '}</span>
+              {end}
+            </dt>
+            <dd>{countText(n)}</dd>
+          </div>
+        );
+      })}
+    </dl>
+  );
+}
+
+type Row = SourcePulse & { readonly at: string };
+
+const counted = (title: string, end: 'applied' | 'parked' | 'refused', isExtra = false): Column<Row> => ({
+  title,
+  isNumber: true,
+  isExtra,
+  of: (row) => {
+    const n = row[end];
+    if (n === 0) return <span class="none">0</span>;
+    return (
+      <Link to={listAddress({ source: row.source, status: end })} aria-label={`${countText(n)} ${end} from ${row.source}`}>
+        {countText(n)}
+      </Link>
+    );
+  },
+});
+
+const COLUMNS: readonly Column<Row>[] = [
   {
-    title: 'Oldest waits',
+    title: 'Source',
+    of: ({ source }) => (
+      <Link to={listAddress({ source })}>
+        <Text value={source} />
+      </Link>
+    ),
+  },
+  { title: 'Received', isNumber: true, of: ({ received }) => countText(received) },
+  counted('Applied', 'applied'),
+  counted('Parked', 'parked'),
+  counted('Refused', 'refused'),
+  { title: 'Duplicate', isNumber: true, isExtra: true, of: ({ duplicate }) => countText(duplicate) },
+  { title: 'Waiting', isNumber: true, isExtra: true, of: ({ waiting }) => countText(waiting) },
+  {
+    title: 'Lag',
     isNumber: true,
     of: ({ oldestWaiting, at }) =>
       oldestWaiting === undefined ? <span class="none">–</span> : durationText((Date.parse(at) - Date.parse(oldestWaiting)) / 1000),
@@ -54,10 +117,5 @@ const COLUMNS: readonly Column<SourcePulse & { readonly at: string }>[] = [
 ];
 
 const Counts = ({ at, sources }: Sources) => (
-  <Table
-    caption="Received = applied + parked + refused + duplicate + waiting"
-    columns={COLUMNS}
-    rows={sources.map((each) => ({ ...each, at }))}
-    keyOf={({ source }) => source}
-  />
+  <Table caption="By source" columns={COLUMNS} rows={sources.map((each) => ({ ...each, at }))} keyOf={({ source }) => source} />
 );
