@@ -68,26 +68,34 @@ interface Found {
   readonly messages: number;
   readonly applied: number;
   readonly rows: number;
+  readonly sealed: boolean;
 }
 
 const FOUND = `
 SELECT m.control_id, count(DISTINCT m.id) AS messages, count(DISTINCT o.message_id) FILTER (WHERE o.status = 'applied') AS applied,
-  count(DISTINCT e.measurement_id) AS rows
+  count(DISTINCT e.measurement_id) AS rows, bool_and(m.key_id IS NOT NULL) AS sealed
 FROM journal.message m LEFT JOIN journal.outcome o ON o.message_id = m.id
 LEFT JOIN fhir.resource r ON r.message_id = m.id LEFT JOIN cdm.measurement e ON e.measurement_id / 1024 = r.resource_key
 GROUP BY m.control_id`;
 
-describe(`killed ${KILLS} times during ingest`, () => {
-  it('has every message that got AA in the journal once and its rows once', { timeout: KILLS * 60_000 }, async () => {
+/** Contents as they came, and sealed with a key per patient as production has them. */
+const MODES = [
+  ['as received', KILLS, {}],
+  ['sealed', Math.ceil(KILLS / 3), { POLYSEME_MODE: 'production', POLYSEME_MASTER_KEY: `k1:${Buffer.alloc(32, 7).toString('base64')}` }],
+] as const;
+
+describe.each(MODES)('killed during ingest, contents %s, %i times', (how, kills, settings) => {
+  it('has every message that got AA in the journal once and its rows once', { timeout: kills * 60_000 }, async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'polyseme-kill-'));
     const database: FreshDatabase | undefined = onUrl ? await freshDatabase() : undefined;
     const environment: Record<string, string> = {
       POLYSEME_DATA_DIR: dataDir,
+      ...settings,
       ...(database ? { POLYSEME_DATABASE_URL: database.url } : {}),
     };
     const acknowledged: string[] = [];
     try {
-      for (let round = 0; round < KILLS; round += 1) {
+      for (let round = 0; round < kills; round += 1) {
         const server = await startServer(environment);
         const kind = database ? 'process' : (['process', 'postmaster', 'both'] as const)[round % 3];
         const kill = async () => {
@@ -100,9 +108,12 @@ describe(`killed ${KILLS} times during ingest`, () => {
       expect(await last.stop()).toBe(0);
       const found = await everythingApplied(environment);
       expect(found.filter((each) => each.messages !== 1 || each.applied !== 1 || each.rows !== 1)).toEqual([]);
+      expect(found.filter(({ sealed }) => sealed !== (how === 'sealed'))).toEqual([]);
       const known = new Set(found.map((each) => each.control_id));
       expect(acknowledged.filter((id) => !known.has(id))).toEqual([]);
-      console.log(`${KILLS} kills, ${acknowledged.length} messages acknowledged, ${found.length} in the journal, all applied once`);
+      console.log(
+        `${kills} kills, contents ${how}, ${acknowledged.length} messages acknowledged, ${found.length} in the journal, all applied once`,
+      );
     } finally {
       rmSync(dataDir, { recursive: true, force: true });
       await database?.drop();

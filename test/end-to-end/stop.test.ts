@@ -138,4 +138,45 @@ describe('serve', () => {
     expect(answers).toHaveLength(taken);
     expect(server.said()).toContain('Stopping');
   });
+
+  it('in enhanced mode: what was accepted gets its application acknowledgement or is processed at the next start; the sums hold', {
+    timeout: 60_000,
+  }, async () => {
+    const server = await startServer(environment);
+    const enhanced = (n: number): Uint8Array =>
+      Buffer.from(Buffer.from(laboratoryMessage('ENH', n)).toString().replace('|P|2.5.1|||||', '|P|2.5.1|||AL|AL|'));
+    const senders = await Promise.all(Array.from({ length: 4 }, () => sender(server.mllpPort)));
+    for (let n = 0; n < 200; n += 1) senders[n % 4]?.send(enhanced(n));
+    // Cut in the middle of a message: never taken, never answered.
+    const half = await sender(server.mllpPort);
+    half.socket.write(Buffer.from('\u000bMSH|^~\\&|LAB|NORTHSIDE|||20260301||ORU^R01|ENH-half'));
+    await Promise.all(senders.map((each) => each.answers(2)));
+    const ended = new Promise<number | null>((done) => server.child.once('exit', (code) => done(code)));
+    server.child.kill('SIGTERM');
+    for (const each of [...senders, half]) await each.closed();
+    expect(await ended).toBe(0);
+    const answers = (await Promise.all(senders.map((each) => each.answers(0)))).flat();
+    const of = (code: string): readonly string[] => answers.flatMap((each) => (each.startsWith(code) ? [each.slice(code.length + 1)] : []));
+    const [accepted, told] = [of('CA'), of('AA')];
+    expect(answers).toHaveLength(accepted.length + told.length);
+    expect(new Set(accepted).size).toBe(accepted.length);
+    expect(told.filter((each) => !accepted.includes(each))).toEqual([]);
+    expect(await half.answers(0)).toEqual([]);
+    const inJournal = await database.query<{ id: string; status: string | null }>(
+      `SELECT m.control_id AS id, o.status FROM journal.message m LEFT JOIN journal.outcome o ON o.message_id = m.id WHERE m.control_id LIKE 'ENH-%' ORDER BY 1`,
+    );
+    // Everything taken was accepted, and nothing else; who was told AA is told the truth.
+    expect(inJournal.map(({ id }) => id)).toEqual(accepted.toSorted());
+    const applied = new Set(inJournal.flatMap(({ id, status }) => (status === 'applied' ? [id] : [])));
+    expect(told.filter((id) => !applied.has(id))).toEqual([]);
+    const next = await startServer(environment);
+    await until('SELECT count(*)::int AS n FROM journal.waiting', (n) => n === 0);
+    expect(await next.stop()).toBe(0);
+    const sums = await database.query<{ rest: number; n: number }>(
+      `SELECT sum(n * CASE kind WHEN 'message' THEN 1 WHEN 'duplicate' THEN 0 ELSE -1 END)::int AS rest, sum(n) FILTER (WHERE kind = 'message')::int AS n FROM journal.tally`,
+    );
+    expect(sums).toEqual([{ rest: 0, n: await numberOf('SELECT count(*)::int AS n FROM journal.message') }]);
+    expect(await numberOf(WHOLE)).toBe(0);
+    console.log(`SIGTERM in enhanced mode: ${accepted.length} of 200 accepted, ${told.length} told AA before the end`);
+  });
 });
