@@ -16,6 +16,7 @@ import { faultOf as faultCode } from './inputs.ts';
 import { type MllpDoors, openMllpDoors } from './mllp-doors.ts';
 import { OUTGOING_DEFAULTS, startOutgoing } from './outgoing-worker.ts';
 import { type SilenceWatch, watchSilence } from './silence.ts';
+import { followSpecs } from './spec-follower.ts';
 import { readTlsFiles, type TlsTexts } from './tls-files.ts';
 import { startWorker, type Worker } from './worker.ts';
 
@@ -89,11 +90,13 @@ export async function openDoors(config: Config, house: House, log: Logger, insec
         ),
       );
   });
+  const specs = await followSpecs(parts, () => pullDate(config, new Date()), log);
   const close = async () => {
     stopWatching();
     await Promise.all([mllp.close(), http.close()]);
     await worker.stop();
     await unfollow();
+    await specs.stop();
     await outgoing.stop();
   };
   const reload = inTurn(async () => {

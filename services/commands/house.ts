@@ -4,10 +4,12 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { TerminologyError } from '../../terminology/failure.ts';
 import { activateIndex } from '../../terminology/index-files.ts';
 import { writeVocabulary } from '../../terminology/load.ts';
+import { readIndexAside } from '../../terminology/read-aside.ts';
 import { activeIndex } from '../../terminology/releases.ts';
 import { configuredSources } from '../config/configured.ts';
 import { SourceBook } from '../config/sources.ts';
 import type { Config } from '../config.ts';
+import { answersInForce } from '../database/answers.ts';
 import { writeChoices } from '../database/cdm-metadata.ts';
 import { type CdmSource, writeCdmSource } from '../database/cdm-source.ts';
 import { type Database, openDatabase } from '../database/connect.ts';
@@ -20,10 +22,12 @@ import { settleEras } from '../database/vocabulary.ts';
 import { activeVocabularyId, adoptVocabulary } from '../database/vocabulary-state.ts';
 import { problem, Refusal } from '../errors.ts';
 import { loadMaps } from '../mapping/maps.ts';
+import { LiveSpecs } from '../pipeline/specs/live.ts';
 import { remakeAll } from '../pipeline/unmapped/answer.ts';
 import { upgradeAll } from '../pipeline/vocabulary-upgrade.ts';
 import type { Parts } from '../pipeline.ts';
 import { LiveTerminology } from './live-terminology.ts';
+import { choicesToHold } from './omop-options.ts';
 import { STARTER_FOLDER, vocabularyFolder } from './vocabulary-folder.ts';
 import { refusing, vocabularyInto } from './vocabulary-load.ts';
 
@@ -86,8 +90,13 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
     const maps = loadMaps(config.mappingsDir);
     if (!maps.ok) throw new Refusal(maps.problems);
     const live = await activeTerminology(config, store, log);
+    const specs = new LiveSpecs(config.mappingsDir, maps.value, (release) =>
+      log.info({ release }, 'messages are mapped by another release'),
+    );
+    await specs.catchUp(store.database);
     await writeCdmSource(store.database, cdmSource(config, new Date()));
-    await writeChoices(store.database);
+    const choices = await choicesToHold(config, store.database, log);
+    await writeChoices(store.database, choices);
     journal = createJournal(store.database);
     const { cdmTimezone, sourceTimezone, sourceAuthority } = config;
     const sources = configuredSources(config);
@@ -96,15 +105,21 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
     const parts: Parts = {
       database: store.database,
       journal,
-      maps: maps.value,
+      maps: specs,
+      specs,
       vocabulary: live.current,
       live,
+      vocabularyImage: async () => ({
+        image: await readIndexAside(join(vocabularyFolder(config), await activeVocabularyId(store.database))),
+        answers: await answersInForce(store.database),
+      }),
       upgrade: async (stopped) => {
         await upgradeAll(parts, live.opened, stopped);
         live.forgetOther();
         await remakeAll(parts, stopped);
       },
       cdmTimezone,
+      choices,
       sourceTimezone,
       sourceAuthority,
       sources: book,

@@ -25,7 +25,7 @@ export interface Parts {
   /** Where it changes while this process runs: what it is now, counted before `vocabulary`. */
   readonly live?: LiveVocabulary | undefined;
   /** The vocabulary as a thread can share it; undefined where it cannot be. */
-  readonly vocabularyImage?: (() => VocabularyImage | undefined) | undefined;
+  readonly vocabularyImage?: (() => Promise<VocabularyImage>) | undefined;
   /** Goes on with an upgrade of the vocabulary that is not finished; resolves when none is, or `stopped` says so. */
   readonly upgrade?: ((stopped: () => boolean) => Promise<void>) | undefined;
   /** IANA zones: of CDM datetimes, and of local times in messages without offset. */

@@ -16,14 +16,15 @@ import {
   storedStates,
   type WrittenVersion,
 } from '../database/replay.ts';
+import { readResources } from '../database/resources.ts';
 import { copyDrugVocabulary } from '../database/scratch.ts';
 import { Refusal } from '../errors.ts';
-import { readJson } from '../fhir/json.ts';
+import { readJson, sameContent } from '../fhir/json.ts';
 import { applyMessages, type Parts, write } from '../pipeline.ts';
 import { apply } from './apply.ts';
 import type { Change } from './change.ts';
 import { mergePatients } from './merge.ts';
-import { dateOf } from './rows.ts';
+import { dateOf, storedResource } from './rows.ts';
 
 export interface Explained extends RowDifference {
   /** What can be found out about it. */
@@ -186,7 +187,7 @@ async function compared(
   way: RebuildReport['way'],
 ): Promise<Pick<RebuildReport, 'resources' | 'tables' | 'rows'>> {
   const again = await storedStates(rebuilt);
-  const resources = way === 'journal' ? differentResources(states, again) : [];
+  const resources = way === 'journal' ? await reallyDifferent(stored, rebuilt, differentResources(states, again)) : [];
   const reasons = new Map(resources.map(({ reference, reason }) => [reference, reason]));
   const rows: Explained[] = [];
   const counts = new Map<string, number>();
@@ -207,6 +208,21 @@ async function compared(
     reason: `was applied, and is not when done again: ${codes}`,
   }));
   return { resources: [...lost, ...resources], tables, rows };
+}
+
+/** The same elements in another order are the same: what was merged, parted and merged again has them so. */
+async function reallyDifferent(
+  stored: Transaction,
+  rebuilt: Transaction,
+  found: RebuildReport['resources'],
+): Promise<RebuildReport['resources']> {
+  const ids = found.map(({ reference }) => ({ type: reference.split('/')[0] ?? '', id: reference.split('/')[1] ?? '' }));
+  const [own, other] = [await readResources(stored, ids), await readResources(rebuilt, ids)];
+  return found.filter(({ reference }) => {
+    const [one, two] = [own.get(reference), other.get(reference)];
+    if (one === undefined || two === undefined || one.deleted || two.deleted) return true;
+    return !sameContent(storedResource(one), storedResource(two));
+  });
 }
 
 function differentResources(states: ReadonlyMap<string, StoredState>, again: ReadonlyMap<string, StoredState>): RebuildReport['resources'] {

@@ -120,9 +120,9 @@ class PlanRun {
   /** Makes the plan; never rejects: what went wrong is kept with it. */
   async made(): Promise<void> {
     const { id } = this.#of;
-    const image = this.#parts.vocabularyImage?.();
-    const thread = image === undefined ? specTurn() : specThread();
+    const thread = this.#parts.vocabularyImage === undefined ? specTurn() : specThread();
     try {
+      const image = await this.#parts.vocabularyImage?.();
       const vocabulary = image ?? this.#parts.live?.current ?? this.#parts.vocabulary;
       const { before, after } = this.#of.drafted;
       const { cdmTimezone } = this.#parts;
