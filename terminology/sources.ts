@@ -5,8 +5,10 @@ import type { IndexImage } from './index-files.ts';
 import { readIndex } from './index-files.ts';
 import { releaseImage } from './load.ts';
 import { mapsTo } from './omop/maps-to.ts';
+import { OmopNames } from './omop/names.ts';
 import { omopProvider } from './omop/provider.ts';
 import { suggesterOf } from './omop/suggest.ts';
+import { vocabularyProviders, withoutRepeated } from './omop/vocabulary-provider.ts';
 import type { CodeSystemProvider, TerminologySources } from './provider.ts';
 import { CodeSystem } from './system/code-system.ts';
 import { providerOf } from './system/provider.ts';
@@ -23,22 +25,33 @@ export function openSources(home: string): TerminologySources {
 /** Returns all that is active below `home`, and what is built in: code systems, and the OMOP vocabularies, which are those of the release in `starter` before one is loaded. */
 export async function loadedSources(home: string, starter: string): Promise<TerminologySources> {
   const omop = existsSync(join(home, 'active.json')) ? readIndex(home) : await releaseImage(starter);
-  const loaded = sourcesOf(readSystems(home), omop);
-  return { ...loaded, systems: [...loaded.systems, ...builtInSystems()] };
+  return joined(readSystems(home).map(systemProvider), omopSources(omop));
 }
 
 /** Returns the sources of images in memory; a worker thread that was posted them reads the same copy. */
 export function sourcesOf(images: readonly SystemImage[], omop?: IndexImage): TerminologySources {
-  const { systems, maps, suggester } = omop === undefined ? { systems: [], maps: [] } : omopSources(omop);
-  return { systems: [...images.map(systemProvider), ...systems], maps, suggester };
+  const own = images.map(systemProvider);
+  if (omop === undefined) return { systems: own, maps: [] };
+  const loaded = omopSources(omop);
+  return { ...loaded, systems: [...own, ...withoutRepeated(loaded.systems, own)] };
 }
 
 /** Returns what answers from the image of a code system. */
 export const systemProvider = (image: SystemImage): CodeSystemProvider => providerOf(new CodeSystem(image));
 
-/** Returns the OMOP concepts as a code system, 'Maps to' as a map, and what suggests concepts. */
-export const omopSources = (omop: IndexImage): TerminologySources => ({
-  systems: [omopProvider(omop)],
-  maps: [mapsTo(omop)],
-  suggester: suggesterOf(omop),
-});
+/** Returns the OMOP concepts as a code system, its vocabularies under their own URIs, 'Maps to' as a map, and what suggests concepts. */
+export function omopSources(omop: IndexImage): TerminologySources {
+  const names = new OmopNames(omop.arrays);
+  return {
+    systems: [omopProvider(omop, names), ...vocabularyProviders(omop, names)],
+    maps: [mapsTo(omop)],
+    suggester: suggesterOf(omop),
+  };
+}
+
+/** Returns everything that answers: what has a release of its own, then the OMOP vocabularies, then what is built in; each URL by the first that has it. */
+export function joined(own: readonly CodeSystemProvider[], omop: TerminologySources): TerminologySources {
+  const builtIn = builtInSystems();
+  const systems = [...own, ...withoutRepeated(omop.systems, [...own, ...builtIn]), ...withoutRepeated(builtIn, own)];
+  return { systems, maps: omop.maps, suggester: omop.suggester };
+}

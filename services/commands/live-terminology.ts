@@ -1,14 +1,13 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AnsweredVocabulary } from '../../terminology/answered.ts';
-import { builtInSystems } from '../../terminology/built-in/built-in.ts';
 import { TerminologyError } from '../../terminology/failure.ts';
 import type { IndexImage } from '../../terminology/index-files.ts';
 import { MANIFEST } from '../../terminology/index-folder.ts';
 import type { CodeSystemProvider, TerminologyFault, TerminologySources } from '../../terminology/provider.ts';
 import { readIndexAside, readSystemAside } from '../../terminology/read-aside.ts';
 import { emptyVocabulary, vocabularyOf } from '../../terminology/reader.ts';
-import { omopSources, systemProvider } from '../../terminology/sources.ts';
+import { joined, omopSources, systemProvider } from '../../terminology/sources.ts';
 import { activeSystems } from '../../terminology/system/system-files.ts';
 import type { Vocabulary } from '../../terminology/vocabulary.ts';
 import { answersInForce } from '../database/answers.ts';
@@ -201,9 +200,7 @@ export class LiveTerminology implements LiveVocabulary {
 
   #join(): void {
     this.#sources = {
-      systems: [...this.#systems.values(), ...this.#omop.systems, ...builtInSystems()],
-      maps: this.#omop.maps,
-      suggester: this.#omop.suggester,
+      ...joined([...this.#systems.values()], this.#omop),
       faults: [...(this.#damage === undefined ? [] : [faultOf(this.#damage.error)]), ...this.#faults],
     };
   }

@@ -1,11 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { outcomeOf, TerminologyRefusal } from '../../terminology/fhir/issue.ts';
 import { isObject, objectsAt, textAt } from '../../terminology/fhir/json.ts';
 import { Library } from '../../terminology/fhir/library.ts';
 import { answerCall } from '../../terminology/fhir/operations.ts';
 import type { Parameter } from '../../terminology/fhir/settings.ts';
+import { readRelease } from '../../terminology/load.ts';
 import type { JsonObject } from '../../terminology/provider.ts';
+import { openVocabulary } from '../../terminology/reader.ts';
 import { loadedSources } from '../../terminology/sources.ts';
+import { OMOP_SYSTEM } from '../../terminology/systems.ts';
 import { problem, Refusal } from '../errors.ts';
 import { terminologyStore } from '../http/terminology-store.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
@@ -99,6 +104,20 @@ function expansionLines(resource: JsonObject): readonly string[] {
 const EXIT_CODES = ['0  answered', '1  refused: what and why is said'];
 export const FOLDER = 'answer from the indexes in this folder alone, without a database';
 
+/** What the OMOP vocabularies know of a code whose own code system is not loaded; undefined when they do not know it either. */
+async function lookedUpInOmop(options: Shared, system: string, code: string, asked: readonly Parameter[]) {
+  const home = options.folder ?? vocabularyFolder(configOfProcess());
+  const isLoaded = existsSync(join(home, 'active.json'));
+  const vocabulary = await refusing(async () => (isLoaded ? openVocabulary(home) : readRelease(STARTER_FOLDER)));
+  const { source } = vocabulary.resolve(system, code);
+  if (source === undefined) return undefined;
+  const others = asked.filter(({ name }) => name !== 'system' && name !== 'code');
+  const parameters = [{ name: 'system', value: OMOP_SYSTEM }, { name: 'code', value: String(source.concept_id) }, ...others];
+  const resource = await answerOf(options, { type: 'CodeSystem', operation: 'lookup', parameters });
+  const note = `No release of ${system} is loaded: this is its OMOP concept, from the vocabulary ${source.vocabulary_id}.`;
+  return { resource, note };
+}
+
 /** lookup: what a code is. */
 export const lookupCommand: CommandDefinition = (program, terminal, exit) => {
   const command = program
@@ -110,7 +129,7 @@ export const lookupCommand: CommandDefinition = (program, terminal, exit) => {
     .option('--json', 'print the answer as FHIR Parameters');
   const examples = `
   $ npx polyseme lookup omop 3000963                         a concept of the OMOP vocabularies by its id
-  $ npx polyseme lookup loinc 718-7                          ${SHORT}; needs the LOINC release loaded
+  $ npx polyseme lookup loinc 718-7                          ${SHORT}; of what is not loaded, what OMOP knows
   $ npx polyseme lookup http://snomed.info/sct 22298006 --json
   $ npx polyseme lookup omop 3000963 --folder .polyseme/vocabulary
 `;
@@ -119,7 +138,16 @@ export const lookupCommand: CommandDefinition = (program, terminal, exit) => {
     const properties = (options.property ?? '*').split(',').map((value) => ({ name: 'property', value }));
     const language = options.language === undefined ? [] : [{ name: 'displayLanguage', value: options.language }];
     const parameters = [{ name: 'system', value: systemNamed(system) }, { name: 'code', value: code }, ...properties, ...language];
-    const resource = await answerOf(options, { type: 'CodeSystem', operation: 'lookup', parameters });
+    const asked = { type: 'CodeSystem', operation: 'lookup', parameters } as const;
+    const { resource, note } = await answerOf(options, asked).then(
+      (resource) => ({ resource, note: undefined }),
+      async (error: unknown) => {
+        const found = error instanceof Refusal ? await lookedUpInOmop(options, systemNamed(system), code, asked.parameters) : undefined;
+        if (found === undefined) throw error;
+        return found;
+      },
+    );
+    if (note !== undefined) terminal.say(note);
     terminal.out(options.json ? JSON.stringify(resource, undefined, 2) : parameterLines(resource).join('\n'));
     exit(0);
   });

@@ -46,7 +46,7 @@ const OPERATORS: readonly string[] = ['=', 'in', 'not-in', 'exists'];
  * Returns the OMOP concepts as a code system whose codes are concept ids (https://build.fhir.org/ig/HL7/fhir-omop-ig/). Without hierarchy: the
  * index keeps no ancestors.
  */
-export const omopProvider = (image: IndexImage): CodeSystemProvider => new OmopProvider(image);
+export const omopProvider = (image: IndexImage, names = new OmopNames(image.arrays)): CodeSystemProvider => new OmopProvider(image, names);
 
 class OmopProvider implements CodeSystemProvider {
   readonly url = OMOP_SYSTEM;
@@ -68,12 +68,12 @@ class OmopProvider implements CodeSystemProvider {
   readonly #vocabulary: Vocabulary;
   readonly #names: OmopNames;
 
-  constructor(image: IndexImage) {
+  constructor(image: IndexImage, names: OmopNames) {
     this.version = image.manifest.release === '' ? undefined : image.manifest.release;
     this.total = image.arrays['concept-id'].length;
     this.#image = image;
     this.#vocabulary = vocabularyOf(image);
-    this.#names = new OmopNames(image.arrays);
+    this.#names = names;
   }
 
   locate(code: string): Concept | undefined {

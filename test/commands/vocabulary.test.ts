@@ -171,5 +171,12 @@ describe('vocabulary', () => {
     expect((await ran(['ecl', '404684003', ...home])).out).toContain('Clinical finding');
     expect((await ran(['expand', 'http://snomed.info/sct?fhir_vs=isa/404684003', '--count', '2', ...home])).out).toMatch(/2 of \d+/);
     expect((await ran(['lookup', 'nowhere', 'x', ...home])).code).toBe(1);
+    // No LOINC release is loaded, but the OMOP vocabularies know the code.
+    const known = await ran(['lookup', 'loinc', '718-7', ...home]);
+    expect([known.code, known.out.includes('Hemoglobin'), known.said.includes('No release of http://loinc.org')]).toEqual([0, true, true]);
+    expect((await ran(['lookup', 'loinc', '718-8', ...home])).code).toBe(1);
+    const suggested = await ran(['suggest', 'hemoglobin', '--unit', 'g/dL', ...home]);
+    expect([suggested.code, suggested.out.split('\n')[0]]).toEqual([0, expect.stringContaining(`${HEMOGLOBIN} Hemoglobin`)]);
+    expect((await ran(['suggest', 'qqqq', ...home])).code).toBe(1);
   });
 });

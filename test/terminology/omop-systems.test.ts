@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { Library } from '../../terminology/fhir/library.ts';
+import { joined, omopSources } from '../../terminology/sources.ts';
+import { at, call, codesOf, issuesOf, listAt, parameterOf } from './fhir/call.ts';
+import { imageFrom } from './write-release.ts';
+
+const RXNORM = 'http://www.nlm.nih.gov/research/umls/rxnorm';
+const concept = (id: number, name: string, vocabulary: string, conceptClass: string, code: string, standard = 'S', invalid = '') =>
+  [id, name, 'Drug', vocabulary, conceptClass, standard, code, '1970-01-01', '2099-12-31', invalid] as const;
+const image = imageFrom({
+  vocabulary: [
+    ['RxNorm', 'RxNorm (NLM)', '', 'RxNorm 20260105', 1],
+    ['RxNorm Extension', 'RxNorm Extension', '', 'RxNorm Extension 2026', 2],
+    ['ICD10CM', 'ICD-10-CM', '', 'ICD10CM FY2026 code descriptions', 3],
+    ['LOINC', 'LOINC', '', '', 4],
+    ['UCUM', 'UCUM', '', 'Version 1.8.2', 5],
+  ],
+  concept: [
+    concept(1, 'metformin', 'RxNorm', 'Ingredient', '6809'),
+    concept(2, 'metformin 500 MG Oral Tablet', 'RxNorm', 'Clinical Drug', '861007'),
+    concept(3, 'metformin 5 MG', 'RxNorm Extension', 'Clinical Drug Comp', 'OMOP1'),
+    concept(4, 'Old drug', 'RxNorm', 'Clinical Drug', '99', '', 'D'),
+    concept(5, 'Type 2 diabetes mellitus without complications', 'ICD10CM', '5-char billing code', 'E11.9', ''),
+    concept(6, 'Hemoglobin', 'LOINC', 'Lab Test', '718-7'),
+    concept(7, 'milligram', 'UCUM', 'Unit', 'mg'),
+  ],
+});
+const library = new Library(joined([], omopSources(image)));
+const isValid = (url: string, code: string) => parameterOf(call(library, 'CodeSystem/$validate-code', { url, code }).resource, 'result');
+const drugs = (...filter: readonly Readonly<Record<string, string>>[]) => ({
+  resourceType: 'ValueSet',
+  status: 'active',
+  compose: { include: [{ system: RXNORM, filter }] },
+});
+
+describe('code systems that come with the OMOP vocabularies', () => {
+  it('are answered under the URIs that FHIR has for them, with their versions', () => {
+    const { resource } = call(library, 'CodeSystem/$lookup', { system: RXNORM, code: '861007' });
+    expect([parameterOf(resource, 'display'), parameterOf(resource, 'version')]).toEqual(['metformin 500 MG Oral Tablet', '20260105']);
+    const properties = listAt(resource, 'parameter').flatMap((each) =>
+      at(each, 'name') === 'property' ? [`${at(each, 'part', 0, 'valueCode')}=${at(each, 'part', 1, 'valueCode')}`] : [],
+    );
+    expect(properties).toContain('TTY=SCD');
+    expect([isValid(RXNORM, '6809'), isValid(RXNORM, '1'), isValid(RXNORM, 'OMOP1')]).toEqual([true, false, false]);
+  });
+
+  it('say how a code that was written otherwise is written', () => {
+    expect(
+      issuesOf(call(library, 'CodeSystem/$validate-code', { url: 'http://hl7.org/fhir/sid/icd-10-cm', code: 'E119' }).resource),
+    ).toEqual(['information code-rule CODE_NOT_IN_NORMAL_FORM']);
+  });
+
+  it('are selected from by what the tables say, by name, and no further', () => {
+    const codes = (...filter: readonly Readonly<Record<string, string>>[]) =>
+      codesOf(call(library, 'ValueSet/$expand', { valueSet: drugs(...filter) }).resource);
+    expect(codes()).toEqual(['6809', '861007', '99']);
+    expect(codes({ property: 'TTY', op: 'in', value: 'IN,PIN' })).toEqual(['6809']);
+    expect(codes({ property: 'inactive', op: '=', value: 'true' })).toEqual(['99']);
+    expect(codesOf(call(library, 'ValueSet/$expand', { valueSet: drugs(), filter: 'metf 500' }).resource)).toEqual(['861007']);
+    const isA = call(library, 'ValueSet/$expand', { valueSet: drugs({ property: 'concept', op: 'is-a', value: '6809' }) });
+    expect([isA.status, issuesOf(isA.resource)[0]]).toEqual([400, 'error vs-invalid FILTER_NOT_UNDERSTOOD']);
+    const { status } = call(library, 'CodeSystem/$subsumes', { system: RXNORM, codeA: '6809', codeB: '861007' });
+    expect(status).toBe(422);
+  });
+
+  it('are not those of a release without versions, nor those that are built in', () => {
+    expect(library.codeSystem('http://loinc.org')).toBeUndefined();
+    expect(library.codeSystem('http://unitsofmeasure.org')?.grammar).toBe(true);
+  });
+});
