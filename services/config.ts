@@ -31,6 +31,7 @@ const SETTINGS = z.object({
   POLYSEME_SOURCE_TIMEZONE: timezone.default('UTC'),
   POLYSEME_SOURCE_AUTHORITY: z.string().min(1).optional(),
   POLYSEME_SOURCES: z.string().min(1).optional(),
+  POLYSEME_OMOP: z.string().min(1).optional(),
   POLYSEME_PULL_DATE: z.iso.date().optional(),
   POLYSEME_RETENTION_MONTHS: z.coerce.number().int().min(1).max(1200).optional(),
   POLYSEME_MAX_MESSAGE_BYTES: z.coerce
@@ -69,6 +70,8 @@ export interface Config {
   readonly sourceAuthority: string | undefined;
   /** The YAML file that says who sends and how each is treated; undefined: everybody, by the settings here. */
   readonly sourcesFile?: string | undefined;
+  /** The YAML file that says what is chosen where sources of OMOP's conventions disagree; undefined: the defaults. */
+  readonly omopFile?: string | undefined;
   /** Date of extraction for open periods (YYYY-MM-DD); today when undefined. */
   readonly pullDate: string | undefined;
   /** Months that the journal keeps beside the present one; for ever when undefined. */
@@ -126,6 +129,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     sourceTimezone: of.POLYSEME_SOURCE_TIMEZONE,
     sourceAuthority: of.POLYSEME_SOURCE_AUTHORITY,
     sourcesFile: of.POLYSEME_SOURCES === undefined ? undefined : resolve(of.POLYSEME_SOURCES),
+    omopFile: of.POLYSEME_OMOP === undefined ? undefined : resolve(of.POLYSEME_OMOP),
     pullDate: of.POLYSEME_PULL_DATE,
     retentionMonths: of.POLYSEME_RETENTION_MONTHS,
     maxMessageBytes: of.POLYSEME_MAX_MESSAGE_BYTES,

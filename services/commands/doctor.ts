@@ -11,6 +11,7 @@ import { checkSpecs } from '../mapping/check.ts';
 import { type CommandDefinition, withExamples } from './command.ts';
 import { readTls, refusalsToBind } from './doors.ts';
 import { placesOf } from './mllp-doors.ts';
+import { choicesCheck } from './omop-options.ts';
 import { readTlsFiles } from './tls-files.ts';
 
 const EXAMPLES = `
@@ -48,6 +49,7 @@ export async function checksOf(environment: Readonly<Record<string, string | und
     nodeCheck(),
     settings,
     ...sourceChecks(value),
+    ...choicesCheck(value),
     tlsCheck(value),
     bindCheck(value),
     mappingsCheck(value.mappingsDir),

@@ -1,17 +1,24 @@
-import { deriveStale } from '../database/derived.ts';
+import type { Config } from '../config.ts';
+import { writeChoices } from '../database/cdm-metadata.ts';
+import { deriveAll, deriveStale } from '../database/derived.ts';
 import { openScratch } from '../database/scratch.ts';
+import { Refusal } from '../errors.ts';
 import { type RebuildReport, rebuildCompared } from '../pipeline/rebuild.ts';
+import { remakeAll } from '../pipeline/vocabulary-upgrade.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openHouse, pullDate } from './house.ts';
+import { configuredChoices, keepChoices } from './omop-options.ts';
 import { plural, type Terminal, table } from './terminal.ts';
 
 const EXAMPLES = `
   $ npx polyseme rebuild --compare             does the CDM equal a full rebuild from what is stored?
   $ npx polyseme rebuild --compare --json
+  $ npx polyseme rebuild --apply               make all rows again, by the choices of POLYSEME_OMOP
 `;
 const EXIT_CODES = ['0  equal', '1  different; each difference is listed by table and row'];
 
 interface Options {
+  readonly apply?: boolean;
   readonly compare?: boolean;
   readonly json?: boolean;
   readonly list: string;
@@ -21,13 +28,19 @@ interface Options {
 export const rebuildCommand: CommandDefinition = (program, terminal, exit) => {
   const command = program
     .command('rebuild')
-    .description('prove that the CDM equals a full rebuild from the journal')
-    .requiredOption('--compare', 'rebuild in a database beside the store, compare, and remove it again')
+    .description('prove that the CDM equals a full rebuild from the journal, or make all rows again')
+    .option('--apply', 'make all rows again from the stored resources, by the choices of the settings')
+    .option('--compare', 'rebuild in a database beside the store, compare, and remove it again')
     .option('--list <n>', 'differences listed of each table', '20')
     .option('--json', 'print the report as JSON');
   withExamples(command, EXAMPLES, EXIT_CODES);
   command.action(async (options: Options) => {
     const config = configOfProcess();
+    if (options.apply) {
+      exit(await applied(config, terminal));
+      return;
+    }
+    if (!options.compare) command.error('error: say --compare, or --apply', { exitCode: 2 });
     await using house = await openHouse(config);
     const derive = { pullDate: pullDate(config, new Date()) };
     await deriveStale(house.database, derive);
@@ -42,6 +55,19 @@ export const rebuildCommand: CommandDefinition = (program, terminal, exit) => {
     exit(isEqual(report) ? 0 : 1);
   });
 };
+
+/** Makes the rows of everything again with what the settings choose; only then it is what holds. */
+async function applied(config: Config, terminal: Terminal): Promise<number> {
+  const choices = configuredChoices(config);
+  if (!choices.ok) throw new Refusal(choices.problems);
+  await using house = await openHouse(config);
+  const count = await remakeAll({ ...house.parts, choices: choices.value }, (done, last) => terminal.say(`${done} of ${last}`));
+  await writeChoices(house.database, choices.value);
+  await deriveAll(house.database, { pullDate: pullDate(config, new Date()) });
+  keepChoices(config.dataDir, choices.value);
+  terminal.say(`${plural(count, 'resource')}: rows made again.`);
+  return 0;
+}
 
 /** True when nothing differs. */
 export const isEqual = ({ resources, tables }: RebuildReport): boolean =>

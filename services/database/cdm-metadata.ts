@@ -1,5 +1,6 @@
 /** What was chosen where sources disagree, and how the derived rows were made, for every reader of the CDM (omop-rules 66). */
-import { CHOICES } from '../omop/choices.ts';
+import { choicesOf } from '../omop/choices.ts';
+import type { OmopChoices } from '../omop/options.ts';
 import { EVENT_DATES } from './cdm-tables.ts';
 import type { Database, Transaction } from './connect.ts';
 
@@ -11,10 +12,16 @@ const ROW = `INSERT INTO cdm.metadata (metadata_id, metadata_concept_id, metadat
   WHERE (cdm.metadata.name, cdm.metadata.value_as_string) IS DISTINCT FROM (excluded.name, excluded.value_as_string)`;
 
 /** Writes one row for each choice; its metadata_id is the number of the rule. */
-export async function writeChoices(database: Database): Promise<void> {
+export async function writeChoices(database: Database, options?: OmopChoices): Promise<void> {
   await database.transaction(async (tx) => {
-    for (const { rule, about, chosen } of CHOICES) await tx.run(ROW, [rule, `rule ${rule}: ${about}`, chosen]);
+    for (const { rule, about, chosen } of choicesOf(options)) await tx.run(ROW, [rule, `rule ${rule}: ${about}`, chosen]);
   });
+}
+
+/** True when a store has rows that were made by some choices already. */
+export async function hasPersons(database: Database): Promise<boolean> {
+  const [row] = await database.query<{ readonly there: boolean }>('SELECT EXISTS (SELECT FROM cdm.person) AS there');
+  return row?.there ?? false;
 }
 
 export interface PeriodChoices {

@@ -2,6 +2,7 @@ import type { Vocabulary } from '../../terminology/vocabulary.ts';
 import type { Problem } from '../errors.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { Message } from '../hl7v2/message.ts';
+import type { OmopChoices } from '../omop/options.ts';
 import type { ResourceRows, UnmappedCode } from '../omop/row.ts';
 
 /**
@@ -62,6 +63,8 @@ export interface RowContext {
   readonly timezone: string;
   /** 'YYYY-MM-DD', the day the data left its source (the journal's receipt): until then an open stay lasts, later nobody is born. */
   readonly asOf?: string;
+  /** What was chosen where sources disagree; the defaults when undefined. */
+  readonly choices?: OmopChoices | undefined;
   /** Another resource, by its reference ('Medication/…'), where the caller has it: the drug of a request may stand there. */
   lookup?(reference: string): Resource | undefined;
 }

@@ -1,3 +1,5 @@
+import { chosenOf, OMOP_OPTIONS, type OmopChoices, type OmopOption } from './options.ts';
+
 /**
  * Where sources disagree, what this project does (omop-rules, tag [C]); written to cdm.metadata, so that whoever reads the CDM can see it.
  * `others` are the practices that were not chosen.
@@ -9,40 +11,28 @@ export interface Choice {
   readonly others: string;
 }
 
-export const CHOICES: readonly Choice[] = [
-  {
-    rule: 14,
-    about: 'conditions that are not confirmed',
-    chosen: 'refuted and unconfirmed make no row; provisional and differential are kept with status 32899',
-    others: 'provisional ones as observations',
-  },
-  {
-    rule: 17,
-    about: 'intent of medication requests',
-    chosen: 'proposals, plans, options and doNotPerform make no row; orders do',
-    others: 'instance-order only',
-  },
-  {
-    rule: 22,
-    about: 'persons without gender',
-    chosen: 'kept with gender_concept_id 0; persons without a possible year of birth are left out',
-    others: 'left out',
-  },
+/** Choices that are the same everywhere. */
+const FIXED: readonly Choice[] = [
   {
     rule: 24,
     about: 'parts of a birth date that are not known',
     chosen: 'month_of_birth and day_of_birth stay NULL; birth_datetime is imputed',
     others: 'all columns filled',
   },
-  { rule: 28, about: 'person_source_value', chosen: "the resource's id, a pseudonym", others: "the source's own number" },
-  {
-    rule: 33,
-    about: 'discharge "still patient"',
-    chosen: 'no type concept of its own; an open stay ends with the data',
-    others: '32220 as type',
-  },
   { rule: 35, about: 'discharged home', chosen: 'discharged_to_concept_id 0', others: '8536' },
   { rule: 37, about: 'events that name no visit', chosen: 'stay without a visit', others: 'linked by date' },
   { rule: 49, about: 'qualitative results', chosen: 'LOINC answers for LOINC tests, else SNOMED', others: 'SNOMED throughout' },
   { rule: 63, about: 'condition eras of concept 0', chosen: 'none', others: 'one for all unmapped conditions' },
 ];
+
+/** Returns every choice as it stands in a store with these options; an option's text begins with the name of what was chosen. */
+export const choicesOf = (options: OmopChoices | undefined): readonly Choice[] =>
+  [
+    ...FIXED,
+    ...OMOP_OPTIONS.map((option: OmopOption) => {
+      const name = OMOP_OPTIONS.find((each) => each.name === option.name)?.name ?? 'person-source-value';
+      const chosen = chosenOf(options, name);
+      const others = Object.entries(option.choices).flatMap(([choice, meaning]) => (choice === chosen ? [] : [`${choice}: ${meaning}`]));
+      return { rule: option.rule, about: option.about, chosen: `${chosen}: ${option.choices[chosen] ?? ''}`, others: others.join('; ') };
+    }),
+  ].sort((a, b) => a.rule - b.rule);

@@ -11,6 +11,7 @@ import type { Resource } from '../fhir/resource.ts';
 import type { Message } from '../hl7v2/message.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
 import type { Conversion, ConvertContext, Maps } from '../mapping/conversion.ts';
+import type { OmopChoices } from '../omop/options.ts';
 import type { LiveVocabulary } from './rows.ts';
 import type { VocabularyImage } from './specs/image.ts';
 import type { LiveSpecs } from './specs/live.ts';
@@ -30,6 +31,8 @@ export interface Parts {
   readonly upgrade?: ((stopped: () => boolean) => Promise<void>) | undefined;
   /** IANA zones: of CDM datetimes, and of local times in messages without offset. */
   readonly cdmTimezone: string;
+  /** What was chosen where sources of OMOP's conventions disagree; the defaults when undefined. */
+  readonly choices?: OmopChoices | undefined;
   readonly sourceTimezone: string;
   /** Namespace of the ids made from messages; each message's own MSH-4 or MSH-3 when undefined. */
   readonly sourceAuthority?: string | undefined;

@@ -136,3 +136,18 @@ export async function remakeRows(parts: Parts, tx: Transaction, keys: readonly n
 export async function upgradeAll(parts: Parts, open: OpenIndex, stopped: () => boolean = () => false): Promise<void> {
   while (!stopped() && (await upgradeNext(parts, open)) !== undefined);
 }
+
+/** Makes the rows of everything that is stored again, in batches, each a transaction of its own; returns how many resources. */
+export async function remakeAll(parts: Parts, onProgress: (done: number, last: number) => void = () => {}): Promise<number> {
+  const last = await lastResourceKey(parts.database);
+  let count = 0;
+  for (let after = -1; ; ) {
+    const batch = await nextResources(parts.database, after, last, BATCH);
+    const keys = batch.map(({ resource_key }) => resource_key);
+    await parts.database.transaction((tx) => remakeRows(parts, tx, keys));
+    count += batch.length;
+    after = keys.at(-1) ?? last;
+    onProgress(after, last);
+    if (batch.length < BATCH) return count;
+  }
+}

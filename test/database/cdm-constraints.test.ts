@@ -11,7 +11,7 @@ import { writeChoices } from '../../services/database/cdm-metadata.ts';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
 import { deriveAll, deriveStale } from '../../services/database/derived.ts';
 import { readResource } from '../../services/database/resources.ts';
-import { CHOICES } from '../../services/omop/choices.ts';
+import { choicesOf } from '../../services/omop/choices.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 import { encounter, observation, patient, write } from './sample.ts';
 
@@ -94,7 +94,7 @@ describe('metadata (rule 66)', () => {
     );
     expect(rows.filter(({ name }) => name.startsWith('rule 14:'))).toHaveLength(1);
     expect(rows.find(({ name }) => name.startsWith('rule 60:'))?.value_as_string).toContain('themis-ehr');
-    for (const { about, chosen } of CHOICES) expect([about.length <= 200, chosen.length <= 250]).toEqual([true, true]);
+    for (const { about, chosen } of choicesOf({})) expect([about.length <= 200, chosen.length <= 250]).toEqual([true, true]);
   });
 
   it('another date of the data makes the periods of those still observed anew, as a full rebuild does', async () => {

@@ -6,6 +6,7 @@ import { columnOf, eventColumnsOf, isAside, ROW_TABLES, tableOfDomain } from '..
 import type { RowContext } from '../conversion.ts';
 import type { RowTrace } from '../trace/rows.ts';
 import { adjusted, type Building, isObject, type RowRun, textAt, writeText } from './building.ts';
+import { choiceExcludes, chosenRows, isObservedOnly } from './choices.ts';
 import { ideaOf, type Resolved, resolveIdea } from './coding.ts';
 import type { CompiledRow, CompiledRowMap } from './compile.ts';
 import { requiredOf } from './engine-columns.ts';
@@ -36,7 +37,7 @@ export function rowsOf(map: CompiledRowMap, spec: string): (resource: Resource, 
   const plan = slotPlan(map.rows.map((row) => row.each !== undefined));
   return (resource, context, trace) => {
     const run: RowRun = { resource, context, rows: [], exclusions: [], adjustments: [], unmapped: [], trace };
-    const reason = excludedBy(map, resource);
+    const reason = excludedBy(map, resource) ?? choiceExcludes(run);
     if (reason !== undefined) run.exclusions.push(reason);
     else {
       const numbers = new Slots(plan);
@@ -47,7 +48,7 @@ export function rowsOf(map: CompiledRowMap, spec: string): (resource: Resource, 
       }
     }
     const { exclusions, adjustments, unmapped } = run;
-    const rows = withoutIdle(run.rows);
+    const rows = chosenRows(withoutIdle(run.rows), run);
     return { rows, exclusions, adjustments, unmapped: unmapped.length > 1 ? distinct(unmapped) : unmapped, spec };
   };
 }
@@ -148,7 +149,7 @@ function runItem(row: CompiledRow, item: unknown, at: string, place: Place): voi
       emitAgent(row, target.agent, each, resolved, item, { ...place, nth }, at);
       continue;
     }
-    const table = tableOfDomain(each.concept.domain_id, target.intent);
+    const table = isObservedOnly(run) ? 'observation' : tableOfDomain(each.concept.domain_id, target.intent);
     emitRouted(row, building(table, each, resolved, run, at, place), resolved, item, { ...place, nth }, each);
   }
 }

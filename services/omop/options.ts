@@ -1,0 +1,81 @@
+/**
+ * What an operator may choose where sources disagree (omop-rules, tag [C]). Whatever is chosen holds for all rows of a store: another choice
+ * takes effect when the rows are made again.
+ */
+export interface OmopOption {
+  readonly rule: number;
+  readonly about: string;
+  /** The name in the settings. */
+  readonly name: string;
+  /** What may be chosen and what it means; the first is the default. */
+  readonly choices: Readonly<Record<string, string>>;
+}
+
+export const OMOP_OPTIONS = [
+  {
+    rule: 14,
+    name: 'provisional-conditions',
+    about: 'conditions that are provisional or differential',
+    choices: {
+      kept: 'refuted and unconfirmed make no row; provisional and differential are conditions with status 32899',
+      observation: 'refuted and unconfirmed make no row; provisional and differential are observations that say so in their qualifier',
+      'left-out': 'refuted, unconfirmed, provisional and differential make no row',
+    },
+  },
+  {
+    rule: 17,
+    name: 'medication-intents',
+    about: 'intent of medication requests',
+    choices: {
+      orders: 'proposals, plans, options and doNotPerform make no row; orders do',
+      'instance-order': 'only instance orders make a row',
+    },
+  },
+  {
+    rule: 22,
+    name: 'persons-without-gender',
+    about: 'persons without gender',
+    choices: {
+      kept: 'kept with gender_concept_id 0; persons without a possible year of birth are left out',
+      'left-out': 'left out, as persons without a possible year of birth are',
+    },
+  },
+  {
+    rule: 28,
+    name: 'person-source-value',
+    about: 'person_source_value',
+    choices: {
+      id: "the resource's id, a pseudonym",
+      none: 'NULL',
+      identifier: "the source's own number: the CDM is not de-identified",
+    },
+  },
+  {
+    rule: 32,
+    name: 'encounter-classes',
+    about: 'classes of encounters that the FHIR-to-OMOP guide does not map',
+    choices: {
+      mapped: 'ACUTE 9201, NONAC 42898160, FLD 581476, SS 9202',
+      guide: 'visit_concept_id 0, and reported',
+    },
+  },
+  {
+    rule: 33,
+    name: 'still-patient',
+    about: 'discharge "still patient"',
+    choices: {
+      none: 'no type concept of its own; an open stay ends with the data',
+      type: 'visit_type_concept_id 32220 for a stay that ends with the data',
+    },
+  },
+] as const satisfies readonly OmopOption[];
+
+export type OptionName = (typeof OMOP_OPTIONS)[number]['name'];
+/** A choice by the option's name; options that are not named have their default. */
+export type OmopChoices = Readonly<Partial<Record<OptionName, string>>>;
+
+/** Returns the choice of an option, its default when `choices` does not say. */
+export function chosenOf(choices: OmopChoices | undefined, name: OptionName): string {
+  const option = OMOP_OPTIONS.find((each) => each.name === name);
+  return choices?.[name] ?? Object.keys(option?.choices ?? {})[0] ?? '';
+}
