@@ -7,6 +7,7 @@ import { FHIR_OPERATIONS } from './errors/fhir-operations.ts';
 import { HL7V2 } from './errors/hl7v2.ts';
 import { MAPPING } from './errors/mapping.ts';
 import { OUTGOING } from './errors/outgoing.ts';
+import { QUALITY } from './errors/quality.ts';
 import type { ErrorRow } from './errors/row.ts';
 import { SPECS } from './errors/specs.ts';
 import { TERMINOLOGY } from './errors/terminology.ts';
@@ -30,6 +31,7 @@ export const ERRORS = {
   ...SPECS,
   ...OUTGOING,
   ...ANSWERS,
+  ...QUALITY,
 };
 
 export type ErrorCode = keyof typeof ERRORS;

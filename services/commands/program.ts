@@ -14,6 +14,7 @@ import { mapCommand } from './map.ts';
 import { outgoingCommand } from './outgoing.ts';
 import { packageCommand } from './package.ts';
 import { psqlCommand } from './psql.ts';
+import { qualityCommand } from './quality.ts';
 import { rebuildCommand } from './rebuild.ts';
 import { sendCommand } from './send.ts';
 import { serveCommand } from './serve.ts';
@@ -48,6 +49,7 @@ const COMMANDS = [
   explainCommand,
   rebuildCommand,
   cdmCommand,
+  qualityCommand,
   doctorCommand,
   psqlCommand,
   tokenCommand,
