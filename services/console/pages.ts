@@ -29,7 +29,18 @@ export const AREAS: readonly Area[] = [
   },
   { title: 'Mappings', path: '/mappings', pages: [] },
   { title: 'Codes', path: '/codes', pages: [] },
-  { title: 'Terminology', path: '/terminology', pages: [] },
+  {
+    title: 'Terminology',
+    path: '/terminology',
+    pages: [
+      { path: '/terminology', title: 'Terminology', load: () => import('./terminology/search.tsx') },
+      { path: '/terminology/concept', title: 'Concept', load: () => import('./terminology/concept.tsx') },
+    ],
+  },
   { title: 'OMOP', path: '/omop', pages: [] },
-  { title: 'Operations', path: '/operations', pages: [] },
+  {
+    title: 'Operations',
+    path: '/operations',
+    pages: [{ path: '/operations', title: 'Operations', load: () => import('./operations/overview.tsx') }],
+  },
 ];

@@ -5,6 +5,7 @@ import { type Problem, problem, Refusal } from '../errors.ts';
 import type { Parts } from '../pipeline.ts';
 import { refusalOfCaller } from './access.ts';
 import { adminMessagesRoutes } from './admin-messages.ts';
+import { adminOperationsRoutes } from './admin-operations.ts';
 import { adminUnmappedRoutes } from './admin-unmapped.ts';
 import { consoleRoutes } from './console.ts';
 import { fhirRoutes } from './fhir.ts';
@@ -86,6 +87,7 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   consoleRoutes(door);
   statusRoutes(door, parts);
   adminMessagesRoutes(door, parts);
+  adminOperationsRoutes(door, parts, settings.gauges);
   adminUnmappedRoutes(door, parts);
   mapsRoutes(door, { parts, isGuarded: settings.verifyToken !== undefined });
   metricsRoutes(door, parts, settings.gauges);

@@ -183,7 +183,7 @@ function acknowledged({ status, problems, content, channel, receivedAt }: Messag
   const bytes = acknowledgement(readHeader(content), {
     code: CODES[status],
     problems: status === 'applied' ? [] : problems,
-    controlId: '…',
+    controlId: 'ANSWER',
     timestamp: new Date(receivedAt),
   });
   return new TextDecoder()

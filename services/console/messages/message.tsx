@@ -1,5 +1,5 @@
 /** One message: what was sent, what became of it, where each part came from, and its repair. */
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';
 import { ReasonDialog } from '../parts/reason-dialog.tsx';
@@ -56,6 +56,8 @@ interface WholeProps {
 function Whole({ page: shown, place, reveal, hide, again }: WholeProps) {
   const chosen = chosenFrom(place.query.get('at'));
   const lit = chosen === undefined ? NOTHING : litBy(shown, chosen);
+  const workbench = useRef<HTMLDivElement>(null);
+  useEffect(() => showLit(workbench.current, chosen?.kind), [place.query.get('at')]);
   const choose = (next: Chosen) => {
     const text = chosenText(next);
     go(withQuery(place, { at: place.query.get('at') === text ? undefined : text }), { isStep: false });
@@ -89,7 +91,7 @@ function Whole({ page: shown, place, reveal, hide, again }: WholeProps) {
         </p>
       )}
       {chosen !== undefined && <ChosenPanel chosen={chosen} lit={lit} page={shown} clear={() => choose(chosen)} />}
-      <div class="workbench">
+      <div class="workbench" ref={workbench}>
         {shown.text ? <TextPane text={shown.text} lit={lit} choose={choose} /> : <Unread page={shown} />}
         <ResourcePane page={shown} lit={lit} choose={choose} />
         <RowPane page={shown} lit={lit} choose={choose} />
@@ -97,6 +99,18 @@ function Whole({ page: shown, place, reveal, hide, again }: WholeProps) {
       <Acknowledgement lines={shown.acknowledgement} />
     </>
   );
+}
+
+/** Brings the first value that is lit into sight, in the panes beside the one where it was chosen. */
+function showLit(workbench: HTMLElement | null, kind: Chosen['kind'] | undefined): void {
+  const panes = [...(workbench?.querySelectorAll<HTMLElement>('.pane') ?? [])];
+  for (const [index, pane] of panes.entries()) {
+    if ((['field', 'element', 'column'] as const)[index] === kind) continue;
+    const first = pane.querySelector<HTMLElement>('.lit');
+    if (first === null) continue;
+    const top = first.getBoundingClientRect().top - pane.getBoundingClientRect().top + pane.scrollTop;
+    pane.scrollTop = Math.max(0, top - pane.clientHeight / 3);
+  }
 }
 
 const Unread = ({ page: { raw, isMasked } }: { readonly page: MessagePage }) => (
