@@ -30,7 +30,6 @@ const ROWS: Readonly<Record<string, () => readonly Figure[] | Promise<readonly F
 };
 
 const NOT_MEASURED = [
-  'JSONata and Liquid maps of the same content (they were measured once, when libraries were chosen)',
   'searches over 1 million resources, unless POLYSEME_BENCH_SEARCH=1000000 asks for it',
   'terminology: $lookup and $expand over HTTP, Athena default bundle, LOINC of full size',
   'data-quality checks on 1 million rows',

@@ -2,7 +2,7 @@
  * The peer of the maps: the same resources of the same laboratory reports, written by hand in JavaScript that knows nothing but these
  * messages: no escapes, no repetitions, no versions, no checks. What generality costs is measured against it.
  */
-import { decimal } from '../../services/fhir/resource.ts';
+import { decimal, type Resource } from '../../services/fhir/resource.ts';
 import { idOf } from '../../services/mapping/to-fhir/ids.ts';
 
 const V2 = 'http://terminology.hl7.org/CodeSystem/v2-0203';
@@ -180,7 +180,7 @@ function reportOf(
 }
 
 /** Returns the resources of a `laboratoryReport`, as the maps make them. */
-export function resourcesByHand(bytes: Uint8Array): readonly object[] {
+export function resourcesByHand(bytes: Uint8Array): readonly (Resource & { readonly id: string })[] {
   const segments = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     .toString('utf8')
     .split('\r')

@@ -1,4 +1,5 @@
 /** Rows of one thread and no database: messages to resources, resources to rows, terminology. */
+import { isDeepStrictEqual } from 'node:util';
 import { Hl7Message } from '@medplum/core';
 import { STARTER_FOLDER } from '../../services/commands/vocabulary-folder.ts';
 import { readJson } from '../../services/fhir/json.ts';
@@ -9,9 +10,11 @@ import { type LoadedMaps, loadMaps } from '../../services/mapping/maps.ts';
 import { readRelease } from '../../terminology/load.ts';
 import type { Resolution, Vocabulary } from '../../terminology/vocabulary.ts';
 import { resourcesByHand } from './handwritten.ts';
-import { compare, cpuNote, type Figure, rateOf } from './measure.ts';
+import { conversionByHand } from './handwritten-whole.ts';
+import { awaitedRate, compare, cpuNote, type Figure, once, rateOf, type Spread } from './measure.ts';
 import { laboratoryReport } from './messages.ts';
 import { root, sampleBundles } from './samples.ts';
+import { byJsonata, byLiquid } from './template-peers.ts';
 
 const TIMEZONE = { timezone: 'UTC' };
 const MESSAGES = 64;
@@ -35,30 +38,53 @@ const serialised = (resources: readonly unknown[]): number => {
   return length;
 };
 
+/** Throws unless all peers make what the maps make; JSONata's numbers lose their digits, so numbers are compared as numbers. */
+async function checkPeers(maps: LoadedMaps, bytes: Uint8Array): Promise<void> {
+  const conversion = converted(maps, bytes);
+  const ours = JSON.stringify(conversion.drafts.map(({ resource }) => resource));
+  if (ours !== JSON.stringify(resourcesByHand(bytes))) throw new Error('the map written by hand makes something else');
+  if (!isDeepStrictEqual(plain(conversionByHand(bytes, conversion.spec)), plain(conversion)))
+    throw new Error('the conversion written by hand makes something else');
+  for (const theirs of [await byJsonata(bytes), byLiquid(bytes)])
+    if (!isDeepStrictEqual(JSON.parse(theirs), JSON.parse(ours))) throw new Error('the template makes something else');
+}
+
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+/** How many times the one rate is the other. */
+const overRate = (one: Spread | undefined, other: Spread): Spread => {
+  const { median, low, high } = one ?? once(0);
+  return { median: median / other.median, low: low / other.high, high: high / other.low };
+};
+
 /** Messages to FHIR, beside a map written by hand and another parser; growth with the number of results. */
-export function messageFigures(): readonly Figure[] {
+export async function messageFigures(): Promise<readonly Figure[]> {
   const maps = mapsOfCheckout();
   const messages = Array.from({ length: MESSAGES }, (_, i) => Buffer.from(laboratoryReport(i, 12)));
-  for (const bytes of messages) {
-    const ours = JSON.stringify(converted(maps, bytes).drafts.map(({ resource }) => resource));
-    if (ours !== JSON.stringify(resourcesByHand(bytes))) throw new Error('the map written by hand makes something else');
-  }
+  for (const bytes of messages) await checkPeers(maps, bytes);
+  const { spec } = converted(maps, messages[0] ?? Buffer.alloc(0));
   const every = (work: (bytes: Buffer) => unknown) => () => {
     for (const bytes of messages) work(bytes);
     return messages.length;
   };
   const long = [Buffer.from(laboratoryReport(1, GROWTH))];
-  const all = compare({
+  const contenders = {
     ours: every((bytes) => serialised(converted(maps, bytes).drafts.map(({ resource }) => resource))),
     hand: every((bytes) => serialised(resourcesByHand(bytes))),
+    whole: every((bytes) => serialised(conversionByHand(bytes, spec).drafts.map(({ resource }) => resource))),
+    convert: every((bytes) => converted(maps, bytes)),
+    make: every((bytes) => resourcesByHand(bytes)),
+    liquid: every((bytes) => byLiquid(bytes)),
     parse: every((bytes) => parseMessage(bytes)),
     medplum: every((bytes) => Hl7Message.parse(bytes.toString('utf8'))),
     long: () =>
       long.reduce((sum, bytes) => sum + (serialised(converted(maps, bytes).drafts.map(({ resource }) => resource)) > 0 ? 1 : 0), 0),
-  });
+  };
+  const all = compare(contenders, { warmMs: 3000 });
+  const jsonata = await awaitedRate(() => byJsonata(messages[0] ?? Buffer.alloc(0)));
   const ours = rateOf(all, 'ours');
-  const beside = all.ratio('ours', 'hand');
-  const growth = all.ratio('long', 'ours');
+  const beside = all.cpuRatio('ours', 'hand');
+  const growth = all.cpuRatio('long', 'ours');
   const perResult = { median: (growth.median * 12) / GROWTH, low: (growth.low * 12) / GROWTH, high: (growth.high * 12) / GROWTH };
   const row = 'a messages';
   return [
@@ -71,8 +97,22 @@ export function messageFigures(): readonly Figure[] {
       met: ours.median >= 25_000,
       note: cpuNote(all, 'ours'),
     },
-    { row, what: '  the same resources by hand-written JavaScript', value: rateOf(all, 'hand'), unit: 'messages/s' },
+    {
+      row,
+      what: '  the same resources by hand-written JavaScript',
+      value: rateOf(all, 'hand'),
+      unit: 'messages/s',
+      note: cpuNote(all, 'hand'),
+    },
     { row, what: '  time against hand-written', value: beside, unit: 'x', target: '≤ 2', met: beside.median <= 2 },
+    { row, what: '  the same by hand with kin, look-ups and unread fields', value: rateOf(all, 'whole'), unit: 'messages/s' },
+    { row, what: '  time against that', value: all.cpuRatio('ours', 'whole'), unit: 'x' },
+    { row, what: '  without serialising', value: rateOf(all, 'convert'), unit: 'messages/s', note: cpuNote(all, 'convert') },
+    { row, what: '  time against hand-written without serialising', value: all.cpuRatio('convert', 'make'), unit: 'x' },
+    { row, what: '  Liquid template of the same content', value: rateOf(all, 'liquid'), unit: 'messages/s', note: cpuNote(all, 'liquid') },
+    { row, what: '  its time against ours', value: all.cpuRatio('liquid', 'ours'), unit: 'x' },
+    { row, what: '  JSONata map of the same content', value: jsonata, unit: 'per CPU s' },
+    { row, what: '  its time against ours', value: overRate(all.cpuRates.get('ours'), jsonata), unit: 'x' },
     { row, what: '  our parse alone (fields are split when read)', value: rateOf(all, 'parse'), unit: 'messages/s' },
     { row, what: '  @medplum/core Hl7Message.parse alone', value: rateOf(all, 'medplum'), unit: 'messages/s' },
     { row, what: '  time per OBX, 10,000 of them against 12', value: perResult, unit: 'x', target: '≤ 1.3', met: perResult.median <= 1.3 },
@@ -110,7 +150,7 @@ export async function rowFigures(): Promise<readonly Figure[]> {
     },
   });
   const omop = rateOf(all, 'omop');
-  const beside = all.ratio('rows', 'json');
+  const beside = all.cpuRatio('rows', 'json');
   const row = 'b rows';
   return [
     {
@@ -122,7 +162,7 @@ export async function rowFigures(): Promise<readonly Figure[]> {
       met: omop.median >= 10_000,
       note: cpuNote(all, 'omop'),
     },
-    { row, what: '  time against the same without OMOP', value: all.ratio('omop', 'fhir'), unit: 'x' },
+    { row, what: '  time against the same without OMOP', value: all.cpuRatio('omop', 'fhir'), unit: 'x' },
     {
       row,
       what: `FHIR NDJSON → OMOP row objects (${lines.length} resources, ${from})`,

@@ -43,10 +43,18 @@ export interface Compared {
   readonly cpuRates: ReadonlyMap<string, Spread>;
   /** Time of `name` per unit divided by that of `other`, window by window. */
   ratio(name: string, other: string): Spread;
+  /** The same of CPU time: for work of one thread beside others on the machine. */
+  cpuRatio(name: string, other: string): Spread;
 }
 
-/** Runs contenders in turn, `windows` times for about `windowMs` each, after one window that warms up. */
-export function compare(contenders: Readonly<Record<string, Contender>>, { windows = 5, windowMs = 400 } = {}): Compared {
+/**
+ * Runs contenders in turn, `windows` times for about `windowMs` each, after each ran `warmMs`: a service runs for months, and what the engine's
+ * compiler does in its first seconds (in other threads, whose time counts) is not what is asked.
+ */
+export function compare(
+  contenders: Readonly<Record<string, Contender>>,
+  { windows = 5, windowMs = 400, warmMs }: { readonly windows?: number; readonly windowMs?: number; readonly warmMs?: number } = {},
+): Compared {
   const names = Object.keys(contenders);
   const wall = new Map<string, number[]>(names.map((name) => [name, []]));
   const cpu = new Map<string, number[]>(names.map((name) => [name, []]));
@@ -56,7 +64,7 @@ export function compare(contenders: Readonly<Record<string, Contender>>, { windo
       const start = performance.now();
       let units = 0;
       do units += work();
-      while (performance.now() - start < windowMs);
+      while (performance.now() - start < (window < 0 ? (warmMs ?? windowMs) : windowMs));
       const seconds = (performance.now() - start) / 1000;
       const used = process.cpuUsage(cpuBefore);
       if (window < 0) continue;
@@ -68,8 +76,29 @@ export function compare(contenders: Readonly<Record<string, Contender>>, { windo
   return {
     rates: spreads(wall),
     cpuRates: spreads(cpu),
-    ratio: (name, other) => spreadOf((wall.get(other) ?? []).map((rate, i) => rate / (wall.get(name)?.[i] ?? 1))),
+    ratio: (name, other) => ratioOf(wall, name, other),
+    cpuRatio: (name, other) => ratioOf(cpu, name, other),
   };
+}
+
+const ratioOf = (rates: ReadonlyMap<string, readonly number[]>, name: string, other: string): Spread =>
+  spreadOf((rates.get(other) ?? []).map((rate, i) => rate / (rates.get(name)?.[i] ?? 1)));
+
+/** Returns how many units a contender that must be awaited does in a second of CPU time. */
+export async function awaitedRate(work: () => Promise<unknown>, { warmMs = 1000, windowMs = 400, windows = 5 } = {}): Promise<Spread> {
+  const rates: number[] = [];
+  for (let window = -1; window < windows; window++) {
+    const before = process.cpuUsage();
+    const start = performance.now();
+    let units = 0;
+    do {
+      await work();
+      units++;
+    } while (performance.now() - start < (window < 0 ? warmMs : windowMs));
+    const { user, system } = process.cpuUsage(before);
+    if (window >= 0) rates.push((units / (user + system)) * 1e6);
+  }
+  return spreadOf(rates);
 }
 
 /** Returns the rate of a contender that was compared. */
