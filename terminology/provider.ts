@@ -126,6 +126,8 @@ export interface CodeSystemProvider {
   readonly filters: readonly { readonly code: string; readonly op: readonly string[] }[];
   /** Rows. */
   readonly total: number;
+  /** Maps that come with the code system. */
+  readonly maps?: readonly NativeMap[];
   /** url|version of the supplements that are merged into the answers. */
   readonly supplements: readonly string[];
 
@@ -172,6 +174,8 @@ export interface MapTarget {
 export interface NativeMap {
   readonly url: string;
   readonly version: string | undefined;
+  /** Whether another URL than its own names it: that of an edition. */
+  isNamed?(url: string): boolean;
   /** Returns what a code of `system` maps to (`reverse`: what maps to it), in `other` system if given; nothing for codes it does not know. */
   translate(asked: {
     readonly system: string | undefined;

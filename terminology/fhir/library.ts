@@ -165,7 +165,13 @@ export class Library {
 
   /** Maps that are no resources. */
   nativeMaps(): readonly NativeMap[] {
-    return [...this.#maps, ...(this.#below?.nativeMaps() ?? [])];
+    return [...this.#maps, ...this.#systems.flatMap(({ maps = [] }) => maps), ...(this.#below?.nativeMaps() ?? [])];
+  }
+
+  /** Returns the map that is no resource of a URL; of several versions the newest. */
+  nativeMap(url: string, version?: string): NativeMap | undefined {
+    const named = this.nativeMaps().filter((each) => each.url === url || each.isNamed?.(url) === true);
+    return newest(named.filter((each) => version === undefined || matchesVersion(version, each.version)));
   }
 
   /** What suggests standard concepts. */

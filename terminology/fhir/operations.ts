@@ -228,10 +228,12 @@ function runTranslate(call: Call, { library }: Surroundings): JsonObject {
   const url = parameterText(call.parameters, 'url');
   const given = parameterObject(call.parameters, 'conceptMap') ?? (call.id === undefined ? undefined : library.byId('ConceptMap', call.id));
   if (call.id !== undefined && given === undefined) throw refuse(404, 'not-found', 'There is no ConceptMap with this id');
-  const map = given ?? (url === undefined ? undefined : library.conceptMap(url, parameterText(call.parameters, 'conceptMapVersion')));
-  if (url !== undefined && map === undefined)
+  const version = parameterText(call.parameters, 'conceptMapVersion');
+  const map = given ?? (url === undefined ? undefined : library.conceptMap(url, version));
+  const native = map !== undefined || url === undefined ? undefined : library.nativeMap(url, version);
+  if (url !== undefined && map === undefined && native === undefined)
     throw refuse(404, 'not-found', `A definition for the concept map '${url}' could not be found`);
-  return translate(scope, call.parameters, map);
+  return translate(scope, call.parameters, map, native);
 }
 
 /** Parameters that all validations of a batch share, unless they have their own. */

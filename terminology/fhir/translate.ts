@@ -1,4 +1,4 @@
-import type { JsonObject } from '../provider.ts';
+import type { JsonObject, NativeMap } from '../provider.ts';
 import { refuse } from './issue.ts';
 import { canonical, isObject, objectAt, objectsAt, splitCanonical, textAt } from './json.ts';
 import { nameOf } from './library.ts';
@@ -41,18 +41,19 @@ const BACKWARDS: Readonly<Record<string, string>> = {
 
 /**
  * $translate (http://hl7.org/fhir/R4/conceptmap-operation-translate.html; R5's parameter names are understood too): returns the
- * Parameters with every match of every map that applies. A code without system is looked for in the maps of all systems.
+ * Parameters with every match of every map that applies, or of the one `given` or `native`. A code without system is looked for in the maps of all systems.
  */
-export function translate(scope: Scope, parameters: readonly Parameter[], given: JsonObject | undefined): JsonObject {
+export function translate(scope: Scope, parameters: readonly Parameter[], given: JsonObject | undefined, native?: NativeMap): JsonObject {
   const codings = askedCodings(parameters);
-  const maps = given === undefined ? scope.library.conceptMaps() : [given];
+  const maps = native !== undefined ? [] : given === undefined ? scope.library.conceptMaps() : [given];
+  const natives = native !== undefined ? [native] : given === undefined ? scope.library.nativeMaps() : [];
   const matches: Match[] = [];
   const notes = new Set<string>();
   for (const asked of codings) {
     for (const map of maps) {
       if (given !== undefined || isInScope(map, asked)) matches.push(...matchesIn(scope, map, asked, notes, 0));
     }
-    if (given === undefined) matches.push(...nativeMatches(scope, asked));
+    matches.push(...nativeMatches(natives, asked));
   }
   const result = matches.some(({ equivalence }) => !NO_TRANSLATION.has(equivalence));
   const [first] = codings;
@@ -232,8 +233,8 @@ function sourcesIn(map: JsonObject, group: JsonObject, asked: Asked): readonly M
   );
 }
 
-const nativeMatches = (scope: Scope, asked: Asked): readonly Match[] =>
-  scope.library.nativeMaps().flatMap((map) =>
+const nativeMatches = (maps: readonly NativeMap[], asked: Asked): readonly Match[] =>
+  maps.flatMap((map) =>
     map.translate(asked).map(({ equivalence, ...concept }) => ({
       equivalence,
       concept: codingOf(concept.system, undefined, { code: concept.code, display: concept.display }),

@@ -6,10 +6,12 @@ import type {
   Filter,
   FilterRefusal,
   ImplicitValueSet,
+  NativeMap,
   Property,
   PropertyDefinition,
   TextMatches,
 } from '../provider.ts';
+import { associationMaps } from '../snomed/association-maps.ts';
 import { NONE, REF, refKind } from './arrays.ts';
 import type { CodeSystem } from './code-system.ts';
 import { filterRows, OPERATORS } from './filters.ts';
@@ -44,6 +46,7 @@ class IndexedProvider implements CodeSystemProvider {
   readonly properties: readonly PropertyDefinition[];
   readonly filters: CodeSystemProvider['filters'];
   readonly total: number;
+  readonly maps: readonly NativeMap[];
   readonly supplements: readonly string[] = [];
   readonly #system: CodeSystem;
 
@@ -59,6 +62,7 @@ class IndexedProvider implements CodeSystemProvider {
     this.valueSet = manifest.kind === 'snomed' ? `${manifest.url}?fhir_vs` : manifest.kind === 'loinc' ? `${manifest.url}/vs` : undefined;
     this.hierarchical = manifest.hierarchical;
     this.total = system.total;
+    this.maps = associationMaps(system);
     const own = manifest.properties.map(({ code, uri, description, type }) => ({ code, uri, description, type }));
     this.properties = [INACTIVE, ...(manifest.kind === 'snomed' ? SNOMED_PROPERTIES : []), ...own];
     this.filters = [
