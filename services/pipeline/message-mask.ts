@@ -48,7 +48,8 @@ export function isElementPlain(path: string, value: string): boolean {
   const [type = '', ...rest] = path.split('.');
   const names = rest.map((each) => each.replace(/\[\d+\]$/, ''));
   const last = names.at(-1) ?? '';
-  if (names.some((name) => PERSONAL_NAMES.test(name))) return last === 'system' || last === 'use';
+  if (names.some((name) => PERSONAL_NAMES.test(name)))
+    return last === 'system' || last === 'use' || (names.includes('identifier') && names.includes('type') && last === 'code');
   if (PLAIN_NAMES.has(last)) return true;
   if (PERSONS.has(type)) return value === 'true' || value === 'false';
   return TIME.test(value) || NUMBER.test(value) || value === 'true' || value === 'false';

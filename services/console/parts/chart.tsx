@@ -1,4 +1,5 @@
 /** A line over time, drawn small; the same numbers as a table beside it. */
+import { useZone } from '../preferences.ts';
 import { Table } from './table.tsx';
 import { Time, timeText } from './time.tsx';
 
@@ -56,6 +57,7 @@ interface LinesProps extends ChartProps {
 }
 
 function Lines({ title, points, most, textOf }: LinesProps) {
+  const [zone] = useZone();
   const [first] = points;
   const last = points.at(-1);
   if (first === undefined || last === undefined || points.length < 2)
@@ -78,7 +80,7 @@ function Lines({ title, points, most, textOf }: LinesProps) {
         <polyline class="line-drawn" points={line} />
       </svg>
       <p class="axis">
-        <span>{timeText(first.at, 'local').slice(11, 16)}</span>
+        <span>{timeText(first.at, zone).slice(11, 16)}</span>
         <span>at most {textOf(most)}</span>
         <span>now</span>
       </p>
