@@ -13,6 +13,8 @@ import type { SpecNode } from '../mapping/read.ts';
 import { textOf } from '../mapping/read.ts';
 import { flattened } from '../mapping/sites/site.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
+import { LIFE_EXAMPLES } from './map-desk.ts';
+import { addLifeCommands } from './map-life.ts';
 
 const EXAMPLES = `
   $ npx polyseme map new sample.hl7 > mappings/v2-to-fhir/messages/oru-r01-north.yaml   a skeleton to complete; no values are copied
@@ -24,7 +26,7 @@ const EXAMPLES = `
 /** map: for authors of maps. */
 export const mapCommand: CommandDefinition = (program, terminal, exit) => {
   const command = program.command('map').description('write, compare and lock maps');
-  withExamples(command, EXAMPLES, ['0  done', '1  not found, or (diff) they differ']);
+  withExamples(command, `${EXAMPLES.trimEnd()}${LIFE_EXAMPLES}`, ['0  done', '1  not found, or (diff) they differ']);
   const skeleton = command
     .command('new <message>')
     .description('a skeleton of a map from a sample message')
@@ -73,6 +75,7 @@ export const mapCommand: CommandDefinition = (program, terminal, exit) => {
       exit(0);
     });
   withExamples(lock, lineOf('lock'), ['0  done', '1  not found, or the lock file cannot be read']);
+  addLifeCommands(command, terminal, exit);
 };
 
 /** The examples of one subcommand. */

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { TerminologyError } from '../../terminology/failure.ts';
 import { type Problem, problem, Refusal } from '../errors.ts';
+import { auditCommand } from './audit.ts';
 import { cdmCommand } from './cdm.ts';
 import { checkCommand } from './check.ts';
 import { withExamples } from './command.ts';
@@ -53,6 +54,7 @@ const COMMANDS = [
   doctorCommand,
   psqlCommand,
   tokenCommand,
+  auditCommand,
 ];
 
 const EXAMPLES = `

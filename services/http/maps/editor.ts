@@ -1,6 +1,85 @@
+/** What an editor asks: completion, hover, definition, faults of a text as one writes it; and what a message would become by it. */
 import type { FastifyInstance } from 'fastify';
-import type { Desk } from '../../pipeline/specs/drafts.ts';
-import type { SpecAccess } from './access.ts';
+import { z } from 'zod';
+import { problem, Refusal } from '../../errors.ts';
+import { EditorDesk } from '../../mapping/editor/desk.ts';
+import { specSchema } from '../../mapping/editor/schema.ts';
+import { isSpecPath, type SpecTexts } from '../../mapping/texts.ts';
+import { type Desk, draftedSpecs } from '../../pipeline/specs/drafts.ts';
+import { activeSpecs } from '../../pipeline/specs/live.ts';
+import { tryMessage } from '../../pipeline/specs/try.ts';
+import { bodyOf } from '../admin-request.ts';
+import { allowed, type SpecAccess } from './access.ts';
 
-/** What an editor asks. */
-export function editorRoutes(_door: FastifyInstance, _access: SpecAccess, _desk: Desk): void {}
+const PATH = z.string().max(200).refine(isSpecPath);
+const ASKED = z.strictObject({
+  draft: z.int().positive().optional(),
+  path: PATH,
+  text: z.string().max(1 << 20),
+  /** 0-based, as editors count. */
+  line: z.int().min(0).default(0),
+  character: z.int().min(0).default(0),
+});
+const TRIAL = z.strictObject({
+  draft: z.int().positive().optional(),
+  files: z
+    .array(
+      z.strictObject({
+        path: PATH,
+        text: z
+          .string()
+          .max(1 << 20)
+          .nullable(),
+      }),
+    )
+    .max(50)
+    .default([]),
+  message: z
+    .string()
+    .max(1 << 20)
+    .optional(),
+  messageId: z.int().positive().optional(),
+  source: z.string().max(500).optional(),
+});
+
+/** POST /admin/maps/editor/{completion|hover|definition|diagnostics}, POST /admin/maps/try, GET /admin/maps/schema. */
+export function editorRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void {
+  const editor = new EditorDesk();
+  const textsOf = async (draft: number | undefined): Promise<SpecTexts> =>
+    draft === undefined
+      ? (await activeSpecs(desk.database, desk.dir)).texts
+      : (await draftedSpecs(desk.database, desk.dir, draft)).after.texts;
+  const answer = {
+    completion: (asked: Parameters<EditorDesk['completions']>[0]) => ({ items: editor.completions(asked) }),
+    hover: (asked: Parameters<EditorDesk['hover']>[0]) => ({ text: editor.hover(asked) ?? null }),
+    definition: (asked: Parameters<EditorDesk['definition']>[0]) => ({ at: editor.definition(asked) ?? null }),
+    diagnostics: (asked: Parameters<EditorDesk['diagnostics']>[0]) => ({ diagnostics: editor.diagnostics(asked) }),
+  };
+  for (const name of ['completion', 'hover', 'definition', 'diagnostics'] as const) {
+    door.post(`/admin/maps/editor/${name}`, async (request) => {
+      await allowed(access, request, 'read');
+      const { draft, path, text, line, character } = bodyOf(request, ASKED);
+      return answer[name]({ texts: await textsOf(draft), path, text, cursor: { line, character } });
+    });
+  }
+  door.get('/admin/maps/schema', async (request) => {
+    await allowed(access, request, 'read');
+    return specSchema();
+  });
+  door.post('/admin/maps/try', async (request, reply) => {
+    await allowed(access, request, 'read');
+    const { draft, files, message, messageId, source } = bodyOf(request, TRIAL);
+    if ((message === undefined) === (messageId === undefined))
+      throw new Refusal([problem('spec-request-invalid', { reason: 'it needs one of message and messageId' })]);
+    const texts = new Map(await textsOf(draft));
+    for (const { path, text } of files) {
+      if (text === null) texts.delete(path);
+      else texts.set(path, text);
+    }
+    // A message pasted into a browser has lost its carriage returns.
+    const asked = messageId ?? Buffer.from((message ?? '').replace(/\r?\n/g, '\r'), 'utf8');
+    const tried = await tryMessage(access.parts, { texts, message: asked, source });
+    // Numbers of resources keep their digits.
+    return reply.type('application/json; charset=utf-8').send(JSON.stringify(tried));
+  });
+}

@@ -43,18 +43,7 @@ export class WorkspaceFiles {
   check(file: string): Workspace {
     const maps = mapsOf(this.#all());
     if (readSpec(this.textOf(file), file).root !== undefined) this.#last = maps;
-    const all = [
-      ...maps.diagnostics,
-      ...maps.messageMaps
-        .filter((map) => reaches(map, file))
-        .flatMap((map) => oneOfEach(map.structures()).flatMap(({ version, structure }) => map.module(version, structure).diagnostics)),
-    ];
-    const seen = new Set<string>();
-    const own = all.filter((each) => {
-      const key = `${each.line}:${each.column}:${each.code}`;
-      return each.file === file && !seen.has(key) && seen.add(key) !== undefined;
-    });
-    return { maps, diagnostics: own };
+    return { maps, diagnostics: faultsOf(maps, file) };
   }
 
   #all(): readonly SpecFile[] {
@@ -74,4 +63,19 @@ const reaches = (map: LoadedMaps['messageMaps'][number], file: string): boolean 
 /** The newest version of each structure: the rest is for check. */
 function oneOfEach<T extends { readonly version: string; readonly structure: string }>(all: readonly T[]): readonly T[] {
   return [...new Map(all.map((each) => [each.structure, each])).values()];
+}
+
+/** Returns the faults of one file among maps: of the file itself, and of the maps that use it, in the newest version of each structure. */
+export function faultsOf(maps: LoadedMaps, file: string): readonly Diagnostic[] {
+  const all = [
+    ...maps.diagnostics,
+    ...maps.messageMaps
+      .filter((map) => reaches(map, file))
+      .flatMap((map) => oneOfEach(map.structures()).flatMap(({ version, structure }) => map.module(version, structure).diagnostics)),
+  ];
+  const seen = new Set<string>();
+  return all.filter((each) => {
+    const key = `${each.line}:${each.column}:${each.code}`;
+    return each.file === file && !seen.has(key) && seen.add(key) !== undefined;
+  });
 }

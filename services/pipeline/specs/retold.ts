@@ -4,7 +4,7 @@
  */
 import type { Transaction } from '../../database/connect.ts';
 import { type CurrentResource, lockCurrent } from '../../database/resources.ts';
-import { notedAmong, requestsAmong } from '../../database/spec-replays.ts';
+import { notedAmong, requestsAmong } from '../../database/spec-replay-parts.ts';
 import { forgetStatements, type Moment } from '../../database/statements.ts';
 import { type ResourceWrite, writeResources } from '../../database/write-resources.ts';
 import { harmless, Refusal } from '../../errors.ts';
