@@ -28,7 +28,9 @@ const WEIGHTS = 100_000;
 /** Concepts that are looked at closely. */
 const LOOKED_AT = 200;
 /** Postings that are walked through at most: what bounds the time. Words beyond it only count for what was found by the others. */
-const MOST_POSTINGS = 400_000;
+const MOST_POSTINGS = 150_000;
+/** Postings of the rarest word, which are walked through even where it is not rare. */
+const MOST_OF_ONE = 2_000_000;
 /** Words that hold a name together and tell nothing of the concept. */
 const EMPTY = new Set('a an and at by for from in of on or the to with without nos unspecified other'.split(' '));
 
@@ -45,6 +47,7 @@ class IndexSuggester implements Suggester {
   readonly #words: OmopWords;
   readonly #total: number;
   #sums: Float32Array | undefined;
+  #touched: Uint32Array | undefined;
   readonly #weights = new Map<string, number>();
 
   constructor(image: IndexImage) {
@@ -142,32 +145,45 @@ class IndexSuggester implements Suggester {
     const rows = this.#image.arrays['posting-row'];
     this.#sums ??= new Float32Array(this.#total);
     const sums = this.#sums;
-    const touched: number[] = [];
+    this.#touched ??= new Uint32Array(MOST_OF_ONE + MOST_POSTINGS);
+    const touched = this.#touched;
+    let count = 0;
     let walked = 0;
     for (const { from, to, weight, isWhole } of [...words].sort((a, b) => a.to - a.from - (b.to - b.from))) {
-      if (touched.length > 0 && walked + to - from > MOST_POSTINGS) break;
-      const end = Math.min(to, from + MOST_POSTINGS * 2);
+      if (count > 0 && walked + to - from > MOST_POSTINGS) break;
+      const end = count > 0 ? to : Math.min(to, from + MOST_OF_ONE);
       for (let i = from; i < end; i += 1) {
         const row = rows[i] ?? 0;
         const sum = sums[row] ?? 0;
-        if (sum === 0) touched.push(row);
+        if (sum === 0) {
+          touched[count] = row;
+          count += 1;
+        }
         sums[row] = sum + (isWhole ? weight : weight * 0.5);
       }
       walked += to - from;
     }
-    const best = this.#best(touched, sums);
-    for (const row of touched) sums[row] = 0;
+    const rowsTouched = touched.subarray(0, count);
+    const best = this.#best(rowsTouched, sums);
+    for (const row of rowsTouched) sums[row] = 0;
     return best;
   }
 
-  /** Of many rows the LOOKED_AT with the greatest sums; among equal ones those with short names. */
-  #best(touched: readonly number[], sums: Float32Array): readonly number[] {
-    if (touched.length <= LOOKED_AT) return touched;
+  /** Of many rows the LOOKED_AT with the greatest sums, among equal ones those with short names; ascending rows. */
+  #best(touched: Uint32Array, sums: Float32Array): readonly number[] {
+    if (touched.length <= LOOKED_AT) return [...touched];
     const offsets = this.#image.arrays['name-offset'];
-    const length = (row: number): number => (offsets[row + 1] ?? 0) - (offsets[row] ?? 0);
-    const keys = Float32Array.from(touched, (row) => (sums[row] ?? 0) - Math.min(length(row), 250) / 1e4);
-    const least = keys.toSorted().at(-LOOKED_AT) ?? 0;
-    return touched.filter((_, i) => (keys[i] ?? 0) >= least).slice(0, LOOKED_AT * 2);
+    const kept: { readonly row: number; readonly key: number }[] = [];
+    let least = Number.NEGATIVE_INFINITY;
+    for (const row of touched) {
+      const key = (sums[row] ?? 0) - Math.min((offsets[row + 1] ?? 0) - (offsets[row] ?? 0), 250) / 1e4;
+      if (key < least) continue;
+      kept.push({ row, key });
+      if (kept.length < 4 * LOOKED_AT) continue;
+      least = cut(kept);
+    }
+    cut(kept);
+    return kept.map(({ row }) => row);
   }
 
   /** The weighted share of words that a text and a concept's names have in common (Dice), and which. */
@@ -205,6 +221,13 @@ class IndexSuggester implements Suggester {
   #concept(row: number): Concept | undefined {
     return this.#vocabulary.concept(this.#image.arrays['concept-id'][row] ?? -1);
   }
+}
+
+/** Leaves the LOOKED_AT with the greatest keys, among equal ones the lowest rows; returns the least key that is left. */
+function cut(kept: { readonly row: number; readonly key: number }[]): number {
+  kept.sort((a, b) => b.key - a.key || a.row - b.row);
+  kept.length = Math.min(kept.length, LOOKED_AT);
+  return kept.at(-1)?.key ?? Number.NEGATIVE_INFINITY;
 }
 
 function add(found: Map<number, Candidate>, concept: Concept, score: number, reason: string): void {
