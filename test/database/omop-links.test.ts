@@ -1,70 +1,16 @@
 /** What joins the rows of several resources, through the real maps: parts of stays, ages, facts, plans and costs, places. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { openDatabase } from '../../services/database/connect.ts';
-import { deriveStale } from '../../services/database/derived.ts';
-import type { Resource } from '../../services/fhir/resource.ts';
-import { rebuildCompared } from '../../services/pipeline/rebuild.ts';
-import { write } from '../../services/pipeline.ts';
-import { freshDatabase } from '../fresh-database.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
+import { encounter, expectRebuildEqual, type Given, given, patient, put, remove, subject, weight } from './omop-house.ts';
 
-const derive = { pullDate: '2026-06-01' };
 let house: TestHouse;
 beforeEach(async () => {
   house = await testHouse();
 });
 afterEach(() => house[Symbol.asyncDispose]());
 
-type Given = Resource & { readonly id: string };
-const entry = { source: 'fhir', channel: 'fhir', controlId: undefined, messageType: 'test', patientKeys: [] } as const;
-const common = { update: 'replace', deletes: [], spec: '', problems: [], unmapped: [] } as const;
-
-/** Writes resources together in one request; then what follows from them. */
-async function put(...resources: readonly Given[]): Promise<void> {
-  await write(house.parts, { ...entry, content: Buffer.from(JSON.stringify(resources)) }, async () =>
-    resources.map((resource) => ({ ...common, resource })),
-  );
-  await deriveStale(house.database, derive);
-}
-
-async function remove(resourceType: string, id: string): Promise<void> {
-  await write(house.parts, { ...entry, content: Buffer.from(`${resourceType}/${id}`) }, async () => [
-    { ...common, resource: { resourceType, id }, delete: true },
-  ]);
-  await deriveStale(house.database, derive);
-}
-
 const rows = (text: string): Promise<readonly object[]> => house.database.query(text);
 const owner = (key: string): string => `(SELECT r.id FROM fhir.resource r WHERE r.resource_key = ${key} / 1024)`;
-
-/** Nothing differs from a full rebuild. */
-async function expectRebuildEqual(): Promise<void> {
-  const fresh = await freshDatabase();
-  const scratch = openDatabase(fresh.url);
-  try {
-    const { rows: differing, resources } = await rebuildCompared(house.parts, scratch, { derive, listed: 5 });
-    expect({ differing, resources }).toEqual({ differing: [], resources: [] });
-  } finally {
-    await scratch.close();
-    await fresh.drop();
-  }
-}
-
-const subject = (id = 'p1') => ({ reference: `Patient/${id}` });
-const patient = (id = 'p1', more: object = {}): Given =>
-  JSON.parse(JSON.stringify({ resourceType: 'Patient', id, gender: 'female', birthDate: '1970-03-05', ...more }));
-const given = (resourceType: string, id: string, more: object): Given => JSON.parse(JSON.stringify({ resourceType, id, ...more }));
-const encounter = (id: string, start: string, end: string, more: object = {}): Given =>
-  given('Encounter', id, { status: 'finished', subject: subject(), class: { code: 'IMP' }, period: { start, end }, ...more });
-const weight = (id: string, more: object = {}): Given =>
-  given('Observation', id, {
-    status: 'final',
-    subject: subject(),
-    code: { coding: [{ system: 'http://loinc.org', code: '29463-7' }] },
-    effectiveDateTime: '2020-01-02',
-    valueQuantity: { value: 70, code: 'kg', system: 'http://unitsofmeasure.org' },
-    ...more,
-  });
 
 const VISITS = `SELECT ${owner('visit_occurrence_id')} AS id FROM cdm.visit_occurrence ORDER BY 1`;
 const DETAILS = `SELECT ${owner('visit_detail_id')} AS id, ${owner('visit_occurrence_id')} AS visit, ${owner('parent_visit_detail_id')} AS parent FROM cdm.visit_detail ORDER BY 1`;
@@ -89,7 +35,7 @@ it('rule 34: a part of a stay is a visit_detail of it, whichever comes first; wi
     house = other;
     for (const i of order) {
       const resource = all[i];
-      if (resource !== undefined) await put(resource);
+      if (resource !== undefined) await put(house, resource);
     }
     expect(await rows(VISITS)).toEqual([{ id: 'stay' }]);
     expect(await rows(DETAILS)).toEqual([
@@ -99,20 +45,20 @@ it('rule 34: a part of a stay is a visit_detail of it, whichever comes first; wi
     expect(await rows(EVENTS)).toEqual([{ id: 'w', visit: 'stay', detail: 'bed' }]);
     house = await testHouse();
   }
-  await put(...all);
-  await remove('Encounter', 'stay');
+  await put(house, ...all);
+  await remove(house, 'Encounter', 'stay');
   expect(await rows(VISITS)).toEqual([{ id: 'ward' }]);
   expect(await rows(EVENTS)).toEqual([{ id: 'w', visit: 'ward', detail: 'bed' }]);
-  await put(given('Encounter', 'ward', { ...part('ward', 'stay'), status: 'entered-in-error' }));
+  await put(house, given('Encounter', 'ward', { ...part('ward', 'stay'), status: 'entered-in-error' }));
   expect(await rows(VISITS)).toEqual([{ id: 'bed' }]);
   expect(await rows(EVENTS)).toEqual([{ id: 'w', visit: 'bed', detail: null }]);
-  await expectRebuildEqual();
+  await expectRebuildEqual(house);
 });
 
 it("rule 34: a part is never of another person's stay, nor of itself", async () => {
-  await put(patient(), patient('p2'), encounter('stay', '2020-01-01', '2020-01-09'));
-  await put(encounter('other', '2020-01-02', '2020-01-03', { subject: subject('p2'), partOf: { reference: 'Encounter/stay' } }));
-  await put(encounter('self', '2020-02-02', '2020-02-03', { partOf: { reference: 'Encounter/self' } }));
+  await put(house, patient(), patient('p2'), encounter('stay', '2020-01-01', '2020-01-09'));
+  await put(house, encounter('other', '2020-01-02', '2020-01-03', { subject: subject('p2'), partOf: { reference: 'Encounter/stay' } }));
+  await put(house, encounter('self', '2020-02-02', '2020-02-03', { partOf: { reference: 'Encounter/self' } }));
   expect(await rows(VISITS)).toEqual([{ id: 'other' }, { id: 'self' }, { id: 'stay' }]);
   expect(await rows(DETAILS)).toEqual([]);
 });
@@ -126,15 +72,15 @@ it('rule 38: an age becomes a date with the birth date, again when that is corre
     abatementAge: { value: 412, code: 'mo', system: 'http://unitsofmeasure.org' },
   });
   const dates = `SELECT condition_start_date AS s, condition_end_date AS e FROM cdm.condition_occurrence`;
-  await put(condition);
+  await put(house, condition);
   expect(await rows(dates)).toEqual([]);
-  await put(patient());
+  await put(house, patient());
   expect(await rows(dates)).toEqual([{ s: '2004-03-05', e: '2004-07-05' }]);
   expect(await rows('SELECT count(*)::int AS n FROM cdm.condition_era')).toEqual([{ n: 1 }]);
-  await put(patient('p1', { birthDate: '1971' }));
+  await put(house, patient('p1', { birthDate: '1971' }));
   expect(await rows(dates)).toEqual([{ s: '2005-06-15', e: '2005-10-15' }]);
-  await expectRebuildEqual();
-  await put(patient('p1', { birthDate: '1700' }));
+  await expectRebuildEqual(house);
+  await put(house, patient('p1', { birthDate: '1700' }));
   expect(await rows(dates)).toEqual([]);
   expect(await rows(`SELECT rule, count(*)::int AS n FROM ops.exclusion WHERE rule = 38 GROUP BY rule`)).toEqual([{ rule: 38, n: 2 }]);
 });
@@ -143,6 +89,7 @@ it('rule 57: a fact stands twice, once from each side, and goes with either of i
   const facts = `SELECT domain_concept_id_1 AS d1, ${owner('fact_id_1')} AS f1, domain_concept_id_2 AS d2, ${owner('fact_id_2')} AS f2, relationship_concept_id AS r
     FROM cdm.fact_relationship ORDER BY r, f1`;
   await put(
+    house,
     patient(),
     weight('panel', {
       hasMember: [{ reference: 'Observation/m1' }, { reference: 'Observation/m2' }],
@@ -151,6 +98,7 @@ it('rule 57: a fact stands twice, once from each side, and goes with either of i
   );
   expect(await rows(facts)).toEqual([]);
   await put(
+    house,
     weight('m1'),
     weight('m2'),
     given('Specimen', 's', { subject: subject(), type: { text: 'blood' }, collection: { collectedDateTime: '2020-01-02' } }),
@@ -163,14 +111,14 @@ it('rule 57: a fact stands twice, once from each side, and goes with either of i
     { d1: 21, f1: 'm1', d2: 21, f2: 'panel', r: 46233679 },
     { d1: 21, f1: 'm2', d2: 21, f2: 'panel', r: 46233679 },
   ]);
-  await remove('Specimen', 's');
-  await put(weight('m2', { status: 'entered-in-error' }));
-  await expectRebuildEqual();
+  await remove(house, 'Specimen', 's');
+  await put(house, weight('m2', { status: 'entered-in-error' }));
+  await expectRebuildEqual(house);
   expect(await rows(facts)).toEqual([
     { d1: 21, f1: 'panel', d2: 21, f2: 'm1', r: 46233678 },
     { d1: 21, f1: 'm1', d2: 21, f2: 'panel', r: 46233679 },
   ]);
-  await remove('Observation', 'panel');
+  await remove(house, 'Observation', 'panel');
   expect(await rows(facts)).toEqual([]);
 });
 
@@ -178,15 +126,15 @@ it('rule 59: overlapping periods of one plan are one, those of different plans s
   const coverage = (id: string, start: string, end: string, payer = 'State Fund'): Given =>
     given('Coverage', id, { status: 'active', beneficiary: subject(), payor: [{ display: payer }], period: { start, end } });
   const plans = `SELECT ${owner('payer_plan_period_id')} AS id, payer_plan_period_start_date AS s, payer_plan_period_end_date AS e FROM cdm.payer_plan_period ORDER BY 2, 1`;
-  await put(patient(), coverage('b', '2020-03-01', '2020-12-31'));
-  await put(coverage('a', '2020-01-01', '2020-06-30'), coverage('c', '2020-02-01', '2020-02-20', 'Other'));
+  await put(house, patient(), coverage('b', '2020-03-01', '2020-12-31'));
+  await put(house, coverage('a', '2020-01-01', '2020-06-30'), coverage('c', '2020-02-01', '2020-02-20', 'Other'));
   expect(await rows(plans)).toEqual([
     { id: 'a', s: '2020-01-01', e: '2020-12-31' },
     { id: 'c', s: '2020-02-01', e: '2020-02-20' },
   ]);
   expect(await rows(`SELECT count(*)::int AS n FROM ops.exclusion WHERE rule = 59`)).toEqual([{ n: 1 }]);
-  await expectRebuildEqual();
-  await remove('Coverage', 'a');
+  await expectRebuildEqual(house);
+  await remove(house, 'Coverage', 'a');
   expect(await rows(plans)).toEqual([
     { id: 'c', s: '2020-02-01', e: '2020-02-20' },
     { id: 'b', s: '2020-03-01', e: '2020-12-31' },
@@ -198,6 +146,7 @@ it('rules 27 and 31: one location for each distinct address, for as long as some
   const places = 'SELECT city, address_1 FROM cdm.location ORDER BY 1, 2';
   const homes = `SELECT person_source_value AS id, l.zip FROM cdm.person p LEFT JOIN cdm.location l USING (location_id) ORDER BY 1`;
   await put(
+    house,
     patient('p1', {
       address: [
         { ...address, use: 'old', city: 'Elsewhere' },
@@ -207,6 +156,7 @@ it('rules 27 and 31: one location for each distinct address, for as long as some
     patient('p2', { address: [address] }),
   );
   await put(
+    house,
     given('Organization', 'o1', { name: 'Clinic', address: [address] }),
     given('Organization', 'o2', { name: 'Branch', address: [address] }),
   );
@@ -218,14 +168,14 @@ it('rules 27 and 31: one location for each distinct address, for as long as some
     { id: 'p1', zip: '01101' },
     { id: 'p2', zip: '01101' },
   ]);
-  await expectRebuildEqual();
-  await put(patient('p1', { address: [{ city: 'Shelbyville' }] }));
-  await remove('Organization', 'o1');
-  await remove('Organization', 'o2');
+  await expectRebuildEqual(house);
+  await put(house, patient('p1', { address: [{ city: 'Shelbyville' }] }));
+  await remove(house, 'Organization', 'o1');
+  await remove(house, 'Organization', 'o2');
   expect(await rows(places)).toEqual([
     { city: 'Shelbyville', address_1: null },
     { city: 'Springfield', address_1: null },
   ]);
-  await put(patient('p2'));
+  await put(house, patient('p2'));
   expect(await rows(places)).toEqual([{ city: 'Shelbyville', address_1: null }]);
 });
