@@ -49,7 +49,9 @@ export function disagreementsWith(message: Message, resources: readonly unknown[
   for (const segment of message.segments) {
     const fields = segment.text.split(f);
     const raw = (n: number): string => fields[n] ?? '';
-    const first = (n: number, part = 0): string => raw(n).split(r)[0]?.split(c)[part]?.split(s)[0]?.trim() ?? '';
+    // A header may name no subcomponent: nothing is cut there.
+    const whole = (part: string | undefined): string => (s === '' ? part : part?.split(s)[0])?.trim() ?? '';
+    const first = (n: number, part = 0): string => whole(raw(n).split(r)[0]?.split(c)[part]);
     const plain = (value: string): boolean => value !== '' && value !== '""' && !value.includes(e) && !/["\\]/.test(value);
     if (segment.name === 'PID' && text.has('Patient')) {
       const family = first(5);
@@ -63,7 +65,7 @@ export function disagreementsWith(message: Message, resources: readonly unknown[
       const gender = GENDERS[first(8)];
       if (gender !== undefined) check('gender', 'PID-8', says('Patient', `"gender":"${gender}"`));
       for (const each of raw(3).split(r)) {
-        const value = each.split(c)[0]?.split(s)[0]?.trim() ?? '';
+        const value = whole(each.split(c)[0]);
         if (plain(value)) check('identifier', 'PID-3', says('Patient', `"value":${JSON.stringify(value)}`));
       }
     }

@@ -13,6 +13,7 @@ import { parseMessage } from '../../services/hl7v2/parse.ts';
 import { loadMaps } from '../../services/mapping/maps.ts';
 import { corpusFolder } from './corpus.ts';
 import { disagreementsWith, FACTS } from './facts.ts';
+import { type Evidence, evidenceOf, KINDS, type Kind, kindOf } from './kinds.ts';
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 interface Count {
@@ -20,6 +21,7 @@ interface Count {
   same: number;
   /** We have the element with another value. */
   other: number;
+  readonly kinds: Map<Kind, number>;
 }
 
 const ASIDE = new Set(['id', 'meta', 'text', 'fullUrl', 'reference', 'resourceType', 'contained', 'div']);
@@ -68,13 +70,14 @@ function compare(
   theirs: readonly { readonly [key: string]: Json }[],
   ours: ReadonlyMap<string, Map<string, Map<string, number>>>,
   table: Map<string, Count>,
+  evidence: Evidence,
 ): void {
   for (const resource of theirs) {
     const type = String(resource['resourceType']);
     const mine = ours.get(type);
     for (const [path, value] of leaves(resource)) {
       const key = `${type}.${path.split('.').slice(0, 2).join('.')}`;
-      const count = table.get(key) ?? { theirs: 0, same: 0, other: 0 };
+      const count = table.get(key) ?? { theirs: 0, same: 0, other: 0, kinds: new Map() };
       table.set(key, count);
       count.theirs += 1;
       const bag = mine?.get(path);
@@ -82,7 +85,11 @@ function compare(
       if (left > 0) {
         count.same += 1;
         bag?.set(value, left - 1);
-      } else if (bag !== undefined) count.other += 1;
+        continue;
+      }
+      if (bag !== undefined) count.other += 1;
+      const kind = kindOf(type, path, value, evidence);
+      count.kinds.set(kind, (count.kinds.get(kind) ?? 0) + 1);
     }
   }
 }
@@ -150,7 +157,9 @@ function main(): void {
     if (theirs.length === 0) sums.notFhir += 1;
     else {
       sums.compared += 1;
-      compare(theirs, bagsOf(ours), table);
+      const bags = bagsOf(ours);
+      const values = [...bags.values()].flatMap((paths) => [...paths.values()].flatMap((bag) => [...bag.keys()]));
+      compare(theirs, bags, table, evidenceOf(bags.keys(), values, readFileSync(join(folder, input)).toString()));
     }
   }
   print(table, facts, wrong, sums);
@@ -170,11 +179,22 @@ function print(
     { theirs: 0, same: 0, other: 0 },
   );
   console.log(`| all | ${all.theirs} | ${all.same} | ${all.other} | ${all.theirs - all.same - all.other} |`);
+  printKinds(table);
   console.log('\n| what the message says | times | we say the same |\n| --- | ---: | ---: |');
   for (const [fact, { n, wrong: bad }] of facts) console.log(`| ${fact} | ${n} | ${n - bad} |`);
   for (const each of wrong.slice(0, 40)) console.log(`differs: ${each}`);
   console.log(JSON.stringify(sums));
   if (wrong.length > 0) process.exitCode = 1;
+}
+
+/** Prints why values of theirs are not in ours, and by element those that the message says and ours has not at all. */
+function printKinds(table: ReadonlyMap<string, Count>): void {
+  const of = (kind: Kind): number => [...table.values()].reduce((sum, { kinds }) => sum + (kinds.get(kind) ?? 0), 0);
+  console.log('\n| why a value of theirs is not at its place in ours | values |\n| --- | ---: |');
+  for (const kind of Object.keys(KINDS).filter((each): each is Kind => each in KINDS)) console.log(`| ${KINDS[kind]} | ${of(kind)} |`);
+  console.log('\n| said by the message, not in ours at all | values |\n| --- | ---: |');
+  const missing = [...table].map(([key, { kinds }]) => [key, kinds.get('missing') ?? 0] as const).filter(([, n]) => n > 0);
+  for (const [key, n] of missing.sort((a, b) => b[1] - a[1]).slice(0, 40)) console.log(`| ${key} | ${n} |`);
 }
 
 main();
