@@ -3,7 +3,7 @@ import { row } from './row.ts';
 /** Errors of the life of a spec: drafts, plans, publication, replay. */
 export const SPECS = {
   'spec-forbidden': row(403, 'AR', 'error', 'forbidden', 'This needs the role {role}, which the token does not have.', 'Make a token that has it: npx polyseme token create NAME --role {role}.'),
-  'spec-request-invalid': row(400, 'AR', 'error', 'structure', 'The request cannot be read: {reason}.', 'Send JSON as the README of services/http describes it for this address.'),
+  'spec-request-invalid': row(400, 'AR', 'error', 'structure', 'The request cannot be read: {reason}.', 'Send JSON as services/http/maps/README.md describes it for this address.'),
   'spec-path-invalid': row(400, 'AR', 'error', 'value', '"{path}" is no path of a spec.', 'Write it below the folder of maps, of letters, digits, - _ . and /, ending in .yaml: v2-to-fhir/messages/oru-r01.yaml.'),
   'spec-file-unknown': row(404, 'AR', 'error', 'not-found', 'There is no file "{path}" here.', 'List the files with GET /maps/files, or of a draft with GET /maps/drafts/ID.'),
   'spec-draft-unknown': row(404, 'AR', 'error', 'not-found', 'There is no draft {id}.', 'Run "npx polyseme map draft list" to see those there are.'),

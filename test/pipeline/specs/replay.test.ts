@@ -1,0 +1,115 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { USUAL_RATES } from '../../../scripts/simulator/events.ts';
+import { trafficOf } from '../../../scripts/simulator/traffic.ts';
+import { openDatabase } from '../../../services/database/connect.ts';
+import { deriveStale } from '../../../services/database/derived.ts';
+import { replays } from '../../../services/database/spec-replays.ts';
+import { rebuildCompared } from '../../../services/pipeline/rebuild.ts';
+import { rollback } from '../../../services/pipeline/specs/publish.ts';
+import { replayAll, replayNext } from '../../../services/pipeline/specs/replay.ts';
+import { receive } from '../../../services/pipeline.ts';
+import { freshDatabase } from '../../fresh-database.ts';
+import { type SpecsHouse, specsHouse } from '../../specs-house.ts';
+
+const derive = { pullDate: '2026-06-01' };
+const OBSERVATION = 'v2-to-fhir/resources/obx-to-observation.yaml';
+const PATIENT = 'v2-to-fhir/resources/pid-to-patient.yaml';
+const ROWS = 'fhir-to-omop/observation.yaml';
+let house: SpecsHouse;
+beforeEach(async () => {
+  house = await specsHouse();
+});
+afterEach(() => house[Symbol.asyncDispose]());
+
+async function hospital(patients: number, seed: number): Promise<void> {
+  const rates = { ...USUAL_RATES, merges: 0.4, duplicates: 0.05, outOfOrder: 0.2, broken: 0.02 };
+  for (const { bytes } of trafficOf({ seed, patients, rates, startMs: Date.UTC(2026, 0, 5) })) await receive(house.parts, bytes, 'mllp');
+  await house.drain();
+}
+
+/** How the store differs from one to which everything was done again. */
+async function differences() {
+  await deriveStale(house.database, derive);
+  const fresh = await freshDatabase();
+  const scratch = openDatabase(fresh.url);
+  try {
+    const { way, resources, rows } = await rebuildCompared(house.parts, scratch, { derive, listed: 5 });
+    return { way, resources: resources.slice(0, 5), rows: rows.slice(0, 5) };
+  } finally {
+    await scratch.close();
+    await fresh.drop();
+  }
+}
+
+const EQUAL = { way: 'journal', resources: [], rows: [] };
+const raised = (text: string, from = '1.0.0', to = '1.0.1'): string => text.replace(`version: ${from}`, `version: ${to}`);
+
+/** Results lose their device and reference range, and are called otherwise; patients lose their marital status. */
+const edited = () => [
+  {
+    path: OBSERVATION,
+    text: raised(house.text(OBSERVATION))
+      .replace(/^ {2}issued: .*$/m, '')
+      .replace(/^ {2}encounter: .*$/m, ''),
+  },
+  {
+    path: PATIENT,
+    text: raised(house.text(PATIENT))
+      .replace(/^ {2}maritalStatus: .*$/m, '')
+      .replace('update: merge', 'update: merge\nnotes: less'),
+  },
+];
+
+describe('a replay', () => {
+  it('ends in what a fresh run makes, and a rollback in what there was before', { timeout: 120_000 }, async () => {
+    await hospital(8, 3);
+    const before = await bodies();
+    const { summary, releaseId } = await house.publish(edited());
+    expect(summary.resources.changed).toBeGreaterThan(0);
+    await replayAll(house.parts);
+    const [replay] = await replays(house.database, 1);
+    expect(replay).toMatchObject({ state: 'done', toRelease: releaseId });
+    expect(replay?.progress.kept).toBe(0);
+    const changed = [...(await bodies())].filter(([reference, body]) => before.get(reference) !== body).length;
+    // A plan does not follow merges: what one record fills of another is changed with it.
+    const { changed: expected } = summary.resources;
+    expect(changed).toBeGreaterThanOrEqual(expected);
+    expect(changed).toBeLessThan(expected * 1.1 + 5);
+    expect(await differences()).toEqual(EQUAL);
+    await rollback(house.desk, { actor: 'bea', to: 1, reason: 'a test' });
+    await house.specs.catchUp(house.database);
+    await replayAll(house.parts);
+    expect(await bodies()).toEqual(before);
+    expect(await differences()).toEqual(EQUAL);
+  });
+
+  it('makes rows again when only a row map changed, and leaves the resources alone', { timeout: 60_000 }, async () => {
+    await hospital(4, 11);
+    const before = await bodies();
+    const text = raised(house.text(ROWS), '1.1.0', '1.2.0').replace('      range: =referenceRange\n', '');
+    const { summary } = await house.publish([{ path: ROWS, text }]);
+    expect(summary.resources).toMatchObject({ added: 0, changed: 0, gone: 0, moved: 0 });
+    expect(summary.rows.changed).toBeGreaterThan(0);
+    await replayAll(house.parts);
+    expect(await bodies()).toEqual(before);
+    expect(await differences()).toEqual(EQUAL);
+  });
+
+  it('goes on with what arrives meanwhile', { timeout: 60_000 }, async () => {
+    await hospital(4, 5);
+    await house.publish(edited());
+    for (let i = 0; i < 2; i++) await replayNext(house.parts);
+    await hospital(4, 6);
+    await replayAll(house.parts);
+    expect(await differences()).toEqual(EQUAL);
+  });
+});
+
+/** What stands at every resource that is not deleted, without version and time, in one order of its elements. */
+async function bodies(): Promise<ReadonlyMap<string, string>> {
+  const rows = await house.database.query<{ reference: string; body: string }>(
+    `SELECT type || '/' || id AS reference, (body::jsonb #- '{meta,versionId}' #- '{meta,lastUpdated}')::text AS body FROM fhir.resource
+     WHERE NOT deleted ORDER BY 1`,
+  );
+  return new Map(rows.map(({ reference, body }) => [reference, body]));
+}
