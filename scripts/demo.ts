@@ -125,9 +125,9 @@ async function someMeasurement(database: Database): Promise<number> {
 function sayWhereToLook(): void {
   const serve = 'POLYSEME_DATA_DIR=.polyseme-demo npx polyseme serve';
   say(`Where to look, after  ${serve}
-  http://127.0.0.1:8080/fhir/R4/Patient
+  http://127.0.0.1:8080/                     the console: what came, what became of it, where each value is from
   http://127.0.0.1:8080/fhir/R4/Observation?code=http://loinc.org|718-7
-  http://127.0.0.1:8080/fhir/R4/metadata
+  http://127.0.0.1:8080/fhir/R4/Patient
 What to try next
   POLYSEME_DATA_DIR=.polyseme-demo npx polyseme psql -- -c 'table cdm.measurement limit 5'
   npx polyseme convert fixtures/hl7v2/us-oru-r01-cbc.hl7 --to omop

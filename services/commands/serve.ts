@@ -55,6 +55,7 @@ export const serveCommand: CommandDefinition = (program, terminal, exit) => {
     using _watched = reloading(() => filesOf(config, house.book.current), doors.reload, log);
     const { retentionMonths: months } = config;
     using _kept = months === undefined ? undefined : retaining(house.database, { months, clock: house.parts.clock, log });
+    terminal.say(`Console ${doors.http.url}/`);
     terminal.say(`FHIR    ${doors.http.url}/fhir/R4/metadata`);
     const mllp = doors.mllp.doors.map(({ host, port, isSecure }) => `MLLP ${host}:${port}${isSecure ? ' (TLS)' : ''}`);
     terminal.say(`HL7v2   ${[`${doors.http.url}/hl7v2 (POST)`, ...mllp].join(', ')}`);
