@@ -10,8 +10,8 @@ import { omopProvider } from './omop/provider.ts';
 import { suggesterOf } from './omop/suggest.ts';
 import { vocabularyProviders, withoutRepeated } from './omop/vocabulary-provider.ts';
 import type { CodeSystemProvider, TerminologySources } from './provider.ts';
+import { providerOf } from './snomed/provider.ts';
 import { CodeSystem } from './system/code-system.ts';
-import { providerOf } from './system/provider.ts';
 import { readSystems, type SystemImage } from './system/system-files.ts';
 
 /**

@@ -18,9 +18,6 @@ import { filterRows, OPERATORS } from './filters.ts';
 import { implicitSet } from './implicit.ts';
 import { RowSet } from './rows.ts';
 
-/** Returns what the FHIR operations ask of a code system that is kept as an index. */
-export const providerOf = (system: CodeSystem): CodeSystemProvider => new IndexedProvider(system);
-
 const TYPES = { code: 'Code', string: 'String', decimal: 'Decimal', boolean: 'Boolean', dateTime: 'DateTime', integer: 'Integer' } as const;
 
 /** Properties of SNOMED CT concepts that are no attributes (http://hl7.org/fhir/R4/snomedct.html#properties). */
@@ -31,7 +28,8 @@ const SNOMED_PROPERTIES: readonly PropertyDefinition[] = [
 ];
 const INACTIVE: PropertyDefinition = { code: 'inactive', uri: 'http://hl7.org/fhir/concept-properties#inactive', type: 'boolean' };
 
-class IndexedProvider implements CodeSystemProvider {
+/** What the FHIR operations ask of a code system that is kept as an index. */
+export class IndexedProvider implements CodeSystemProvider {
   readonly url: string;
   readonly version: string;
   readonly name: string;

@@ -1,0 +1,114 @@
+import type { CodeSystemProvider, Concept, ConceptSet, Designation, Filter, FilterRefusal, Property } from '../provider.ts';
+import { isRefusal } from '../provider.ts';
+import type { CodeSystem } from '../system/code-system.ts';
+import { IndexedProvider } from '../system/provider.ts';
+import type { SctExpression } from './expression.ts';
+import { SctMeaning } from './meaning.ts';
+
+/** Expressions remembered: the same few come again. */
+const REMEMBERED = 1_000;
+/** Filters on the hierarchy that an expression can be judged by. */
+const ABOVE: ReadonlySet<string> = new Set(['is-a', 'descendent-of', 'descendant-of']);
+
+/** Returns what the FHIR operations ask of a code system that is kept as an index. */
+export const providerOf = (system: CodeSystem): CodeSystemProvider =>
+  system.manifest.kind === 'snomed' ? new SnomedProvider(system) : new IndexedProvider(system);
+
+/** SNOMED CT, whose codes are its concepts and the expressions that can be made of them (http://hl7.org/fhir/R4/snomedct.html#4.3.1.0.4). */
+class SnomedProvider extends IndexedProvider {
+  readonly #system: CodeSystem;
+  readonly #meaning: SctMeaning;
+  readonly #known = new Map<string, SctExpression | undefined>();
+
+  constructor(system: CodeSystem) {
+    super(system);
+    this.#system = system;
+    this.#meaning = new SctMeaning(system);
+  }
+
+  override locate(code: string): Concept | undefined {
+    return super.locate(code) ?? (this.#expression(code) === undefined ? undefined : { code, row: -1 });
+  }
+
+  override display(concept: Concept): string | undefined {
+    const composed = this.#composed(concept);
+    return composed === undefined ? super.display(concept) : this.#meaning.display(composed);
+  }
+
+  override definition(concept: Concept): string | undefined {
+    return concept.row < 0 ? undefined : super.definition(concept);
+  }
+
+  override designations(concept: Concept): readonly Designation[] {
+    return concept.row < 0 ? [] : super.designations(concept);
+  }
+
+  override propertiesOf(concept: Concept): readonly Property[] {
+    if (concept.row >= 0) return super.propertiesOf(concept);
+    return [{ code: 'inactive', type: 'Boolean', value: this.isInactive(concept) }];
+  }
+
+  override isAbstract(concept: Concept): boolean {
+    return concept.row >= 0 && super.isAbstract(concept);
+  }
+
+  /** An expression of which a part was retired is not to be used any more. */
+  override isInactive(concept: Concept): boolean {
+    const composed = this.#composed(concept);
+    if (composed === undefined) return super.isInactive(concept);
+    return this.#meaning.concepts(composed).some((code) => !this.#system.isActive(this.#system.row(code)));
+  }
+
+  override statusOf(concept: Concept): string | undefined {
+    return this.isInactive(concept) ? 'inactive' : undefined;
+  }
+
+  /** Of an expression its focus concepts. */
+  override parents(concept: Concept): readonly number[] {
+    return this.#composed(concept)?.focus.map((code) => this.#system.row(code)) ?? super.parents(concept);
+  }
+
+  override children(concept: Concept): readonly number[] {
+    return concept.row < 0 ? [] : super.children(concept);
+  }
+
+  override subsumes(ancestor: Concept, concept: Concept): boolean {
+    if (ancestor.row >= 0 && concept.row >= 0) return super.subsumes(ancestor, concept);
+    const [above, below] = [ancestor, concept].map((each) => this.#composed(each) ?? { focus: [each.code], groups: [] });
+    return above !== undefined && below !== undefined && this.#meaning.subsumes(above, below);
+  }
+
+  override all(): ConceptSet {
+    const rows = super.all();
+    return {
+      size: rows.size,
+      rows: (from) => rows.rows(from),
+      has: (concept) => (concept.row >= 0 ? rows.has(concept) : this.#composed(concept) !== undefined),
+    };
+  }
+
+  override filter(filter: Filter): ConceptSet | FilterRefusal {
+    const found = super.filter(filter);
+    const above = filter.property === 'concept' && ABOVE.has(filter.op) ? super.locate(filter.value) : undefined;
+    if (isRefusal(found) || above === undefined) return found;
+    return {
+      get size() {
+        return found.size;
+      },
+      rows: (from) => found.rows(from),
+      has: (concept) => (concept.row >= 0 ? found.has(concept) : this.subsumes(above, concept)),
+    };
+  }
+
+  #composed({ code, row }: Concept): SctExpression | undefined {
+    return row < 0 ? this.#expression(code) : undefined;
+  }
+
+  #expression(code: string): SctExpression | undefined {
+    if (this.#known.has(code)) return this.#known.get(code);
+    const found = this.#meaning.read(code);
+    if (this.#known.size >= REMEMBERED) this.#known.clear();
+    this.#known.set(code, found);
+    return found;
+  }
+}
