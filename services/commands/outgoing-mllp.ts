@@ -54,7 +54,7 @@ function answerOf(bytes: Uint8Array): Answer {
 /** Which receiver was meant is known; whether it has the message is not: it is sent again. */
 function faultOf({ problems }: Refusal): Answer {
   const [first] = problems;
-  if (first?.code === 'mllp-nothing-to-acknowledge') return { kind: 'refused', problem: first };
+  if (first?.code === 'mllp-nothing-to-acknowledge' || first?.code === 'mllp-asks-no-answer') return { kind: 'refused', problem: first };
   const kind = first?.code === 'mllp-closed' ? 'unreachable' : 'failed';
   return { kind, problem: first ?? problem('outgoing-unreachable', { reason: 'unknown' }) };
 }

@@ -47,6 +47,7 @@ export const DOORS = {
   'mllp-frame-too-long': row(413, 'AR', 'error', 'too-long', 'The message is longer than {limit} bytes.', 'Send smaller messages, or raise the limit for this door.'),
   'mllp-frame-timeout': row(408, 'AR', 'error', 'timeout', 'A message began but did not end within {seconds} seconds.', 'Send it again; the connection was closed.'),
   'mllp-too-many-connections': row(503, 'AR', 'error', 'throttled', 'The door has {limit} connections already.', 'Close connections that are not used, or raise the limit.'),
+  'mllp-asks-no-answer': row(422, 'AE', 'error', 'business-rule', 'The message asks for no acknowledgement of success (MSH-15, MSH-16): nobody could tell whether it arrived.', 'It was not sent. Set MSH-15 or MSH-16 to AL, or leave both empty.'),
   'mllp-ack-wrong': row(502, 'AE', 'error', 'processing', 'The receiver acknowledged another message than the one sent.', 'The message counts as not delivered; send it again.'),
   'mllp-ack-missing': row(504, 'AE', 'error', 'timeout', 'The receiver did not acknowledge within {seconds} seconds.', 'The message counts as not delivered; send it again.'),
   'mllp-closed': row(502, 'AE', 'error', 'transient', 'The connection to the receiver is closed: {reason}.', 'Check the address and the receiver; the message counts as not delivered.'),

@@ -32,15 +32,17 @@ export interface MllpClientOptions {
 export interface MllpClient {
   /**
    * Resolves with the acknowledgement's bytes (positive or negative: read MSA-1). Rejects with a Refusal: mllp-ack-missing, mllp-ack-wrong,
-   * mllp-closed, mllp-nothing-to-acknowledge; then it is not known whether the receiver has the message, and the connection is
-   * closed: the next send makes a new one. Messages are sent in the order of the calls, each after the acknowledgement before.
+   * mllp-closed; then it is not known whether the receiver has the message, and the connection is closed: the next send makes a new one.
+   * Rejects before anything is sent with mllp-nothing-to-acknowledge, and with mllp-asks-no-answer where MSH-15 and MSH-16 want no word of success. Messages are sent in the order of the calls, each after the acknowledgement before.
    */
   send(bytes: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
-const refusal = (code: 'mllp-ack-missing' | 'mllp-ack-wrong' | 'mllp-closed' | 'mllp-nothing-to-acknowledge', values = {}): Refusal =>
-  new Refusal([problem(code, values)]);
+const refusal = (
+  code: 'mllp-ack-missing' | 'mllp-ack-wrong' | 'mllp-closed' | 'mllp-nothing-to-acknowledge' | 'mllp-asks-no-answer',
+  values = {},
+): Refusal => new Refusal([problem(code, values)]);
 
 /** The connected socket; rejects with mllp-closed when it cannot be made in time. */
 function opened(options: MllpClientOptions): Promise<Socket> {
@@ -73,6 +75,9 @@ function acknowledged(answer: Uint8Array): { readonly code: string; readonly id:
 
 /** Accept acknowledgements whose application acknowledgements are still awaited; the oldest are forgotten. */
 const MOST_ACCEPTED = 10_000;
+
+/** Conditions of MSH-15 and MSH-16 (table 0155) under which nobody hears of success: never, and on errors only. */
+const SILENT = new Set(['NE', 'ER']);
 
 interface Expected {
   readonly controlId: string;
@@ -167,8 +172,11 @@ export function connectMllp(options: MllpClientOptions): MllpClient {
   };
   return {
     send: (bytes) => {
-      const controlId = readHeader(bytes)?.controlId ?? '';
+      const header = readHeader(bytes);
+      const controlId = header?.controlId ?? '';
       if (controlId === '') return Promise.reject(refusal('mllp-nothing-to-acknowledge'));
+      const conditions = [15, 16].flatMap((field) => header?.segments[0]?.value(field) ?? []);
+      if (conditions.length > 0 && conditions.every((each) => SILENT.has(each))) return Promise.reject(refusal('mllp-asks-no-answer'));
       const result = last.then(() => deliver(bytes, controlId));
       last = result.catch(() => {});
       return result;

@@ -75,6 +75,9 @@ const LONGEST_PAUSE_MS = 10_000;
 /** Messages that wait for one connection while others are served. */
 const MOST_WAITING = 16;
 
+/** Nothing was sent, and nothing would tell whether it arrived: the message is at fault, not the receiver. */
+const UNSENDABLE = new Set<string>(['mllp-nothing-to-acknowledge', 'mllp-asks-no-answer']);
+
 /** Accepted, or accepted for now (enhanced mode, table 0008). */
 const isAccepted = (code: string): boolean => code === 'AA' || code === 'CA';
 
@@ -182,7 +185,7 @@ class Delivery {
           this.#failure ??= [problem('internal', { reason: error instanceof Error ? error.name : 'unknown' })];
           continue;
         }
-        if (error.problems.some(({ code }) => code === 'mllp-nothing-to-acknowledge')) return this.#reject(message, '', codesOf(error));
+        if (error.problems.some(({ code }) => UNSENDABLE.has(code))) return this.#reject(message, '', codesOf(error));
         if (attempt >= this.#options.retries) {
           // The same may have failed on other connections by now: the first reason stands.
           this.#failure ??= error.problems;

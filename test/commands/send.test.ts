@@ -29,6 +29,22 @@ const refused = (bytes: Uint8Array, code: 'AE' | 'AR', place = 'PID-3'): Uint8Ar
 const send = (...args: readonly string[]) => ran(['send', ...args]);
 
 describe('polyseme send', () => {
+  it('does not send what asks for no answer, says so at once, and goes on', async () => {
+    using files = folder();
+    const seen: string[] = [];
+    await using server = await door({
+      receive: async (bytes) => {
+        seen.push(idOf(bytes));
+        return accepted(bytes);
+      },
+    });
+    const asking = (id: string, conditions: string): string => message(id, 'P').replace('|P|2.5.1', `|P|2.5.1|||${conditions}`);
+    const file = files.write('1.hl7', asking('1', 'NE|NE') + asking('2', 'ER|NE') + asking('3', 'NE|AL') + message('4', 'P'));
+    const { code, said } = await send(file, '--to', `127.0.0.1:${server.port}`);
+    expect([code, seen]).toEqual([1, ['3', '4']]);
+    expect(said).toMatch(/2 messages: not sent mllp-asks-no-answer/);
+  });
+
   it('says that nothing was acknowledged when nobody listens, and ends with 1', async () => {
     using files = folder();
     const closed = await door({ receive: async (bytes) => accepted(bytes) });
