@@ -2,6 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { TerminologyError } from '../../terminology/failure.ts';
 import { type Problem, problem, Refusal } from '../errors.ts';
 import { auditCommand } from './audit.ts';
+import { achillesCommand } from './achilles.ts';
+import { atlasCommand, connectCommand } from './atlas.ts';
 import { cdmCommand } from './cdm.ts';
 import { checkCommand } from './check.ts';
 import { withExamples } from './command.ts';
@@ -51,6 +53,9 @@ const COMMANDS = [
   rebuildCommand,
   cdmCommand,
   qualityCommand,
+  achillesCommand,
+  atlasCommand,
+  connectCommand,
   doctorCommand,
   psqlCommand,
   tokenCommand,

@@ -1,0 +1,29 @@
+import { analyse } from '../database/achilles.ts';
+import { deriveStale } from '../database/derived.ts';
+import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
+import { openStore, pullDate } from './house.ts';
+import { plural, progress } from './terminal.ts';
+
+const EXAMPLES = `
+  $ npx polyseme achilles                   fill results.achilles_* for ATLAS
+`;
+
+/** achilles: the analyses of OHDSI's Achilles, in SQL of our own. */
+export const achillesCommand: CommandDefinition = (program, terminal, exit) => {
+  const command = program.command('achilles').description("fill results.achilles_results and its kin, under Achilles' numbers");
+  withExamples(command, EXAMPLES, ['0  done', '1  the database failed; the results before stay']);
+  command.action(async () => {
+    const config = configOfProcess();
+    await using store = await openStore(config);
+    await deriveStale(store.database, { pullDate: pullDate(config, new Date()) });
+    const begunMs = performance.now();
+    let bar: ReturnType<typeof progress> | undefined;
+    const done = await analyse(store.database, (count, of) => {
+      bar ??= progress(terminal, 'analyses', of);
+      bar.advance(count);
+    });
+    bar?.end();
+    terminal.say(`${plural(done, 'analysis', 'analyses')} in ${((performance.now() - begunMs) / 1000).toFixed(1)} s.`);
+    exit(0);
+  });
+};
