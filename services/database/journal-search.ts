@@ -28,6 +28,7 @@ export interface SearchPage {
 const FIRST_WINDOW = 2_000;
 const GROWTH = 4;
 const SHORTEST_MS = 20;
+const SHARE_OF_LEFT = 0.6;
 const SPAN = 'SELECT min(id) AS first, max(id) AS last FROM journal.message';
 
 /** Returns the newest messages that the filter finds, as far as the budget allows to look. */
@@ -44,7 +45,9 @@ export async function searchMessages(database: Database, filter: JournalFilter, 
     const leftMs = options.budgetMs - (performance.now() - startedMs);
     if (leftMs < SHORTEST_MS && upper < last) break;
     const lower = Math.max(first, upper - size);
+    const windowMs = performance.now();
     const found = await window(database, filter, { lower, upper, limit: options.limit - messages.length, leftMs });
+    const tookMs = performance.now() - windowMs;
     if (found === undefined) {
       if (size <= 1) break;
       size = Math.ceil(size / 8);
@@ -53,7 +56,9 @@ export async function searchMessages(database: Database, filter: JournalFilter, 
     messages.push(...found);
     const isFull = messages.length >= options.limit;
     upper = isFull ? (messages.at(-1)?.id ?? lower) : lower;
-    size *= GROWTH;
+    // No larger than what should fit into the time that is left: a window that is cut off was looked through for nothing.
+    const fitting = Math.floor((size / Math.max(1, tookMs)) * Math.max(0, leftMs - tookMs) * SHARE_OF_LEFT);
+    size = Math.max(FIRST_WINDOW, Math.min(size * GROWTH, fitting));
   }
   return { messages, before: upper > first ? upper : undefined, searched: last - upper + 1, of: last - first + 1 };
 }

@@ -1,4 +1,5 @@
 /** Everything about one message: its text, what it became, where each part came from, what was said of it. */
+import { auditRecords } from '../database/audit.ts';
 import { type MessageState, messageById } from '../database/journal-take.ts';
 import { cureOf, type MadeResource, traceOf } from '../database/journal-view.ts';
 import { rowsOfResources } from '../database/message-rows.ts';
@@ -62,14 +63,28 @@ export interface MessagePage {
   readonly resourceCount: number;
   /** The acknowledgement of that outcome, segment by segment; it is not kept, this is how it is written. */
   readonly acknowledgement: readonly string[];
+  /** What people did with it, newest first: reveal, retry, skip, resend. */
+  readonly acts: readonly MessageAct[];
+}
+
+export interface MessageAct {
+  readonly at: string;
+  readonly actor: string;
+  readonly action: string;
+  readonly reason: string;
 }
 
 const MOST_RESOURCES = 60;
+const MOST_ACTS = 50;
 const MOST_RAW_BYTES = 200_000;
 
 /** Returns the page of a message; undefined when the journal does not hold it. `isWhole`: nothing masked; whoever asks for that has to be recorded. */
 export async function messagePage(parts: Parts, id: number, isWhole: boolean): Promise<MessagePage | undefined> {
-  const [message, trace] = await Promise.all([messageById(parts.database, id), traceOf(parts.database, id)]);
+  const [message, trace, acts] = await Promise.all([
+    messageById(parts.database, id),
+    traceOf(parts.database, id),
+    auditRecords(parts.database, { action: 'message.', target: `message/${id}`, limit: MOST_ACTS }),
+  ]);
   if (message === undefined || trace === undefined) return undefined;
   const rules = rulesFor(parts, message.source);
   const parsed = message.channel === 'fhir' ? undefined : parsedBy(rules, message.content);
@@ -102,6 +117,7 @@ export async function messagePage(parts: Parts, id: number, isWhole: boolean): P
     resources,
     resourceCount: isStored ? made.length : (traced?.conversion.drafts.length ?? 0),
     acknowledgement: acknowledged(message),
+    acts: acts.map(({ at, actor, action, reason }) => ({ at, actor, action, reason })),
   };
 }
 

@@ -111,7 +111,11 @@ describe('the doors of the messages pages', () => {
     await door.drain();
     expect((await call('POST', '/messages/retry', { reason: 'again', ids: [ids['adt']] })).status).toBe(409);
     expect((await call('POST', '/messages/skip', { reason: 'a test', ids: [ids['broken']] })).body).toEqual({ moved: 1 });
-    expect((await call('GET', `/messages/${ids['broken']}`)).body).toMatchObject({ status: 'refused' });
+    const shown = (await call('GET', `/messages/${ids['broken']}`)).body;
+    expect(shown).toMatchObject({
+      status: 'refused',
+      acts: [{ action: 'message.skip', actor: 'local', reason: 'a test' }, { action: 'message.resend' }],
+    });
     const acts = await auditRecords(door.database, { action: 'message.', limit: 10 });
     expect(acts.map(({ action }) => action)).toEqual(['message.skip', 'message.retry', 'message.resend', 'message.reveal']);
   });

@@ -5,7 +5,7 @@ import { State } from '../parts/state.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { Text } from '../parts/text.tsx';
 import { Time } from '../parts/time.tsx';
-import type { MessagePage, ShownProblem } from './answers.ts';
+import type { MessageAct, MessagePage, ShownProblem } from './answers.ts';
 
 export const Facts = ({ page }: { readonly page: MessagePage }) => (
   <section class="panel" aria-label="Facts">
@@ -58,3 +58,35 @@ export const Acknowledgement = ({ lines }: { readonly lines: readonly string[] }
       <p class="note">As it is written for this outcome. Answers are not kept; a sender that is answered at the commit heard less.</p>
     </section>
   );
+
+interface Step {
+  readonly at: string;
+  readonly what: string;
+  readonly who: string;
+  readonly why: string;
+}
+
+const STEPS: readonly Column<Step>[] = [
+  { title: 'When', of: ({ at }) => <Time at={at} /> },
+  { title: 'What', of: ({ what }) => what },
+  { title: 'Who', of: ({ who }) => (who === '' ? <span class="none">–</span> : <Text value={who} most={60} />) },
+  { title: 'Why', of: ({ why }) => (why === '' ? <span class="none">–</span> : <Text value={why} most={300} />) },
+];
+
+const ACTS: Readonly<Record<string, string>> = {
+  'message.reveal': 'looked at unmasked',
+  'message.retry': 'put back',
+  'message.skip': 'skipped',
+  'message.resend': 'sent again, changed',
+};
+
+const stepOf = ({ at, actor, action, reason }: MessageAct): Step => ({ at, what: ACTS[action] ?? action, who: actor, why: reason });
+
+/** What happened to the message, in order. */
+export function Timeline({ page }: { readonly page: MessagePage }) {
+  const settled =
+    page.settledAt === undefined ? [] : [{ at: page.settledAt, what: page.status, who: '', why: page.spec.split('#')[0] ?? '' }];
+  const received = { at: page.receivedAt, what: `received by ${page.channel}`, who: page.source, why: '' };
+  const steps = [received, ...settled, ...page.acts.map(stepOf)].toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  return <Table caption="Timeline" columns={STEPS} rows={steps} keyOf={({ at, what }) => `${at} ${what}`} />;
+}

@@ -8,7 +8,7 @@ import { go, Link, type PageProps, type Place, withQuery } from '../router.tsx';
 import '../style/messages.css';
 import '../style/message.css';
 import type { MessagePage } from './answers.ts';
-import { Acknowledgement, Facts, Problems } from './facts.tsx';
+import { Acknowledgement, Facts, Problems, Timeline } from './facts.tsx';
 import { type Chosen, chosenFrom, chosenText, type Lit, litBy, NOTHING } from './links.ts';
 import { Repair } from './repair.tsx';
 import { ResourcePane, RowPane } from './resource-pane.tsx';
@@ -96,6 +96,7 @@ function Whole({ page: shown, place, reveal, hide, again }: WholeProps) {
         <ResourcePane page={shown} lit={lit} choose={choose} />
         <RowPane page={shown} lit={lit} choose={choose} />
       </div>
+      <Timeline page={shown} />
       <Acknowledgement lines={shown.acknowledgement} />
     </>
   );
