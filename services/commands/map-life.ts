@@ -26,9 +26,13 @@ export function addLifeCommands(map: Command, terminal: Terminal, exit: Exit): v
 function draftCommands(map: Command, terminal: Terminal, exit: Exit): void {
   const draft = map.command('draft').description('drafts of maps, kept in the store');
   withExamples(draft, examples('draft'), CODES);
-  draft
-    .command('new <title> [path...]')
-    .description('a draft of files as the folder of maps has them; of all that differ from what is published when none is named')
+  withExamples(
+    draft
+      .command('new <title> [path...]')
+      .description('a draft of files as the folder of maps has them; of all that differ from what is published when none is named'),
+    '  $ npx polyseme map draft new "less text" v2-to-fhir/messages/oru-r01.yaml    what the folder says of this file, as a draft',
+    CODES,
+  )
     .option('--json', 'print JSON')
     .action((title: string, paths: readonly string[], { json }: Json) =>
       withDesk(async (desk) => {
@@ -45,9 +49,7 @@ function draftCommands(map: Command, terminal: Terminal, exit: Exit): void {
         exit(0);
       }),
     );
-  draft
-    .command('list')
-    .description('drafts, those changed last first')
+  withExamples(draft.command('list').description('drafts, those changed last first'), '  $ npx polyseme map draft list', CODES)
     .option('--json', 'print JSON')
     .action(({ json }: Json) =>
       withDesk(async ({ database }) => {
@@ -57,9 +59,11 @@ function draftCommands(map: Command, terminal: Terminal, exit: Exit): void {
         exit(0);
       }),
     );
-  draft
-    .command('check <id>')
-    .description('types, lint and all cases with this draft')
+  withExamples(
+    draft.command('check <id>').description('types, lint and all cases with this draft'),
+    '  $ npx polyseme map draft check 3 --json',
+    CODES,
+  )
     .option('--json', 'print JSON')
     .action((id: string, { json }: Json) =>
       withDesk(async (desk) => {
@@ -73,9 +77,11 @@ function draftCommands(map: Command, terminal: Terminal, exit: Exit): void {
         exit(report.ok && report.cases.failed === 0 ? 0 : 1);
       }),
     );
-  draft
-    .command('discard <id>')
-    .description('give a draft up; its revisions stay')
+  withExamples(
+    draft.command('discard <id>').description('give a draft up; its revisions stay'),
+    '  $ npx polyseme map draft discard 3 --because "done otherwise"',
+    CODES,
+  )
     .option('--because <reason>', 'why', '')
     .action((id: string, { because }: { readonly because: string }) =>
       withDesk(async (desk) => {

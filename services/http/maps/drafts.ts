@@ -6,8 +6,7 @@ import { textsOf } from '../../database/spec-releases.ts';
 import { problem, Refusal } from '../../errors.ts';
 import { writeJson } from '../../fhir/json.ts';
 import { operationOutcome } from '../../fhir/outcome.ts';
-import { differencesOf } from '../../mapping/author/diff.ts';
-import { readSpec, type SpecNode } from '../../mapping/read.ts';
+import { diffOf } from '../../pipeline/specs/author.ts';
 import {
   beginDraft,
   changeDraft,
@@ -79,16 +78,6 @@ export function draftRoutes(door: FastifyInstance, access: SpecAccess, desk: Des
     };
   });
 }
-
-/** Returns what differs in meaning between two texts of a file. */
-export function diffOf(path: string, before: string | undefined, after: string | undefined) {
-  const [old, now] = [treeOf(before, path), treeOf(after, path)];
-  const meaning = old === undefined || now === undefined ? undefined : differencesOf(old, now);
-  return { how: before === undefined ? 'added' : after === undefined ? 'gone' : 'changed', meaning, before, after };
-}
-
-const treeOf = (text: string | undefined, path: string): SpecNode | undefined =>
-  text === undefined ? undefined : readSpec(text, path).root;
 
 function fileRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void {
   const { database } = desk;

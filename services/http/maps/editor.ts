@@ -2,9 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { problem, Refusal } from '../../errors.ts';
-import { EditorDesk } from '../../mapping/editor/desk.ts';
-import { specSchema } from '../../mapping/editor/schema.ts';
-import { isSpecPath, type SpecTexts } from '../../mapping/texts.ts';
+import { EditorDesk, isSpecPath, type SpecTexts, specSchema } from '../../pipeline/specs/author.ts';
 import { type Desk, draftedSpecs } from '../../pipeline/specs/drafts.ts';
 import { activeSpecs } from '../../pipeline/specs/live.ts';
 import { tryMessage } from '../../pipeline/specs/try.ts';

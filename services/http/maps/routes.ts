@@ -3,13 +3,13 @@ import type { FastifyInstance } from 'fastify';
 import { auditChain, auditRecords } from '../../database/audit.ts';
 import { releaseById, releases, type SpecRelease } from '../../database/spec-releases.ts';
 import { problem, Refusal } from '../../errors.ts';
-import { specFilesOf, versionsOf } from '../../mapping/texts.ts';
+import { diffOf, mapsIn } from '../../pipeline/specs/author.ts';
 import type { Desk } from '../../pipeline/specs/drafts.ts';
 import { activeSpecs, releaseSpecs, type SpecSet } from '../../pipeline/specs/live.ts';
 import { driftOf } from '../../pipeline/specs/publish.ts';
 import { queryOf } from '../fhir-request.ts';
 import { allowed, type SpecAccess } from './access.ts';
-import { diffOf, draftRoutes, numberOf } from './drafts.ts';
+import { draftRoutes, numberOf } from './drafts.ts';
 import { editorRoutes } from './editor.ts';
 import { publicationRoutes } from './publication.ts';
 
@@ -44,7 +44,7 @@ function readRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void
   door.get('/admin/maps/files', async (request) => {
     await allowed(access, request, 'read');
     const set = await setAsked(Object.fromEntries(queryOf(request))['release']);
-    const versions = new Map(versionsOf(specFilesOf(set.texts)).map((each) => [each.file, each]));
+    const versions = mapsIn(set.texts);
     const files = [...set.hashes]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([path, hash]) => {
