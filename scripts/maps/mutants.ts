@@ -89,7 +89,8 @@ const EQUIVALENT: readonly Equivalent[] = [
   {
     file: /v2-to-fhir\/messages\//,
     name: /^resources\.workingDiagnosis\.when$/,
-    because: 'the other diagnoses were made before by `condition`, which reads the same segments, and sameKey: keep leaves them',
+    because:
+      'the other diagnoses were made before by `condition` from the same segments, and sameKey: keep leaves them; only faults would be told twice',
   },
   {
     file: /v2-to-fhir\/resources\//,
