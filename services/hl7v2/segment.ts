@@ -48,10 +48,13 @@ const PLAIN = 0;
 const MARKED = 1;
 const UNKNOWN = 2;
 
+/** Filled for one segment after the other, then copied in its length: growing a list costs more than finding what is in it. */
+const scratch: number[] = new Array<number>(2 * SHORT + 3).fill(0);
+
 /** Where each field begins and what is in it, two numbers for each; at the end where the next one would begin. Place 0 is the name. */
 function boundsOf(text: string, { field, component, repetition, escape: mark, subcomponent }: Delimiters): readonly number[] {
-  const bounds: number[] = [];
   if (text.length > SHORT) {
+    const bounds: number[] = [];
     let from = 0;
     for (let at = text.indexOf(field); at >= 0; at = text.indexOf(field, from)) {
       bounds.push(from, UNKNOWN);
@@ -67,17 +70,27 @@ function boundsOf(text: string, { field, component, repetition, escape: mark, su
   const s = subcomponent.charCodeAt(0);
   let from = 0;
   let marks = PLAIN;
+  let count = 0;
   for (let i = 0; i < text.length; i += 1) {
     const code = text.charCodeAt(i);
     if (code === f) {
-      bounds.push(from, marks);
+      scratch[count] = from;
+      scratch[count + 1] = marks;
+      count += 2;
       from = i + 1;
       marks = PLAIN;
     } else if (code === c || code === r || code === e || code === s || code === 34) marks = MARKED;
   }
-  bounds.push(from, marks, text.length + 1);
-  return bounds;
+  scratch[count] = from;
+  scratch[count + 1] = marks;
+  scratch[count + 2] = text.length + 1;
+  return scratch.slice(0, count + 3);
 }
+
+type Looked = string | Split | undefined;
+
+/** Of all segments that nobody read of; never written to. */
+const NOT_LOOKED: Looked[] = new Array<Looked>(1).fill(undefined);
 
 export class ParsedSegment implements Segment {
   readonly name: string;
@@ -89,7 +102,7 @@ export class ParsedSegment implements Segment {
   readonly #isHeader: boolean;
   #bounds: readonly number[] | undefined;
   /** Fields that were looked at: a text without delimiters, escapes and quotes as it is, any other in its parts. */
-  readonly #fields: (string | Split | undefined)[] = [];
+  #fields: Looked[] = NOT_LOOKED;
   #occurrence = 0;
 
   constructor(name: string, index: number, text: string, delimiters: Delimiters, charset: string, siblings: readonly ParsedSegment[]) {
@@ -139,6 +152,7 @@ export class ParsedSegment implements Segment {
     const marks = this.#placed()[(this.#isHeader ? field - 1 : field) * 2 + 1];
     const isPlain = this.#isVerbatim(field) || marks === PLAIN || (marks === UNKNOWN && !this.#isMarked(raw));
     const found = isPlain ? raw : this.#split(raw);
+    if (this.#fields === NOT_LOOKED) this.#fields = new Array<Looked>(this.fieldCount + 1).fill(undefined);
     this.#fields[field] = found;
     return found;
   }

@@ -13,6 +13,7 @@
  * No group that was left is opened again: walking the tree gives every segment once, in the order of the message.
  */
 import { type Problem, problem } from '../errors.ts';
+import { ByName } from './by-name.ts';
 import type { Group, Segment } from './message.ts';
 import type { Structure, StructureElement } from './structures.ts';
 
@@ -26,9 +27,8 @@ class TreeGroup implements Group {
   readonly index: number;
   readonly parent: Group | undefined;
   readonly children: (Segment | Group)[] = [];
-  /** Made when there is something to put in: a message has a group for each result, nearly all without groups inside. */
-  #segments: Map<string, Segment[]> | undefined;
-  #groups: Map<string, Group[]> | undefined;
+  readonly #segments = new ByName<Segment>();
+  readonly #groups = new ByName<Group>();
 
   constructor(name: string, index: number, parent: Group | undefined) {
     this.name = name;
@@ -42,28 +42,22 @@ class TreeGroup implements Group {
   }
 
   segments(name: string): readonly Segment[] {
-    return this.#segments?.get(name) ?? NONE;
+    return this.#segments.get(name) ?? NONE;
   }
 
   groups(name: string): readonly Group[] {
-    return this.#groups?.get(name) ?? NONE;
+    return this.#groups.get(name) ?? NONE;
   }
 
   add(segment: Segment): void {
     this.children.push(segment);
-    this.#segments ??= new Map();
-    const same = this.#segments.get(segment.name);
-    if (same === undefined) this.#segments.set(segment.name, [segment]);
-    else same.push(segment);
+    this.#segments.add(segment.name, segment);
   }
 
   open(name: string): TreeGroup {
-    this.#groups ??= new Map();
-    const same = this.#groups.get(name);
-    const group = new TreeGroup(name, same?.length ?? 0, this);
+    const group = new TreeGroup(name, this.#groups.get(name)?.length ?? 0, this);
     this.children.push(group);
-    if (same === undefined) this.#groups.set(name, [group]);
-    else same.push(group);
+    this.#groups.add(name, group);
     return group;
   }
 }
@@ -93,7 +87,8 @@ function entryOf(elements: readonly StructureElement[], choice: boolean, name: s
     known = new Map();
     entries.set(elements, known);
   }
-  if (known.has(name)) return known.get(name);
+  const found = known.get(name);
+  if (found !== undefined || known.has(name)) return found;
   let best: Entry | undefined;
   let skipped: readonly string[] = NONE;
   for (const [n, element] of elements.entries()) {

@@ -20,7 +20,13 @@ const NONE: Bounds = { low: undefined, high: undefined, unit: undefined };
 const known = new Remembered<Bounds>(2000, 120);
 
 /** A laboratory's ranges are few and come with every result, and a map asks for each part of one. */
-const boundsOf = (value: string | undefined): Bounds => (value === undefined ? NONE : known.get(value, readBounds));
+function boundsOf(value: string | undefined): Bounds {
+  if (value === undefined) return NONE;
+  if (value !== last.value) last = { value, bounds: known.get(value, readBounds) };
+  return last.bounds;
+}
+
+let last: { readonly value: string | undefined; readonly bounds: Bounds } = { value: undefined, bounds: NONE };
 
 function readBounds(value: string): Bounds {
   const found = value.length > 120 ? undefined : FORM.exec(value)?.groups;

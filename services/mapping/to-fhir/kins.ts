@@ -37,21 +37,24 @@ export class Kins {
       }
     }
     if (type === 'Patient') this.#known.set(reference, type);
-    else if (this.#isOfKnown(key)) this.#known.set(reference, this.#kinOf(key, count));
+    else {
+      const kin = this.#kinOf(key, count);
+      if (kin !== undefined) this.#known.set(reference, kin);
+    }
     return { id, reference };
   }
 
-  #isOfKnown(key: readonly string[]): boolean {
-    for (const part of key) if (part.length >= SHORTEST_REFERENCE && this.#known.has(part)) return true;
-    return false;
-  }
-
-  #kinOf(key: readonly string[], count: number): string {
+  /** Undefined for what is no Patient's. */
+  #kinOf(key: readonly string[], count: number): string | undefined {
     let kin = `${this.#authority.length}:${this.#authority}`;
+    let isOfKnown = false;
     for (const part of key) {
-      const neutral = part.length < SHORTEST_REFERENCE ? part : (this.#known.get(part) ?? part);
+      const known = part.length < SHORTEST_REFERENCE ? undefined : this.#known.get(part);
+      if (known !== undefined) isOfKnown = true;
+      const neutral = known ?? part;
       kin += `${neutral.length}:${neutral}`;
     }
+    if (!isOfKnown) return undefined;
     return count === 1 ? kin : `${kin}#${count}`;
   }
 
