@@ -1,7 +1,6 @@
 /** What somebody who looks around in the loaded terminologies is shown: what is there, what fits some words, one concept with its neighbours. */
 import type { Library } from './fhir/library.ts';
 import type { CodeSystemProvider, Concept, Designation, MapTarget, Property } from './provider.ts';
-import { OMOP_SYSTEM } from './systems.ts';
 
 export interface LoadedSystem {
   readonly url: string;
@@ -82,8 +81,7 @@ const titleOf = ({ title, name, url }: CodeSystemProvider): string => title ?? (
 
 /**
  * Returns what fits `text` in each code system (or in `system` alone): the concept whose code it is, and those of whose terms every word
- * begins a word, in any order; `most` of each. Systems without matches are left out. The concept ids of OMOP are looked through when asked for by
- * `system`, or by a number: their concepts stand in their own systems else.
+ * begins a word, in any order; `most` of each. Systems without matches are left out.
  */
 export function conceptMatches(
   library: Library,
@@ -91,15 +89,12 @@ export function conceptMatches(
 ): readonly SystemMatches[] {
   const providers = system === undefined ? providersOf(library) : [library.codeSystem(system) ?? []].flat();
   return providers
-    .filter(({ url }) => url !== OMOP_SYSTEM || system !== undefined || /^\d+$/.test(text))
     .flatMap((provider) => {
       const exact = provider.locate(text);
-      const byId = provider.url === OMOP_SYSTEM && system === undefined;
-      const found = byId ? undefined : provider.search(text);
-      const rows = (found?.best(most) ?? []).filter((row) => row !== exact?.row);
+      const found = provider.search(text);
+      const rows = found.best(most).filter((row) => row !== exact?.row);
       const concepts = [...(exact === undefined ? [] : [exact]), ...rows.map((row) => provider.conceptAt(row))].slice(0, most);
-      const isCounted = exact !== undefined && found?.set.has(exact) === true;
-      const count = (found?.set.size ?? 0) + (exact === undefined || isCounted ? 0 : 1);
+      const count = found.set.size + (exact === undefined || found.set.has(exact) ? 0 : 1);
       return count === 0
         ? []
         : [{ system: provider.url, title: titleOf(provider), count, lines: concepts.map((each) => lineOf(provider, each)) }];

@@ -61,4 +61,5 @@ export const DOORS = {
   'journal-skip-because': row(400, 'AR', 'error', 'required', 'A message is skipped for a reason.', 'Say why with --because; it is kept with the message.'),
   'journal-skipped': row(200, 'AA', 'information', 'informational', 'An operator skipped the message: {reason}.', 'It is not applied. Let the sender send it again, under another control id, if it is needed after all.'),
   internal: row(500, 'AE', 'fatal', 'exception', 'Something failed that should not have: {reason}.', 'Nothing was stored. Report it with the log entry of this time.'),
+  'concept-not-found': row(404, 'AE', 'error', 'not-found', 'No loaded code system {system} has the code {code}.', 'Look for it by its words, or load the release that has it: "npx polyseme vocabulary list" shows what is loaded.'),
 };

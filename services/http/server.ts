@@ -6,6 +6,7 @@ import type { Parts } from '../pipeline.ts';
 import { refusalOfCaller } from './access.ts';
 import { adminMessagesRoutes } from './admin-messages.ts';
 import { adminOperationsRoutes } from './admin-operations.ts';
+import { adminTerminologyRoutes } from './admin-terminology.ts';
 import { adminUnmappedRoutes } from './admin-unmapped.ts';
 import { consoleRoutes } from './console.ts';
 import { fhirRoutes } from './fhir.ts';
@@ -92,7 +93,9 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   mapsRoutes(door, { parts, isGuarded: settings.verifyToken !== undefined });
   metricsRoutes(door, parts, settings.gauges);
   hl7v2Routes(door, parts, settings.maxMessageBytes);
-  fhirRoutes(door, parts, settings, terminologyRoutes(door, parts, settings));
+  const terminology = terminologyRoutes(door, parts, settings);
+  fhirRoutes(door, parts, settings, terminology);
+  adminTerminologyRoutes(door, parts, terminology.library);
   const background = { needsToken: settings.verifyToken !== undefined, log };
   exportRoutes(door, parts, background);
   importRoutes(door, parts, { ...background, maxBodyBytes: settings.maxBodyBytes, outgoingCa: settings.outgoingCa });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { outcomeOf, TerminologyRefusal } from '../../terminology/fhir/issue.ts';
-import type { TerminologyType } from '../../terminology/fhir/library.ts';
+import type { Library, TerminologyType } from '../../terminology/fhir/library.ts';
 import { type Answer, answerCall, type Call, OPERATIONS, parametersOfBody, parametersOfQuery } from '../../terminology/fhir/operations.ts';
 import type { Parameter } from '../../terminology/fhir/settings.ts';
 import { Refusal } from '../errors.ts';
@@ -60,6 +60,7 @@ export function terminologyRoutes(door: FastifyInstance, parts: Parts, settings:
   return {
     answerer: (request) => async (entry) => asResource(await answerEntry(store, entry, acceptLanguage(request))),
     use: terminologyUse(() => store.library()),
+    library: () => store.library(),
   };
 }
 
@@ -68,6 +69,8 @@ export interface TerminologyDoor {
   readonly answerer: (request: FastifyRequest) => OperationAnswerer;
   /** What validation and search ask. */
   readonly use: TerminologyUse;
+  /** Resolves to everything that answers now. */
+  readonly library: () => Promise<Library>;
 }
 
 const asResource = ({ status, resource }: Answer) => ({

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { type HttpDoor, startHttp } from '../../services/http/server.ts';
+import type { Parts } from '../../services/pipeline.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
 
 export interface TestDoor extends TestHouse {
@@ -25,8 +26,9 @@ export function listAt(value: unknown, ...path: readonly (string | number)[]): r
 }
 
 /** The HTTP door on a free port and a database of its own. */
-export async function testDoor(verifyToken?: (token: string) => Promise<boolean>): Promise<TestDoor> {
-  const house = await testHouse();
+export async function testDoor(verifyToken?: (token: string) => Promise<boolean>, more: Partial<Parts> = {}): Promise<TestDoor> {
+  const found = await testHouse();
+  const house = { ...found, parts: { ...found.parts, ...more } };
   const settings = {
     host: '127.0.0.1',
     port: 0,

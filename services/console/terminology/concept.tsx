@@ -35,9 +35,9 @@ function Concept(concept: ConceptAnswer) {
   return (
     <>
       <section class="panel" aria-label="Concept">
-        <h2>
+        <h1>
           <Text value={display === '' ? code : display} />
-        </h2>
+        </h1>
         <Detail
           rows={[
             ['Code', <code key="code">{code}</code>],

@@ -29,7 +29,7 @@ export function OmopMark({ omop }: Pick<FoundConcept, 'omop'>) {
   const standing = { S: 'standard', C: 'classification', '': 'not standard' }[omop.standard_concept];
   return (
     <span>
-      <code>{omop.concept_id}</code> {omop.domain_id}, {standing}
+      <code>{omop.concept_id}</code> {omop.vocabulary_id} <code>{omop.concept_code}</code>, {omop.domain_id}, {standing}
       {omop.invalid_reason === '' ? '' : `, ${omop.invalid_reason === 'D' ? 'deleted' : 'replaced'}`}
     </span>
   );

@@ -1,5 +1,5 @@
 /** The terminology browser: what is loaded, and a search that answers as one types. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { FoundConcept, SearchAnswer, SystemsAnswer } from '../../http/admin-terminology.ts';
 import { ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';
@@ -32,6 +32,7 @@ export function page({ place }: PageProps) {
   const text = place.query.get('text') ?? '';
   return (
     <>
+      <h1>Terminology</h1>
       <SearchForm place={place} systems={systems.value} />
       {text.trim() === '' ? (
         <Asked asked={systems}>{(answer) => <Loaded {...answer} />}</Asked>
@@ -43,17 +44,26 @@ export function page({ place }: PageProps) {
 }
 
 function SearchForm({ place, systems }: { readonly place: Place; readonly systems: SystemsAnswer | undefined }) {
-  const [text, setText] = useState(place.query.get('text') ?? '');
-  useEffect(() => setText(place.query.get('text') ?? ''), [place.query.get('text')]);
+  const there = place.query.get('text') ?? '';
+  const [text, setText] = useState(there);
+  // What this form put into the address itself must not overwrite what was typed meanwhile.
+  const own = useRef(there);
   const set = (changes: Readonly<Record<string, string | undefined>>) => go(withQuery(place, changes), { isStep: false });
   useEffect(() => {
-    if (text === (place.query.get('text') ?? '')) return;
-    const timer = setTimeout(() => set({ text }), PAUSE_MS);
+    if (there !== own.current) setText(there);
+    own.current = there;
+  }, [there]);
+  useEffect(() => {
+    if (text === own.current) return;
+    const timer = setTimeout(() => {
+      own.current = text;
+      set({ text });
+    }, PAUSE_MS);
     return () => clearTimeout(timer);
   }, [text]);
   return (
     // biome-ignore lint/a11y/useSemanticElements: <search> is not known to all browsers yet
-    <form class="panel filters" role="search" aria-label="Concepts" onSubmit={(event) => event.preventDefault()}>
+    <form class="panel concepts" role="search" aria-label="Concepts" onSubmit={(event) => event.preventDefault()}>
       <label class="field wide">
         <span>Words in any order, or a code</span>
         <input
