@@ -17,6 +17,7 @@ export async function copyFloor({ database }: House): Promise<Floor> {
     `SELECT c.table_schema || '.' || c.table_name AS name, string_agg(quote_ident(c.column_name), ', ' ORDER BY c.ordinal_position) AS columns
      FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
      WHERE t.table_type = 'BASE TABLE' AND c.is_identity = 'NO'
+       AND has_table_privilege(quote_ident(c.table_schema) || '.' || quote_ident(c.table_name), 'TRUNCATE')
        AND (c.table_schema = 'fhir' OR c.table_schema = 'ops' AND c.table_name NOT IN ('access_token', 'vocabulary_load')
          OR c.table_schema = 'cdm' AND c.table_name = ANY ($1))
      GROUP BY 1`,
