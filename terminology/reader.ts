@@ -74,6 +74,8 @@ class IndexReader implements Vocabulary {
   readonly #concepts = new BoundedCache<number, Concept>(CACHED_CONCEPTS);
   readonly #resolutions = new BoundedCache<number, Resolution>(CACHED_CONCEPTS);
   readonly #units = new BoundedCache<string, Resolution>(CACHED_UNITS);
+  /** Codes that nothing resolves come again with every row of their kind. */
+  readonly #knowing = new BoundedCache<string, readonly string[]>(CACHED_UNITS);
   readonly #findUnit: (unit: string) => number;
   readonly #scratch = new Uint8Array(LONGEST_CODE_BYTES);
   readonly #encoder = new TextEncoder();
@@ -129,6 +131,13 @@ class IndexReader implements Vocabulary {
   }
 
   systemsKnowing(code: string): readonly string[] {
+    const known = this.#knowing.get(code);
+    if (known !== undefined) return known;
+    const systems = this.#systemsOf(code);
+    return code.length > LONGEST_CODE_BYTES ? systems : this.#knowing.set(code, systems);
+  }
+
+  #systemsOf(code: string): readonly string[] {
     const systems = new Set<string>();
     for (const [vocabulary_id, number] of this.#vocabularyNumbers) {
       if (spellings(vocabulary_id, code).some((spelling) => this.#find(number, spelling) >= 0))
