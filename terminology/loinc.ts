@@ -138,7 +138,7 @@ class LoincReader {
       const number = this.#plain.find(parent);
       if (number < 0)
         throw new TerminologyError('terminology-bad-value', name, `IMMEDIATE_PARENT ${parent} is no code of this release`, line);
-      this.#plain.content.isa(this.#plain.find(code), number);
+      this.#plain.isa(this.#plain.find(code), number, name, line);
     }
   }
 

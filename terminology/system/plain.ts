@@ -32,6 +32,8 @@ export interface ReadSystem {
 export class PlainContent {
   readonly content = new SystemContent();
   readonly #numbers = new Map<string, number>();
+  /** Where it stands that one is below another. */
+  readonly #places = new Map<string, { readonly file: string; readonly line: number }>();
 
   find(code: string): number {
     return this.#numbers.get(code) ?? -1;
@@ -45,6 +47,22 @@ export class PlainContent {
     return number;
   }
 
+  /** Puts a concept below another, as line `line` of `file` says. */
+  isa(child: number, parent: number, file: string, line: number): void {
+    this.content.isa(child, parent);
+    this.#places.set(`${child} ${parent}`, { file, line });
+  }
+
+  /** The place of a circle is the last line that closes it. */
+  #placeOf(circle: readonly number[]): { readonly file: string; readonly line: number } | undefined {
+    const pairs = circle.flatMap((each, i) => {
+      const next = circle[(i + 1) % circle.length] ?? each;
+      return [`${each} ${next}`, `${next} ${each}`];
+    });
+    const found = pairs.flatMap((pair) => this.#places.get(pair) ?? []);
+    return found.sort((a, b) => b.line - a.line)[0];
+  }
+
   /** Returns the finished system. Throws terminology-circle. */
   finish(naming: Naming, sources: readonly Source[], leftOut: SystemManifest['leftOut'] = []): ReadSystem {
     try {
@@ -52,10 +70,12 @@ export class PlainContent {
       return { manifest: manifestOf(naming, built, sources, leftOut), arrays: built.arrays };
     } catch (error) {
       if (!(error instanceof CircleFound)) throw error;
+      const place = this.#placeOf(error.circle);
       throw new TerminologyError(
         'terminology-circle',
-        sources[0]?.file ?? '',
+        place?.file ?? sources[0]?.file ?? '',
         error.circle.map((each) => this.content.codes.text(each)).join(' > '),
+        place?.line,
       );
     }
   }

@@ -141,6 +141,42 @@ describe('SNOMED CT from RF2', () => {
     expect(readdirSync(home).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
+  it.each([
+    [
+      'a circle',
+      'ComponentHierarchyBySystem.csv',
+      (text: string) => `${text.trimEnd()}\r\n"","9","LP900001-1","LP900000-3","Invented laboratory"\r\n`,
+      'terminology-circle',
+    ],
+    [
+      'a code twice',
+      'Loinc.csv',
+      (text: string) => `${text.trimEnd()}\r\n${text.trimEnd().split('\n').at(-1)}\r\n`,
+      'terminology-duplicate-concept',
+    ],
+    ['a value too few', 'Loinc.csv', (text: string) => `${text.trimEnd()}\r\n"9999999-9","cut"\r\n`, 'terminology-truncated-line'],
+    ['a file cut within quotes', 'Loinc.csv', (text: string) => text.trimEnd().slice(0, -10), 'terminology-truncated-line'],
+    [
+      'a parent that is not there',
+      'ComponentHierarchyBySystem.csv',
+      (text: string) => `${text.trimEnd()}\r\n"","9","LP999999-9","9900001-1","Zorbine"\r\n`,
+      'terminology-bad-value',
+    ],
+  ])('refuses a LOINC release with %s, naming file and line, and leaves what answers as it was', async (_what, part, change, code) => {
+    const home = temporaryFolder();
+    await loadCodeSystem([join(fixtures, 'tiny-loinc')], home);
+    const before = activeSystems(home);
+    const folder = temporaryFolder();
+    cpSync(join(fixtures, 'tiny-loinc'), folder, { recursive: true });
+    const found = readdirSync(folder, { recursive: true, encoding: 'utf8' }).find((each) => each.endsWith(part)) ?? '';
+    const path = join(folder, found);
+    writeFileSync(path, change(readFileSync(path, 'utf8')));
+    const fault = await faultOf(loadCodeSystem([folder], home));
+    expect([fault.code, fault.file.includes(part)]).toEqual([code, true]);
+    expect(fault.line).toBeGreaterThan(1);
+    expect(activeSystems(home)).toEqual(before);
+  });
+
   it('refuses a release with a file missing', async () => {
     const folder = rf2With('sct2_Relationship_', (text) => text);
     rmSync(fileIn(folder, 'sct2_Relationship_'));
