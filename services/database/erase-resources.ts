@@ -80,6 +80,8 @@ export async function forgetResources(tx: Transaction, keys: readonly number[], 
     'fhir.history',
   ])
     await tx.run(`DELETE FROM ${table} WHERE resource_key = ANY ($1::bigint[])`, [gone]);
+  // Plans show whole resources and rows, also of patients that only a draft would make: they can be made again.
+  await tx.run('DELETE FROM ops.spec_plan_change');
   await tx.run('DELETE FROM fhir.folded WHERE resource_key = ANY ($1::bigint[]) OR into_key = ANY ($1::bigint[])', [gone]);
   await tx.run('DELETE FROM fhir.merge WHERE loser = ANY ($1::text[]) OR survivor = ANY ($1::text[])', [textArray(patients)]);
   const erased = await tx.query<{ readonly type: number; readonly id: string }>(

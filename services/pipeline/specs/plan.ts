@@ -11,6 +11,7 @@ import {
   type PlanChange,
   type PlanFilter,
   planById,
+  pruneChanges,
   type RecordedMessage,
   recordedByIds,
   recordedMessages,
@@ -29,6 +30,8 @@ import type { PlannedMessage, PlanSummary } from './plan-desk.ts';
 import { type SpecThread, specThread, specTurn } from './thread.ts';
 
 const PAGE = 100;
+/** So long plans keep what they show of patients; their counts stay. */
+const KEPT_DAYS = 30;
 const GROUP_MESSAGES = 200;
 
 export interface PlanOptions {
@@ -62,6 +65,7 @@ export async function startPlan(parts: Parts, dir: string, { actor, draftId, fil
     total: range.total,
   };
   const id = await parts.database.transaction(async (tx) => {
+    await pruneChanges(tx, KEPT_DAYS);
     const number = await createPlan(tx, begun);
     await audit(tx, {
       actor,

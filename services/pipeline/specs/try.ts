@@ -6,9 +6,10 @@ import { messageById } from '../../database/journal-take.ts';
 import { gravest, harmless, type Problem, problem, Refusal } from '../../errors.ts';
 import { validateResource } from '../../fhir/validate.ts';
 import { acknowledgement } from '../../hl7v2/acknowledge.ts';
+import type { Message } from '../../hl7v2/message.ts';
 import { readHeader } from '../../hl7v2/parse.ts';
-import type { LoadedMaps } from '../../mapping/maps.ts';
-import { mapsOf } from '../../mapping/maps.ts';
+import { type LoadedMaps, mapsOf } from '../../mapping/maps.ts';
+import { entryOf, type SpecNode, texts } from '../../mapping/read.ts';
 import { type SpecTexts, specFilesOf } from '../../mapping/texts.ts';
 import type { RuleOutcome } from '../../mapping/trace/lineage.ts';
 import type { ResourceRows } from '../../omop/row.ts';
@@ -27,27 +28,36 @@ export interface Trial {
 const MOST_COMPILED = 6;
 const compiled = new Map<string, LoadedMaps>();
 
-/** Returns the maps of texts, compiled once for as long as they are among the last that were asked for. */
-export function compiledTexts(texts: SpecTexts): LoadedMaps {
-  const { digest } = specSetOf(texts);
-  const known = compiled.get(digest) ?? mapsOf(specFilesOf(texts));
-  compiled.delete(digest);
-  compiled.set(digest, known);
+/**
+ * Returns the maps of texts that a message of this type and event needs, compiled once for as long as they are among the last that were asked for:
+ * message maps of other types would cost ten times as much and say nothing about it.
+ */
+function compiledFor(texts: SpecTexts, { type, event }: Pick<Message, 'type' | 'event'>): LoadedMaps {
+  const key = `${specSetOf(texts).digest} ${type}^${event}`;
+  const known = compiled.get(key) ?? mapsOf(specFilesOf(texts).filter(({ isCases, read }) => !isCases && mayTake(read.root, type, event)));
+  compiled.delete(key);
+  compiled.set(key, known);
   if (compiled.size > MOST_COMPILED) compiled.delete(compiled.keys().next().value ?? '');
   return known;
 }
 
+/** False for a map of messages of other types only. */
+function mayTake(root: SpecNode | undefined, type: string, event: string): boolean {
+  const messages = texts(entryOf(entryOf(root, 'source')?.value, 'message')?.value);
+  return messages.length === 0 || messages.some(({ value }) => value === `${type}^${event}` || value === `${type}^*`);
+}
+
 /** Returns what becomes of the message. Throws Refusal journal-no-message. */
-export async function tryMessage(parts: Parts, { texts, message: asked, source = '' }: Trial) {
+export async function tryMessage(parts: Parts, { texts: specs, message: asked, source = '' }: Trial) {
   const recorded = typeof asked === 'number' ? await messageById(parts.database, asked) : undefined;
   if (typeof asked === 'number' && recorded === undefined) throw new Refusal([problem('journal-no-message', { id: asked })]);
   const bytes = typeof asked === 'number' ? (recorded?.content ?? new Uint8Array()) : asked;
   const rules = rulesFor(parts, recorded?.source ?? source);
   const start = performance.now();
-  const maps = compiledTexts(texts);
-  const compiledMs = performance.now() - start;
   const parsed = parsedBy(rules, bytes);
-  if (!parsed.ok) return { ...nothing(parts, bytes, parsed.problems), compiledMs };
+  if (!parsed.ok) return { ...nothing(parts, bytes, parsed.problems), compiledMs: 0 };
+  const maps = compiledFor(specs, parsed.value);
+  const compiledMs = performance.now() - start;
   const traced = maps.trace(parsed.value, contextOf(rules));
   const { conversion } = traced;
   const invalid = conversion.drafts.flatMap(({ resource }) => validateResource(resource)).filter((each) => !harmless([each]));
