@@ -136,6 +136,9 @@ export interface Converted {
 /** What is needed of a message to convert it. */
 export type Recorded = Pick<JournalMessage, 'id' | 'content' | 'receivedAt' | 'erasedAt'>;
 
+/** Events that announce that two records of a patient are one, or that their number changes (HL7 v2 chapter 3.3). */
+const MERGING = new Set(['A18', 'A30', 'A34', 'A36', 'A39', 'A40', 'A46', 'A47']);
+
 /** Returns what a message asks for, and what is to be recorded of it; a message that is parked or refused changes nothing. */
 export function converted(parts: Pick<Parts, 'maps'>, message: Recorded, rules: SourceRules): Converted {
   const parsed = parsedBy(rules, message.content);
@@ -152,8 +155,10 @@ export function converted(parts: Pick<Parts, 'maps'>, message: Recorded, rules: 
   if (message.erasedAt !== undefined && event.at <= message.erasedAt)
     return { changes: [], outcome: ended(message, 'refused', '', [problem('patient-erased')]), isErased: true };
   const changes = changesOf(conversion, message.id, event.at);
-  const outcome = ended(message, 'applied', conversion.spec, [...problems, ...event.problems]);
-  return { changes, outcome, isUnlink: parsed.value.event === 'A37' };
+  const named = parsed.value.event;
+  const unmerged = MERGING.has(named) && mergesOf(changes).length === 0 ? [problem('merge-of-nobody', { event: named }, 'MRG-1')] : [];
+  const outcome = ended(message, 'applied', conversion.spec, [...problems, ...event.problems, ...unmerged]);
+  return { changes, outcome, isUnlink: named === 'A37' };
 }
 
 /** What arrived and no rule of the map reads: paths only. */
