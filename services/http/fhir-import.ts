@@ -2,18 +2,17 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import { guardedEndpoint, NOTHING_OUT } from '../config/outgoing.ts';
 import { dropImport, type ImportFault, type ImportJob, importFaults, orderImport, readImport } from '../database/imports.ts';
 import { problem, Refusal } from '../errors.ts';
 import { readBody } from '../fhir/body.ts';
 import { readImportRequest } from '../fhir/import-request.ts';
 import { writeJson } from '../fhir/json.ts';
 import { operationOutcome } from '../fhir/outcome.ts';
+import { addressProblems, fileReader } from '../pipeline/import-files.ts';
 import { importNext } from '../pipeline/import-job.ts';
 import type { Parts } from '../pipeline.ts';
 import { inBackground } from './background.ts';
 import { baseOf, bodyOf, FHIR_PATH, headerOf } from './fhir-request.ts';
-import { fileReader } from './import-files.ts';
 import { sendProblems } from './problems.ts';
 
 export interface ImportSettings {
@@ -34,8 +33,7 @@ const LOOKED_MS = 30_000;
  * is stored already is found unchanged. What is refused is listed line by line, for who asked alone; everything is gone a day after the end.
  */
 export function importRoutes(door: FastifyInstance, parts: Parts, settings: ImportSettings): void {
-  const rules = parts.outgoing ?? NOTHING_OUT;
-  const files = fileReader({ rules, ca: settings.outgoingCa, maxLineBytes: settings.maxBodyBytes, idleMs: IDLE_MS });
+  const files = fileReader(parts, { ca: settings.outgoingCa, maxLineBytes: settings.maxBodyBytes, idleMs: IDLE_MS });
   const work = inBackground('import', (stopped) => importNext(parts, files, stopped), { log: settings.log, everyMs: LOOKED_MS });
   door.addHook('onReady', async () => work.wake());
   door.addHook('onClose', async () => {
@@ -80,7 +78,7 @@ async function kickOff(parts: Parts, request: FastifyRequest): Promise<string> {
   const asked = readImportRequest(body.value);
   if (!asked.ok) throw new Refusal(asked.problems);
   const refused = asked.value.flatMap(({ url }, index) =>
-    guardedEndpoint(parts.outgoing ?? NOTHING_OUT, url).problems.map((each) => ({ ...each, at: `input[${index}].url` })),
+    addressProblems(parts, url).map((each) => ({ ...each, at: `input[${index}].url` })),
   );
   if (refused.length > 0) throw new Refusal(refused);
   return orderImport(parts.database, ownerOf(request), `${baseOf(request)}/$import`, asked.value);

@@ -3,12 +3,12 @@ import { Agent, type IncomingMessage, request as requestPlain } from 'node:http'
 import { request as requestTls, Agent as TlsAgent } from 'node:https';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { type Endpoint, guardedEndpoint, guardedLookup, type OutgoingRules, REFUSED_ADDRESS } from '../config/outgoing.ts';
-import { problem, Refusal } from '../errors.ts';
-import type { LinesOf } from '../pipeline/import-job.ts';
+import { type Endpoint, guardedEndpoint, guardedLookup, NOTHING_OUT, REFUSED_ADDRESS } from '../config/outgoing.ts';
+import { type Problem, problem, Refusal } from '../errors.ts';
+import type { LinesOf } from './import-job.ts';
+import type { Parts } from './parts.ts';
 
 export interface FileSettings {
-  readonly rules: OutgoingRules;
   /** PEM text of the authorities to believe, the system's when undefined. */
   readonly ca: string | undefined;
   readonly maxLineBytes: number;
@@ -19,13 +19,17 @@ export interface FileSettings {
 const LINE_END = 0x0a;
 const fault = (reason: string): Refusal => new Refusal([problem('import-file', { reason })]);
 
-/** Returns what reads NDJSON files line by line from addresses that `rules` allow; gzip is read where the other side chose it. */
-export function fileReader(settings: FileSettings): LinesOf & { close(): void } {
-  const lookup = guardedLookup(settings.rules);
+/** Returns why files may not be fetched from an address; nothing when they may. */
+export const addressProblems = ({ outgoing = NOTHING_OUT }: Parts, url: string): readonly Problem[] =>
+  guardedEndpoint(outgoing, url).problems;
+
+/** Returns what reads NDJSON files line by line from the addresses that may be sent to; gzip is read where the other side chose it. */
+export function fileReader({ outgoing = NOTHING_OUT }: Parts, settings: FileSettings): LinesOf & { close(): void } {
+  const lookup = guardedLookup(outgoing);
   const plain = new Agent({ lookup });
   const tls = new TlsAgent({ lookup, ...(settings.ca === undefined ? {} : { ca: settings.ca }) });
   async function* lines(url: string, isStopped: () => boolean): AsyncGenerator<Uint8Array> {
-    const endpoint = guardedEndpoint(settings.rules, url);
+    const endpoint = guardedEndpoint(outgoing, url);
     if (!endpoint.ok) throw new Refusal(endpoint.problems);
     const response = await answered(endpoint.value, url, endpoint.value.scheme === 'https' ? tls : plain, settings.idleMs);
     try {
