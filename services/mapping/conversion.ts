@@ -2,6 +2,7 @@ import type { Vocabulary } from '../../terminology/vocabulary.ts';
 import type { Problem } from '../errors.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { Message } from '../hl7v2/message.ts';
+import type { Annotator } from '../omop/annotate.ts';
 import type { OmopChoices } from '../omop/options.ts';
 import type { ResourceRows, UnmappedCode } from '../omop/row.ts';
 
@@ -65,6 +66,8 @@ export interface RowContext {
   readonly asOf?: string;
   /** What was chosen where sources disagree; the defaults when undefined. */
   readonly choices?: OmopChoices | undefined;
+  /** Finds what notes name, in place of the project's own list of words. */
+  readonly annotator?: Annotator | undefined;
   /** Another resource, by its reference ('Medication/…'), where the caller has it: the drug of a request may stand there. */
   lookup?(reference: string): Resource | undefined;
 }

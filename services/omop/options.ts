@@ -68,6 +68,15 @@ export const OMOP_OPTIONS = [
       type: 'visit_type_concept_id 32220 for a stay that ends with the data',
     },
   },
+  {
+    rule: 57,
+    name: 'note-nlp',
+    about: 'concepts named in notes (note_nlp)',
+    choices: {
+      off: 'none: a list of words mistakes too much to be on unasked',
+      dictionary: 'by a list of words; a word of denial before the term in its sentence makes term_exists N',
+    },
+  },
 ] as const satisfies readonly OmopOption[];
 
 export type OptionName = (typeof OMOP_OPTIONS)[number]['name'];

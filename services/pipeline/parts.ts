@@ -11,6 +11,7 @@ import type { Resource } from '../fhir/resource.ts';
 import type { Message } from '../hl7v2/message.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
 import type { Conversion, ConvertContext, Maps } from '../mapping/conversion.ts';
+import type { Annotator } from '../omop/annotate.ts';
 import type { OmopChoices } from '../omop/options.ts';
 import type { LiveVocabulary } from './rows.ts';
 import type { VocabularyImage } from './specs/image.ts';
@@ -33,6 +34,8 @@ export interface Parts {
   readonly cdmTimezone: string;
   /** What was chosen where sources of OMOP's conventions disagree; the defaults when undefined. */
   readonly choices?: OmopChoices | undefined;
+  /** Finds what notes name, in place of the project's own list of words. */
+  readonly annotator?: Annotator | undefined;
   readonly sourceTimezone: string;
   /** Namespace of the ids made from messages; each message's own MSH-4 or MSH-3 when undefined. */
   readonly sourceAuthority?: string | undefined;

@@ -7,6 +7,7 @@ import { isObject, readJson } from '../fhir/json.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { Maps } from '../mapping/conversion.ts';
 import { replacedBy } from '../mapping/merges.ts';
+import type { Annotator } from '../omop/annotate.ts';
 import type { OmopChoices } from '../omop/options.ts';
 import type { ResourceRows } from '../omop/row.ts';
 
@@ -27,6 +28,8 @@ export interface RowParts {
   readonly cdmTimezone: string;
   /** What was chosen where sources of OMOP's conventions disagree; the defaults when undefined. */
   readonly choices?: OmopChoices | undefined;
+  /** Finds what notes name, in place of the project's own list of words. */
+  readonly annotator?: Annotator | undefined;
   readonly clock: () => Date;
   /** Returns the day on which the store that is rebuilt wrote a resource, so that its rows are those of that day. */
   readonly writtenOn?: ((resource: Resource) => string | undefined) | undefined;
@@ -46,13 +49,13 @@ export async function rowsOf(
   if (missing.length > 0)
     for (const [key, found] of await readResources(tx, missing)) if (!found.deleted) named.set(key, storedResource(found));
   const lookup = (reference: string) => named.get(reference);
-  const { cdmTimezone: timezone, choices } = parts;
+  const { cdmTimezone: timezone, choices, annotator } = parts;
   const vocabulary = parts.live?.current ?? parts.vocabulary;
   const answers = vocabulary instanceof AnsweredVocabulary ? vocabulary : undefined;
   answers?.given();
   return resources.map((resource) => {
     if (replacedBy(resource) !== undefined) return MERGED;
-    const rows = parts.maps.rows(resource, { vocabulary, timezone, asOf: asOf(resource), choices, lookup });
+    const rows = parts.maps.rows(resource, { vocabulary, timezone, asOf: asOf(resource), choices, annotator, lookup });
     const answered = answers?.given() ?? [];
     const uses = namedBy(resource).map(({ type, id }) => `${type}/${id}`);
     return answered.length + uses.length === 0 ? rows : { ...rows, answered, uses };

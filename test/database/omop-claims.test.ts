@@ -172,3 +172,42 @@ it('rules 14, 17, 22, 28, 32 and 33: what the operator chooses holds for all row
     { rule: 33, chosen: 'none' },
   ]);
 });
+
+it('note_nlp is made with the note, only where it is asked for, and goes with it', async () => {
+  const note = (text: string, status = 'current'): Given =>
+    given('DocumentReference', 'n', {
+      status,
+      subject: subject(),
+      date: '2020-01-02T10:00:00Z',
+      type: { text: 'letter' },
+      content: [{ attachment: { contentType: 'text/plain', data: Buffer.from(text).toString('base64') } }],
+    });
+  const found = `SELECT lexical_variant AS term, term_exists AS there, "offset" AS at, note_nlp_concept_id AS concept, ${owner('note_id')} AS note FROM cdm.note_nlp ORDER BY 3`;
+  // What is rebuilt is of the day on which it was stored.
+  Object.assign(house.parts, { clock: () => new Date() });
+  await put(house, patient(), note('Type 2 diabetes, no fever.'));
+  expect(await rows(found)).toEqual([]);
+  Object.assign(house.parts, { choices: { 'note-nlp': 'dictionary' } });
+  await put(house, note('Type 2 diabetes, no fever today.'));
+  expect(await rows(found)).toMatchObject([
+    { term: 'Type 2 diabetes', there: 'Y', at: '0', concept: 201826, note: 'n' },
+    { term: 'fever', there: 'N', at: '20', note: 'n' },
+  ]);
+  await put(house, note('Nothing of note.'));
+  expect(await rows(found)).toEqual([]);
+  await put(house, note('Asthma.'));
+  await expectRebuildEqual(house);
+  await put(house, note('Asthma.', 'entered-in-error'));
+  expect(await rows(found)).toEqual([]);
+  Object.assign(house.parts, {
+    choices: { 'note-nlp': 'other' },
+    annotator: {
+      name: 'mine 1',
+      annotate: () => [{ start: 0, end: 4, system: 'http://snomed.info/sct', code: '44054006', negated: false }],
+    },
+  });
+  await put(house, note('Sugar.'));
+  expect(await rows('SELECT nlp_system AS by, lexical_variant AS term, note_nlp_concept_id AS concept FROM cdm.note_nlp')).toEqual([
+    { by: 'mine 1', term: 'Suga', concept: 201826 },
+  ]);
+});

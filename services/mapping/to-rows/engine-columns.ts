@@ -28,3 +28,18 @@ export const requiredOf = (table: RowTable): readonly string[] => [
     .filter((column) => column.required && column.primaryKey !== true && !(isAside(table) && LATER.has(column.name)))
     .map((column) => column.name),
 ];
+
+/** Which rule a row without a date is counted under, by the table it was meant for. */
+export const DATE_RULES: Readonly<Partial<Record<RowTable, number>>> = {
+  visit_occurrence: 33,
+  visit_detail: 33,
+  payer_plan_period: 59,
+  cost: 59,
+  note: 57,
+  condition_occurrence: 38,
+  drug_exposure: 41,
+  measurement: 53,
+  observation: 53,
+  procedure_occurrence: 56,
+  death: 29,
+};

@@ -9,26 +9,12 @@ import { adjusted, type Building, isObject, type RowRun, textAt, writeText } fro
 import { choiceExcludes, chosenRows, isObservedOnly } from './choices.ts';
 import { ideaOf, type Resolved, resolveIdea } from './coding.ts';
 import type { CompiledRow, CompiledRowMap } from './compile.ts';
-import { requiredOf } from './engine-columns.ts';
+import { DATE_RULES, requiredOf } from './engine-columns.ts';
 import { FINISHERS } from './finish.ts';
 import type { Agent } from './model.ts';
+import { withAnnotations } from './note-nlp.ts';
 import { Slots, slotPlan } from './slots.ts';
 import { choiceIn } from './value.ts';
-
-/** Which rule a row without a date is counted under, by the table it was meant for. */
-const DATE_RULES: Readonly<Partial<Record<RowTable, number>>> = {
-  visit_occurrence: 33,
-  visit_detail: 33,
-  payer_plan_period: 59,
-  cost: 59,
-  note: 57,
-  condition_occurrence: 38,
-  drug_exposure: 41,
-  measurement: 53,
-  observation: 53,
-  procedure_occurrence: 56,
-  death: 29,
-};
 
 const REQUIRED: ReadonlyMap<string, readonly string[]> = new Map(ROW_TABLES.map((table) => [table, requiredOf(table)]));
 
@@ -48,7 +34,7 @@ export function rowsOf(map: CompiledRowMap, spec: string): (resource: Resource, 
       }
     }
     const { exclusions, adjustments, unmapped } = run;
-    const rows = chosenRows(withoutIdle(run.rows), run);
+    const rows = withAnnotations(chosenRows(withoutIdle(run.rows), run), run);
     return { rows, exclusions, adjustments, unmapped: unmapped.length > 1 ? distinct(unmapped) : unmapped, spec };
   };
 }
