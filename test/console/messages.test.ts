@@ -48,7 +48,7 @@ describe.skipIf(SKIPPED !== '')('the messages pages', () => {
           expect(await opened.fits(), name).toBe(true);
         }
         expect(opened.faults).toEqual([]);
-      });
+      }, 180_000);
     }
   }
 

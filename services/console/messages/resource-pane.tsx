@@ -1,6 +1,6 @@
 /** What the message became: FHIR resources element by element, and their OMOP rows column by column. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { Text } from '../parts/text.tsx';
 import type { MessagePage, ShownResource, ShownRow } from './answers.ts';
 import { moveByArrows } from './arrows.ts';
@@ -121,21 +121,21 @@ interface FoldedProps {
   readonly children: ComponentChildren;
 }
 
-/** A resource or row that opens by itself when something in it lights up. */
+/** A resource or row that opens by itself when something in it lights up. What is closed is not drawn: a message can make hundreds. */
 function Folded({ name, note, isLit, isOpen, children }: FoldedProps) {
-  const details = useRef<HTMLDetailsElement>(null);
-  useEffect(() => {
-    if (isLit && details.current) details.current.open = true;
-  }, [isLit]);
+  const [isOpened, setOpened] = useState(isOpen);
+  const isShown = isOpened || isLit;
   return (
-    <details ref={details} class={isLit ? 'thing lit-within' : 'thing'} open={isOpen || isLit}>
+    <details class={isLit ? 'thing lit-within' : 'thing'} open={isShown} onToggle={(event) => setOpened(event.currentTarget.open)}>
       <summary>
         <Text value={name} most={120} /> <span class="note">{note}</span>
       </summary>
-      {/* biome-ignore lint/a11y/useSemanticElements: a group of values that keys move through */}
-      <div role="group" aria-label={`Values of ${name}; arrow keys move`} onKeyDown={moveByArrows} ref={firstReachable}>
-        {children}
-      </div>
+      {isShown && (
+        // biome-ignore lint/a11y/useSemanticElements: a group of values that keys move through
+        <div role="group" aria-label={`Values of ${name}; arrow keys move`} onKeyDown={moveByArrows} ref={firstReachable}>
+          {children}
+        </div>
+      )}
     </details>
   );
 }
