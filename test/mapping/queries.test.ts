@@ -27,6 +27,8 @@ describe('a query', () => {
   });
 
   it('of another kind without a map is parked as any message', () => {
-    expect(converted('MSH|^~\\&|ADT|EAST|P|H|20260601120000||MFN^M02|7|P|2.5.1').problems.map(({ code }) => code)).toEqual(['mapping-no-map']);
+    expect(converted('MSH|^~\\&|ADT|EAST|P|H|20260601120000||MFN^M02|7|P|2.5.1').problems.map(({ code }) => code)).toEqual([
+      'mapping-no-map',
+    ]);
   });
 });
