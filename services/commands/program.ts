@@ -7,6 +7,7 @@ import { atlasCommand, connectCommand } from './atlas.ts';
 import { cdmCommand } from './cdm.ts';
 import { checkCommand } from './check.ts';
 import { withExamples } from './command.ts';
+import { cohortCommand } from './cohort.ts';
 import { convertCommand } from './convert.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
@@ -54,6 +55,7 @@ const COMMANDS = [
   cdmCommand,
   qualityCommand,
   achillesCommand,
+  cohortCommand,
   atlasCommand,
   connectCommand,
   doctorCommand,

@@ -30,6 +30,9 @@ const EXAMPLES = `
   $ npx polyseme unmapped import codes.csv                              what the approved lines would change
   $ npx polyseme unmapped import codes.csv --yes                        put them in force
   $ npx polyseme unmapped answer 'http://stmarys.example/tests|GLU' 3004501 --because 'serum glucose'
+  $ npx polyseme unmapped answers                                       what was said, by whom, and what became of it
+  $ npx polyseme unmapped approve 12 --author Bob                       as a second person; or reject it:
+  $ npx polyseme unmapped reject 12 --because 'another test'
   $ npx polyseme unmapped undo 'http://stmarys.example/tests|GLU' --because 'it was plasma' --yes
 `;
 const EXIT_CODES = ['0  done', '1  refused, or only previewed: --yes was not given'];
@@ -47,7 +50,7 @@ export const unmappedCommand: CommandDefinition = (program, terminal, exit) => {
   const unmapped = program.command('unmapped').description('codes without a standard concept: list, answer, Usagi files');
   withExamples(unmapped, EXAMPLES, EXIT_CODES);
   const add = (name: string, description: string): Command =>
-    withExamples(unmapped.command(name).description(description), EXAMPLES, EXIT_CODES);
+    withExamples(unmapped.command(name).description(description), examplesOf(name.split(' ')[0] ?? ''), EXIT_CODES);
   const changing = (command: Command): Command =>
     command
       .option('--author <name>', 'who says so; the user of this machine by default')
@@ -92,6 +95,12 @@ export const unmappedCommand: CommandDefinition = (program, terminal, exit) => {
     exit(0);
   });
 };
+
+/** Returns the examples of one of them. */
+const examplesOf = (name: string): string =>
+  EXAMPLES.split('\n')
+    .filter((line) => line.includes(` unmapped ${name} `))
+    .join('\n');
 
 function listing(add: (name: string, description: string) => Command, terminal: Terminal, exit: (code: number) => void): void {
   const filtered = (command: Command): Command =>
