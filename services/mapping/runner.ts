@@ -119,7 +119,8 @@ function whyNone(choice: Exclude<Choice<MessageMap>, { map: unknown }>, message:
   if ('several' in choice) return problem('mapping-ambiguous', { specs: choice.several.map((each) => each.spec.id).join(', ') }, 'MSH-9');
   if (choice.none === 'unknown-site') return problem('mapping-site-unknown', { site: (site ?? '').slice(0, 80) }, 'MSH-4');
   if (message.type === '' || message.event === '') return problem('mapping-no-type', {}, 'MSH-9');
-  if (QUERIES.includes(message.type)) return problem('mapping-query', { message: `${message.type}^${message.event}`.slice(0, 20) }, 'MSH-9');
+  if (QUERIES.includes(message.type))
+    return problem('mapping-query', { message: `${message.type}^${message.event}`.slice(0, 20) }, 'MSH-9');
   return problem('mapping-no-map', { message: `${message.type}^${message.event}`.slice(0, 20) }, 'MSH-9');
 }
 
