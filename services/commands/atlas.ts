@@ -1,6 +1,6 @@
 import { Option } from 'commander';
+import { atlasSql, SNIPPETS, snippet, type Tool } from '../database/connect-text.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
-import { atlasSql, SNIPPETS, snippet, type Tool } from './connect-text.ts';
 import { openStore } from './house.ts';
 
 const ATLAS_EXAMPLES = `
