@@ -1,4 +1,6 @@
+import { numberedPlaces } from '../database/cdm-places.ts';
 import { checkRows, type PlainRow, type ResolvedEntry, type RowsEntry, resolveEntries } from '../database/cdm-resolve.ts';
+import { hasKey } from '../database/cdm-tables.ts';
 import { mergedResource } from '../fhir/merge.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { Draft, Maps, RowContext } from '../mapping/conversion.ts';
@@ -22,6 +24,7 @@ export interface MadeResource {
 }
 
 const NO_VISIT_TO_TAKE_THE_DATE_FROM = 25;
+const AGE_NEEDS_A_STORE = 38;
 const NO_PERSON = 22;
 
 /**
@@ -56,9 +59,10 @@ export class RowsOfRun {
     this.#resources = new Map([...this.#said].map(([reference, said]) => [reference, toldOf(said)]));
     const entries = [...this.#resources].map(([reference, resource], index) => this.#entry(reference, resource, index + 1));
     checkRows(entries);
-    const resolved = resolveEntries(entries, new Map());
+    const { places, rows } = numberedPlaces(entries);
+    const resolved = resolveEntries(entries, new Map(), places);
     for (const each of resolved) for (const _ of each.excluded) this.#exclude(NO_PERSON);
-    return latestDeaths(this.#dated(resolved)).map(fileRow);
+    return latestDeaths([...rows, ...this.#dated(resolved)]).map(fileRow);
   }
 
   /** Returns the counts of rows, exclusions by rule and unmapped codes, as a person reads them. */
@@ -88,6 +92,12 @@ export class RowsOfRun {
       if (name === 'visit_occurrence' && start > (latest.get(personId) ?? '')) latest.set(personId, start);
     }
     return rows.flatMap((row) => {
+      // What joins rows of several resources, and ages as dates, need a store.
+      if (!hasKey(row.table)) return [];
+      if (row.ages !== undefined) {
+        this.#exclude(AGE_NEEDS_A_STORE);
+        return [];
+      }
       if (row.deferred === undefined) return [row];
       const date = latest.get(row.personId);
       if (date !== undefined) return [{ ...row, columns: new Map([...row.columns, [row.deferred, date]]) }];

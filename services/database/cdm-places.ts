@@ -5,6 +5,7 @@
 import type { CdmRow } from '../omop/row.ts';
 import { columnsOf } from '../omop/tables.ts';
 import type { RowsEntry } from './cdm-entries.ts';
+import type { PlainRow, PlainValue } from './cdm-resolve.ts';
 import { isRef } from './cdm-tables.ts';
 import type { Database, Transaction } from './connect.ts';
 import { plainArray, textArray } from './wire.ts';
@@ -22,6 +23,36 @@ function contentOf({ columns }: CdmRow): string {
       return value === undefined || value === null || isRef(value) ? null : String(value);
     }),
   );
+}
+
+/** Returns the distinct addresses of entries as rows numbered from 1, and which of them each entry is at: where there is no store. */
+export function numberedPlaces(entries: readonly RowsEntry[]): {
+  readonly places: ReadonlyMap<string, number>;
+  readonly rows: readonly PlainRow[];
+} {
+  const known = new Map<string, PlainRow>();
+  const places = new Map<string, number>();
+  for (const entry of entries) {
+    const row = entry.rows.find(({ table }) => table === 'location');
+    if (row === undefined) continue;
+    const content = contentOf(row);
+    const id = known.get(content)?.id ?? known.size + 1;
+    const columns = new Map<string, PlainValue>([['location_id', id]]);
+    for (const [name, value] of Object.entries(row.columns)) if (!isRef(value)) columns.set(name, value);
+    if (!known.has(content))
+      known.set(content, {
+        table: 'location',
+        n: 0,
+        id,
+        personId: undefined,
+        columns,
+        deferred: undefined,
+        ages: undefined,
+        pointers: new Map(),
+      });
+    places.set(entry.reference, id);
+  }
+  return { places, rows: [...known.values()] };
 }
 
 /** Returns the location of every entry that states one, by the entry's reference; makes those that are new. They stay until the end of `tx`. */
