@@ -10,8 +10,8 @@ import { FHIR_OPERATIONS } from '../services/errors/fhir-operations.ts';
 import { HL7V2 } from '../services/errors/hl7v2.ts';
 import { MAPPING } from '../services/errors/mapping.ts';
 import { OUTGOING } from '../services/errors/outgoing.ts';
-import { SPECS } from '../services/errors/specs.ts';
 import { QUALITY } from '../services/errors/quality.ts';
+import { SPECS } from '../services/errors/specs.ts';
 import { TERMINOLOGY } from '../services/errors/terminology.ts';
 import { ERRORS, gravest, harmless, problem } from '../services/errors.ts';
 

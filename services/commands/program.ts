@@ -1,13 +1,13 @@
 import { Command, CommanderError } from 'commander';
 import { TerminologyError } from '../../terminology/failure.ts';
 import { type Problem, problem, Refusal } from '../errors.ts';
-import { auditCommand } from './audit.ts';
 import { achillesCommand } from './achilles.ts';
 import { atlasCommand, connectCommand } from './atlas.ts';
+import { auditCommand } from './audit.ts';
 import { cdmCommand } from './cdm.ts';
 import { checkCommand } from './check.ts';
-import { withExamples } from './command.ts';
 import { cohortCommand } from './cohort.ts';
+import { withExamples } from './command.ts';
 import { convertCommand } from './convert.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
