@@ -22,6 +22,7 @@ import * as answersQuality from './migrations/0014_answers_quality.ts';
 import * as specs from './migrations/0015_specs.ts';
 import * as omopTables from './migrations/0016_omop_tables.ts';
 import * as imports from './migrations/0017_imports.ts';
+import * as consoleOmop from './migrations/0018_console_omop.ts';
 
 interface Migration {
   readonly name: string;
@@ -48,6 +49,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0015_specs', up: specs.up },
   { name: '0016_omop_tables', up: omopTables.up },
   { name: '0017_imports', up: imports.up },
+  { name: '0018_console_omop', up: consoleOmop.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.
