@@ -5,6 +5,7 @@ import { type Problem, problem, Refusal } from '../errors.ts';
 import type { Parts } from '../pipeline.ts';
 import { refusalOfCaller } from './access.ts';
 import { adminMessagesRoutes } from './admin-messages.ts';
+import { adminOmopRoutes } from './admin-omop.ts';
 import { adminOperationsRoutes } from './admin-operations.ts';
 import { adminTerminologyRoutes } from './admin-terminology.ts';
 import { adminUnmappedRoutes } from './admin-unmapped.ts';
@@ -16,6 +17,7 @@ import { hl7v2Routes } from './hl7v2.ts';
 import { mapsRoutes } from './maps/routes.ts';
 import { type DoorGauges, metricsRoutes } from './metrics.ts';
 import { sendProblems } from './problems.ts';
+import { socketDoor } from './sockets.ts';
 import { statusRoutes } from './status.ts';
 import { terminologyRoutes } from './terminology.ts';
 
@@ -88,6 +90,7 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   consoleRoutes(door);
   statusRoutes(door, parts);
   adminMessagesRoutes(door, parts);
+  adminOmopRoutes(door, parts);
   adminOperationsRoutes(door, parts, settings.gauges);
   adminUnmappedRoutes(door, parts);
   mapsRoutes(door, { parts, isGuarded: settings.verifyToken !== undefined });
@@ -98,6 +101,7 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   adminTerminologyRoutes(door, parts, terminology.library);
   const background = { needsToken: settings.verifyToken !== undefined, log };
   exportRoutes(door, parts, background);
+  socketDoor(door, parts, settings);
   importRoutes(door, parts, { ...background, maxBodyBytes: settings.maxBodyBytes, outgoingCa: settings.outgoingCa });
   await door.listen({ host: settings.host, port: settings.port });
   const address = door.server.address();
