@@ -37,7 +37,11 @@ export const AREAS: readonly Area[] = [
       { path: '/terminology/concept', title: 'Concept', load: () => import('./terminology/concept.tsx') },
     ],
   },
-  { title: 'OMOP', path: '/omop', pages: [] },
+  {
+    title: 'OMOP',
+    path: '/omop',
+    pages: [{ path: '/omop/rows/:table/:id', title: 'Row', load: () => import('./omop/row.tsx') }],
+  },
   {
     title: 'Operations',
     path: '/operations',
