@@ -40,8 +40,11 @@ export interface Database extends Queryable {
   snapshot<T>(work: (tx: Transaction) => Promise<T>, options: { readonly timeoutMs: number }): Promise<T>;
   /** Refuses (Refusal) a server older than PostgreSQL 15, or one that may lose what it acknowledged. */
   assertDurable(): Promise<void>;
-  /** Calls `heard` for every NOTIFY on `channel`, over a session of its own; returns what ends it. Survives a lost session. */
-  listen(channel: string, heard: () => void): Promise<() => Promise<void>>;
+  /**
+   * Calls `heard` for every NOTIFY on `channel`, over a session of its own; returns what ends it. Survives a lost session. `said` is what came
+   * with it; undefined where a session begins, for what was sent before it is not repeated.
+   */
+  listen(channel: string, heard: (said?: string) => void): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 
@@ -180,13 +183,13 @@ async function assertDurable(pool: pg.Pool): Promise<void> {
 
 const LISTEN_AGAIN_MS = 1_000;
 
-async function listen(settings: pg.PoolConfig, channel: string, heard: () => void): Promise<() => Promise<void>> {
+async function listen(settings: pg.PoolConfig, channel: string, heard: (said?: string) => void): Promise<() => Promise<void>> {
   let closed = false;
   let current: pg.Client | undefined;
   let timer: NodeJS.Timeout | undefined;
   const connect = async (): Promise<void> => {
     const client = new pg.Client(settings);
-    client.on('notification', () => heard());
+    client.on('notification', ({ payload }) => heard(payload ?? ''));
     client.on('error', () => lost(client));
     client.on('end', () => lost(client));
     current = client;

@@ -13,6 +13,9 @@ import { plainArray, textArray } from './wire.ts';
 /** The NOTIFY channel on which processes tell each other that there is something to send. */
 export const OUTGOING_CHANNEL = 'polyseme_outgoing';
 
+/** The NOTIFY channel that says which Subscription's listeners are to be pinged. */
+export const PING_CHANNEL = 'polyseme_ping';
+
 /** One resource that was written. */
 export interface WrittenResource {
   readonly resource: Resource & { readonly id: string };
@@ -43,14 +46,25 @@ export async function tellSubscribers(tx: Transaction, written: readonly Written
   for (const each of subscriptions) await keepReceiver(tx, each);
   const types = [...new Set(written.map(({ resource }) => resource.resourceType))];
   const receivers = await tx.query<ReceiverRow>(LIVE, [textArray(types)]);
-  const events = receivers.flatMap((receiver) =>
-    written.flatMap((each) => {
-      const why = concerns(receiver, each);
-      return why === false ? [] : [{ ...each, receiver: receiver.name, once: onceOf(receiver, each), isReadable: why === true }];
-    }),
-  );
+  await ping(tx, receivers, written);
+  const events = receivers
+    .filter(({ way }) => way !== 'socket')
+    .flatMap((receiver) =>
+      written.flatMap((each) => {
+        const why = concerns(receiver, each);
+        return why === false ? [] : [{ ...each, receiver: receiver.name, once: onceOf(receiver, each), isReadable: why === true }];
+      }),
+    );
   if (events.length > 0) await keepEvents(tx, events);
   if (events.length > 0 || subscriptions.length > 0) await announceOutgoing(tx);
+}
+
+/** A ping says only that there is something: nothing is kept for who does not listen. */
+async function ping(tx: Transaction, receivers: readonly ReceiverRow[], written: readonly WrittenResource[]): Promise<void> {
+  const concerned = receivers.filter((receiver) => receiver.way === 'socket' && written.some((each) => concerns(receiver, each) !== false));
+  if (concerned.length === 0) return;
+  const names = textArray(concerned.map(({ name }) => name));
+  await tx.query(`SELECT pg_notify('${PING_CHANNEL}', name)::text FROM unnest($1::text[]) AS n(name)`, [names]);
 }
 
 /** Wakes, when the transaction commits, whoever sends. */
@@ -159,6 +173,13 @@ const RECEIVER: Prepared = {
            failures = CASE WHEN excluded.state = 'error' THEN receiver.failures ELSE 0 END,
            paused_until = CASE WHEN excluded.state = 'error' THEN receiver.paused_until END`,
 };
+
+/** True when a Subscription by websocket is there and on. */
+export async function isPinged(queryable: Queryable, id: string): Promise<boolean> {
+  const text = `SELECT 1 AS one FROM outgoing.receiver
+    WHERE name = $1 AND way = 'socket' AND state IN ('active', 'error') AND (ends_at IS NULL OR ends_at > now())`;
+  return (await queryable.query(text, [id])).length === 1;
+}
 
 /** What is off has no receiver that is told anything; its events are settled by whoever sends. */
 async function keepReceiver(tx: Transaction, { resource, change }: WrittenResource): Promise<void> {

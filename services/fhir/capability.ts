@@ -181,6 +181,12 @@ export function capabilityStatement({ base, version, date, more }: CapabilityOpt
     patchFormat: ['application/json-patch+json', 'application/fhir+json', 'application/fhir+xml'],
     rest: [
       {
+        extension: [
+          {
+            url: 'http://hl7.org/fhir/StructureDefinition/capabilitystatement-websocket',
+            valueUri: `${base.replace(/^http/, 'ws')}/_socket`,
+          },
+        ],
         mode: 'server',
         documentation:
           'Unknown search parameters are refused unless "Prefer: handling=lenient" is sent. Writes also make OMOP CDM rows. ' +

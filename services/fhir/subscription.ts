@@ -163,8 +163,9 @@ function readWay(channel: JsonObject, payload: SubscriptionAsked['payload'], top
   if (type === 'rest-hook' && isHttp && payload !== 'hl7v2') return success(topic === undefined ? 'resource' : 'notification');
   if (type === 'message' && (scheme === 'mllp' || scheme === 'mllps') && payload === 'hl7v2' && topic === undefined)
     return success('hl7v2');
+  if (type === 'websocket' && scheme === '' && payload === 'none' && topic === undefined) return success('socket');
   const reason =
-    'channels are rest-hook to http(s) with an empty, JSON or XML payload, and message to mllp://host:port or mllps://host:port with payload ' +
+    'channels are websocket without endpoint and payload and with a search as criteria, rest-hook to http(s) with an empty, JSON or XML payload, and message to mllp://host:port or mllps://host:port with payload ' +
     `${HL7V2_PAYLOAD} and a search as criteria`;
   return failure(refused(reason, 'Subscription.channel'));
 }
