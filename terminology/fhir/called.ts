@@ -1,6 +1,6 @@
 import type { CodeSystemProvider, JsonObject } from '../provider.ts';
-import { refuse, TerminologyRefusal } from './issue.ts';
-import { textAt } from './json.ts';
+import { issue, refuse, TerminologyRefusal } from './issue.ts';
+import { canonical, textAt } from './json.ts';
 import type { TerminologyType } from './library.ts';
 import { type Scope, unknownSystem } from './scope.ts';
 import { type Parameter, parameterObject, parameterText } from './settings.ts';
@@ -42,4 +42,30 @@ export function systemToAsk(call: Call, scope: Scope, coding: JsonObject | undef
   const faults = scope.versionFaults(system);
   if (faults.length > 0) throw new TerminologyRefusal(422, faults);
   return system;
+}
+
+/** Parameters that name a value set. */
+interface Names {
+  readonly resource: string;
+  readonly url: string;
+  readonly version: string | undefined;
+}
+const OWN: Names = { resource: 'valueSet', url: 'url', version: 'valueSetVersion' };
+
+/** Returns the value set that a call is about: of the address, a parameter, or by its URL. Refuses one that is not there. */
+export function valueSetOf(call: Call, scope: Scope, names: Names = OWN): JsonObject {
+  const given = parameterObject(call.parameters, names.resource);
+  if (given !== undefined) return given;
+  const url = parameterText(call.parameters, names.url);
+  const version = names.version === undefined ? undefined : parameterText(call.parameters, names.version);
+  if (call.id !== undefined) {
+    const stored = scope.library.byId('ValueSet', call.id);
+    if (stored === undefined) throw refuse(404, 'not-found', 'There is no ValueSet with this id');
+    return stored;
+  }
+  if (url === undefined) throw refuse(400, 'required', `Name the value set: ${names.url}, or ${names.resource} with the resource itself`);
+  const found = scope.valueSet(canonical(url, version), undefined);
+  if (found !== undefined) return found;
+  const wanted = url.includes('|') ? url : canonical(url, scope.versionOf(url, version));
+  throw new TerminologyRefusal(404, [issue('error', ['not-found', 'not-found'], undefined, 'Unable_to_resolve_value_Set_', wanted)]);
 }

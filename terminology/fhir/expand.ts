@@ -4,15 +4,9 @@ import { Expansion, systemName } from './expansion.ts';
 import { issue, TerminologyRefusal } from './issue.ts';
 import { canonical, extensionText, flagAt, STANDARDS_STATUS, textAt } from './json.ts';
 import { nameOf } from './library.ts';
+import type { Limits } from './limits.ts';
 import { isExcluded, membersOf, quickTotal, type Wishes } from './members.ts';
 import type { Scope } from './scope.ts';
-
-/** Codes of an expansion that is not asked for page by page. */
-export const LARGEST_EXPANSION = 1_000;
-/** Codes of one page. */
-export const LARGEST_PAGE = 10_000;
-/** Members that are counted for a total beyond the page. */
-const LONGEST_WALK = 200_000;
 
 const UNCLOSED = 'http://hl7.org/fhir/StructureDefinition/valueset-unclosed';
 /** Elements that are part of the definition: shown with includeDefinition only. */
@@ -36,13 +30,14 @@ export interface ExpandOptions {
   readonly identifier: string;
   /** ISO instant. */
   readonly timestamp: string;
+  readonly limits: Limits;
 }
 
 /**
  * $expand (http://hl7.org/fhir/R4/valueset-operation-expand.html): returns the value set with its expansion. Pages are of one stable
  * order; `total` is there whenever it is known. Throws TerminologyRefusal.
  */
-export function expand(scope: Scope, valueSet: JsonObject, { identifier, timestamp }: ExpandOptions): JsonObject {
+export function expand(scope: Scope, valueSet: JsonObject, { identifier, timestamp, limits }: ExpandOptions): JsonObject {
   const { settings } = scope;
   scope.require(valueSet);
   const compiled = compile(scope, valueSet);
@@ -57,7 +52,7 @@ export function expand(scope: Scope, valueSet: JsonObject, { identifier, timesta
     anyVersion,
   };
   const unclosed = noteSources(expansion, compiled);
-  const page = pageOf(scope, compiled, wishes);
+  const page = pageOf(scope, compiled, wishes, limits);
   const contains = page.isNested
     ? nested(expansion, page.members, compiled.byVersion)
     : page.members.map((each) => expansion.contains(each, compiled.byVersion));
@@ -148,15 +143,15 @@ interface Page {
   readonly isNested: boolean;
 }
 
-function pageOf(scope: Scope, compiled: Compiled, wishes: Wishes): Page {
+function pageOf(scope: Scope, compiled: Compiled, wishes: Wishes, limits: Limits): Page {
   const { count, offset = 0, excludeNested } = scope.settings;
-  if (count !== undefined && count > LARGEST_PAGE) throw tooCostly(compiled, LARGEST_PAGE);
+  if (count !== undefined && count > limits.page) throw tooCostly(compiled, limits.page);
   const known = quickTotal(compiled, wishes);
   if (count === undefined && offset === 0) {
-    if (known !== undefined && known > LARGEST_EXPANSION) throw tooCostly(compiled, LARGEST_EXPANSION);
+    if (known !== undefined && known > limits.expansion) throw tooCostly(compiled, limits.expansion);
     const members: Member[] = [];
     for (const each of membersOf(compiled, wishes)) {
-      if (members.length >= LARGEST_EXPANSION) throw tooCostly(compiled, LARGEST_EXPANSION);
+      if (members.length >= limits.expansion) throw tooCostly(compiled, limits.expansion);
       members.push(each);
     }
     return {
@@ -165,7 +160,7 @@ function pageOf(scope: Scope, compiled: Compiled, wishes: Wishes): Page {
       isNested: excludeNested !== true && canNest(compiled, wishes, members),
     };
   }
-  const end = offset + (count ?? LARGEST_EXPANSION);
+  const end = offset + (count ?? limits.expansion);
   if (known !== undefined && wishes.text !== undefined) return ranked(compiled, wishes.text, known, offset, end);
   const members: Member[] = [];
   let walked = 0;
@@ -174,7 +169,7 @@ function pageOf(scope: Scope, compiled: Compiled, wishes: Wishes): Page {
     if (walked >= offset && walked < end) members.push(each);
     walked++;
     if (known !== undefined && walked >= end) break;
-    if (walked >= LONGEST_WALK + end) {
+    if (walked >= limits.walk + end) {
       isWhole = false;
       break;
     }

@@ -1,9 +1,11 @@
 import type { CodeSystemProvider, Json, JsonObject } from '../provider.ts';
-import { type Call, namedSystem, systemToAsk } from './called.ts';
+import { type Call, namedSystem, systemToAsk, valueSetOf } from './called.ts';
+import { compare } from './compare.ts';
 import { expand } from './expand.ts';
 import { issue, outcomeOf, refuse, TerminologyRefusal } from './issue.ts';
 import { canonical, isObject, objectsAt, textAt } from './json.ts';
 import { type Library, TERMINOLOGY_TYPES, type TerminologyType } from './library.ts';
+import { type Limits, USUAL_LIMITS } from './limits.ts';
 import { lookup, subsumes } from './lookup.ts';
 import { Scope, unknownSystem } from './scope.ts';
 import { type Parameter, parameterObject, parametersOf, parameterText, readSettings, statedParameters } from './settings.ts';
@@ -21,6 +23,8 @@ export interface Surroundings {
   readonly now: () => string;
   /** RFC 9562 UUID. */
   readonly uuid: () => string;
+  /** The usual ones where none are given. */
+  readonly limits?: Limits | undefined;
 }
 
 export interface Answer {
@@ -51,6 +55,7 @@ export const OPERATIONS: Readonly<
       run: validateBatch,
       definition: 'http://hl7.org/fhir/uv/tx-ecosystem/OperationDefinition/ValueSet-batch-validate-code',
     },
+    compare: { run: runCompare, definition: 'http://hl7.org/fhir/tools/OperationDefinition/valueset-compare' },
   },
   ConceptMap: {
     translate: { run: runTranslate, definition: 'http://hl7.org/fhir/OperationDefinition/ConceptMap-translate' },
@@ -97,12 +102,19 @@ const settingsOf = (call: Call, isExpanding: boolean, valueSet?: JsonObject) =>
     stated: valueSet === undefined ? [] : statedParameters(valueSet),
   });
 
-function runExpand(call: Call, { library, now, uuid }: Surroundings): JsonObject {
+function runExpand(call: Call, { library, now, uuid, limits = USUAL_LIMITS }: Surroundings): JsonObject {
   const first = new Scope(library, settingsOf(call, true));
   const valueSet = valueSetOf(call, first);
   const scope = new Scope(library, settingsOf(call, true, valueSet));
   for (const [name, rule] of first.usedRules) scope.usedRules.set(name, rule);
-  return expand(scope, valueSet, { identifier: `urn:uuid:${uuid()}`, timestamp: now() });
+  return expand(scope, valueSet, { identifier: `urn:uuid:${uuid()}`, timestamp: now(), limits });
+}
+
+function runCompare(call: Call, { library, limits = USUAL_LIMITS }: Surroundings): JsonObject {
+  const scopes = [new Scope(library, settingsOf(call, true)), new Scope(library, settingsOf(call, true))] as const;
+  const one = valueSetOf(call, scopes[0], { resource: 'thisValueSet', url: 'thisUrl', version: 'valueSetVersion' });
+  const other = valueSetOf({ ...call, id: undefined }, scopes[1], { resource: 'otherValueSet', url: 'otherUrl', version: undefined });
+  return compare([...scopes], [one, other], call.parameters, limits.walk);
 }
 
 function validateInValueSet(call: Call, { library }: Surroundings): JsonObject {
@@ -113,24 +125,6 @@ function validateInValueSet(call: Call, { library }: Surroundings): JsonObject {
   // Only a bare code has a system to be found: a Coding without one is a Coding without one.
   const scope = new Scope(library, { ...settings, inferSystem: settings.inferSystem && coded.mode === 'code' });
   return validate(scope, valueSet, coded, false);
-}
-
-/** Returns the value set that a call is about: of the address, a parameter, or by its URL. Refuses one that is not there. */
-function valueSetOf(call: Call, scope: Scope): JsonObject {
-  const given = parameterObject(call.parameters, 'valueSet');
-  if (given !== undefined) return given;
-  const url = parameterText(call.parameters, 'url');
-  const version = parameterText(call.parameters, 'valueSetVersion');
-  if (call.id !== undefined) {
-    const stored = scope.library.byId('ValueSet', call.id);
-    if (stored === undefined) throw refuse(404, 'not-found', 'There is no ValueSet with this id');
-    return stored;
-  }
-  if (url === undefined) throw refuse(400, 'required', 'Name the value set: url, or valueSet with the resource itself');
-  const found = scope.valueSet(canonical(url, version), undefined);
-  if (found !== undefined) return found;
-  const wanted = url.includes('|') ? url : canonical(url, scope.versionOf(url, version));
-  throw new TerminologyRefusal(404, [issue('error', ['not-found', 'not-found'], undefined, 'Unable_to_resolve_value_Set_', wanted)]);
 }
 
 /** Returns what is to be validated. Refuses a call that names nothing. */
@@ -246,12 +240,12 @@ const SHARED: ReadonlySet<string> = new Set([
   'displayLanguage',
   'abstract',
 ]);
-const LARGEST_BATCH = 10_000;
 
 /** $batch-validate-code (https://build.fhir.org/ig/HL7/fhir-tx-ecosystem-ig): each `validation` is a validation of its own. */
 function validateBatch(call: Call, surroundings: Surroundings): JsonObject {
   const asked = call.parameters.filter(({ name }) => name === 'validation');
-  if (asked.length > LARGEST_BATCH) throw refuse(413, 'too-costly', `More than ${LARGEST_BATCH} validations in one request`);
+  const { batch } = surroundings.limits ?? USUAL_LIMITS;
+  if (asked.length > batch) throw refuse(413, 'too-costly', `More than ${batch} validations in one request`);
   const shared = call.parameters.filter(({ name }) => SHARED.has(name) || /-(system|valueset)-version$|^system-version$/.test(name));
   return {
     resourceType: 'Parameters',
