@@ -8,15 +8,20 @@ import { Refusal } from '../../services/errors.ts';
 
 export const SILENT = { info: () => {}, warn: () => {} };
 
-/** Opens everything behind the doors on an empty database; `use` gets it. */
-export async function withHouse<T>(use: (house: House) => Promise<T>): Promise<T> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'polyseme-bench-'));
+/** A data folder that stays. */
+export interface Kept {
+  readonly dataDir: string;
+}
+
+/** Opens everything behind the doors on an empty database, or on that of a folder that is kept; `use` gets it. */
+export async function withHouse<T>(use: (house: House) => Promise<T>, kept?: Kept): Promise<T> {
+  const dataDir = kept?.dataDir ?? mkdtempSync(join(tmpdir(), 'polyseme-bench-'));
   const config = readConfig({ POLYSEME_DATA_DIR: dataDir });
   if (!config.ok) throw new Refusal(config.problems);
   try {
     await using house = await openHouse(config.value);
     return await use(house);
   } finally {
-    rmSync(dataDir, { recursive: true, force: true });
+    if (kept === undefined) rmSync(dataDir, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,5 @@
 /** Searches over a store of a given size: generated patients, each with observations, put in by sets; then one client and 16 at once, in process. */
+import { join } from 'node:path';
 import type { House } from '../../services/commands/house.ts';
 import { addIndex } from '../../services/database/index-rows.ts';
 import { typeNumber } from '../../services/database/resources.ts';
@@ -8,12 +9,14 @@ import { writeJson } from '../../services/fhir/json.ts';
 import type { Resource } from '../../services/fhir/resource.ts';
 import { indexRows } from '../../services/fhir/search-index.ts';
 import { parseSearch } from '../../services/fhir/search-parse.ts';
-import { withHouse } from './house.ts';
+import { type Kept, withHouse } from './house.ts';
 import { type Figure, number, once, quantile } from './measure.ts';
 
 /** Resources of each store; POLYSEME_BENCH_SEARCH=10000,100000,1000000 for others. */
 const SIZES = (process.env['POLYSEME_BENCH_SEARCH'] ?? '10000,100000').split(',').map(Number);
-const PER_PATIENT = 20;
+/** A folder in which filled stores are kept for later runs, one folder per size: 1 million resources take minutes to put in. */
+const STORES = process.env['POLYSEME_BENCH_STORES'];
+export const PER_PATIENT = 20;
 const CODES = 200;
 const BATCH = 2_000;
 const CLIENTS = [1, 16];
@@ -48,8 +51,11 @@ function resourceOf(i: number): Resource {
   };
 }
 
-async function fill({ parts }: House, size: number): Promise<void> {
-  for (let from = 0; from < size; from += BATCH) {
+/** Puts in what is missing of the generated resources; an interrupted filling goes on where it ended. */
+export async function fill({ parts }: House, size: number): Promise<void> {
+  const [{ n: there } = { n: 0 }] = await parts.database.query<{ readonly n: number }>('SELECT count(*) AS n FROM fhir.resource');
+  if (there >= size) return;
+  for (let from = there; from < size; from += BATCH) {
     const resources = Array.from({ length: Math.min(BATCH, size - from) }, (_, i) => resourceOf(from + i));
     await parts.database.transaction(async (tx) => {
       const rows = await tx.query<{ readonly rid: number }>(
@@ -72,7 +78,7 @@ async function fill({ parts }: House, size: number): Promise<void> {
   await parts.database.query('VACUUM (ANALYZE) fhir.resource, fhir.tok, fhir.str, fhir.dt, fhir.num, fhir.qty, fhir.present');
 }
 
-interface Kind {
+export interface Kind {
   readonly what: string;
   /** Milliseconds at p95. */
   readonly target: number;
@@ -80,7 +86,7 @@ interface Kind {
   readonly text: (i: number, patients: number) => string;
 }
 const code = (i: number): string => `c${Math.floor(((i * 37) % CODES) ** 2 / CODES)}`;
-const KINDS: readonly Kind[] = [
+export const KINDS: readonly Kind[] = [
   { what: 'token (code)', target: 5, type: 'Observation', text: (i) => `code=http://loinc.org|${code(i)}` },
   { what: 'token (identifier)', target: 5, type: 'Patient', text: (i, patients) => `identifier=urn:mrn|m${(i * 7919) % patients}` },
   {
@@ -119,6 +125,7 @@ async function timesOf({ parts }: House, { type, text }: Kind, patients: number,
 export async function searchFigures(): Promise<readonly Figure[]> {
   const figures: Figure[] = [];
   for (const size of SIZES) {
+    const kept: Kept | undefined = STORES === undefined ? undefined : { dataDir: join(STORES, String(size)) };
     await withHouse(async (house) => {
       const start = performance.now();
       await fill(house, size);
@@ -147,7 +154,7 @@ export async function searchFigures(): Promise<readonly Figure[]> {
           note: `${number(rate)} searches/s, ${((used.user + used.system) / 1000 / SEARCHES).toFixed(2)} ms CPU of the service each`,
         });
       }
-    });
+    }, kept);
   }
   return figures;
 }
