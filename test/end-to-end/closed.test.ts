@@ -93,7 +93,15 @@ describe('serve --insecure-bind', () => {
     expect((await get('/fhir/R4/metadata', `Bearer ${token}`)).status).toBe(200);
   });
 
-  it('answers nobody without it, at any address', async () => {
+  it("gives the console's own files to whoever may come here, for they ask for the token; and nothing with them", async () => {
+    const page = await get('/');
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    const text = await page.text();
+    expect(text).not.toContain(token);
+    expect(await (await get(`/?token=${token}`, `Bearer ${token}x`)).text()).toBe(text);
+  });
+
+  it('answers nobody without it, at any other address', async () => {
     const wrong = [
       undefined,
       'Bearer',
@@ -104,7 +112,6 @@ describe('serve --insecure-bind', () => {
       `bearer${token}`,
     ];
     for (const path of [
-      '/',
       '/healthz',
       '/readyz',
       '/fhir/R4/metadata',
@@ -112,7 +119,14 @@ describe('serve --insecure-bind', () => {
       '/nowhere',
       '/fhir/R4/%ff',
       `/fhir/R4/Patient/${'x'.repeat(300)}`,
-      `/?token=${token}`,
+      `/fhir/R4/Patient?token=${token}`,
+      '/admin/sources',
+      '/admin/operations',
+      '/admin/messages/1',
+      '/admin/maps',
+      '/admin/audit',
+      '/admin/terminology/systems',
+      '/fhir/R4/_import/x',
     ]) {
       for (const each of wrong) expect([path, each, (await get(path, each)).status]).toEqual([path, each, 401]);
     }
