@@ -79,6 +79,7 @@ function difference(made: ResourceRows, node: MapNode): Difference | undefined {
 function rowDifference(row: CdmRow, table: string, expected: MapNode): string | undefined {
   if (row.table !== table) return `is in ${row.table}, expected in ${table}`;
   const columns = new Map(Object.entries(row.columns).filter(([, value]) => value !== null));
+  if (row.partOf !== undefined) columns.set('partOf', row.partOf);
   for (const { key, value } of expected.entries) {
     const made = key === 'n' ? String(row.n) : valueText(columns.get(key));
     const wanted = value.kind === 'scalar' ? value.value : '(not a text)';
