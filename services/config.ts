@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { type OutgoingRules, readOutgoingRules } from './config/outgoing.ts';
+import { readTerminologyLimits, type TerminologyLimits } from './config/terminology.ts';
 import { failure, type Problem, problem, type Result, success } from './errors.ts';
 
 /**
@@ -44,6 +45,7 @@ const SETTINGS = z.object({
     .int()
     .min(1024)
     .default(64 * 1024 * 1024),
+  POLYSEME_TERMINOLOGY_LIMITS: z.string().min(1).optional(),
   POLYSEME_MODE: z.enum(['trial', 'production']).default('trial'),
   POLYSEME_MASTER_KEY: z.string().min(1).optional(),
   POLYSEME_OUTGOING_ALLOW: z.string().min(1).optional(),
@@ -78,6 +80,8 @@ export interface Config {
   readonly retentionMonths?: number | undefined;
   readonly maxMessageBytes: number;
   readonly maxBodyBytes: number;
+  /** How much terminology operations do for one caller, where it is not the usual. */
+  readonly terminology?: TerminologyLimits | undefined;
   /** What the keys of the journal's contents are wrapped with: lines of NAME:BASE64, the current one first; never in the database. */
   readonly masterKeys?: string | undefined;
   /** Where subscriptions may send to: nowhere when undefined. */
@@ -111,6 +115,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   }
   const outgoing = readOutgoingRules(of.POLYSEME_OUTGOING_ALLOW, of.POLYSEME_OUTGOING_PRIVATE);
   problems.push(...outgoing.problems);
+  const terminology = readTerminologyLimits(of.POLYSEME_TERMINOLOGY_LIMITS ?? '');
+  if (typeof terminology === 'string')
+    problems.push(problem('setting-invalid', { name: 'POLYSEME_TERMINOLOGY_LIMITS', reason: terminology }));
   if (problems.length > 0) return failure(...problems);
   const tls =
     of.POLYSEME_TLS_CERT !== undefined && of.POLYSEME_TLS_KEY !== undefined
@@ -134,6 +141,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     retentionMonths: of.POLYSEME_RETENTION_MONTHS,
     maxMessageBytes: of.POLYSEME_MAX_MESSAGE_BYTES,
     maxBodyBytes: of.POLYSEME_MAX_BODY_BYTES,
+    terminology: typeof terminology === 'string' ? undefined : terminology,
     masterKeys: of.POLYSEME_MASTER_KEY,
     outgoing: outgoing.ok ? outgoing.value : undefined,
     outgoingCa: of.POLYSEME_OUTGOING_CA === undefined ? undefined : resolve(of.POLYSEME_OUTGOING_CA),

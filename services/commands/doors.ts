@@ -198,6 +198,7 @@ const httpDoor = (
       version: VERSION,
       gauges,
       outgoingCa: authoritiesOf(config),
+      terminology: config.terminology,
     },
     parts,
     log,

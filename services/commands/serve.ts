@@ -31,6 +31,9 @@ Settings (environment; a secret may be given as NAME_FILE):
   POLYSEME_PUBLIC_URL         the FHIR base URL as receivers of notifications reach it
   POLYSEME_MODE               trial; production wants POLYSEME_MASTER_KEY
   POLYSEME_MASTER_KEY         lines of NAME:BASE64 (32 bytes), the current one first: the journal's contents are encrypted then
+  POLYSEME_TERMINOLOGY_LIMITS expansion=1000, page=10000, walk=200000, batch=10000, caches=20, cache-minutes=30, cache-megabytes=256,
+                              closures=100, closure-concepts=5000: codes of an expansion and a page, members walked through for a total,
+                              validations of a batch, and what clients may leave with the server ($cache-control, $closure)
   POLYSEME_MAX_MESSAGE_BYTES, POLYSEME_MAX_BODY_BYTES, POLYSEME_POSTGRES_BIN, POLYSEME_POSTGRES_ACCOUNT, POLYSEME_LOG_LEVEL
 `;
 

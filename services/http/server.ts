@@ -1,12 +1,14 @@
 import { Server as TlsServer } from 'node:tls';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Logger } from 'pino';
+import type { ServerLimits } from '../../terminology/fhir/limits.ts';
 import { type Problem, problem, Refusal } from '../errors.ts';
 import type { Parts } from '../pipeline.ts';
 import { refusalOfCaller } from './access.ts';
 import { adminMessagesRoutes } from './admin-messages.ts';
 import { adminOmopRoutes } from './admin-omop.ts';
 import { adminOperationsRoutes } from './admin-operations.ts';
+import { adminSqlRoutes } from './admin-sql.ts';
 import { adminTerminologyRoutes } from './admin-terminology.ts';
 import { adminUnmappedRoutes } from './admin-unmapped.ts';
 import { consoleRoutes } from './console.ts';
@@ -42,6 +44,8 @@ export interface HttpSettings {
   /** Undefined on loopback: whoever is on this machine may call. */
   readonly verifyToken: ((token: string) => Promise<boolean>) | undefined;
   readonly version: string;
+  /** How much terminology operations do, where it is not the usual. */
+  readonly terminology?: Partial<ServerLimits> | undefined;
   /** What /metrics tells of the doors beside the journal. */
   readonly gauges?: (() => DoorGauges) | undefined;
 }
@@ -91,6 +95,7 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   statusRoutes(door, parts);
   adminMessagesRoutes(door, parts);
   adminOmopRoutes(door, parts);
+  adminSqlRoutes(door, parts, settings.verifyToken !== undefined);
   adminOperationsRoutes(door, parts, settings.gauges);
   adminUnmappedRoutes(door, parts);
   mapsRoutes(door, { parts, isGuarded: settings.verifyToken !== undefined });

@@ -18,7 +18,14 @@ export const TERMINOLOGY: MoreCapabilities = {
     ...Object.entries(OPERATIONS).map(
       ([type, each]) => [type, Object.entries(each).map(([name, { definition }]) => ({ name, definition }))] as const,
     ),
-    ['', [{ name: 'versions', definition: 'http://hl7.org/fhir/OperationDefinition/CapabilityStatement-versions' }]] as const,
+    [
+      '',
+      [
+        { name: 'versions', definition: 'http://hl7.org/fhir/OperationDefinition/CapabilityStatement-versions' },
+        { name: 'closure', definition: 'http://hl7.org/fhir/OperationDefinition/ConceptMap-closure' },
+        { name: 'cache-control', definition: 'http://hl7.org/fhir/tools/OperationDefinition/cache-control' },
+      ],
+    ] as const,
   ]),
   instantiates: ['http://hl7.org/fhir/CapabilityStatement/terminology-server'],
   features: [
@@ -31,6 +38,7 @@ export const TERMINOLOGY: MoreCapabilities = {
 /** Parameters of $expand that have an effect here. */
 const EXPANSION_PARAMETERS = [
   'activeOnly',
+  'cache-id',
   'check-system-version',
   'check-valueset-version',
   'count',
@@ -89,5 +97,6 @@ export function terminologyCapabilities(of: { readonly base: string; readonly ve
     codeSearch: 'all',
     validateCode: { translations: true },
     translation: { needsMap: false },
+    closure: { translation: false },
   };
 }

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { outcomeOf, TerminologyRefusal } from '../../terminology/fhir/issue.ts';
 import type { Library, TerminologyType } from '../../terminology/fhir/library.ts';
+import { limitsOf, type ServerLimits } from '../../terminology/fhir/limits.ts';
 import { type Answer, answerCall, type Call, OPERATIONS, parametersOfBody, parametersOfQuery } from '../../terminology/fhir/operations.ts';
 import type { Parameter } from '../../terminology/fhir/settings.ts';
+import type { JsonObject } from '../../terminology/provider.ts';
 import { Refusal } from '../errors.ts';
 import { readBody } from '../fhir/body.ts';
 import type { Parts } from '../pipeline.ts';
@@ -12,6 +14,7 @@ import { baseOf, bodyOf, FHIR_PATH, headerOf, queryOf } from './fhir-request.ts'
 import { FHIR_JSON } from './problems.ts';
 import type { OperationAnswerer, OperationEntry } from './terminology-batch.ts';
 import { terminologyCapabilities } from './terminology-capabilities.ts';
+import { type Caller, callerOf, TerminologySessions } from './terminology-session.ts';
 import { type TerminologyStore, terminologyStore } from './terminology-store.ts';
 import { type TerminologyUse, terminologyUse } from './terminology-use.ts';
 
@@ -19,8 +22,10 @@ import { type TerminologyUse, terminologyUse } from './terminology-use.ts';
  * The terminology operations of FHIR R4 (http://hl7.org/fhir/R4/terminology-service.html): a route for each line of the table
  * OPERATIONS, at type and instance level, GET and POST; and /metadata?mode=terminology.
  */
-export function terminologyRoutes(door: FastifyInstance, parts: Parts, settings: { readonly version: string }): TerminologyDoor {
+export function terminologyRoutes(door: FastifyInstance, parts: Parts, settings: TerminologySettings): TerminologyDoor {
   const store = terminologyStore(parts.database, parts.terminologies);
+  const limits = limitsOf(settings.terminology);
+  const own: Answering = { store, limits, sessions: new TerminologySessions(limits, parts.clock) };
   door.addHook('onClose', () => store.close());
   // What a write of this process changed is seen by whoever hears of the write.
   door.addHook('onSend', async (request) => {
@@ -44,11 +49,12 @@ export function terminologyRoutes(door: FastifyInstance, parts: Parts, settings:
           url: `${FHIR_PATH}${path}`,
           preHandler: refuseOtherForms,
           onSend: formed,
-          handler: async (request, reply) => send(reply, await answer(store, type, operation, request)),
+          handler: async (request, reply) => send(reply, await answer(own, type, operation, request)),
         });
       }
     }
   }
+  sessionRoutes(door, own);
   door.route({
     method: 'GET',
     url: `${FHIR_PATH}/$versions`,
@@ -56,12 +62,24 @@ export function terminologyRoutes(door: FastifyInstance, parts: Parts, settings:
     onSend: formed,
     handler: async (_request, reply) => send(reply, { status: 200, resource: VERSIONS }),
   });
-  const acceptLanguage = (request: FastifyRequest) => headerOf(request, 'accept-language');
   return {
-    answerer: (request) => async (entry) => asResource(await answerEntry(store, entry, acceptLanguage(request))),
+    answerer: (request) => async (entry) => asResource(await answerEntry(own, entry, callerOf(request))),
     use: terminologyUse(() => store.library()),
     library: () => store.library(),
   };
+}
+
+export interface TerminologySettings {
+  readonly version: string;
+  /** Where they are not the usual. */
+  readonly terminology?: Partial<ServerLimits> | undefined;
+}
+
+/** What calls are answered from. */
+interface Answering {
+  readonly store: TerminologyStore;
+  readonly limits: ServerLimits;
+  readonly sessions: TerminologySessions;
 }
 
 export interface TerminologyDoor {
@@ -97,31 +115,56 @@ function mayChange({ method, url }: FastifyRequest): boolean {
   return type === '' || type === 'CodeSystem' || type === 'ValueSet' || type === 'ConceptMap';
 }
 
-async function answer(store: TerminologyStore, type: TerminologyType, operation: string, request: FastifyRequest): Promise<Answer> {
-  const found = Object.entries(request.params ?? {}).find(([name]) => name === 'id')?.[1];
-  const id = found === undefined ? undefined : String(found);
-  return answered(store, () => ({
-    type,
-    id,
-    operation,
-    parameters: parametersOfRequest(type, request),
-    acceptLanguage: headerOf(request, 'accept-language'),
-  }));
+/** $closure and $cache-control, which change what the server keeps for the caller: by POST alone. */
+function sessionRoutes(door: FastifyInstance, own: Answering): void {
+  const calls: Readonly<Record<string, (library: Library, caller: Caller, parameters: readonly Parameter[]) => JsonObject>> = {
+    '/$closure': (library, caller, parameters) => own.sessions.closure(library, caller, parameters),
+    '/ConceptMap/$closure': (library, caller, parameters) => own.sessions.closure(library, caller, parameters),
+    '/$cache-control': (_library, caller, parameters) => own.sessions.cacheControl(caller, parameters),
+  };
+  for (const [path, call] of Object.entries(calls)) {
+    door.route({
+      method: 'POST',
+      url: `${FHIR_PATH}${path}`,
+      preHandler: refuseOtherForms,
+      onSend: formed,
+      handler: async (request, reply) => {
+        const library = await own.store.library();
+        const found = refusing(() => ({
+          status: 200,
+          resource: call(library, callerOf(request), parametersOfRequest('ConceptMap', request)),
+        }));
+        return send(reply, found);
+      },
+    });
+  }
 }
 
-const answerEntry = (
-  store: TerminologyStore,
-  { query, body, ...entry }: OperationEntry,
-  acceptLanguage: string | undefined,
-): Promise<Answer> =>
-  answered(store, () => {
+async function answer(own: Answering, type: TerminologyType, operation: string, request: FastifyRequest): Promise<Answer> {
+  const found = Object.entries(request.params ?? {}).find(([name]) => name === 'id')?.[1];
+  const id = found === undefined ? undefined : String(found);
+  return answered(own, callerOf(request), () => ({ type, id, operation, parameters: parametersOfRequest(type, request) }));
+}
+
+const answerEntry = (own: Answering, { query, body, ...entry }: OperationEntry, caller: Caller): Promise<Answer> =>
+  answered(own, caller, () => {
     const sent = body === undefined ? [] : parametersOfBody(entry.type, body);
-    return { ...entry, parameters: [...parametersOfQuery(query), ...sent], acceptLanguage };
+    return { ...entry, parameters: [...parametersOfQuery(query), ...sent] };
   });
 
-async function answered(store: TerminologyStore, callOf: () => Call): Promise<Answer> {
+async function answered({ store, limits, sessions }: Answering, caller: Caller, callOf: () => Call): Promise<Answer> {
+  const below = await store.library();
+  return refusing(() => {
+    const call = { ...callOf(), acceptLanguage: caller.acceptLanguage };
+    const library = sessions.library(below, caller, call.parameters);
+    return answerCall(call, { library, limits, now: () => new Date().toISOString(), uuid: randomUUID });
+  });
+}
+
+/** Returns the answer of `work`, or what it refused. */
+function refusing(work: () => Answer): Answer {
   try {
-    return answerCall(callOf(), { library: await store.library(), now: () => new Date().toISOString(), uuid: randomUUID });
+    return work();
   } catch (error) {
     if (error instanceof TerminologyRefusal) return { status: error.status, resource: outcomeOf(error.issues) };
     throw error;
