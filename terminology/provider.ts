@@ -151,6 +151,8 @@ export interface CodeSystemProvider {
   children(concept: Concept): readonly number[];
   /** True when `ancestor` is `concept` or above it. */
   subsumes(ancestor: Concept, concept: Concept): boolean;
+  /** Why it cannot be told how two concepts stand to each other where `subsumes` holds neither way; undefined: they do not. */
+  undetermined?(a: Concept, b: Concept): string | undefined;
   all(): ConceptSet;
   filter(filter: Filter): ConceptSet | FilterRefusal;
   /** Folds case and accents; each word of `text` must begin a word of the concept's terms. */

@@ -35,6 +35,10 @@ export interface Grammar {
   readonly listed: readonly string[];
   readonly freeDisplay?: boolean;
   readonly noSubsumption?: string;
+  /** Whether the first of two codes subsumes the second; without it each subsumes itself alone. */
+  subsumes?(above: Composed, below: Composed): boolean;
+  /** Why it cannot be told how two codes stand to each other where neither subsumes the other. */
+  undetermined?(a: Composed, b: Composed): string | undefined;
   /** Returns what a code says; undefined for what the grammar does not allow. */
   read(code: string): Composed | undefined;
   /** Returns the test that a filter stands for. */
@@ -144,7 +148,14 @@ class ComposedSystem implements CodeSystemProvider {
   }
 
   subsumes(ancestor: Concept, concept: Concept): boolean {
-    return ancestor.code === concept.code;
+    if (ancestor.code === concept.code) return true;
+    const [above, below] = [this.#read(ancestor.code), this.#read(concept.code)];
+    return above !== undefined && below !== undefined && this.#grammar.subsumes?.(above, below) === true;
+  }
+
+  undetermined(a: Concept, b: Concept): string | undefined {
+    const [one, other] = [this.#read(a.code), this.#read(b.code)];
+    return one === undefined || other === undefined ? undefined : this.#grammar.undetermined?.(one, other);
   }
 
   all(): ConceptSet {

@@ -10,6 +10,7 @@ const Registry = z.array(
     Tag: z.string().optional(),
     Description: z.array(z.string()),
     Deprecated: z.string().optional(),
+    Prefix: z.array(z.string()).optional(),
   }),
 );
 type Kind = 'language' | 'extlang' | 'script' | 'region' | 'variant';
@@ -71,7 +72,7 @@ export const languages = (): Grammar => ({
   properties: PARTS.map((code) => ({ code, type: 'string' })),
   filters: PARTS.map((code) => ({ code, op: ['=', 'exists'] })),
   listed: LISTED,
-  noSubsumption: 'no subsumption is defined between languages',
+  subsumes: isWider,
   read,
   filter: ({ property, op, value }: Filter) => {
     const part = PARTS.find((each) => each === property);
@@ -83,6 +84,14 @@ export const languages = (): Grammar => ({
     return ({ properties }) => properties.some((each) => each.code === part) === (value === 'true');
   },
 });
+
+/** A tag subsumes another of the same language that says all that it says and perhaps more (extended filtering, RFC 4647, section 3.3.2). */
+function isWider(above: Composed, below: Composed): boolean {
+  // Whole tags of the registry and private ones have no parts to compare.
+  const languageOf = ({ properties }: Composed) => properties.find(({ code }) => code === 'language')?.value;
+  if (languageOf(above) === undefined || languageOf(above) !== languageOf(below)) return false;
+  return above.properties.every(({ code, value }) => below.properties.some((each) => each.code === code && each.value === value));
+}
 
 /** langtag of RFC 5646, section 2.1; the order of its parts is fixed. */
 const TAG =
@@ -115,6 +124,9 @@ function read(tag: string): Composed | undefined {
   const [language] = entriesOf('language');
   const rest = (['extlang', 'script', 'region', 'variant'] as const).map((kind) => [kind, entriesOf(kind)] as const);
   if (language === undefined || rest.some(([, entries]) => entries.includes(undefined))) return undefined;
+  // An extended language stands after the one that it belongs to, and nowhere else (RFC 5646, 2.2.2).
+  if (entriesOf('extlang').some((each) => each?.Prefix?.some((prefix) => prefix.toLowerCase() === parts.language[0]) !== true))
+    return undefined;
   const code = PARTS.flatMap((part) => parts[part]).join('-');
   const name = (entry: Entry | undefined): string => entry?.Description[0] ?? '';
   const shown = rest.flatMap(([kind, entries]) => entries.map((entry) => [kind, name(entry)] as const));

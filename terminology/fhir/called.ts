@@ -35,7 +35,7 @@ export function systemToAsk(call: Call, scope: Scope, coding: JsonObject | undef
   const given = namedSystem(call, scope);
   if (given !== undefined) return given;
   const url = textAt(coding, 'system') ?? parameterText(call.parameters, 'system') ?? parameterText(call.parameters, 'url');
-  if (url === undefined) throw refuse(400, 'required', 'Name the code system: system with code, or coding');
+  if (url === undefined) throw refuse(400, 'invalid', 'Name the code system: system with code, or coding');
   const version = scope.versionOf(url, textAt(coding, 'version') ?? parameterText(call.parameters, 'version'));
   const system = scope.codeSystemOf(url, version);
   if (system === undefined) throw new TerminologyRefusal(404, [unknownSystem(scope, url, version, 'validate')]);

@@ -92,7 +92,12 @@ export function subsumes(system: CodeSystemProvider, codeA: string, codeB: strin
   const [a, b] = [codeA, codeB].map((code) => {
     const concept = system.locate(code);
     if (concept !== undefined) return concept;
-    throw refuse(404, 'not-found', `Unknown code '${code}' in the CodeSystem '${canonical(system.url, system.version)}'`, 'invalid-code');
+    throw refuse(
+      404,
+      'code-invalid',
+      `Unknown code '${code}' in the CodeSystem '${canonical(system.url, system.version)}'`,
+      'invalid-code',
+    );
   });
   if (a === undefined || b === undefined) throw refuse(400, 'required', 'Two codes are needed');
   if (system.noSubsumption !== undefined && a.code !== b.code)
@@ -107,5 +112,14 @@ export function subsumes(system: CodeSystemProvider, codeA: string, codeB: strin
         : system.subsumes(b, a)
           ? 'subsumed-by'
           : 'not-subsumed';
+  // There is no outcome for what is not known, and a relation that is wrongly denied loses patients.
+  const why = outcome === 'not-subsumed' ? system.undetermined?.(a, b) : undefined;
+  if (why !== undefined)
+    throw refuse(
+      422,
+      'not-supported',
+      `It cannot be determined whether '${a.code}' and '${b.code}' subsume each other: ${why}`,
+      'cannot-determine',
+    );
   return { resourceType: 'Parameters', parameter: [part('outcome', 'Code', outcome)] };
 }

@@ -71,6 +71,9 @@ class Supplemented implements CodeSystemProvider {
   matchesVersion(wanted: string): boolean {
     return this.#base.matchesVersion?.(wanted) ?? false;
   }
+  undetermined(a: Concept, b: Concept): string | undefined {
+    return this.#base.undetermined?.(a, b);
+  }
   locate(code: string): Concept | undefined {
     return this.#base.locate(code);
   }

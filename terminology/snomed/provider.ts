@@ -78,6 +78,11 @@ class SnomedProvider extends IndexedProvider {
     return above !== undefined && below !== undefined && this.#meaning.subsumes(above, below);
   }
 
+  /** What follows from axioms beyond the definitions was worked out for the release's own concepts, not for expressions. */
+  undetermined(a: Concept, b: Concept): string | undefined {
+    return a.row >= 0 && b.row >= 0 ? undefined : 'the definitions do not show it, and an expression was not classified with the release';
+  }
+
   override all(): ConceptSet {
     const rows = super.all();
     return {

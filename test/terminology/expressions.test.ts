@@ -122,7 +122,7 @@ describe('post-coordinated expressions', () => {
       // A sufficiently defined concept is what its definition says; of a primitive one the definition only holds.
       expect(outcome(code, written), written).toBe(index.isDefined(row) ? 'equivalent' : 'subsumed-by');
       expect(outcome('138875005', written)).toBe('subsumes');
-      expect(outcome(written, `${code}:${attributes[0]}`)).not.toBe('not-subsumed');
+      expect(outcome(written, `${code}:${attributes[0]}`)).not.toBe(undefined);
     }
   });
 
@@ -132,7 +132,7 @@ describe('post-coordinated expressions', () => {
     const [, name = '', value = ''] = /\{(\d+)=(\d+)/.exec(attribute) ?? [];
     const [parent] = [...index.parents(index.row(value))].map((each) => index.code(each));
     expect(outcome(`404684003:${name}=${parent}`, `404684003:${name}=${value}`)).toBe('subsumes');
-    expect(outcome(`404684003:${name}=${value}`, `404684003:${name}=(${parent}:${name}=${value})`)).toBe('not-subsumed');
+    expect(outcome(`404684003:${name}=${value}`, `404684003:${name}=(${parent}:${name}=${value})`)).toBe(undefined);
     expect(outcome(`404684003:${name}=${parent}`, `404684003:${name}=(${parent}:${name}=${value})`)).toBe('subsumes');
   });
 });
