@@ -16,8 +16,8 @@ import {
   remakeAll,
   undo,
 } from '../pipeline/unmapped/answer.ts';
-import { allUnmapped, unmappedItems } from '../pipeline/unmapped/list.ts';
-import { answerLines, readUsagi, unmappedLine, usagiHeader } from '../pipeline/unmapped/usagi.ts';
+import { unmappedItems } from '../pipeline/unmapped/list.ts';
+import { type UsagiImport, usagiImport, usagiLines } from '../pipeline/unmapped/usagi-file.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { type House, openHouse, pullDate } from './house.ts';
 import { count } from './options.ts';
@@ -146,24 +146,13 @@ function codeOf(text: string): Code {
 
 const authorOf = ({ author }: ChangeOptions): string => author ?? userInfo().username;
 
-const MOST_EXPORTED_ANSWERS = 1_000;
-
 async function exported(
   house: House,
   options: { readonly system?: string; readonly text?: string; readonly out?: string; readonly suggest: number },
   terminal: Terminal,
 ): Promise<void> {
-  const lines = [usagiHeader()];
-  const { system, text } = options;
-  for await (const item of allUnmapped(house.parts, { system, text, kind: 'concept' }, options.suggest)) lines.push(unmappedLine(item));
-  const codes = lines.length - 1;
-  let before: number | undefined;
-  for (;;) {
-    const page = await answers(house.database, { state: 'in-force', system, before, limit: MOST_EXPORTED_ANSWERS });
-    for (const each of page) lines.push(...answerLines(each, house.live.current, 0));
-    before = page.at(-1)?.id;
-    if (page.length < MOST_EXPORTED_ANSWERS) break;
-  }
+  const { system, text, suggest } = options;
+  const { lines, codes } = await usagiLines(house.parts, { system, text }, { suggest });
   const csv = `${lines.join('\n')}\n`;
   if (options.out === undefined || options.out === '-') terminal.out(csv.trimEnd());
   else await writeFile(options.out, csv);
@@ -190,26 +179,18 @@ function previewed(preview: Preview, options: ChangeOptions, terminal: Terminal)
 }
 
 async function imported(file: string, options: ChangeOptions & { readonly system?: string }, terminal: Terminal): Promise<number> {
-  const { approved, others } = readUsagi(await readFile(file), options.system, authorOf(options));
+  const bytes = await readFile(file);
+  const { changed, same, others } = await newIn(bytes, options);
   for (const [status, codes] of others) terminal.say(`${plural(codes, 'code')} with status ${status}: left as they are.`);
-  if (approved.length === 0) {
-    terminal.say('No line has the status APPROVED: nothing to do.');
-    return 0;
-  }
-  const changed = await changedOnly(approved, terminal);
-  return changed.length === 0 ? 0 : answered(changed, options, terminal);
+  if (same > 0) terminal.say(`${plural(same, 'code')} answered so already.`);
+  if (changed.length > 0) return answered(changed, options, terminal);
+  if (same === 0) terminal.say('No line has the status APPROVED: nothing to do.');
+  return 0;
 }
 
-/** A file that is imported again changes nothing. */
-async function changedOnly<T extends NewAnswer>(given: readonly T[], terminal: Terminal): Promise<readonly T[]> {
+async function newIn(bytes: Uint8Array, options: ChangeOptions & { readonly system?: string }): Promise<UsagiImport> {
   await using house = await openHouse(configOfProcess());
-  const changed: T[] = [];
-  for (const each of given) {
-    const [now] = await answers(house.database, { state: 'in-force', system: each.system, code: each.code, limit: 1 });
-    if (now === undefined || JSON.stringify(now.targets) !== JSON.stringify(each.targets)) changed.push(each);
-  }
-  if (changed.length < given.length) terminal.say(`${plural(given.length - changed.length, 'code')} answered so already.`);
-  return changed;
+  return await usagiImport(house.parts, bytes, { system: options.system, author: authorOf(options) });
 }
 
 async function undone(code: Code, options: ChangeOptions, terminal: Terminal): Promise<number> {

@@ -57,7 +57,8 @@ export const unmappedPage = (queryable: Queryable, filter: UnmappedFilter): Prom
 export async function unmappedCode(queryable: Queryable, system: string, code: string): Promise<UnmappedRow | undefined> {
   const [row] = await queryable.query<UnmappedRow>(
     `SELECT system, code, min(display) AS display, array_agg(DISTINCT why) AS why, count(*) AS count, count(DISTINCT resource_key) AS resources,
-       count(DISTINCT person_id) AS persons, (array_agg(DISTINCT place))[1:5] AS places, NULL::bigint AS proposed
+       count(DISTINCT person_id) AS persons, (array_agg(DISTINCT place))[1:5] AS places,
+       (SELECT max(a.id) FROM ops.answer a WHERE a.system = $1 AND a.code = $2 AND a.state = 'proposed') AS proposed
      FROM ops.unmapped WHERE system = $1 AND code = $2 GROUP BY system, code`,
     [system, code],
   );
@@ -105,3 +106,18 @@ export async function unmappedSamples(
     bodies: bodies.map((body, i) => ({ type: resourceTypeOf(types[i] ?? 0) ?? '', body })),
   }));
 }
+
+export interface UnmappedSystem {
+  /** '' of free text. */
+  readonly system: string;
+  readonly codes: number;
+  readonly codings: number;
+}
+
+const MOST_SYSTEMS = 500;
+
+/** Returns whose codes are unmapped, those of most codings first, at most 500. */
+export const unmappedSystems = (queryable: Queryable): Promise<readonly UnmappedSystem[]> =>
+  queryable.query<UnmappedSystem>(
+    `SELECT system, count(DISTINCT code) AS codes, count(*) AS codings FROM ops.unmapped GROUP BY system ORDER BY 3 DESC, 1 LIMIT ${MOST_SYSTEMS}`,
+  );

@@ -18,5 +18,7 @@ export const ANSWERS = {
   'usagi-columns': row(400, 'AR', 'error', 'structure', 'This is no file of Usagi: it lacks {columns}.', 'Save it in Usagi with File, Save (not Export source_to_concept_map), or export it with "npx polyseme unmapped export".'),
   'usagi-value': row(400, 'AR', 'error', 'value', '{column} is "{value}": {reason}.', 'Correct the line, in Usagi or in the file.'),
   'usagi-system': row(400, 'AR', 'error', 'required', 'The line does not say which code system its code is of.', 'Keep the column ADD_INFO:system of the export, or name the system of all lines with --system; of free text it is empty and the column must be there.'),
+  'usagi-large': row(422, 'AR', 'error', 'too-costly', 'There are more than {limit} codes: the file would not be whole, or is too much at once.', 'Name a code system or words to export a part; import a part after the other, or use "npx polyseme unmapped" on the machine itself.'),
+  'unmapped-code-gone': row(404, 'AR', 'error', 'not-found', 'Nothing that is stored has this code unmapped.', 'It was answered, or its data went away: read the list again.'),
   'unmapped-code-what': row(400, 'AR', 'error', 'invalid', 'It is not said which code is meant.', 'Write system|code as "npx polyseme unmapped list" shows it, such as http://stmarys.example/tests|GLU; of free text |TEXT.'),
 };

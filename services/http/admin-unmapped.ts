@@ -1,12 +1,15 @@
 /** What the console's page of unmapped codes asks for, and what it does. Codes of free text are patients' data: they stand in bodies, never in addresses. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { answers, MAPPING_TYPES, type NewAnswer, remakesLeft } from '../database/answers.ts';
+import { MAPPING_TYPES, type NewAnswer, remakesLeft } from '../database/answers.ts';
+import { unmappedSystems } from '../database/unmapped-list.ts';
 import { problem, Refusal } from '../errors.ts';
 import { answerCodes, approve, previewAnswers, previewUndo, reject, undo } from '../pipeline/unmapped/answer.ts';
-import { unmappedItems } from '../pipeline/unmapped/list.ts';
+import { answersPage } from '../pipeline/unmapped/history.ts';
+import { unmappedItem, unmappedItems } from '../pipeline/unmapped/list.ts';
 import type { Parts } from '../pipeline.ts';
 import { actorOf, bodyOf } from './admin-request.ts';
+import { adminUsagiRoutes } from './admin-usagi.ts';
 
 const MOST_LISTED = 200;
 const MOST_SUGGESTED = 20;
@@ -22,6 +25,7 @@ const LIST = z.strictObject({
   /** The last code of the page before, as that page has it. */
   after: z.strictObject({ ...CODE, count: z.int().positive() }).optional(),
 });
+const ITEM = z.strictObject({ ...CODE, suggest: z.int().min(0).max(MOST_SUGGESTED).default(10) });
 const ANSWER = z.strictObject({
   ...CODE,
   display: z.string().max(2_000).optional(),
@@ -44,7 +48,7 @@ const HISTORY = z.strictObject({
 });
 
 /**
- * POST /admin/unmapped/list: a page of the ranked list. …/preview, …/undo/preview: what it would change. …/answer, …/undo: do it; the rows
+ * POST /admin/unmapped/list: a page of the ranked list; …/item: one code of it with candidates; GET …/systems: whose they are. …/preview, …/undo/preview: what it would change. …/answer, …/undo: do it; the rows
  * are made again by the worker, GET /admin/unmapped/progress says how many are left. …/answers: the history. …/answers/ID/approve, /reject.
  */
 export function adminUnmappedRoutes(door: FastifyInstance, parts: Parts): void {
@@ -54,6 +58,13 @@ export function adminUnmappedRoutes(door: FastifyInstance, parts: Parts): void {
     const items = await unmappedItems(parts, filter, suggest);
     const last = items.length < filter.limit ? undefined : items.at(-1);
     return { items, next: last && { system: last.system, code: last.code, count: last.count } };
+  });
+  door.get('/admin/unmapped/systems', async () => ({ systems: await unmappedSystems(database) }));
+  door.post('/admin/unmapped/item', async (request) => {
+    const { suggest, ...code } = bodyOf(request, ITEM);
+    const item = await unmappedItem(parts, code, suggest);
+    if (item === undefined) throw new Refusal([problem('unmapped-code-gone')]);
+    return item;
   });
   door.post('/admin/unmapped/preview', async (request) => {
     const asked = bodyOf(request, ANSWERS);
@@ -68,7 +79,7 @@ export function adminUnmappedRoutes(door: FastifyInstance, parts: Parts): void {
     const { reason, ...code } = bodyOf(request, UNDO);
     return undo(parts, code, await actorOf(request, database), reason);
   });
-  door.post('/admin/unmapped/answers', async (request) => ({ answers: await answers(database, bodyOf(request, HISTORY)) }));
+  door.post('/admin/unmapped/answers', async (request) => answersPage(parts, bodyOf(request, HISTORY)));
   door.post<{ Params: { id: string } }>('/admin/unmapped/answers/:id/approve', async (request) =>
     approve(parts, numbered(request.params.id), await actorOf(request, database)),
   );
@@ -78,6 +89,7 @@ export function adminUnmappedRoutes(door: FastifyInstance, parts: Parts): void {
     return {};
   });
   door.get('/admin/unmapped/progress', async () => ({ left: await remakesLeft(database) }));
+  adminUsagiRoutes(door, parts);
 }
 
 const given = ({ answers: all }: z.infer<typeof ANSWERS>, author: string): readonly NewAnswer[] =>

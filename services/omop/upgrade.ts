@@ -11,6 +11,10 @@ export interface RowChange {
   readonly from: string;
   readonly to: string;
   readonly rows: number;
+  /** Rows that a table has more, has otherwise, has no more. */
+  readonly added: number;
+  readonly changed: number;
+  readonly gone: number;
 }
 
 /** What an upgrade changes in the stored data: counts, and samples. */
@@ -19,6 +23,7 @@ export interface UpgradeReport {
   readonly resources: number;
   readonly touched: number;
   readonly kinds: Readonly<Record<Kind, { readonly codes: number; readonly rows: number }>>;
+  readonly rows: { readonly added: number; readonly changed: number; readonly gone: number };
   /** Codes of each kind, those with the most rows first. */
   readonly samples: readonly RowChange[];
   /** Codes in sum, where there were more than are told apart. */

@@ -84,8 +84,29 @@ export function rowChanges(old: ResourceRows, now: ResourceRows): readonly RowCh
             ? 'moved'
             : 'changed';
     const isKnown = [...was, ...is].some((row) => (conceptOf(row) ?? 0) !== 0 || (sourceConceptOf(row) ?? 0) !== 0);
-    return [{ kind, code: isKnown ? code : '', from: textOf(was), to: textOf(is), rows: Math.max(was.length, is.length) }];
+    const rows = Math.max(was.length, is.length);
+    return [{ kind, code: isKnown ? code : '', from: textOf(was), to: textOf(is), rows, ...rowCounts(was, is) }];
   });
+}
+
+/** Rows of one code, table by table: what stays as it was does not count. */
+function rowCounts(was: readonly CdmRow[], is: readonly CdmRow[]): Pick<RowChange, 'added' | 'changed' | 'gone'> {
+  const counts = { added: 0, changed: 0, gone: 0 };
+  for (const table of new Set([...was, ...is].map((row) => row.table))) {
+    const texts = (rows: readonly CdmRow[]): string[] => rows.flatMap((row) => (row.table === table ? [JSON.stringify(row.columns)] : []));
+    const [before, after] = [texts(was), texts(is)];
+    for (const text of before.slice()) {
+      const at = after.indexOf(text);
+      if (at < 0) continue;
+      after.splice(at, 1);
+      before.splice(before.indexOf(text), 1);
+    }
+    const both = Math.min(before.length, after.length);
+    counts.changed += both;
+    counts.added += after.length - both;
+    counts.gone += before.length - both;
+  }
+  return counts;
 }
 
 const PREFIXES: Readonly<Partial<Record<CdmRow['table'], string>>> = {
@@ -126,8 +147,9 @@ export class ChangeTally {
       const isOver = this.#changes.size >= MOST_CODES && !this.#changes.has(key);
       if (isOver) this.#isCut = true;
       const place = isOver ? `${change.kind} others` : key;
-      const entry = this.#changes.get(place) ?? { ...change, ...(isOver ? OTHERS : {}), rows: 0 };
-      this.#changes.set(place, { ...entry, rows: entry.rows + change.rows });
+      const entry = this.#changes.get(place) ?? { ...change, ...(isOver ? OTHERS : {}), rows: 0, added: 0, changed: 0, gone: 0 };
+      const sum = (name: 'rows' | 'added' | 'changed' | 'gone'): number => entry[name] + change[name];
+      this.#changes.set(place, { ...entry, rows: sum('rows'), added: sum('added'), changed: sum('changed'), gone: sum('gone') });
     }
   }
 
@@ -138,10 +160,12 @@ export class ChangeTally {
       codes: new Set(of(kind).map(({ code }) => code)).size,
       rows: of(kind).reduce((rows, each) => rows + each.rows, 0),
     });
+    const total = (name: 'added' | 'changed' | 'gone'): number => all.reduce((rows, each) => rows + each[name], 0);
     return {
       resources: this.resources,
       touched: this.touched,
       kinds: { changed: sum('changed'), moved: sum('moved'), 'newly-mapped': sum('newly-mapped'), lost: sum('lost') },
+      rows: { added: total('added'), changed: total('changed'), gone: total('gone') },
       samples: KINDS.flatMap((kind) => of(kind).slice(0, SAMPLES_PER_KIND)),
       isCut: this.#isCut,
     };

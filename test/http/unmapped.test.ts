@@ -63,6 +63,63 @@ it('lists page by page, previews, proposes, approves by a second person, and tak
   expect((await call('/undo', { system: LAB, code: 'T0', reason: 'wrong' })).status).toBe(404);
 });
 
+it('tells of one code with its candidates, and counts rows that come, change and go', async () => {
+  const one = await call('/item', { system: LAB, code: 'T1' });
+  expect(one.body).toMatchObject({ code: 'T1', count: 2, persons: 1, kind: 'concept', sources: expect.any(Array) });
+  expect((await call('/item', { system: LAB, code: 'gone' })).status).toBe(404);
+  const preview = await call('/preview', { answers: [{ system: LAB, code: 'T1', targets: [{ conceptId: HEMOGLOBIN }] }] });
+  // Without a concept the rows stand in observation; with one of the domain Measurement they stand there.
+  const { added, changed, gone } = Object(at(preview.body, 'changes', 'rows'));
+  expect([added + changed, gone + changed]).toEqual([2, 2]);
+});
+
+async function file(path: string, body: string, who = 'Ann'): Promise<{ readonly status: number; readonly body: unknown }> {
+  const answer = await fetch(`${house.door.url}/admin/unmapped${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'text/csv', authorization: `Bearer ${tokens[who]}` },
+    body,
+  });
+  return { status: answer.status, body: await answer.json() };
+}
+
+it("sends Usagi's file whole and takes it back, shown first, with the line of each fault", async () => {
+  const answer = await fetch(`${house.door.url}/admin/unmapped/export`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${tokens['Ann']}` },
+    body: '{"suggest":0}',
+  });
+  expect([answer.status, answer.headers.get('content-type'), answer.headers.get('x-codes')]).toEqual([
+    200,
+    'text/csv; charset=utf-8; header=present',
+    '3',
+  ]);
+  const csv = await answer.text();
+  const approved = csv
+    .split('\n')
+    .map((line) => (line.startsWith('T2,') ? line.replace(',UNCHECKED,', ',APPROVED,').replace(',0,Unmapped,', `,${HEMOGLOBIN},x,`) : line))
+    .join('\n');
+  const preview = await file('/import/preview', approved);
+  expect(preview.body).toMatchObject({ codes: 1, same: 0, others: { UNCHECKED: 2 }, problems: [], preview: { carried: { resources: 1 } } });
+  const wrong = await file('/import/preview', approved.replaceAll(String(HEMOGLOBIN), '999999999'));
+  expect(wrong.body).toMatchObject({ problemCount: 1, problems: [{ code: 'answer-no-concept', at: 'line 4' }] });
+  expect((await file('/import', approved.replaceAll(String(HEMOGLOBIN), '999999999'))).status).toBe(422);
+  expect((await file('/import/preview', 'a,b\n1,2\n')).body).toMatchObject({ problems: [{ code: 'usagi-columns' }] });
+  expect((await file('/import', approved, 'nobody')).status).toBe(401);
+  // Whoever sends the file is its author: names in it approve nothing.
+  const forged = approved.replace(/(,APPROVED,[^,]*),,/, '$1,Bob,');
+  const proposed = await file('/import?secondPerson=true', forged);
+  expect([proposed.status, at(proposed.body, 'state')]).toEqual([200, 'proposed']);
+  const history = await call('/answers', { code: 'T2' });
+  expect(listAt(history.body, 'answers')[0]).toMatchObject({ author: 'Ann', state: 'proposed', reason: expect.stringContaining('Bob') });
+  expect(at(history.body, 'concepts', String(HEMOGLOBIN), 'concept_id')).toBe(HEMOGLOBIN);
+  const again = await file('/import/preview', forged);
+  expect(again.body).toMatchObject({ codes: 0, same: 1 });
+  const id = Number(at(listAt(history.body, 'answers')[0], 'id'));
+  expect((await call(`/answers/${id}/approve`, {})).status).toBe(403);
+  expect((await call(`/answers/${id}/approve`, {}, 'Bob')).status).toBe(200);
+  expect((await file('/import', forged)).body).toMatchObject({ ids: [], resources: 0 });
+});
+
 it('refuses what is no answer, and who has no token', async () => {
   expect((await call('/answer', { answers: [{ system: LAB, code: 'T1', targets: [{ conceptId: 999_999_999 }] }] })).status).toBe(422);
   expect((await call('/answer', { answers: [] })).status).toBe(400);

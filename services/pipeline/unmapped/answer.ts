@@ -42,14 +42,15 @@ const MOST_PREVIEWED = 2_000;
 /** Returns what answers would change; nothing is changed. Throws Refusal for an answer that cannot be given. */
 export async function previewAnswers(parts: Parts, given: readonly NewAnswer[]): Promise<Preview> {
   await assertAnswers(parts, given);
-  const inForce = (await answersInForce(parts.database)).filter((each) => !given.some((other) => isSame(each, other)));
+  const own = new Set(given.map(keyOf));
+  const inForce = (await answersInForce(parts.database)).filter((each) => !own.has(keyOf(each)));
   const next = [...inForce, ...given.map(({ system, code, targets }) => ({ system, code, ...meaningOf(targets) }))];
   return preview(parts, given, new AnsweredVocabulary(baseOf(parts), next));
 }
 
 /** Returns what taking an answer back would change. */
 export async function previewUndo(parts: Parts, code: Code): Promise<Preview> {
-  const inForce = (await answersInForce(parts.database)).filter((each) => !isSame(each, code));
+  const inForce = (await answersInForce(parts.database)).filter((each) => keyOf(each) !== keyOf(code));
   return preview(parts, [code], new AnsweredVocabulary(baseOf(parts), inForce));
 }
 
@@ -60,7 +61,7 @@ async function preview(parts: Parts, codes: readonly Code[], next: Vocabulary): 
   return { carried, changes, lookedAt: keys.length };
 }
 
-const isSame = (a: Code, b: Code): boolean => a.system === b.system && a.code === b.code;
+const keyOf = ({ system, code }: Code): string => `${system}\n${code}`;
 
 const baseOf = (parts: Parts): Vocabulary => {
   const vocabulary = parts.live?.current ?? parts.vocabulary;

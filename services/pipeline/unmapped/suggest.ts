@@ -2,12 +2,42 @@
 import type { CodeSystemProvider, TerminologySources } from '../../../terminology/provider.ts';
 import { OMOP_SYSTEM } from '../../../terminology/systems.ts';
 import type { Concept, Vocabulary } from '../../../terminology/vocabulary.ts';
+import type { Beside } from './samples.ts';
 
 export interface Suggestion {
   readonly concept: Concept;
-  /** 0 to 1: the share of the words of either name that the other has. */
+  /** 0 to 1. */
   readonly score: number;
   readonly reason: string;
+}
+
+/** What is suggested for. */
+export interface Asked extends Beside {
+  readonly system: string;
+  readonly code: string;
+  readonly display: string | null;
+  readonly places: readonly string[];
+}
+
+const MOST_REASONS = 4;
+
+/** Returns up to `count` standard concepts: by the vocabulary's own suggester, which weighs the data beside the code, or by words alone. */
+export function suggestionsFor(sources: TerminologySources, vocabulary: Vocabulary, asked: Asked, count: number): readonly Suggestion[] {
+  const { system, code, display, places, units, values } = asked;
+  const isUnit = places.length > 0 && places.every((place) => /unit/i.test(place));
+  const isNumber = values.length > 0 && values.every((value) => /^[<>=~]*\s*[-+]?\d/.test(value));
+  const found =
+    sources.suggester?.suggest(
+      {
+        ...(system === '' ? { text: display ?? code } : { system, code, text: display ?? undefined }),
+        domain: isUnit ? 'Unit' : undefined,
+        unit: isUnit ? undefined : units[0],
+        value: !isUnit && isNumber ? 'number' : undefined,
+      },
+      count,
+    ) ?? [];
+  if (found.length === 0) return suggestions(sources, vocabulary, display ?? code, count);
+  return found.map(({ concept, score, reasons }) => ({ concept, score, reason: reasons.slice(0, MOST_REASONS).join('; ') }));
 }
 
 const MOST_WORDS = 8;
@@ -22,7 +52,7 @@ const wordsIn = (text: string): readonly string[] => [
 ];
 
 /** Returns up to `count` standard concepts whose names have the words of `text`: all of them first, then all but one. */
-export function suggestions(sources: TerminologySources, vocabulary: Vocabulary, text: string, count: number): readonly Suggestion[] {
+function suggestions(sources: TerminologySources, vocabulary: Vocabulary, text: string, count: number): readonly Suggestion[] {
   const provider = sources.systems.find(({ url }) => url === OMOP_SYSTEM);
   const words = wordsIn(text).slice(0, MOST_WORDS);
   if (provider === undefined || words.length === 0) return [];

@@ -41,8 +41,16 @@ const NEEDED: readonly Column[] = ['sourceCode', 'sourceName', 'mappingStatus', 
 const SYSTEM = 'ADD_INFO:system';
 const JOINED = '; ';
 
+/**
+ * A spreadsheet would run what begins so (numbers it does not): it gets an apostrophe in front, which is taken off again when the file comes
+ * back. Apostrophes that a text has itself count with what follows them, so that the two are told apart.
+ */
+const isFormula = (text: string): boolean => /^'*[\s\0]*[=+@\-\t\r]/.test(text) && !/^[+-]?\d+(\.\d+)?$/.test(text);
+const cellText = (text: string): string => (text.startsWith("'") && isFormula(text) ? text.slice(1) : text);
+
 const cell = (value: string | number | undefined): string => {
-  const text = String(value ?? '');
+  const plain = String(value ?? '');
+  const text = typeof value === 'string' && isFormula(plain) ? `'${plain}` : plain;
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 
@@ -112,9 +120,15 @@ export function answerLines(answer: StoredAnswer, vocabulary: Vocabulary, freque
   });
 }
 
+export interface UsagiAnswer extends NewAnswer {
+  readonly approvedBy: string | undefined;
+  /** 1-based line of its first target. */
+  readonly line: number;
+}
+
 export interface UsagiFile {
   /** Of lines with status APPROVED; a code's lines together. */
-  readonly approved: readonly (NewAnswer & { readonly approvedBy: string | undefined })[];
+  readonly approved: readonly UsagiAnswer[];
   /** Codes by the status that keeps them from being answers. */
   readonly others: ReadonlyMap<string, number>;
 }
@@ -131,7 +145,12 @@ export function readUsagi(bytes: Uint8Array, system: string | undefined, author:
   const groups = new Map<string, Read[]>();
   const others = new Map<string, Set<string>>();
   for (const { line, cells } of rows) {
-    const at = (column: string): string => (cells[header.indexOf(column)] ?? '').trim();
+    const at = (column: string): string => {
+      const text = cells[header.indexOf(column)] ?? '';
+      if (!hasSystem) return text.trim();
+      // What we wrote ourselves comes back to the letter: a code of free text may begin with a space.
+      return column === 'sourceCode' || column === SYSTEM ? cellText(text) : cellText(text).trim();
+    };
     const place = `line ${line}`;
     const key = `${hasSystem ? at(SYSTEM) : (system ?? '')}\n${at('sourceCode')}`;
     if (at('mappingStatus') !== 'APPROVED') {
@@ -142,7 +161,7 @@ export function readUsagi(bytes: Uint8Array, system: string | undefined, author:
     const wrong = faultsOf(at, place);
     problems.push(...wrong);
     if (wrong.length > 0) continue;
-    groups.set(key, [...(groups.get(key) ?? []), { at }]);
+    groups.set(key, [...(groups.get(key) ?? []), { at, line }]);
   }
   if (problems.length > 0) throw new Refusal(problems);
   const approved = [...groups].map(([key, lines]) => answerOf(key, lines, author));
@@ -150,6 +169,7 @@ export function readUsagi(bytes: Uint8Array, system: string | undefined, author:
 }
 
 interface Read {
+  readonly line: number;
   readonly at: (column: string) => string;
 }
 
@@ -168,7 +188,7 @@ function faultsOf(at: Read['at'], place: string): readonly Problem[] {
 
 const typeOf = (value: string): AnswerTarget['type'] | undefined => MAPPING_TYPES.find((each) => each === value);
 
-function answerOf(key: string, lines: readonly Read[], author: string): UsagiFile['approved'][number] {
+function answerOf(key: string, lines: readonly Read[], author: string): UsagiAnswer {
   const [system = '', code = ''] = [key.slice(0, key.indexOf('\n')), key.slice(key.indexOf('\n') + 1)];
   const first = (column: string): string | undefined => lines.map(({ at }) => at(column)).find((value) => value !== '');
   const targets = lines.flatMap(({ at }): readonly AnswerTarget[] =>
@@ -187,5 +207,6 @@ function answerOf(key: string, lines: readonly Read[], author: string): UsagiFil
     // Usagi's automatic candidate has no author: whoever approved it answers for it.
     author: created === undefined || created === '<auto>' ? (approvedBy ?? author) : created,
     approvedBy,
+    line: lines[0]?.line ?? 0,
   };
 }
