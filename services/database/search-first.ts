@@ -7,8 +7,9 @@ import type { Clause, SearchQuery } from '../fhir/search-query.ts';
 import type { Prepared, Queryable } from './connect.ts';
 import { typeNumber } from './resources.ts';
 import { type CandidateRow, type DecideOptions, decided, decidedAlone, type FoundResource, foundResource } from './search-candidates.ts';
-import { Bindings, chainsOf, conditionSql, isExact, type Resolved } from './search-conditions.ts';
+import { Bindings, chainsOf, isExact, type Resolved } from './search-conditions.ts';
 import { cursorOf } from './search-cursor.ts';
+import { askedOfEach, isOfMany, MOST_MERGED } from './search-each.ts';
 import { OF_INDEX } from './search-links.ts';
 import { hashesOf } from './search-order.ts';
 import { isSettled, type SearchState } from './search-parameters.ts';
@@ -23,10 +24,10 @@ export interface FirstPage {
 
 /** Candidates beside the page that are read in case some are no matches. */
 const SPARE = 8;
-/** Tokens of one clause that are merged by rid. */
-const MOST_MERGED = 16;
 /** Candidates of a rare clause that are all looked at. */
-const MOST_SOUGHT = 4 * RARE;
+const MOST_SOUGHT = 5 * RARE;
+/** Candidates with a token that are compared with a set. */
+const MOST_COMPARED = 10 * RARE;
 /** Statements that a session keeps prepared; those of other shapes are planned each time. */
 const MOST_PREPARED = 200;
 
@@ -50,14 +51,10 @@ interface FirstRow extends Omit<CandidateRow, 'rid'>, Omit<SearchState, 'paramet
   readonly key: string | number | null;
 }
 
-/** Conditions on the index rows of r.rid, each asked of one candidate after the other: never turned into a join that reads all rows. */
-const askedOfEach = (clauses: readonly Clause[], bindings: Bindings): string =>
-  clauses.map((clause) => ` AND (SELECT ${conditionSql(clause, bindings)})`).join('');
-
 /** Wraps what finds k.rid, k.key: adds the state that the search sees, and the resources. */
 function withResources(found: string, orderBy: string, cut: string, types: readonly number[], limit: number, bindings: Bindings): string {
   return `SELECT s.generation, s.definitions, s.high, ${cut} AS cut, x.* FROM (SELECT generation, definitions, (SELECT max(rid) FROM fhir.resource) AS high
-      FROM fhir.search_state) s LEFT JOIN LATERAL (
+      FROM fhir.search_state LIMIT 1) s LEFT JOIN LATERAL (
       SELECT k.rid, k.key, r.type, r.id, r.version, r.updated, r.body FROM (${found}) k CROSS JOIN LATERAL (
         SELECT r.type, r.id, r.version, r.updated, r.body FROM fhir.resource r
         WHERE r.rid = k.rid AND r.type = ANY (${bindings.add(plainArray(types), 'smallint[]')}) AND NOT r.deleted OFFSET 0) r
@@ -74,16 +71,18 @@ function walkedSql(
 ): string {
   const direction = descending ? 'DESC' : 'ASC';
   const limit = query.count + 1 + SPARE;
-  const most = others.length === 0 ? limit : Math.max(RARE, limit);
+  const most = others.length === 0 ? limit : Math.max(others.every(isOfMany) ? MOST_COMPARED : RARE, limit);
   const h = bindings.add(plainArray(hashes), 'bigint[]');
   const rids = (count: number): string =>
     hashes.length === 1
       ? `SELECT t.rid FROM fhir.tok t WHERE t.h = (${h})[1] ORDER BY t.rid ${direction} LIMIT ${count}`
       : `SELECT DISTINCT c.rid FROM unnest(${h}) AS a(h) CROSS JOIN LATERAL (SELECT t.rid FROM fhir.tok t WHERE t.h = a.h
            ORDER BY t.rid ${direction} LIMIT ${count}) c ORDER BY c.rid ${direction} LIMIT ${count}`;
-  const found = `SELECT r.rid, '' AS key FROM (${rids(most)}) r WHERE true${askedOfEach(others, bindings)} ORDER BY r.rid ${direction}`;
-  const cut = `EXISTS (SELECT FROM (${rids(most + 1)}) c OFFSET ${most})`;
-  return withResources(found, `rid ${direction}`, cut, query.types.map(typeNumber), limit, bindings);
+  const { condition, sets, cut: cuts } = askedOfEach(others, bindings);
+  const found = `SELECT r.rid, '' AS key FROM (${rids(most)}) r WHERE true${condition} ORDER BY r.rid ${direction}`;
+  const cut = [`EXISTS (SELECT FROM (${rids(most + 1)}) c OFFSET ${most})`, ...cuts].join(' OR ');
+  const before = sets.length === 0 ? '' : `WITH ${sets.join(', ')} `;
+  return before + withResources(found, `rid ${direction}`, `(${cut})`, query.types.map(typeNumber), limit, bindings);
 }
 
 /** All candidates of a rare clause, in the order asked for. */
@@ -94,11 +93,12 @@ function soughtSql(clause: Clause, others: readonly Clause[], query: SearchQuery
   const limit = query.count + 1 + SPARE;
   const near = limit + SPARE;
   const all = `SELECT rid FROM (${selects.join(' UNION ALL ')}) s LIMIT ${MOST_SOUGHT + 1}`;
-  const keys = `SELECT c.rid, ${keySql(order, bindings)} AS key FROM (SELECT DISTINCT rid FROM a) c`;
-  const wanted = askedOfEach(others, bindings);
+  const { condition, sets, cut: cuts } = askedOfEach(others, bindings, 'a');
+  const wanted = `SELECT r.rid FROM (SELECT DISTINCT rid FROM a) r WHERE true${condition} OFFSET 0`;
+  const keys = `SELECT c.rid, ${keySql(order, bindings)} AS key FROM (${wanted}) c`;
   const found = `SELECT k.rid, k.key FROM k ORDER BY ${orderSql(order)} LIMIT ${near}`;
-  const cut = `((SELECT count(*) FROM a) > ${MOST_SOUGHT} OR (SELECT count(*) FROM k) > ${near})`;
-  return `WITH a AS MATERIALIZED (${all}), k AS MATERIALIZED (SELECT r.rid, r.key FROM (${keys} OFFSET 0) r WHERE true${wanted})
+  const cut = `(${[`(SELECT count(*) FROM a) > ${MOST_SOUGHT}`, `(SELECT count(*) FROM k) > ${near}`, ...cuts].join(' OR ')})`;
+  return `WITH ${[`a AS MATERIALIZED (${all})`, ...sets].join(', ')}, k AS MATERIALIZED (${keys})
     ${withResources(found, orderSql(order), cut, types, limit, bindings)}`;
 }
 
@@ -112,19 +112,23 @@ function looked(clauses: readonly Clause[]): Clause | undefined {
   return names ?? few[0];
 }
 
-function statementOf(query: SearchQuery, order: Order, bindings: Bindings): string | undefined {
+/** The statements that may find the page, the likelier first; each knows whether it saw enough. */
+function statementsOf(query: SearchQuery, order: Order): readonly ((bindings: Bindings) => string | undefined)[] {
   const { clauses } = query;
   const byToken = looked(clauses);
-  const isFew = (clause: Clause): boolean => clause.kind === 'id' || (clause.kind === 'reference' && clause.hashes.length > MOST_MERGED);
-  const rare = clauses.find(isFew) ?? byToken ?? clauses.find((clause) => clause.kind === 'string' || clause.kind === 'uri');
-  if (rare === undefined) return undefined;
-  const others = clauses.filter((clause) => clause !== rare);
+  const rare = clauses.find((clause) => clause.kind === 'id' || isOfMany(clause));
+  const first = rare ?? byToken ?? clauses.find((clause) => clause.kind === 'string' || clause.kind === 'uri');
   const isOfIndex = (clause: Clause): boolean =>
     OF_INDEX.has(clause.kind) || (clause.kind === 'not' && isOfIndex(clause.clause) && isExact(clause));
-  if (!others.every(isOfIndex)) return undefined;
-  const hashes = rare !== byToken ? undefined : hashesOf(rare);
-  if (order.by === 'rid' && hashes !== undefined) return walkedSql(hashes, others, query, order.descending, bindings);
-  return soughtSql(rare, others, query, order, bindings);
+  const by = (clause: Clause | undefined): readonly ((bindings: Bindings) => string | undefined)[] => {
+    const others = clauses.filter((each) => each !== clause);
+    if (clause === undefined || !others.every(isOfIndex)) return [];
+    const hashes = clause !== byToken ? undefined : hashesOf(clause);
+    if (order.by === 'rid' && hashes !== undefined) return [(bindings) => walkedSql(hashes, others, query, order.descending, bindings)];
+    return [(bindings) => soughtSql(clause, others, query, order, bindings)];
+  };
+  // Targets of a chain may have too many resources to look at all; those with the token may be few then.
+  return rare !== undefined && isOfMany(rare) ? [...by(rare), ...by(byToken)] : by(first);
 }
 
 /**
@@ -146,10 +150,23 @@ export async function firstPage(
   const clauses = query.clauses.map((clause) =>
     clause.kind === 'chain' || clause.kind === 'has' ? (resolved?.get(clause) ?? clause) : clause,
   );
-  const bindings = new Bindings();
-  const text = statementOf({ ...query, clauses }, order, bindings);
-  if (text === undefined) return undefined;
-  const rows = await database.query<FirstRow>(prepared(text), bindings.values);
+  for (const statement of statementsOf({ ...query, clauses }, order)) {
+    const bindings = new Bindings();
+    const text = statement(bindings);
+    const found = text === undefined ? undefined : await pageOf(database, query, { text, values: bindings.values }, options, resolved);
+    if (found !== 'cut') return found;
+  }
+  return undefined;
+}
+
+async function pageOf(
+  database: Queryable,
+  query: SearchQuery,
+  { text, values }: { readonly text: string; readonly values: readonly unknown[] },
+  options: DecideOptions,
+  resolved: Resolved | undefined,
+): Promise<FirstPage | 'cut' | undefined> {
+  const rows = await database.query<FirstRow>(prepared(text), values);
   const [state] = rows;
   if (state === undefined || !isSettled(query, state)) return undefined;
   const candidates = rows.flatMap(({ rid, ...row }) => (rid === null ? [] : [{ ...row, rid }]));
@@ -158,7 +175,7 @@ export async function firstPage(
       ? decidedAlone(query, candidates, options)
       : await decided({ tx: database, types: [], high: 0, resolved }, query, candidates, options);
   const isWhole = state.cut !== true && candidates.length < query.count + 1 + SPARE;
-  if (found.length <= query.count && !isWhole) return undefined;
+  if (found.length <= query.count && !isWhole) return 'cut';
   const last = found.length > query.count ? found[query.count - 1] : undefined;
   const key = candidates.find(({ rid }) => rid === last?.row.rid)?.key ?? null;
   return {

@@ -14,8 +14,9 @@ import { plainArray, textArray } from './wire.ts';
 
 /** Targets of a chain that are looked up beforehand: above this the chain is asked of each candidate. */
 const MOST_TARGETS = 5_000;
-/** Resources of a _has that are read beforehand. */
+/** Resources of a _has that are read beforehand, and those of which only the references are taken out of the text. */
 const MOST_REFERRERS = 1_000;
+const MOST_REFERRING = 10_000;
 
 interface LinkRow {
   readonly id: string;
@@ -44,6 +45,28 @@ export async function resolveChains(
   return resolved;
 }
 
+/** SQL of the candidates of a clause on a type, `rows`, none when there are more than `most`, which `over` says; undefined where no index finds them. */
+function fewSql(
+  type: string,
+  clause: Clause,
+  resolved: Resolved,
+  columns: string,
+  most: number,
+  bindings: Bindings,
+): { readonly before: string; readonly over: string; readonly rows: string } | undefined {
+  const selects = seekSql(clause, [typeNumber(type)], bindings, resolved);
+  if (selects === undefined) return undefined;
+  const all = selects.length === 0 ? 'SELECT 0::bigint AS rid WHERE false' : `SELECT rid FROM (${selects.join(' UNION ALL ')}) s`;
+  // Counted first: where there are more, no resource is looked up.
+  return {
+    before: `WITH a AS MATERIALIZED (${all} LIMIT ${most + 1})`,
+    over: `(SELECT count(*) > ${most} AS over FROM a)`,
+    rows: `SELECT ${columns} FROM (SELECT DISTINCT rid FROM a WHERE (SELECT count(*) FROM a) <= ${most}) c CROSS JOIN LATERAL (
+         SELECT * FROM fhir.resource r WHERE r.rid = c.rid OFFSET 0) r
+       WHERE r.type = ${bindings.add(typeNumber(type), 'smallint')} AND NOT r.deleted AND ${conditionSql(clause, bindings, resolved)}`,
+  };
+}
+
 /** The candidates of a clause on a type, when there are at most `most`. */
 async function fewOf<Row extends object>(
   tx: Queryable,
@@ -54,16 +77,10 @@ async function fewOf<Row extends object>(
   most: number,
 ): Promise<readonly Row[] | undefined> {
   const bindings = new Bindings();
-  const selects = seekSql(clause, [typeNumber(type)], bindings, resolved);
-  if (selects === undefined) return undefined;
-  if (selects.length === 0) return [];
-  // Counted first: where there are more, no resource is looked up.
+  const few = fewSql(type, clause, resolved, columns, most, bindings);
+  if (few === undefined) return undefined;
   const rows = await tx.query<Row & { readonly over: boolean; readonly id: string | null }>(
-    `WITH a AS MATERIALIZED (SELECT rid FROM (${selects.join(' UNION ALL ')}) s LIMIT ${most + 1})
-     SELECT s.over, x.* FROM (SELECT count(*) > ${most} AS over FROM a) s LEFT JOIN (
-       SELECT ${columns} FROM (SELECT DISTINCT rid FROM a WHERE (SELECT count(*) FROM a) <= ${most}) c CROSS JOIN LATERAL (
-         SELECT * FROM fhir.resource r WHERE r.rid = c.rid OFFSET 0) r
-       WHERE r.type = ${bindings.add(typeNumber(type), 'smallint')} AND NOT r.deleted AND ${conditionSql(clause, bindings, resolved)}) x ON true`,
+    `${few.before} SELECT s.over, x.* FROM ${few.over} s LEFT JOIN (${few.rows}) x ON true`,
     bindings.values,
   );
   return rows[0]?.over ? undefined : rows.filter(({ id }) => id !== null);
@@ -94,18 +111,38 @@ async function referredBy(
   most: number,
   options: IndexOptions,
 ): Promise<Clause | undefined> {
-  const rows = await fewOf<LinkRow>(tx, has.type, has.clause, resolved, 'r.id, r.body', Math.min(most, MOST_REFERRERS));
-  if (rows === undefined) return undefined;
   const isReference = has.parameter.uses.every(({ slot }) => slot.paths.every(({ datatype }) => datatype === 'Reference'));
-  // Every reference in the text, those of other elements too: which of them the parameter means is decided at last.
-  const ids = isReference
-    ? rows.flatMap(({ body }) => Array.from(body.matchAll(REFERENCED), ([, id = '']) => id))
-    : rows.flatMap((row) => referencesOf(parsed(has.type, row), has, options).map((each) => each.slice(each.indexOf('/') + 1)));
-  return { kind: 'id', any: [...new Set(ids)] };
+  if (isReference) return referencedBy(tx, has, resolved, Math.min(most, MOST_REFERRING));
+  const rows = await fewOf<LinkRow>(tx, has.type, has.clause, resolved, 'r.id, r.body', Math.min(most, MOST_REFERRERS));
+  const found = rows?.flatMap((row) => referencesOf(parsed(has.type, row), has, options).map((each) => each.slice(each.indexOf('/') + 1)));
+  return found && { kind: 'id', any: [...new Set(found)] };
 }
 
-/** The id at the end of a reference in JSON text as it is stored (json.ts `writeJson` escapes no slashes). */
-const REFERENCED = /"reference":"(?:[^"]*\/)?[A-Za-z]+\/([A-Za-z0-9.-]{1,64})(?:\/_history\/[^"]*)?"/g;
+/** A reference as a local or an absolute one names type and id. */
+const REFERENCED = /(?:^|\/)([A-Za-z]+)\/([A-Za-z0-9.-]{1,64})(?:\/_history\/.*)?$/;
+
+/**
+ * Every reference in the texts, those of other elements too: which of them the parameter means is decided at last. PostgreSQL takes them out
+ * of JSON as it is stored: without spaces, slashes as they are (json.ts `writeJson`); a quote within a text is never bare there.
+ */
+async function referencedBy(tx: Queryable, has: HasClause, resolved: Resolved, most: number): Promise<Clause | undefined> {
+  const bindings = new Bindings();
+  const few = fewSql(has.type, has.clause, resolved, 'r.body', most, bindings);
+  if (few === undefined) return undefined;
+  const rows = await tx.query<{ readonly over: boolean; readonly reference: string | null }>(
+    `${few.before} SELECT s.over, x.reference FROM ${few.over} s LEFT JOIN (
+       SELECT DISTINCT split_part(piece, '"', 1) AS reference FROM (${few.rows}) r
+         CROSS JOIN LATERAL unnest((string_to_array(r.body, '"reference":"'))[2:]) AS piece) x ON true`,
+    bindings.values,
+  );
+  if (rows[0]?.over === true) return undefined;
+  const targets = new Set(has.parameter.uses.map(({ target }) => target));
+  const ids = rows.flatMap(({ reference }) => {
+    const [, type, id = ''] = REFERENCED.exec(reference ?? '') ?? [];
+    return type !== undefined && (targets.has(undefined) || targets.has(type)) ? id : [];
+  });
+  return { kind: 'id', any: [...new Set(ids)] };
+}
 
 /**
  * Returns those of the candidates that rows of the index say something refers to as the _has asks; no resource is read. A hash may
