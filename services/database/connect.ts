@@ -45,6 +45,8 @@ export interface Database extends Queryable {
    * with it; undefined where a session begins, for what was sent before it is not repeated.
    */
   listen(channel: string, heard: (said?: string) => void): Promise<() => Promise<void>>;
+  /** Where this database is for another account: settings of pg; undefined where the address cannot be given another account. */
+  asAccount(user: string, password: string): pg.ClientConfig | undefined;
   close(): Promise<void>;
 }
 
@@ -90,6 +92,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     },
     assertDurable: () => assertDurable(pool),
     listen: (channel, heard) => listen(settings, channel, heard),
+    asAccount: (user, password) => asAccount(url, user, password),
     close: () => pool.end(),
   };
 }
@@ -104,6 +107,15 @@ function connection(url: string): pg.PoolConfig {
   const given = parsed.searchParams.get('options') ?? '';
   parsed.searchParams.delete('options');
   return { connectionString: parsed.href, options: `${given} ${SESSION}`.trim() };
+}
+
+function asAccount(url: string, user: string, password: string): pg.ClientConfig | undefined {
+  if (!URL.canParse(url)) return undefined;
+  const parsed = new URL(url);
+  for (const name of ['user', 'password', 'options']) parsed.searchParams.delete(name);
+  parsed.username = encodeURIComponent(user);
+  parsed.password = encodeURIComponent(password);
+  return { connectionString: parsed.href, connectionTimeoutMillis: CONNECT_TIMEOUT_MS };
 }
 
 interface Runner {
