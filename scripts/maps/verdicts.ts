@@ -5,6 +5,7 @@ import type { Message } from '../../services/hl7v2/message.ts';
 import { parseMessage } from '../../services/hl7v2/parse.ts';
 import { type CaseMaps, runCases } from '../../services/mapping/cases.ts';
 import type { Conversion, ConvertContext } from '../../services/mapping/conversion.ts';
+import type { Diagnostic } from '../../services/mapping/diagnostics.ts';
 import { type SpecFile, specFiles } from '../../services/mapping/files.ts';
 import { type LoadedMaps, mapsOf } from '../../services/mapping/maps.ts';
 import { entryOf, type ListNode, type SpecNode, textOf } from '../../services/mapping/read.ts';
@@ -33,6 +34,12 @@ const becameOf = ({ drafts, problems, unmapped, unread, rung }: Conversion): str
     rung,
   ]);
 
+/** A case that fails anyhow would seem to notice every rule that is dropped. */
+function assertPasses(diagnostics: readonly Diagnostic[]): void {
+  const [first] = diagnostics;
+  if (first !== undefined) throw new Error(`${first.file}:${first.line} fails before any rule is dropped: ${first.text}`);
+}
+
 /** What each case runs, by file and line. */
 function reachedBy(files: readonly SpecFile[], maps: LoadedMaps): readonly Reached[] {
   const lists = files.map((each) => entryOf(each.read.root, 'cases')?.value).filter((each) => each?.kind === 'list');
@@ -56,7 +63,7 @@ function reachedBy(files: readonly SpecFile[], maps: LoadedMaps): readonly Reach
           return traced.conversion;
         },
       };
-      runCases({ ...list, items: [node] }, watching, find);
+      assertPasses(runCases({ ...list, items: [node] }, watching, find).diagnostics);
       return { node, lines, conversions };
     }),
   );
@@ -66,6 +73,7 @@ export const files = specFiles(join(root, 'mappings'));
 const spoken = files.filter((each) => !each.path.startsWith('fhir-to-omop'));
 const rows = files.filter((each) => each.path.startsWith('fhir-to-omop') && !each.isCases);
 const reached = reachedBy(spoken, mapsOf(spoken));
+assertPasses(runRowCases(compileRowMaps(rows.map((each) => each.read))).diagnostics);
 const isRecords = (file: SpecFile): boolean => /^(csv|json)-to/.test(file.path);
 
 /** Fixtures with golden resources (test/mapping/golden): what they become must stay, too. */
