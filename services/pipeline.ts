@@ -23,7 +23,7 @@ import { mergesOf, replacedBy } from './mapping/merges.ts';
 import { apply } from './pipeline/apply.ts';
 import { type Change, idOf, wavesOf } from './pipeline/change.ts';
 import { eventTimeOf } from './pipeline/event-time.ts';
-import { mergePatients, type PatientMerge, unmergePatients } from './pipeline/merge.ts';
+import { mergePatients, type PatientMerge, retellSurvivors, unmergePatients } from './pipeline/merge.ts';
 import { conversionOf, type Parts, parsedBy, rulesFor } from './pipeline/parts.ts';
 import { Remarks } from './pipeline/remarks.ts';
 
@@ -223,7 +223,10 @@ async function followLinks(parts: Parts, tx: Transaction, planned: readonly Omit
   if (patients.length === 0) return;
   const ids = patients.map(({ resource }) => resource.id);
   const merged = await hopsOf(tx, ids);
-  for (const { resource } of patients)
-    if (merged.has(resource.id) && replacedBy(resource) === undefined) await unmergePatients(parts, tx, resource.id);
+  for (const { resource } of patients) {
+    if (!merged.has(resource.id)) continue;
+    if (replacedBy(resource) === undefined) await unmergePatients(parts, tx, resource.id);
+    else await retellSurvivors(parts, tx, resource.id);
+  }
   for (const merge of mergesOf(patients)) await mergePatients(parts, tx, { ...merge, at: parts.clock().toISOString(), messageId });
 }

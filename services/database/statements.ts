@@ -17,6 +17,10 @@ export interface StatementTimes {
   readonly rank: number;
   readonly first: Moment;
   readonly last: Moment;
+  /** Id of the Patient of which it was said, when that was merged into this one; undefined: of this one. */
+  readonly origin: string | undefined;
+  /** It fills what is left open by what was said of this one itself. */
+  readonly beneath: boolean;
 }
 
 export interface Statement extends StatementTimes {
@@ -34,6 +38,8 @@ interface TimesRow {
   readonly first_message: number;
   readonly last_at: string;
   readonly last_message: number;
+  readonly origin: string | null;
+  readonly beneath: boolean;
 }
 
 interface StatementRow extends TimesRow {
@@ -42,7 +48,8 @@ interface StatementRow extends TimesRow {
   readonly draft: string;
 }
 
-const TIMES = "s.resource_key, encode(s.digest, 'base64') AS digest, s.rank, s.first_at, s.first_message, s.last_at, s.last_message";
+const TIMES =
+  "s.resource_key, encode(s.digest, 'base64') AS digest, s.rank, s.first_at, s.first_message, s.last_at, s.last_message, s.origin, s.beneath";
 
 const timesOf = (row: TimesRow): StatementTimes => ({
   resourceKey: row.resource_key,
@@ -50,6 +57,8 @@ const timesOf = (row: TimesRow): StatementTimes => ({
   rank: row.rank,
   first: { at: row.first_at, messageId: row.first_message },
   last: { at: row.last_at, messageId: row.last_message },
+  origin: row.origin ?? undefined,
+  beneath: row.beneath,
 });
 
 /** Returns when what was said of resources, by resource_key; the resources must be locked by this transaction. */
@@ -80,11 +89,12 @@ export async function statementsOf(tx: Queryable, keys: readonly number[]): Prom
 const KEEP = {
   name: 'statement_keep',
   text: `
-INSERT INTO fhir.statement AS s (resource_key, digest, way, deletes, draft, rank, first_at, first_message, last_at, last_message)
+INSERT INTO fhir.statement AS s (resource_key, digest, way, deletes, draft, rank, first_at, first_message, last_at, last_message, origin, beneath)
 SELECT k, digest, way, CASE WHEN deletes = '' THEN '{}'::text[] ELSE string_to_array(deletes, ',') END, draft, rank, first_at, first_message,
-  last_at, last_message
+  last_at, last_message, nullif(origin, ''), beneath
 FROM unnest($1::bigint[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::timestamptz[], $8::bigint[], $9::timestamptz[],
-  $10::bigint[]) AS t(k, digest, way, deletes, draft, rank, first_at, first_message, last_at, last_message)
+  $10::bigint[], $11::text[], $12::boolean[])
+  AS t(k, digest, way, deletes, draft, rank, first_at, first_message, last_at, last_message, origin, beneath)
 ON CONFLICT (resource_key, digest) DO UPDATE SET first_at = excluded.first_at, first_message = excluded.first_message,
   last_at = excluded.last_at, last_message = excluded.last_message`,
 };
@@ -103,6 +113,8 @@ export async function keepStatements(tx: Transaction, statements: readonly State
     plainArray(statements.map((each) => each.first.messageId)),
     textArray(statements.map((each) => each.last.at)),
     plainArray(statements.map((each) => each.last.messageId)),
+    textArray(statements.map((each) => each.origin ?? '')),
+    plainArray(statements.map((each) => each.beneath)),
   ]);
 }
 

@@ -20,6 +20,10 @@ export interface Change {
   readonly validated?: boolean;
   /** As drafts have it (`Draft.kin`). */
   readonly kin?: string | undefined;
+  /** Id of the Patient of which it was said, where that was merged into the one that it changes; undefined: of this one. */
+  readonly origin?: string | undefined;
+  /** It only fills what is left open by what is said of the record itself. */
+  readonly beneath?: boolean;
   /** What its map had to say of it; kept with the resource. */
   readonly problems: readonly Problem[];
   readonly unmapped: readonly UnmappedCode[];

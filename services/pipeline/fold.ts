@@ -9,8 +9,8 @@ import { referrerHashes } from '../fhir/referrers.ts';
 import { apply, rewrite } from './apply.ts';
 import { type Change, keyOf } from './change.ts';
 import { renamedIn } from './landing.ts';
-import { changesOf, folded, retell, type Said, saidAs, saidOf } from './order.ts';
 import type { RowParts } from './rows.ts';
+import { changesOf, folded, retell, type Said, saidAs, saidOf } from './said.ts';
 
 export interface Folding {
   /** 'Type/id' of the Patients and of everything folded, from the loser's to the survivor's. */

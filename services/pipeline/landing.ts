@@ -56,10 +56,16 @@ export async function landedOn(tx: Transaction, changes: readonly Change[], curr
 function onSurvivor(change: Change, hops: Hops, moved: Map<string, readonly Hop[]>): readonly Change[] {
   const { resource } = change;
   if (resource.resourceType === 'Patient') {
-    const survivor = hops.get(resource.id)?.at(-1)?.survivor;
-    if (survivor === undefined) return [change];
-    if (!isOf(change, hops)) return change.eventAt === undefined ? [change] : [change, ...beneath(change, survivor)];
-    return change.update === 'ensure' ? [] : [ofSurvivor(change, survivor), ...identifiersOf(change)];
+    const all = hops.get(resource.id) ?? [];
+    if (all.length === 0 || change.eventAt === undefined) return [change];
+    const moment = change.eventAt;
+    // Of whoever it was by then; to those who came after that, it is what the record of a loser says.
+    const later = all.findIndex(({ at }) => moment <= at);
+    const known = isOf(change, hops) ? (later < 0 ? all.length : later) : 0;
+    const below = all.slice(known).flatMap(({ survivor }) => beneath(change, survivor));
+    const whose = all[known - 1]?.survivor;
+    if (whose === undefined) return [change, ...below];
+    return change.update === 'ensure' ? [] : [ofSurvivor(change, whose), ...identifiersOf(change), ...below];
   }
   if (change.eventAt === undefined) return [change];
   const mapped = mapReferences(resource, (reference) => {
@@ -83,22 +89,21 @@ export const identifiersOf = (change: Change): readonly Change[] => {
 export function ofSurvivor(change: Change, survivor: string): Change {
   const { identifier: _others, ...content } = change.resource;
   const deletes = change.deletes.filter((name) => name !== 'identifier');
-  return { ...change, update: 'merge', deletes, resource: { ...content, resourceType: 'Patient', id: survivor } };
+  const origin = change.origin ?? change.resource.id;
+  return { ...change, update: 'merge', deletes, resource: { ...content, resourceType: 'Patient', id: survivor }, origin, kin: undefined };
 }
 
-export const FILLED = ['name', 'gender', 'birthDate', 'deceasedBoolean', 'deceasedDateTime'] as const;
-const MILLENNIA_AHEAD = 2;
+const FILLED: readonly string[] = ['name', 'gender', 'birthDate', 'deceasedBoolean', 'deceasedDateTime'];
 
 /**
- * Returns what a change says of the person, as said of the survivor before anything that was ever said of it: what the survivor's record
- * leaves open is taken from the loser's (a death or a birth must not be lost), whatever comes first.
+ * Returns what a change says of the person, as said beneath all that is said of the survivor: what the survivor's record leaves open is taken
+ * from the loser's (a death or a birth must not be lost), whatever comes first.
  */
 export function beneath(change: Change, survivor: string): readonly Change[] {
-  const { resource, eventAt = '' } = change;
+  const { resource } = change;
   const filled = FILLED.filter((name) => resource[name] !== undefined);
-  const deletes = change.deletes.filter((name) => FILLED.some((each) => each === name));
-  const year = Number(eventAt.slice(0, 4)) - MILLENNIA_AHEAD * 1000;
-  if (filled.length + deletes.length === 0 || !(year > 0) || change.update === 'ensure') return [];
+  const deletes = change.deletes.filter((name) => FILLED.includes(name) || name === 'deceased[x]');
+  if (filled.length + deletes.length === 0 || change.update === 'ensure') return [];
   const content = Object.fromEntries(filled.map((name) => [name, resource[name]]));
   return [
     {
@@ -106,7 +111,9 @@ export function beneath(change: Change, survivor: string): readonly Change[] {
       update: 'merge',
       deletes,
       resource: { resourceType: 'Patient', id: survivor, ...content },
-      eventAt: `${String(year).padStart(4, '0')}${eventAt.slice(4)}`,
+      origin: change.origin ?? resource.id,
+      beneath: true,
+      kin: undefined,
       validated: false,
       problems: [],
       unmapped: [],

@@ -4,20 +4,30 @@
  * survivor. The log of what moved makes it possible to take a merge back.
  */
 import type { Transaction } from '../database/connect.ts';
-import { endMerge, hopsOf, keysReferringTo, movedWith, recordMerge, recordMoved, survivorOf } from '../database/merges.ts';
+import {
+  endMerge,
+  type Hop,
+  hopsOf,
+  keysReferringTo,
+  losersOf,
+  movedWith,
+  recordMerge,
+  recordMoved,
+  survivorOf,
+} from '../database/merges.ts';
 import { type CurrentResource, lockByKeys, lockCurrent } from '../database/resources.ts';
-import { statementsOf, statementTimes } from '../database/statements.ts';
+import { statementsOf } from '../database/statements.ts';
 import { problem, Refusal } from '../errors.ts';
 import { mapReferences } from '../fhir/references.ts';
 import { referrerHashes } from '../fhir/referrers.ts';
 import { replacedBy } from '../mapping/merges.ts';
-import { apply, restate, rewrite } from './apply.ts';
+import { restate, rewrite } from './apply.ts';
 import type { Change } from './change.ts';
-import { dropFolded, foldKin, unfold, unsay } from './fold.ts';
-import { beneath, FILLED, identifiersOf, ofSurvivor } from './landing.ts';
+import { dropFolded, foldKin, unfold } from './fold.ts';
+import { beneath, identifiersOf, ofSurvivor } from './landing.ts';
 import { mergeStates } from './merge-state.ts';
-import { changesOf, folded, retell, type Said, saidAs, saidBy, saidOf } from './order.ts';
 import { type RowParts, storedResource } from './rows.ts';
+import { changesOf, folded, retell, type Said, saidAs, saidBy, saidOf } from './said.ts';
 
 export interface PatientMerge {
   /** Ids of Patients that are stored. */
@@ -59,7 +69,7 @@ export async function mergePatients(
   if (known === survivor) return { survivor, mergeId: undefined, moved: 0 };
   if (known !== undefined) throw new Refusal([problem('merge-elsewhere')]);
   const mergeId = await recordMerge(tx, { loser, survivor, at, messageId });
-  await tellSurvivor(parts, tx, { survivor, loser, at, messageId }, patients);
+  await tellSurvivor(parts, tx, { survivor, loser, at }, patients);
   const keys = await keysReferringTo(tx, referrerHashes('Patient', loser));
   const folding = await foldKin(parts, tx, { mergeId, keys, loser, survivor });
   const gone = new Set(folding.gone.map(({ resourceKey }) => resourceKey));
@@ -76,13 +86,13 @@ export async function mergePatients(
 
 /** Takes the merge of `loser` back: what moved with it, or came about it since, is the loser's again. False when it is not merged. */
 export async function unmergePatients(parts: RowParts, tx: Transaction, loser: string): Promise<boolean> {
-  const hop = (await hopsOf(tx, [loser])).get(loser)?.[0];
+  const hops = (await hopsOf(tx, [loser])).get(loser) ?? [];
+  const [hop] = hops;
   if (hop === undefined) return false;
-  await lockCurrent(tx, [patient(loser), patient(hop.survivor)]);
-  const from = await survivorOf(tx, loser);
+  const from = hops.at(-1)?.survivor ?? hop.survivor;
   const inherited = (await mergeStates(tx, [from])).get(from)?.inherited ?? [];
+  await untellSurvivors(parts, tx, loser, hops);
   await endMerge(tx, hop.mergeId);
-  await untellSurvivor(parts, tx, loser, hop.survivor);
   await restate(parts, tx, [loser, hop.survivor, from], inherited);
   const back = new Map([...(await unfold(parts, tx, loser, hop)), [`Patient/${from}`, `Patient/${loser}`]]);
   const moved = new Set(await movedWith(tx, hop.mergeId));
@@ -107,25 +117,30 @@ const patient = (id: string) => ({ type: 'Patient', id });
 async function tellSurvivor(
   parts: RowParts,
   tx: Transaction,
-  { survivor, loser, at, messageId }: PatientMerge,
+  { survivor, loser, at }: Omit<PatientMerge, 'messageId'>,
   patients: ReadonlyMap<string, CurrentResource>,
 ): Promise<void> {
   const [to, from] = [survivor, loser].map((id) => patients.get(`Patient/${id}`));
   if (!to || !from) return;
-  const said = (await saidOf(tx, [from])).get(from.resourceKey) ?? [];
-  const isRequest = to.eventWay === 'replace' && !(await statementTimes(tx, [to.resourceKey])).has(to.resourceKey);
-  const isLater = (change: Change): boolean => (change.eventAt ?? '') > at && replacedBy(change.resource) === undefined;
+  const all = await saidOf(tx, [to, from]);
+  const [own, said] = [to, from].map(({ resourceKey }) => all.get(resourceKey) ?? []);
+  if (!own || !said) return;
+  const isLater = (change: Change): boolean =>
+    !change.beneath && (change.eventAt ?? '') > at && replacedBy(change.resource) === undefined && change.update !== 'ensure';
   const changes = changesOf(said, to.spec);
-  const told = changes.flatMap((each) => (isLater(each) ? [ofSurvivor(each, survivor)] : isRequest ? [] : beneath(each, survivor)));
-  for (const change of told) await apply(parts, tx, [{ ...change, kin: undefined }]);
-  if (isRequest) await fill(parts, tx, { survivor, loser, at, messageId }, [to, from]);
+  const told = changes.flatMap((each) => (isLater(each) ? [ofSurvivor(each, survivor)] : beneath(each, survivor)));
+  if (told.length > 0) await say(parts, tx, to, [...own, ...told.map(saidBy)]);
   const kept = said.flatMap((each) =>
-    keptUntil(each, (moment) => moment.at <= at || replacedBy(changesOf([each], '')[0]?.resource ?? NOBODY) !== undefined),
+    keptUntil(each, (moment) => each.beneath || moment.at <= at || replacedBy(changesOf([each], '')[0]?.resource ?? NOBODY) !== undefined),
   );
-  if (kept.length === 0 || changes.every((each) => !isLater(each))) return;
-  await retell(tx, from.resourceKey, kept);
-  const [current] = await lockByKeys(tx, [from.resourceKey]);
-  if (current) await rewrite(parts, tx, [{ current, resource: folded(kept) }]);
+  if (kept.length > 0 && changes.some(isLater)) await say(parts, tx, from, kept);
+}
+
+/** Has a Patient be what is said of it. */
+async function say(parts: RowParts, tx: Transaction, { resourceKey }: CurrentResource, said: readonly Said[]): Promise<void> {
+  await retell(tx, resourceKey, said);
+  const [current] = await lockByKeys(tx, [resourceKey]);
+  if (current && !current.deleted) await rewrite(parts, tx, [{ current, resource: folded(said) }]);
 }
 
 /** What stays said of the loser: until the merge all, since then its identifiers. */
@@ -136,33 +151,54 @@ function keptUntil(said: Said, isKept: (moment: Said['first']) => boolean): read
   return isKept(said.first) ? [{ ...said, last: said.first }, ...own] : own;
 }
 
-/** What the loser's record said beneath the survivor's own is taken back. */
-async function untellSurvivor(parts: RowParts, tx: Transaction, loser: string, survivor: string): Promise<void> {
-  const patients = await lockCurrent(tx, [patient(survivor), patient(loser)]);
-  const [to, from] = [survivor, loser].map((id) => patients.get(`Patient/${id}`));
-  if (!to || !from || !(await statementTimes(tx, [to.resourceKey])).has(to.resourceKey)) return;
-  const said = await saidOf(tx, [to, from]);
-  const taken = (said.get(from.resourceKey) ?? []).flatMap((each) => {
-    const [change] = changesOf([each], '');
-    return change === undefined ? [] : beneath(change, survivor).map((below) => saidBy(below));
-  });
-  await unsay(parts, tx, to, said.get(to.resourceKey) ?? [], taken);
+/**
+ * What the record of the loser, and of those merged into it, said of its survivors is taken back from all of them; what messages said of it
+ * since the merge is said of the loser again.
+ */
+async function untellSurvivors(parts: RowParts, tx: Transaction, loser: string, hops: readonly Hop[]): Promise<void> {
+  const whose = new Set([loser]);
+  for (let level: readonly string[] = [loser]; level.length > 0; ) {
+    level = [...(await losersOf(tx, level)).values()].flat().filter((id) => !whose.has(id));
+    for (const id of level) whose.add(id);
+  }
+  const patients = await lockCurrent(tx, [loser, ...hops.map(({ survivor }) => survivor)].map(patient));
+  const all = await saidOf(tx, [...patients.values()]);
+  const back: Said[] = [];
+  const isTaken = ({ origin }: Said): boolean => origin !== undefined && whose.has(origin);
+  const mergedAt = hops[0]?.at ?? '';
+  for (const id of new Set(hops.map(({ survivor }) => survivor))) {
+    const to = patients.get(`Patient/${id}`);
+    const said = all.get(to?.resourceKey ?? -1) ?? [];
+    const rest = said.filter((each) => !isTaken(each));
+    if (to === undefined || rest.length === said.length || rest.length === 0) continue;
+    await say(parts, tx, to, rest);
+    back.push(...said.filter((each) => isTaken(each) && (!each.beneath || each.last.at > mergedAt)));
+  }
+  const from = patients.get(`Patient/${loser}`);
+  if (from === undefined || from.deleted || back.length === 0) return;
+  const own = changesOf(back, from.spec).map(({ origin, ...change }) => ({
+    ...change,
+    resource: { ...change.resource, id: loser },
+    ...(origin === loser ? { beneath: false } : { origin }),
+  }));
+  await say(parts, tx, from, [...(all.get(from.resourceKey) ?? []), ...own.map(saidBy)]);
 }
 
-/** A request that replaced the survivor's record left this open: a death or a birth must not be lost. */
-async function fill(
-  parts: RowParts,
-  tx: Transaction,
-  { survivor, at, messageId }: PatientMerge,
-  [to, from]: readonly [CurrentResource, CurrentResource],
-): Promise<void> {
-  const [own, other] = [storedResource(to), storedResource(from)];
-  const isDead = own['deceasedBoolean'] !== undefined || own['deceasedDateTime'] !== undefined;
-  const filled = FILLED.filter((name) => own[name] === undefined && other[name] !== undefined && !(isDead && name.startsWith('deceased')));
-  if (filled.length === 0) return;
-  const resource = { resourceType: 'Patient', id: survivor, ...Object.fromEntries(filled.map((name) => [name, other[name]])) };
-  const change: Change = { resource, update: 'merge', deletes: [], spec: to.spec, messageId, eventAt: at, problems: [], unmapped: [] };
-  await apply(parts, tx, [change]);
+/** A request changed the record of a loser that stays one: what it says beneath its survivors follows. */
+export async function retellSurvivors(parts: RowParts, tx: Transaction, loser: string): Promise<void> {
+  const survivors = ((await hopsOf(tx, [loser])).get(loser) ?? []).map(({ survivor }) => survivor);
+  const patients = await lockCurrent(tx, [loser, ...survivors].map(patient));
+  const from = patients.get(`Patient/${loser}`);
+  if (from === undefined) return;
+  const all = await saidOf(tx, [...patients.values()]);
+  const changes = changesOf(all.get(from.resourceKey) ?? [], from.spec).filter((change) => !change.beneath);
+  for (const id of survivors) {
+    const to = patients.get(`Patient/${id}`);
+    if (to === undefined || to.deleted) continue;
+    const others = (all.get(to.resourceKey) ?? []).filter((each) => !(each.beneath && each.origin === loser));
+    await say(parts, tx, to, [...others, ...changes.flatMap((each) => beneath(each, id)).map(saidBy)]);
+  }
+  await restate(parts, tx, survivors);
 }
 
 /** Rewrites the references of resources, and of what was said of them; returns the keys of those that had any. Patients' own links stay. */

@@ -70,7 +70,7 @@ it('rule 71: a chain of five merges and its undoing: no orphan, no double death,
   for (const [i, id] of ids.entries())
     await put(
       house,
-      patient(id, i === 0 || i === 3 ? died : {}),
+      patient(id, i === 1 || i === 3 ? died : {}),
       weight(`w-${id}`, { subject: subject(id), effectiveDateTime: `2024-0${i + 1}-10` }),
       given('Condition', `c-${id}`, {
         ...condition('44054006'),
@@ -100,15 +100,24 @@ it('rule 71: a chain of five merges and its undoing: no orphan, no double death,
     await rows('SELECT condition_occurrence_count AS n, condition_era_start_date AS s, condition_era_end_date AS e FROM cdm.condition_era'),
   ).toEqual([{ n: 5, s: '2024-01-10', e: '2024-05-12' }]);
   await expectRebuildEqual(house);
-  for (const [i, id] of ids.slice(1).entries()) await put(house, patient(id, i === 2 ? died : {}));
+  expect(await rows('SELECT death_date AS d FROM cdm.death')).toEqual([{ d: '2025-03-01' }]);
+  for (const [i, id] of ids.slice(1).entries()) await put(house, patient(id, i === 0 || i === 2 ? died : {}));
+  expect(await rows('SELECT r.id FROM cdm.death JOIN fhir.resource r ON r.resource_key = person_id ORDER BY 1')).toEqual([
+    { id: 'p2' },
+    { id: 'p4' },
+  ]);
   expect(await state()).toEqual([{ persons: 5, deaths: 2, eras: 5, periods: 5, measured: 5, orphans: 0 }]);
   await expectRebuildEqual(house);
 });
 
-// What the survivor's record took over from the loser's by request is not taken back yet (services/pipeline/merge.ts, fill).
-it.fails('rule 71: a survivor that was not dead itself is alive again when the merge is undone', async () => {
-  await put(house, patient('p1'), patient('p2', { deceasedDateTime: '2025-03-01' }), weight('w'), weight('w2', { subject: subject('p2') }));
+it('rule 71: a survivor that was not dead itself is alive again when the merge is undone', async () => {
+  const died = { deceasedDateTime: '2025-03-01' };
+  await put(house, patient('p1'), patient('p2', died), weight('w'), weight('w2', { subject: subject('p2') }));
   await mergeRequested(house.parts, Buffer.from('p1 p2'), { survivor: 'p1', loser: 'p2' });
-  await put(house, patient('p2', { deceasedDateTime: '2025-03-01' }));
-  expect(await rows('SELECT count(*)::int AS n FROM cdm.death')).toEqual([{ n: 1 }]);
+  const deaths = () => rows('SELECT r.id, death_date AS d FROM cdm.death JOIN fhir.resource r ON r.resource_key = person_id ORDER BY 1');
+  await put(house, weight('w'));
+  expect(await deaths()).toEqual([{ id: 'p1', d: '2025-03-01' }]);
+  await put(house, patient('p2', died));
+  expect(await deaths()).toEqual([{ id: 'p2', d: '2025-03-01' }]);
+  await expectRebuildEqual(house);
 });

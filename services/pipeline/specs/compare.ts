@@ -14,7 +14,7 @@ import { replacedBy } from '../../mapping/merges.ts';
 import type { CdmRow, ResourceRows, UnmappedCode } from '../../omop/row.ts';
 import { converted, type Recorded } from '../../pipeline.ts';
 import { type Change, keyOf } from '../change.ts';
-import { folded, type Said, saidBy } from '../order.ts';
+import { folded, type Said, saidBy } from '../said.ts';
 import { Differences } from './differences.ts';
 
 export interface CompareParts {

@@ -12,10 +12,10 @@ import { validateResource } from '../../fhir/validate.ts';
 import { rewrite } from '../apply.ts';
 import { type Change, keyOf } from '../change.ts';
 import { writeOf } from '../merged.ts';
-import { folded, retell, type Said, saidBy, saidOf } from '../order.ts';
 import type { Parts } from '../parts.ts';
 import { inOrder } from '../rank.ts';
 import { rowsOf, storedDate, storedResource } from '../rows.ts';
+import { folded, retell, type Said, saidBy, saidOf } from '../said.ts';
 
 export interface Retold {
   readonly written: number;
