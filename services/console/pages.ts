@@ -40,7 +40,13 @@ export const AREAS: readonly Area[] = [
   {
     title: 'OMOP',
     path: '/omop',
-    pages: [{ path: '/omop/rows/:table/:id', title: 'Row', load: () => import('./omop/row.tsx') }],
+    pages: [
+      { path: '/omop', title: 'OMOP', load: () => import('./omop/overview.tsx') },
+      { path: '/omop/persons', title: 'Persons', load: () => import('./omop/persons.tsx') },
+      { path: '/omop/persons/:id', title: 'Person', load: () => import('./omop/person.tsx') },
+      { path: '/omop/rows/:table/:id', title: 'Row', load: () => import('./omop/row.tsx') },
+      { path: '/omop/sql', title: 'SQL', load: () => import('./omop/sql.tsx') },
+    ],
   },
   {
     title: 'Operations',

@@ -7,7 +7,7 @@ import { removeQuery, type SavedQuery, savedQueries, saveQuery } from '../databa
 import type { SqlAnswer } from '../database/sql-run.ts';
 import { rolesOfToken } from '../database/tokens.ts';
 import { problem, Refusal } from '../errors.ts';
-import { CSV_MS, MOST_ROWS, SqlDesk, TABLE_MS } from '../pipeline/sql-desk.ts';
+import { CSV_MS, MOST_ROWS, SqlDesk, type SqlFacts, TABLE_MS } from '../pipeline/sql-desk.ts';
 import type { Parts } from '../pipeline.ts';
 import { actorOf, bodyOf } from './admin-request.ts';
 
@@ -18,14 +18,6 @@ const SAVE = z.strictObject({ name: NAME, text: z.string().min(1).max(100_000), 
 const REMOVE = z.strictObject({ name: NAME, version: z.int().min(1) });
 /** What is read is patients' data, unmasked: the first of these is named when it is refused. */
 const OPEN_TO = ['reader', 'operator'] as const;
-
-export interface SqlFacts {
-  readonly rows: number;
-  readonly seconds: number;
-  readonly csvSeconds: number;
-  /** How to open the same elsewhere. */
-  readonly elsewhere: { readonly r: string; readonly python: string };
-}
 
 /**
  * GET /admin/sql: limits, and how to open the same in R and Python. POST …/run: a table; …/csv: the whole answer, streamed; …/stop: ends a run

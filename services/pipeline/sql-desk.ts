@@ -12,6 +12,15 @@ export const TABLE_MS = 60_000;
 export const CSV_MS = 600_000;
 const MOST_RUNS = 4;
 
+/** What is said of the limits, and of other ways to the same data. */
+export interface SqlFacts {
+  readonly rows: number;
+  readonly seconds: number;
+  readonly csvSeconds: number;
+  /** How to open the same elsewhere. */
+  readonly elsewhere: { readonly r: string; readonly python: string };
+}
+
 export interface AskedSql {
   /** Chosen by the caller, to stop it by. */
   readonly run: string;

@@ -1,0 +1,126 @@
+/** Saved queries: opened by name, saved under one; two who change the same hear of each other. */
+import { useState } from 'preact/hooks';
+import type { SavedQuery } from '../../database/saved-queries.ts';
+import { ask } from '../doors.ts';
+import { Dialog } from '../parts/dialog.tsx';
+import { Failure } from '../parts/failure.tsx';
+import { Text } from '../parts/text.tsx';
+import { Time } from '../parts/time.tsx';
+import { Link } from '../router.tsx';
+
+interface SavedProps {
+  readonly queries: readonly SavedQuery[];
+  readonly opened: SavedQuery | undefined;
+  readonly text: string;
+  readonly again: () => void;
+  readonly open: (name: string) => void;
+}
+
+export function Saved({ queries, opened, text, again, open }: SavedProps) {
+  const [isSaving, setSaving] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const done = (name: string) => {
+    setError(undefined);
+    again();
+    open(name);
+  };
+  const change = (query: SavedQuery) => {
+    ask<SavedQuery>('POST', '/admin/sql/saved', { name: query.name, text, version: query.version }).then(
+      ({ name }) => done(name),
+      setError,
+    );
+  };
+  const remove = (query: SavedQuery) => {
+    ask('POST', '/admin/sql/saved/remove', { name: query.name, version: query.version }).then(() => done(''), setError);
+  };
+  return (
+    <section class="panel saved" aria-labelledby="saved">
+      <h2 id="saved">Saved queries</h2>
+      {error !== undefined && <Failure error={error} />}
+      {opened !== undefined && (
+        <p>
+          <strong>
+            <Text value={opened.name} most={120} />
+          </strong>{' '}
+          <span class="note">
+            version {opened.version} by <Text value={opened.author} most={60} />, <Time at={opened.updatedAt} />
+            {text === opened.text ? '' : ', changed here'}
+          </span>
+        </p>
+      )}
+      <div class="acts">
+        {opened !== undefined && (
+          <>
+            <button type="button" disabled={text === opened.text} onClick={() => change(opened)}>
+              Save
+            </button>
+            <button type="button" onClick={() => remove(opened)}>
+              Remove
+            </button>
+          </>
+        )}
+        <button type="button" onClick={() => setSaving(true)}>
+          Save as…
+        </button>
+      </div>
+      {queries.length === 0 ? (
+        <p class="note">None yet. What is saved here is seen by everybody who may open this page.</p>
+      ) : (
+        <ul class="plain">
+          {queries.map(({ name, id }) => (
+            <li key={id}>
+              <Link to={`/omop/sql?query=${encodeURIComponent(name)}`} aria-current={name === opened?.name ? 'true' : undefined}>
+                <Text value={name} most={120} />
+              </Link>
+            </li>
+          ))}
+        </ul>
+      )}
+      {isSaving && <SaveDialog text={text} close={() => setSaving(false)} saved={done} />}
+    </section>
+  );
+}
+
+interface SaveDialogProps {
+  readonly text: string;
+  readonly close: () => void;
+  readonly saved: (name: string) => void;
+}
+
+function SaveDialog({ text, close, saved }: SaveDialogProps) {
+  const [name, setName] = useState('');
+  const [error, setError] = useState<unknown>();
+  const submit = (event: Event) => {
+    event.preventDefault();
+    ask<SavedQuery>('POST', '/admin/sql/saved', { name: name.trim(), text, version: 0 }).then((query) => {
+      close();
+      saved(query.name);
+    }, setError);
+  };
+  return (
+    <Dialog title="Save as" close={close}>
+      <form onSubmit={submit}>
+        <label class="field">
+          <span>Name (no patient data: it stands in addresses)</span>
+          <input
+            type="text"
+            name="name"
+            value={name}
+            maxLength={120}
+            autocomplete="off"
+            onInput={(event) => setName(event.currentTarget.value)}
+          />
+        </label>
+        {error !== undefined && <Failure error={error} />}
+        <div class="acts">
+          <button type="button" onClick={close}>
+            Cancel
+          </button>
+          <button type="submit" class="primary" disabled={name.trim() === ''}>
+            Save
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
