@@ -11,6 +11,7 @@ export const SPECS = {
   'spec-draft-empty': row(422, 'AR', 'error', 'required', 'Draft {id} changes nothing.', 'Change a file of it first.'),
   'spec-revision-missing': row(428, 'AR', 'error', 'required', 'If-Match is missing: what was changed by others meanwhile would be lost.', 'Send the ETag that the last read of the draft answered.'),
   'spec-draft-conflict': row(412, 'AR', 'error', 'conflict', '"{path}" was changed in revision {revision}, after the one that was read.', 'Merge the three texts of the answer (base, theirs, yours) and send the result with the ETag of now.'),
+  'spec-message-masked': row(403, 'AR', 'error', 'forbidden', 'Message {id} is shown whole only to who revealed it for a reason, in the last 8 hours.', 'POST /admin/messages/{id}/reveal with a reason, then ask again; POST /admin/maps/preview shows it masked.'),
   'spec-draft-outdated': row(409, 'AR', 'error', 'conflict', '"{path}" was published anew since the draft was begun.', 'Merge what is published into the draft (GET /maps/drafts/ID shows both hashes) and send the file with ?base= and the hash that is published.'),
   'spec-version-published': row(409, 'AR', 'error', 'conflict', '{name} was published with another text.', 'Published versions never change: raise the version of the map.'),
   'spec-check-fails': row(422, 'AR', 'error', 'business-rule', 'The specs have {errors} errors; {failed} cases fail.', 'Run check on the draft: it lists each with place and cure.'),

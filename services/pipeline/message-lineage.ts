@@ -1,10 +1,12 @@
 /** What became of a message and where everything it became came from: mapped again and watched, as it is asked for. */
+import { isAbsolute } from 'node:path';
 import type { StoredRow } from '../database/message-rows.ts';
 import type { Resource } from '../fhir/resource.ts';
 import { Decimal } from '../fhir/resource.ts';
 import type { Message } from '../hl7v2/message.ts';
 import type { Maps, RowContext } from '../mapping/conversion.ts';
 import type { LoadedMaps } from '../mapping/maps.ts';
+import type { TracedRows } from '../mapping/to-rows/maps.ts';
 import type { ElementLineage, TracedConversion } from '../mapping/trace/lineage.ts';
 import { isColumnPlain, isElementPlain, masked } from './message-mask.ts';
 
@@ -72,14 +74,15 @@ export function shownElements(resource: Resource, lineage: readonly ElementLinea
   return found;
 }
 
-function ruleOf({ rules, row }: ElementLineage): RulePlace | undefined {
+export function ruleOf({ rules, row }: ElementLineage): RulePlace | undefined {
   const [first] = rules;
   const at = row ?? first?.at;
   return at === undefined || first === undefined ? undefined : { file: specFile(at.file), line: at.line, text: first.text };
 }
 
-/** The path below mappings/: where the rest of it lies is nobody's business. */
-const specFile = (file: string): string => /(?:^|\/)mappings\/(.+)$/.exec(file)?.[1] ?? file.split('/').slice(-3).join('/');
+/** The path below mappings/: where the rest of it lies is nobody's business. That of a published map is one already. */
+export const specFile = (file: string): string =>
+  /(?:^|\/)mappings\/(.+)$/.exec(file)?.[1] ?? (isAbsolute(file) ? file.split(/[\\/]/).slice(-3).join('/') : file);
 
 /** Returns the rows of a resource: those stored, or without them what the maps of today make of it; each column with what it was read from. */
 export function shownRows(
@@ -89,7 +92,15 @@ export function shownRows(
   context: RowContext,
   isWhole: boolean,
 ): readonly ShownRow[] {
-  const traced = isTraceable(maps) ? maps.rowMaps.trace(resource, context) : undefined;
+  return shownTraced(isTraceable(maps) ? maps.rowMaps.trace(resource, context) : undefined, stored, isWhole);
+}
+
+/** As shownRows, of rows that were watched already. */
+export function shownTraced(
+  traced: TracedRows | undefined,
+  stored: readonly StoredRow[] | undefined,
+  isWhole: boolean,
+): readonly ShownRow[] {
   const made = (stored ?? traced?.made.rows ?? []).map((row) => ({
     table: row.table,
     n: row.n,

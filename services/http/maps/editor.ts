@@ -5,7 +5,8 @@ import { problem, Refusal } from '../../errors.ts';
 import { EditorDesk, isSpecPath, type SpecTexts, specSchema } from '../../pipeline/specs/author.ts';
 import { type Desk, draftedSpecs } from '../../pipeline/specs/drafts.ts';
 import { activeSpecs } from '../../pipeline/specs/live.ts';
-import { tryMessage } from '../../pipeline/specs/try.ts';
+import { preview } from '../../pipeline/specs/preview.ts';
+import { isRevealed, tryMessage } from '../../pipeline/specs/try.ts';
 import { bodyOf } from '../admin-request.ts';
 import { allowed, type SpecAccess } from './access.ts';
 
@@ -18,7 +19,7 @@ const ASKED = z.strictObject({
   line: z.int().min(0).default(0),
   character: z.int().min(0).default(0),
 });
-const TRIAL = z.strictObject({
+const TRIED = {
   draft: z.int().positive().optional(),
   files: z
     .array(
@@ -38,7 +39,10 @@ const TRIAL = z.strictObject({
     .optional(),
   messageId: z.int().positive().optional(),
   source: z.string().max(500).optional(),
-});
+};
+const TRIAL = z.strictObject(TRIED);
+/** `path`: the file whose rules are told. */
+const PREVIEW = z.strictObject({ ...TRIED, path: PATH.optional() });
 
 /** POST /admin/maps/editor/{completion|hover|definition|diagnostics}, POST /admin/maps/try, GET /admin/maps/schema. */
 export function editorRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void {
@@ -64,20 +68,30 @@ export function editorRoutes(door: FastifyInstance, access: SpecAccess, desk: De
     await allowed(access, request, 'read');
     return specSchema();
   });
-  door.post('/admin/maps/try', async (request, reply) => {
-    await allowed(access, request, 'read');
-    const { draft, files, message, messageId, source } = bodyOf(request, TRIAL);
-    if ((message === undefined) === (messageId === undefined))
+  const trialOf = async ({ draft, files, message, messageId, source }: z.infer<typeof TRIAL>) => {
+    const asked = messageId ?? message;
+    if (asked === undefined || (message !== undefined && messageId !== undefined))
       throw new Refusal([problem('spec-request-invalid', { reason: 'it needs one of message and messageId' })]);
     const texts = new Map(await textsOf(draft));
     for (const { path, text } of files) {
       if (text === null) texts.delete(path);
       else texts.set(path, text);
     }
-    // A message pasted into a browser has lost its carriage returns.
-    const asked = messageId ?? Buffer.from((message ?? '').replace(/\r?\n/g, '\r'), 'utf8');
-    const tried = await tryMessage(access.parts, { texts, message: asked, source });
+    return { texts, message: asked, source };
+  };
+  door.post('/admin/maps/try', async (request, reply) => {
+    const actor = await allowed(access, request, 'read');
+    const asked = bodyOf(request, TRIAL);
+    const { messageId: id } = asked;
+    if (id !== undefined && !(await isRevealed(access.parts, actor, id))) throw new Refusal([problem('spec-message-masked', { id })]);
+    const tried = await tryMessage(access.parts, await trialOf(asked));
     // Numbers of resources keep their digits.
     return reply.type('application/json; charset=utf-8').send(JSON.stringify(tried));
+  });
+  door.post('/admin/maps/preview', async (request) => {
+    const actor = await allowed(access, request, 'read');
+    const { path, ...asked } = bodyOf(request, PREVIEW);
+    const isWhole = asked.messageId === undefined || (await isRevealed(access.parts, actor, asked.messageId));
+    return preview(access.parts, { ...(await trialOf(asked)), path, isWhole });
   });
 }

@@ -1,9 +1,9 @@
 /** /admin/maps: what runs, its files and history, how the folder differs; and everything about drafts. */
 import type { FastifyInstance } from 'fastify';
 import { auditChain, auditRecords } from '../../database/audit.ts';
-import { releaseById, releases, type SpecRelease } from '../../database/spec-releases.ts';
+import { releaseById, releases, type SpecRelease, textsOf } from '../../database/spec-releases.ts';
 import { problem, Refusal } from '../../errors.ts';
-import { diffOf, mapsIn } from '../../pipeline/specs/author.ts';
+import { describedFiles, diffOf } from '../../pipeline/specs/author.ts';
 import type { Desk } from '../../pipeline/specs/drafts.ts';
 import { activeSpecs, releaseSpecs, type SpecSet } from '../../pipeline/specs/live.ts';
 import { driftOf } from '../../pipeline/specs/publish.ts';
@@ -44,13 +44,7 @@ function readRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void
   door.get('/admin/maps/files', async (request) => {
     await allowed(access, request, 'read');
     const set = await setAsked(Object.fromEntries(queryOf(request))['release']);
-    const versions = mapsIn(set.texts);
-    const files = [...set.hashes]
-      .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([path, hash]) => {
-        const { id = null, version = null } = versions.get(path) ?? {};
-        return { path, hash, id, version };
-      });
+    const files = describedFiles(set.texts).map((each) => ({ ...each, hash: set.hashes.get(each.path) ?? '' }));
     return { release: set.releaseId ?? null, files };
   });
   door.get<{ Params: { '*': string } }>('/admin/maps/file/*', async (request) => {
@@ -60,6 +54,13 @@ function readRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void
     const text = set.texts.get(path);
     if (text === undefined) throw new Refusal([problem('spec-file-unknown', { path: path.slice(0, 200) })]);
     return { path, text, hash: set.hashes.get(path), release: set.releaseId ?? null };
+  });
+  door.get<{ Params: { hash: string } }>('/admin/maps/texts/:hash', async (request) => {
+    await allowed(access, request, 'read');
+    const { hash } = request.params;
+    const text = /^[0-9a-f]{64}$/.test(hash) ? (await textsOf(database, [hash])).get(hash) : undefined;
+    if (text === undefined) throw new Refusal([problem('spec-file-unknown', { path: hash.slice(0, 64) })]);
+    return { hash, text };
   });
   door.get('/admin/maps/drift', async (request) => {
     await allowed(access, request, 'read');

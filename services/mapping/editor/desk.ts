@@ -23,15 +23,15 @@ export class EditorDesk {
   readonly #readable = new Map<string, LoadedMaps>();
 
   completions(asked: Asked): readonly Completion[] {
-    return completionsAt(asked.text, asked.cursor, `/${asked.path}`, this.#mapsFor(asked));
+    return completionsAt(asked.text, asked.cursor, asked.path, this.#mapsFor(asked));
   }
 
   hover(asked: Asked): string | undefined {
-    return hoverAt(asked.text, asked.cursor, `/${asked.path}`, this.#mapsFor(asked));
+    return hoverAt(asked.text, asked.cursor, asked.path, this.#mapsFor(asked));
   }
 
   definition(asked: Asked): ReturnType<typeof definitionAt> {
-    return definitionAt(asked.text, asked.cursor, `/${asked.path}`, this.#mapsFor(asked));
+    return definitionAt(asked.text, asked.cursor, asked.path, this.#mapsFor(asked));
   }
 
   /** Returns the faults of the file. */

@@ -148,7 +148,7 @@ function rootAt(file: string, maps: LoadedMaps): MapNode | undefined {
 }
 
 function familyOf(file: string, maps: LoadedMaps): SpecFamily | undefined {
-  for (const family of maps.families.values()) if (file.includes(`/${family.name}/`)) return family;
+  for (const family of maps.families.values()) if (`/${file}`.includes(`/${family.name}/`)) return family;
   return undefined;
 }
 
@@ -186,7 +186,7 @@ function tokenAt(line: string, character: number): string {
 export function definitionAt(text: string, cursor: Cursor, file: string, maps: LoadedMaps): Position | undefined {
   const token = tokenAt(text.split('\n')[cursor.line] ?? '', cursor.character).split('@')[0] ?? '';
   const family = familyOf(file, maps);
-  const own = file.includes('/sites/') ? [...maps.families.values()] : family === undefined ? [] : [family];
+  const own = `/${file}`.includes('/sites/') ? [...maps.families.values()] : family === undefined ? [] : [family];
   const root = rootAt(file, maps);
   const name = textOf(entryOf(root, 'use')?.value, token)?.split('@')[0] ?? token;
   for (const each of own) {

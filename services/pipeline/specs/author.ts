@@ -1,7 +1,7 @@
 /** What doors show an author: the meaning of a change, the maps among files, and what an editor asks. */
 import { differencesOf } from '../../mapping/author/diff.ts';
-import { readSpec, type SpecNode } from '../../mapping/read.ts';
-import { type SpecTexts, type SpecVersion, specFilesOf, versionsOf } from '../../mapping/texts.ts';
+import { entryOf, readSpec, type SpecNode } from '../../mapping/read.ts';
+import { type SpecTexts, specFilesOf, versionsOf } from '../../mapping/texts.ts';
 
 export { EditorDesk } from '../../mapping/editor/desk.ts';
 export { specSchema } from '../../mapping/editor/schema.ts';
@@ -17,6 +17,28 @@ export function diffOf(path: string, before: string | undefined, after: string |
 const treeOf = (text: string | undefined, path: string): SpecNode | undefined =>
   text === undefined ? undefined : readSpec(text, path).root;
 
-/** Returns the map in each file, by path. */
-export const mapsIn = (texts: SpecTexts): ReadonlyMap<string, SpecVersion> =>
-  new Map(versionsOf(specFilesOf(texts)).map((each) => [each.file, each]));
+/** What a file is for: 'message', 'resource', 'datatype', 'table', 'rows', 'records', 'cases', or 'map' for anything else. */
+export type SpecKind = 'message' | 'resource' | 'datatype' | 'table' | 'rows' | 'records' | 'cases' | 'map';
+
+const KINDS: readonly (readonly [RegExp, SpecKind])[] = [
+  [/\.cases\.ya?ml$/, 'cases'],
+  [/(^|\/)tables\//, 'table'],
+  [/(^|\/)types\//, 'datatype'],
+  [/(^|\/)resources\//, 'resource'],
+  [/(^|\/)messages\//, 'message'],
+  [/(^|\/)fhir-to-omop\//, 'rows'],
+  [/(^|\/)(csv|json)-to-fhir\//, 'records'],
+];
+
+const kindOf = (path: string): SpecKind => KINDS.find(([form]) => form.test(path))?.[1] ?? 'map';
+
+/** Returns what each file is, in the order of their paths: the map in it, and how many cases it holds. */
+export function describedFiles(texts: SpecTexts) {
+  const files = specFilesOf(texts);
+  const versions = new Map(versionsOf(files).map((each) => [each.file, each]));
+  return files.map(({ file, read }) => {
+    const cases = entryOf(read.root, 'cases')?.value;
+    const { id = null, version = null } = versions.get(file) ?? {};
+    return { path: file, kind: kindOf(file), id, version, cases: cases?.kind === 'list' ? cases.items.length : 0 };
+  });
+}

@@ -2,16 +2,19 @@
  * What a message would become by texts of specs: its acknowledgement, resources, rows, problems, and which rule made what of which bytes. Nothing is
  * stored, and nothing is read of the store but the message where one of the journal is meant.
  */
+import { auditRecords } from '../../database/audit.ts';
 import { messageById } from '../../database/journal-take.ts';
 import { gravest, harmless, type Problem, problem, Refusal } from '../../errors.ts';
 import { validateResource } from '../../fhir/validate.ts';
 import { acknowledgement } from '../../hl7v2/acknowledge.ts';
+import { encode } from '../../hl7v2/charset.ts';
 import type { Message } from '../../hl7v2/message.ts';
 import { readHeader } from '../../hl7v2/parse.ts';
 import { type LoadedMaps, mapsOf } from '../../mapping/maps.ts';
 import { entryOf, type SpecNode, texts } from '../../mapping/read.ts';
 import { type SpecTexts, specFilesOf } from '../../mapping/texts.ts';
-import type { RuleOutcome } from '../../mapping/trace/lineage.ts';
+import type { TracedRows } from '../../mapping/to-rows/maps.ts';
+import type { RuleOutcome, TracedConversion } from '../../mapping/trace/lineage.ts';
 import type { ResourceRows } from '../../omop/row.ts';
 import { contextOf, type Parts, parsedBy, rulesFor } from '../parts.ts';
 import { dateOf } from '../rows.ts';
@@ -19,8 +22,8 @@ import { specSetOf } from './live.ts';
 
 export interface Trial {
   readonly texts: SpecTexts;
-  /** Bytes of a message, or the number of one in the journal. */
-  readonly message: Uint8Array | number;
+  /** Lines of a message, or the number of one in the journal. */
+  readonly message: string | number;
   /** Whose rules hold: its time zone, character set, site. */
   readonly source?: string | undefined;
 }
@@ -47,15 +50,38 @@ function mayTake(root: SpecNode | undefined, type: string, event: string): boole
   return messages.length === 0 || messages.some(({ value }) => value === `${type}^${event}` || value === `${type}^*`);
 }
 
+export interface Attempt {
+  readonly status: 'applied' | 'parked' | 'refused';
+  readonly bytes: Uint8Array;
+  readonly problems: readonly Problem[];
+  /** Undefined: it is no message that can be read. */
+  readonly made:
+    | { readonly message: Message; readonly maps: LoadedMaps; readonly traced: TracedConversion; readonly rows: readonly TriedRows[] }
+    | undefined;
+  /** The answer of original mode when a message is judged at its receipt. */
+  readonly acknowledgement: string;
+  readonly compiledMs: number;
+  readonly tookMs: number;
+}
+
+export interface TriedRows {
+  readonly reference: string;
+  readonly traced: TracedRows;
+}
+
 /** Returns what becomes of the message. Throws Refusal journal-no-message. */
-export async function tryMessage(parts: Parts, { texts: specs, message: asked, source = '' }: Trial) {
+export async function attempt(parts: Parts, { texts: specs, message: asked, source = '' }: Trial): Promise<Attempt> {
   const recorded = typeof asked === 'number' ? await messageById(parts.database, asked) : undefined;
   if (typeof asked === 'number' && recorded === undefined) throw new Refusal([problem('journal-no-message', { id: asked })]);
-  const bytes = typeof asked === 'number' ? (recorded?.content ?? new Uint8Array()) : asked;
   const rules = rulesFor(parts, recorded?.source ?? source);
+  const bytes = typeof asked === 'string' ? bytesOf(rules, asked) : (recorded?.content ?? new Uint8Array());
   const start = performance.now();
   const parsed = parsedBy(rules, bytes);
-  if (!parsed.ok) return { ...nothing(parts, bytes, parsed.problems), compiledMs: 0 };
+  if (!parsed.ok) {
+    const status = gravest(parsed.problems)?.ack === 'AR' ? 'refused' : 'parked';
+    const answer = acknowledged(parts, bytes, status, parsed.problems);
+    return { status, bytes, problems: parsed.problems, made: undefined, acknowledgement: answer, compiledMs: 0, tookMs: 0 };
+  }
   const maps = compiledFor(specs, parsed.value);
   const compiledMs = performance.now() - start;
   const traced = maps.trace(parsed.value, contextOf(rules));
@@ -66,54 +92,68 @@ export async function tryMessage(parts: Parts, { texts: specs, message: asked, s
   const rows = rowsBy(parts, maps, conversion.drafts);
   return {
     status,
+    bytes,
+    problems,
+    made: { message: parsed.value, maps, traced, rows },
     acknowledgement: acknowledged(parts, bytes, status, problems),
-    spec: conversion.spec,
-    resources: conversion.drafts.map(({ resource, update, deletes }) => ({ resource, update, deletes })),
+    compiledMs: tenths(compiledMs),
+    tookMs: tenths(performance.now() - start - compiledMs),
+  };
+}
+
+const tenths = (ms: number): number => Math.round(ms * 10) / 10;
+
+/** What was pasted, in the character set that its MSH-18 says; a browser has taken its carriage returns. */
+function bytesOf(rules: ReturnType<typeof rulesFor>, pasted: string): Uint8Array {
+  const lines = pasted.replace(/\r?\n/g, '\r');
+  const plain = Buffer.from(lines, 'utf8');
+  const parsed = parsedBy(rules, plain);
+  return (parsed.ok ? encode(lines, parsed.value.charset) : undefined) ?? plain;
+}
+
+/** Returns what becomes of the message, whole, as data. Throws Refusal journal-no-message. */
+export async function tryMessage(parts: Parts, trial: Trial) {
+  const { status, bytes, problems, made, acknowledgement: answer, compiledMs, tookMs } = await attempt(parts, trial);
+  const { conversion, elements, rules } = made?.traced ?? {};
+  const rows = made?.rows.map(({ reference, traced }): TriedAnswer => ({ reference, ...traced.made, columns: traced.rows })) ?? [];
+  return {
+    status,
+    acknowledgement: answer,
+    spec: conversion?.spec ?? '',
+    resources: conversion?.drafts.map(({ resource, update, deletes }) => ({ resource, update, deletes })) ?? [],
     rows,
     problems,
-    unmapped: [...conversion.unmapped, ...rows.flatMap(({ unmapped }) => unmapped)],
-    unread: conversion.unread,
-    trace: {
-      elements: Object.fromEntries(traced.elements),
-      rules: traced.rules.filter(({ ran }) => ran > 0).map(briefly),
-    },
+    unmapped: [...(conversion?.unmapped ?? []), ...rows.flatMap(({ unmapped }) => unmapped)],
+    unread: conversion?.unread ?? [],
+    trace: { elements: Object.fromEntries(elements ?? []), rules: (rules ?? []).filter(({ ran }) => ran > 0).map(briefly) },
     message: Buffer.from(bytes).toString('utf8'),
-    compiledMs: Math.round(compiledMs * 10) / 10,
-    tookMs: Math.round((performance.now() - start - compiledMs) * 10) / 10,
+    compiledMs,
+    tookMs,
   };
+}
+
+interface TriedAnswer extends ResourceRows {
+  readonly reference: string;
+  readonly columns: TracedRows['rows'];
 }
 
 const briefly = ({ rule, ran, made, why }: RuleOutcome) => ({ rule, ran, made, why });
 
-function nothing(parts: Parts, bytes: Uint8Array, problems: readonly Problem[]) {
-  const status = gravest(problems)?.ack === 'AR' ? 'refused' : 'parked';
-  return {
-    status,
-    acknowledgement: acknowledged(parts, bytes, status, problems),
-    spec: '',
-    resources: [],
-    rows: [],
-    problems,
-    unmapped: [],
-    unread: [],
-    trace: { elements: {}, rules: [] },
-    message: Buffer.from(bytes).toString('utf8'),
-    tookMs: 0,
-  };
+/** Somebody who revealed a message sees it unmasked for so long while maps are written. */
+const REVEALED_MS = 8 * 3_600_000;
+
+/** Returns true when the audit log says that this person revealed the message, for a reason, not long ago. */
+export async function isRevealed(parts: Parts, actor: string, messageId: number): Promise<boolean> {
+  const [last] = await auditRecords(parts.database, { actor, action: 'message.reveal', target: `message/${messageId}`, limit: 1 });
+  return last !== undefined && Date.now() - Date.parse(last.at) < REVEALED_MS;
 }
 
-/** The answer of original mode when a message is judged at its receipt. */
 function acknowledged(parts: Parts, bytes: Uint8Array, status: string, problems: readonly Problem[]): string {
   const faults = problems.filter((each) => !harmless([each]));
   const code = status === 'applied' ? 'AA' : status === 'refused' ? (gravest(faults)?.ack ?? 'AR') : 'AE';
   const timestamp = parts.clock();
   const answer = acknowledgement(readHeader(bytes), { code, problems: code === 'AA' ? [] : faults, controlId: 'dry-run', timestamp });
   return Buffer.from(answer).toString('utf8');
-}
-
-interface TriedRows extends ResourceRows {
-  readonly reference: string;
-  readonly columns: ReturnType<LoadedMaps['rowMaps']['trace']>['rows'];
 }
 
 /** Rows of what this one message makes: what the store holds of its resources is not counted in. */
@@ -127,7 +167,6 @@ function rowsBy(
   const asOf = dateOf(parts, parts.clock());
   return drafts.map(({ resource }) => {
     const context = { vocabulary, timezone: parts.cdmTimezone, asOf, lookup: (reference: string) => named.get(reference) };
-    const { made, rows } = maps.rowMaps.trace(resource, context);
-    return { reference: `${resource.resourceType}/${resource.id}`, ...made, columns: rows };
+    return { reference: `${resource.resourceType}/${resource.id}`, traced: maps.rowMaps.trace(resource, context) };
   });
 }

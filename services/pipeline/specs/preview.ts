@@ -1,0 +1,167 @@
+/** What an author sees of a message while a map is written: as the page of a message, by texts that nobody published, masked until it was revealed. */
+import { cureOf } from '../../database/journal-view.ts';
+import { ERRORS } from '../../errors.ts';
+import { fieldOf } from '../../hl7v2/definitions.ts';
+import type { Message } from '../../hl7v2/message.ts';
+import type { UnreadField } from '../../mapping/conversion.ts';
+import type { ElementLineage } from '../../mapping/trace/lineage.ts';
+import type { UnmappedCode } from '../../omop/row.ts';
+import { type MessageText, messageText } from '../message-fields.ts';
+import { type RulePlace, type ShownElement, type ShownRow, shownElements, shownTraced, specFile } from '../message-lineage.ts';
+import { isFieldPlain, masked } from '../message-mask.ts';
+import type { Parts } from '../parts.ts';
+import { type Attempt, attempt, type Trial, type TriedRows } from './try.ts';
+
+export interface PreviewElement extends ShownElement {
+  /** The rule that made it, the row of the concept map that gave it, and the rules around them. */
+  readonly rules: readonly RulePlace[];
+}
+
+export interface PreviewResource {
+  readonly reference: string;
+  readonly version: undefined;
+  readonly isCurrent: true;
+  readonly elements: readonly PreviewElement[];
+  readonly rows: readonly ShownRow[];
+}
+
+export interface PreviewProblem {
+  readonly code: string;
+  readonly severity: string;
+  readonly text: string;
+  readonly at: string | undefined;
+  readonly cure: string;
+}
+
+/** What became of one rule of a file. */
+export interface PreviewRule {
+  readonly line: number;
+  readonly ran: number;
+  readonly made: number;
+  /** Why it made nothing; '' when it always made something. */
+  readonly why: string;
+}
+
+export interface Preview {
+  readonly status: Attempt['status'];
+  readonly isMasked: boolean;
+  readonly spec: string;
+  readonly text: MessageText | undefined;
+  /** Segment by segment. */
+  readonly acknowledgement: readonly string[];
+  readonly problems: readonly PreviewProblem[];
+  readonly unmapped: readonly UnmappedCode[];
+  readonly unread: readonly UnreadField[];
+  readonly isStored: false;
+  readonly resources: readonly PreviewResource[];
+  readonly resourceCount: number;
+  /** Rules of the file that was asked for. */
+  readonly rules: readonly PreviewRule[];
+  readonly compiledMs: number;
+  readonly tookMs: number;
+}
+
+const MOST_RESOURCES = 60;
+
+/** Returns what becomes of a message; `path`: whose rules are told. `isWhole`: nothing is masked. Throws Refusal journal-no-message. */
+export async function preview(
+  parts: Parts,
+  trial: Trial & { readonly path: string | undefined; readonly isWhole: boolean },
+): Promise<Preview> {
+  const { isWhole, path } = trial;
+  const tried = await attempt(parts, trial);
+  const { made } = tried;
+  const conversion = made?.traced.conversion;
+  const drafts = conversion?.drafts ?? [];
+  return {
+    status: tried.status,
+    isMasked: !isWhole,
+    spec: conversion?.spec ?? '',
+    text: made && messageText(made.message, isWhole),
+    acknowledgement: tried.acknowledgement.split('\r').filter((line) => line !== ''),
+    problems: tried.problems.map(({ code, text, at }) => ({
+      code,
+      severity: Object.hasOwn(ERRORS, code) ? ERRORS[code].severity : 'error',
+      text,
+      at,
+      cure: cureOf(code),
+    })),
+    unmapped: [...(conversion?.unmapped ?? []), ...(made?.rows.flatMap(({ traced }) => traced.made.unmapped) ?? [])],
+    unread: conversion?.unread ?? [],
+    isStored: false,
+    resources: drafts.slice(0, MOST_RESOURCES).map(({ resource }) => {
+      const reference = `${resource.resourceType}/${resource.id}`;
+      const lineage = made?.traced.elements.get(reference) ?? [];
+      const isHidden = hiding(isWhole ? undefined : made?.message);
+      const elements = shownElements(resource, lineage, isWhole);
+      return {
+        reference,
+        version: undefined,
+        isCurrent: true,
+        elements: elements.map((each) => withRules(each, lineage, isHidden)),
+        rows: rowsOf(
+          made?.rows.find((each) => each.reference === reference),
+          elements.filter(isHidden).map((each) => each.path),
+          isWhole,
+        ),
+      };
+    }),
+    resourceCount: drafts.length,
+    rules: (made?.traced.rules ?? []).flatMap(({ rule, ran, made: count, why }) =>
+      rule.at.file === path ? [{ line: rule.at.line, ran, made: count, why }] : [],
+    ),
+    compiledMs: tried.compiledMs,
+    tookMs: tried.tookMs,
+  };
+}
+
+type Hidden = (element: ShownElement) => boolean;
+
+/**
+ * A map that is being written can put anything anywhere: a value is shown only when every field it came from may be shown too, wherever the map
+ * put it. Ids and references are hashes.
+ */
+function hiding(message: Message | undefined): Hidden {
+  if (message === undefined) return () => false;
+  const known = new Map<string, boolean>();
+  const isPlain = (path: string): boolean => {
+    const { segment = '', n = '' } = /^(?<segment>[A-Z0-9]{3})(?:\[\d+\])?-(?<n>\d+)/.exec(path)?.groups ?? {};
+    const name = `${segment}-${n}`;
+    const found =
+      known.get(name) ?? isFieldPlain(segment, Number(n), fieldOf(message.definitionsVersion, segment, Number(n)), typeOf(message, path));
+    if (name !== 'OBX-5') known.set(name, found);
+    return found;
+  };
+  return ({ path, sources }) => !/\.(id|reference)$/.test(path) && sources.some((source) => !isPlain(source));
+}
+
+/** The type of an OBX-5, from its own OBX-2. */
+function typeOf(message: Message, path: string): string | undefined {
+  const { occurrence } = /^OBX(?:\[(?<occurrence>\d+)\])?-5/.exec(path)?.groups ?? {};
+  if (!path.startsWith('OBX')) return undefined;
+  return message.segments.find(({ name, occurrence: own }) => name === 'OBX' && own === Number(occurrence ?? 1))?.value(2);
+}
+
+function withRules(element: ShownElement, lineage: readonly ElementLineage[], isHidden: Hidden): PreviewElement {
+  const origin = lineage.find(({ path }) => path === element.path);
+  const rules =
+    element.rule === undefined ? [] : (origin?.rules ?? []).map(({ at, text }) => ({ file: specFile(at.file), line: at.line, text }));
+  return {
+    ...element,
+    value: isHidden(element) ? masked(element.value) : element.value,
+    rules: element.rule === undefined ? rules : [element.rule, ...rules],
+  };
+}
+
+/** Rows of one resource; a column that was read from what is hidden is hidden. */
+function rowsOf(tried: TriedRows | undefined, hidden: readonly string[], isWhole: boolean): readonly ShownRow[] {
+  return shownTraced(tried?.traced, undefined, isWhole).map((row) => ({
+    ...row,
+    columns: row.columns.map((column) => {
+      const isHidden = column.read.some((path) =>
+        hidden.some((each) => each === path || each.startsWith(`${path}.`) || each.startsWith(`${path}[`)),
+      );
+      return isHidden && !/_(id|concept_id)$/.test(column.name) ? { ...column, value: masked(column.value) } : column;
+    }),
+  }));
+}
