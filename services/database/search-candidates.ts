@@ -7,7 +7,8 @@ import { type Links, matches } from '../fhir/search-match.ts';
 import type { Clause, SearchQuery } from '../fhir/search-query.ts';
 import type { IndexOptions } from '../fhir/search-values.ts';
 import { Bindings, chainsOf, conditionSql } from './search-conditions.ts';
-import { type HasClause, linksOf, referredCandidates } from './search-links.ts';
+import { type HasClause, referredCandidates } from './search-has.ts';
+import { linksOf } from './search-links.ts';
 import type { Position, Scope } from './search-sources.ts';
 import { plainArray } from './wire.ts';
 
@@ -39,6 +40,8 @@ export interface DecideOptions extends IndexOptions {
   readonly accept?: (query: SearchQuery, resource: Resource) => boolean;
   /** Most resources beside the one looked at that chains and _has look up beforehand: for tests of the ways that are taken above it. */
   readonly mostResolved?: number;
+  /** Takes the ways that are meant for many candidates however few there are: for tests of them. */
+  readonly isLarge?: boolean;
 }
 
 const ROW = 'r.rid, r.type, r.id, r.version, r.updated, r.body';

@@ -31,7 +31,7 @@ type DateClause = Extract<Clause, { readonly kind: 'date' }>;
  * Returns the conditions that the clauses set; none is ever turned into a join that reads all rows. `candidates`: a part of WITH that holds all
  * candidates, where all of them are asked.
  */
-export function askedOfEach(clauses: readonly Clause[], bindings: Bindings, candidates?: string): AskedOfEach {
+export function askedOfEach(clauses: readonly Clause[], bindings: Bindings, candidates?: string, isLarge = false): AskedOfEach {
   const sets: string[] = [];
   const cut: string[] = [];
   const setOf = (hashes: readonly bigint[], most: number): string => {
@@ -52,7 +52,7 @@ export function askedOfEach(clauses: readonly Clause[], bindings: Bindings, cand
     const single = `(SELECT ${conditionSql(each, bindings)})`;
     if (candidates === undefined || hashes === undefined || each.kind === 'composite') return single;
     const set = setOf(hashes, MOST_IN_SET);
-    return `CASE WHEN (SELECT count(*) FROM ${candidates}) > ${WORTH_A_SET} AND (SELECT count(*) FROM ${set}) <= ${MOST_IN_SET}
+    return `CASE WHEN (SELECT count(*) FROM ${candidates}) > ${isLarge ? 0 : WORTH_A_SET} AND (SELECT count(*) FROM ${set}) <= ${MOST_IN_SET}
       THEN r.rid IN (SELECT rid FROM ${set}) ELSE ${single} END`;
   });
   return { condition: parts.map((each) => ` AND ${each}`).join(''), sets, cut };

@@ -10,7 +10,7 @@ import { type CandidateRow, type DecideOptions, decided, decidedAlone, type Foun
 import { Bindings, chainsOf, isExact, type Resolved } from './search-conditions.ts';
 import { cursorOf } from './search-cursor.ts';
 import { askedOfEach, isOfMany, MOST_MERGED } from './search-each.ts';
-import { OF_INDEX } from './search-links.ts';
+import { OF_INDEX } from './search-has.ts';
 import { hashesOf } from './search-order.ts';
 import { isSettled, type SearchState } from './search-parameters.ts';
 import { seekSql } from './search-seek.ts';
@@ -86,14 +86,21 @@ function walkedSql(
 }
 
 /** All candidates of a rare clause, in the order asked for. */
-function soughtSql(clause: Clause, others: readonly Clause[], query: SearchQuery, order: Order, bindings: Bindings): string | undefined {
+function soughtSql(
+  clause: Clause,
+  others: readonly Clause[],
+  query: SearchQuery,
+  order: Order,
+  bindings: Bindings,
+  isLarge: boolean,
+): string | undefined {
   const types = query.types.map(typeNumber);
   const selects = seekSql(clause, types, bindings, new Map());
   if (selects === undefined || selects.length === 0) return undefined;
   const limit = query.count + 1 + SPARE;
   const near = limit + SPARE;
   const all = `SELECT rid FROM (${selects.join(' UNION ALL ')}) s LIMIT ${MOST_SOUGHT + 1}`;
-  const { condition, sets, cut: cuts } = askedOfEach(others, bindings, 'a');
+  const { condition, sets, cut: cuts } = askedOfEach(others, bindings, 'a', isLarge);
   const wanted = `SELECT r.rid FROM (SELECT DISTINCT rid FROM a) r WHERE true${condition} OFFSET 0`;
   const keys = `SELECT c.rid, ${keySql(order, bindings)} AS key FROM (${wanted}) c`;
   const found = `SELECT k.rid, k.key FROM k ORDER BY ${orderSql(order)} LIMIT ${near}`;
@@ -113,7 +120,7 @@ function looked(clauses: readonly Clause[]): Clause | undefined {
 }
 
 /** The statements that may find the page, the likelier first; each knows whether it saw enough. */
-function statementsOf(query: SearchQuery, order: Order): readonly ((bindings: Bindings) => string | undefined)[] {
+function statementsOf(query: SearchQuery, order: Order, isLarge: boolean): readonly ((bindings: Bindings) => string | undefined)[] {
   const { clauses } = query;
   const byToken = looked(clauses);
   const rare = clauses.find((clause) => clause.kind === 'id' || isOfMany(clause));
@@ -125,10 +132,11 @@ function statementsOf(query: SearchQuery, order: Order): readonly ((bindings: Bi
     if (clause === undefined || !others.every(isOfIndex)) return [];
     const hashes = clause !== byToken ? undefined : hashesOf(clause);
     if (order.by === 'rid' && hashes !== undefined) return [(bindings) => walkedSql(hashes, others, query, order.descending, bindings)];
-    return [(bindings) => soughtSql(clause, others, query, order, bindings)];
+    return [(bindings) => soughtSql(clause, others, query, order, bindings, isLarge)];
   };
   // Targets of a chain may have too many resources to look at all; those with the token may be few then.
-  return rare !== undefined && isOfMany(rare) ? [...by(rare), ...by(byToken)] : by(first);
+  if (rare === undefined || !isOfMany(rare)) return by(first);
+  return isLarge ? [...by(byToken), ...by(rare)] : [...by(rare), ...by(byToken)];
 }
 
 /**
@@ -150,7 +158,7 @@ export async function firstPage(
   const clauses = query.clauses.map((clause) =>
     clause.kind === 'chain' || clause.kind === 'has' ? (resolved?.get(clause) ?? clause) : clause,
   );
-  for (const statement of statementsOf({ ...query, clauses }, order)) {
+  for (const statement of statementsOf({ ...query, clauses }, order, options.isLarge === true)) {
     const bindings = new Bindings();
     const text = statement(bindings);
     const found = text === undefined ? undefined : await pageOf(database, query, { text, values: bindings.values }, options, resolved);

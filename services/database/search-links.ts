@@ -1,5 +1,4 @@
 /** Chains and _has: conditions on resources beside the one that is looked at. */
-import { resourceTypeOf } from '../fhir/definitions.ts';
 import { readJson } from '../fhir/json.ts';
 import type { Resource } from '../fhir/resource.ts';
 import { holds, type Links, valuesOfParameter } from '../fhir/search-match.ts';
@@ -9,14 +8,14 @@ import { type IndexOptions, referenceOf } from '../fhir/search-values.ts';
 import type { Queryable } from './connect.ts';
 import { typeNumber } from './resources.ts';
 import { Bindings, chainsOf, conditionSql, type Resolved } from './search-conditions.ts';
-import { seekSql } from './search-seek.ts';
+import { fewOf } from './search-few.ts';
+import { type HasClause, isOfReferences, OF_INDEX, referencedBy } from './search-has.ts';
 import { plainArray, textArray } from './wire.ts';
 
 /** Targets of a chain that are looked up beforehand: above this the chain is asked of each candidate. */
 const MOST_TARGETS = 5_000;
-/** Resources of a _has that are read beforehand, and those of which only the references are taken out of the text. */
+/** Resources of a _has that are read beforehand. */
 const MOST_REFERRERS = 1_000;
-const MOST_REFERRING = 10_000;
 
 interface LinkRow {
   readonly id: string;
@@ -45,47 +44,6 @@ export async function resolveChains(
   return resolved;
 }
 
-/** SQL of the candidates of a clause on a type, `rows`, none when there are more than `most`, which `over` says; undefined where no index finds them. */
-function fewSql(
-  type: string,
-  clause: Clause,
-  resolved: Resolved,
-  columns: string,
-  most: number,
-  bindings: Bindings,
-): { readonly before: string; readonly over: string; readonly rows: string } | undefined {
-  const selects = seekSql(clause, [typeNumber(type)], bindings, resolved);
-  if (selects === undefined) return undefined;
-  const all = selects.length === 0 ? 'SELECT 0::bigint AS rid WHERE false' : `SELECT rid FROM (${selects.join(' UNION ALL ')}) s`;
-  // Counted first: where there are more, no resource is looked up.
-  return {
-    before: `WITH a AS MATERIALIZED (${all} LIMIT ${most + 1})`,
-    over: `(SELECT count(*) > ${most} AS over FROM a)`,
-    rows: `SELECT ${columns} FROM (SELECT DISTINCT rid FROM a WHERE (SELECT count(*) FROM a) <= ${most}) c CROSS JOIN LATERAL (
-         SELECT * FROM fhir.resource r WHERE r.rid = c.rid OFFSET 0) r
-       WHERE r.type = ${bindings.add(typeNumber(type), 'smallint')} AND NOT r.deleted AND ${conditionSql(clause, bindings, resolved)}`,
-  };
-}
-
-/** The candidates of a clause on a type, when there are at most `most`. */
-async function fewOf<Row extends object>(
-  tx: Queryable,
-  type: string,
-  clause: Clause,
-  resolved: Resolved,
-  columns: string,
-  most: number,
-): Promise<readonly Row[] | undefined> {
-  const bindings = new Bindings();
-  const few = fewSql(type, clause, resolved, columns, most, bindings);
-  if (few === undefined) return undefined;
-  const rows = await tx.query<Row & { readonly over: boolean; readonly id: string | null }>(
-    `${few.before} SELECT s.over, x.* FROM ${few.over} s LEFT JOIN (${few.rows}) x ON true`,
-    bindings.values,
-  );
-  return rows[0]?.over ? undefined : rows.filter(({ id }) => id !== null);
-}
-
 async function targetsOf(
   tx: Queryable,
   chain: ChainClause & { readonly kind: 'chain' },
@@ -102,8 +60,6 @@ async function targetsOf(
   );
 }
 
-export type HasClause = Extract<ChainClause, { readonly kind: 'has' }>;
-
 async function referredBy(
   tx: Queryable,
   has: HasClause,
@@ -111,67 +67,10 @@ async function referredBy(
   most: number,
   options: IndexOptions,
 ): Promise<Clause | undefined> {
-  const isReference = has.parameter.uses.every(({ slot }) => slot.paths.every(({ datatype }) => datatype === 'Reference'));
-  if (isReference) return referencedBy(tx, has, resolved, Math.min(most, MOST_REFERRING));
+  if (isOfReferences(has)) return referencedBy(tx, has, resolved, Math.min(most, MOST_REFERRERS));
   const rows = await fewOf<LinkRow>(tx, has.type, has.clause, resolved, 'r.id, r.body', Math.min(most, MOST_REFERRERS));
   const found = rows?.flatMap((row) => referencesOf(parsed(has.type, row), has, options).map((each) => each.slice(each.indexOf('/') + 1)));
   return found && { kind: 'id', any: [...new Set(found)] };
-}
-
-/** A reference as a local or an absolute one names type and id. */
-const REFERENCED = /(?:^|\/)([A-Za-z]+)\/([A-Za-z0-9.-]{1,64})(?:\/_history\/.*)?$/;
-
-/**
- * Every reference in the texts, those of other elements too: which of them the parameter means is decided at last. PostgreSQL takes them out
- * of JSON as it is stored: without spaces, slashes as they are (json.ts `writeJson`); a quote within a text is never bare there.
- */
-async function referencedBy(tx: Queryable, has: HasClause, resolved: Resolved, most: number): Promise<Clause | undefined> {
-  const bindings = new Bindings();
-  const few = fewSql(has.type, has.clause, resolved, 'r.body', most, bindings);
-  if (few === undefined) return undefined;
-  const rows = await tx.query<{ readonly over: boolean; readonly reference: string | null }>(
-    `${few.before} SELECT s.over, x.reference FROM ${few.over} s LEFT JOIN (
-       SELECT DISTINCT split_part(piece, '"', 1) AS reference FROM (${few.rows}) r
-         CROSS JOIN LATERAL unnest((string_to_array(r.body, '"reference":"'))[2:]) AS piece) x ON true`,
-    bindings.values,
-  );
-  if (rows[0]?.over === true) return undefined;
-  const targets = new Set(has.parameter.uses.map(({ target }) => target));
-  const ids = rows.flatMap(({ reference }) => {
-    const [, type, id = ''] = REFERENCED.exec(reference ?? '') ?? [];
-    return type !== undefined && (targets.has(undefined) || targets.has(type)) ? id : [];
-  });
-  return { kind: 'id', any: [...new Set(ids)] };
-}
-
-/**
- * Returns those of the candidates that rows of the index say something refers to as the _has asks; no resource is read. A hash may
- * deceive, nothing is missed.
- */
-export async function referredCandidates<Each extends { readonly type: number; readonly id: string }>(
-  tx: Queryable,
-  has: HasClause,
-  candidates: readonly Each[],
-  resolved: Resolved,
-): Promise<readonly Each[]> {
-  const asked = candidates.flatMap(({ type, id }, ord) =>
-    has.parameter.uses.map(({ slot }) => ({ h: slot.hash(`${resourceTypeOf(type) ?? ''}/${id}`), ord })),
-  );
-  if (asked.length === 0) return [];
-  const bindings = new Bindings();
-  const hashes = bindings.add(plainArray(asked.map(({ h }) => h)), 'bigint[]');
-  const ords = bindings.add(plainArray(asked.map(({ ord }) => ord)), 'int[]');
-  const condition = conditionSql(has.clause, bindings, resolved);
-  const referrers = OF_INDEX.has(has.clause.kind)
-    ? `SELECT FROM fhir.tok r WHERE r.h = a.h AND (SELECT ${condition})`
-    : `SELECT FROM fhir.tok t JOIN fhir.resource r ON r.rid = t.rid
-       WHERE t.h = a.h AND r.type = ${bindings.add(typeNumber(has.type), 'smallint')} AND NOT r.deleted AND ${condition}`;
-  const rows = await tx.query<{ readonly ord: number }>(
-    `SELECT DISTINCT a.ord FROM unnest(${hashes}, ${ords}) AS a(h, ord) WHERE (SELECT EXISTS (${referrers}))`,
-    bindings.values,
-  );
-  const found = new Set(rows.map(({ ord }) => ord));
-  return candidates.filter((_, ord) => found.has(ord));
 }
 
 const referencesOf = (resource: Resource, { parameter }: ChainClause, options: IndexOptions): readonly string[] =>
@@ -281,16 +180,3 @@ async function referrersOf(
     bindings.values,
   );
 }
-
-/** Clauses whose condition looks at rows of the index with the candidate's rid, and at nothing else of it. */
-export const OF_INDEX: ReadonlySet<Clause['kind']> = new Set([
-  'token',
-  'reference',
-  'identifier',
-  'string',
-  'uri',
-  'date',
-  'number',
-  'quantity',
-  'missing',
-]);

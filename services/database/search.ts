@@ -11,8 +11,9 @@ import { type Candidate, type DecideOptions, decided, type FoundResource, foundR
 import { Bindings, type Certainty, conditionSql, isExact } from './search-conditions.ts';
 import { cursorOf, readCursor } from './search-cursor.ts';
 import { firstPage } from './search-first.ts';
+import { type HasClause, resolveLate } from './search-has.ts';
 import { includedWith } from './search-included.ts';
-import { type HasClause, resolveChains } from './search-links.ts';
+import { resolveChains } from './search-links.ts';
 import { hashesOf, keyKind, orderOf } from './search-order.ts';
 import { assertSearchable, SEARCH_STATE, type SearchState } from './search-parameters.ts';
 import { sortedMatches } from './search-sorted.ts';
@@ -52,6 +53,8 @@ export interface SearchOptions extends DecideOptions {
 const DEFAULT_TIMEOUT_MS = 10_000;
 const FIRST_CHUNK = 64;
 const LARGEST_CHUNK = 8_192;
+/** A chunk larger than this looks at candidates of a _has by its referrers, if they are not too many. */
+const LOOKED_AT = 1_024;
 
 interface Limits extends SearchOptions {
   /** Throws Refusal search-too-costly when the time is over. */
@@ -90,7 +93,7 @@ export async function searchResources(database: Database, query: SearchQuery, op
       const found =
         order === undefined
           ? await sortedMatches(scope, query, start?.position, query.count + 1, limits)
-          : await walk(scope, query, await sourceOf(scope, query, order), start?.position, limits);
+          : await walk(scope, query, order, start?.position, limits);
       const resources = found.slice(0, query.count).map((each) => foundResource(each.candidate));
       const last = found.length > query.count ? found[query.count - 1] : undefined;
       return {
@@ -139,15 +142,12 @@ async function sourceOf(scope: Scope, query: SearchQuery, order: Order): Promise
 }
 
 /** Returns the first `count` + 1 matches after a position. */
-async function walk(
-  scope: Scope,
-  query: SearchQuery,
-  source: Source,
-  from: Position | undefined,
-  limits: Limits,
-): Promise<readonly Found[]> {
+async function walk(begun: Scope, query: SearchQuery, order: Order, from: Position | undefined, limits: Limits): Promise<readonly Found[]> {
+  let scope = begun;
+  let source = await sourceOf(scope, query, order);
   const found: Found[] = [];
-  const hases = query.clauses.filter((clause): clause is HasClause => clause.kind === 'has' && !scope.resolved.has(clause));
+  let isTried = false;
+  const unresolved = (clause: Clause): clause is HasClause => clause.kind === 'has' && !scope.resolved.has(clause);
   const isNearlyExact = (clause: Clause): boolean => isExact(clause) || clause.kind === 'date' || hashesOf(clause) !== undefined;
   // Where only the resource itself tells, a chunk is read whole: most of it may be no match.
   const isNarrow = query.clauses.every(
@@ -155,10 +155,19 @@ async function walk(
   );
   let after = from;
   for (
-    let chunk = Math.max(hases.length > 0 ? FIRST_CHUNK * 4 : FIRST_CHUNK, query.count + 1);
+    let chunk = Math.max(FIRST_CHUNK, query.count + 1);
     found.length <= query.count;
     chunk = Math.min(chunk * 4, isNarrow ? LARGEST_CHUNK : LARGEST_CHUNK / 4)
   ) {
+    const hases = query.clauses.filter(unresolved);
+    const rare: HasClause | undefined = (chunk > LOOKED_AT || limits.isLarge === true) && !isTried ? hases[0] : undefined;
+    isTried ||= rare !== undefined;
+    const late = rare && (await resolveLate(scope.tx, rare, scope.resolved, limits.mostResolved));
+    if (rare !== undefined && late !== undefined) {
+      scope = { ...scope, resolved: new Map([...scope.resolved, [rare, late]]) };
+      source = seekSource(scope, rare, order);
+      hases.splice(0, 1);
+    }
     const candidates = await source.next(after, chunk);
     const limit = isNarrow ? query.count + 1 : chunk;
     const clauses = query.clauses.filter((clause) => clause !== source.serves);

@@ -60,7 +60,7 @@ const SORTS: Readonly<Record<string, readonly string[]>> = {
   RiskAssessment: ['-probability'],
 };
 
-/** By turns with a total and without, which are found in different ways; every third as if chains had too many targets to look up beforehand. */
+/** By turns with a total and without, which are found in different ways; every third as if chains had too many targets to look up beforehand, and two of five as if there were many candidates. */
 async function found({ type, conditions, count, sort }: Asked, turn: number): Promise<readonly string[]> {
   const entries = conditions.map(({ key, value }): [string, string] => [key, value]);
   const query = parseSearch(type, [
@@ -73,7 +73,11 @@ async function found({ type, conditions, count, sort }: Asked, turn: number): Pr
   const ids: string[] = [];
   let total: number | undefined;
   for (let page: string | undefined, pages = 0; pages < 200; pages++) {
-    const answer = await searchResources(db, { ...query.value, page }, turn % 3 === 0 ? { mostResolved: 1 } : {});
+    const answer = await searchResources(
+      db,
+      { ...query.value, page },
+      { isLarge: turn % 5 < 2, ...(turn % 3 === 0 ? { mostResolved: 1 } : {}) },
+    );
     total ??= answer.total;
     ids.push(...answer.resources.map((each) => each.id));
     page = answer.nextPage;
