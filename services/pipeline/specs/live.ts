@@ -89,6 +89,10 @@ export class LiveSpecs implements Maps {
     return this.#set?.releaseId;
   }
 
+  get recordMaps(): LoadedMaps['recordMaps'] {
+    return this.#maps.recordMaps;
+  }
+
   convert(message: Message, context: ConvertContext): Conversion {
     return this.#maps.convert(message, context);
   }
