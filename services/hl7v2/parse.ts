@@ -168,18 +168,21 @@ export function parseMessage(bytes: Uint8Array, options: ParseOptions = {}): Res
 
 /**
  * Returns a message of the header alone, for answers to what cannot be read otherwise: bytes that no character set fits, a frame cut
- * short. Undefined when not even MSH and its delimiters are there. Its bytes beyond ASCII come back as they were, so that an
- * acknowledgement can send them back; nothing else should be read from it.
+ * short. Undefined when not even MSH and its delimiters are there. It is read in the character set that it declares; where that does not fit,
+ * bytes beyond ASCII come back as they were, so that an acknowledgement can send them back.
  */
 export function readHeader(bytes: Uint8Array): Message | undefined {
   const { body } = unwrap(bytes);
   const line = headerLine(body);
   const delimiters = isMsh(line) ? knownDelimiters(line) : undefined;
   if (!delimiters?.ok) return undefined;
+  const head = body.subarray(0, line.length);
+  const read = /^[\t\n\r -~]*$/.test(line) ? undefined : textOf(head, {}, undefined);
+  const { text, charset } = read?.ok ? read.value : { text: line, charset: 'iso-8859-1' };
   const segments: ParsedSegment[] = [];
-  const msh = new ParsedSegment('MSH', 0, line, delimiters.value, 'iso-8859-1', segments);
+  const msh = new ParsedSegment('MSH', 0, text, delimiters.value, charset, segments);
   segments.push(msh);
-  return new ParsedMessage(delimiters.value, 'iso-8859-1', segments, msh, body.subarray(0, line.length));
+  return new ParsedMessage(delimiters.value, charset, segments, msh, head);
 }
 
 const isMsh = (header: string): boolean => header.startsWith('MSH');

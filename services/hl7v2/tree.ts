@@ -1,7 +1,8 @@
 /**
  * Builds the groups of a message from its structure. Real messages leave out required segments and change the order, so the
  * rules are, for each segment in turn, the first that holds:
- *   1. it stands where the structure allows it from the current place onwards, the innermost group first, nothing required skipped
+ *   1. it stands where the structure allows it from the current place onwards, the innermost group first, nothing required skipped; of two
+ *      such places the one that is whole with what follows
  *      (but a segment that began an open group begins the next one, rather than a group inside that is hardly ever sent: a second ORC
  *      of an OML is the next order, not a prior result);
  *   2. further on in an open group, or a group there begins with it, and only required segments between are missing;
@@ -14,6 +15,7 @@
  */
 import { type Problem, problem } from '../errors.ts';
 import { ByName } from './by-name.ts';
+import { type Entry, entryInto, isCompleted } from './entry.ts';
 import type { Group, Segment } from './message.ts';
 import type { Structure, StructureElement } from './structures.ts';
 
@@ -72,41 +74,6 @@ interface Frame {
   at: number;
 }
 
-/** How to reach a segment inside a group from its beginning: indexes of elements down to it, and what required is skipped. */
-interface Entry {
-  readonly path: readonly number[];
-  readonly missing: readonly string[];
-}
-
-const entries = new WeakMap<readonly StructureElement[], Map<string, Entry | undefined>>();
-
-/** Cheapest way to `name` from the beginning of `elements`; undefined when it is not inside. Kept per structure and name. */
-function entryOf(elements: readonly StructureElement[], choice: boolean, name: string): Entry | undefined {
-  let known = entries.get(elements);
-  if (known === undefined) {
-    known = new Map();
-    entries.set(elements, known);
-  }
-  const found = known.get(name);
-  if (found !== undefined || known.has(name)) return found;
-  let best: Entry | undefined;
-  let skipped: readonly string[] = NONE;
-  for (const [n, element] of elements.entries()) {
-    const inner = entryInto(element, name);
-    if (inner && (best === undefined || skipped.length + inner.missing.length < best.missing.length)) {
-      best = { path: [n, ...inner.path], missing: [...skipped, ...inner.missing] };
-    }
-    if (!choice && !element.optional) skipped = [...skipped, element.name];
-  }
-  if (best !== undefined || known.size < 200) known.set(name, best); // names that senders invent must not fill the memory
-  return best;
-}
-
-function entryInto(element: StructureElement, name: string): Entry | undefined {
-  if (element.segments) return element.segments.includes(name) ? { path: NONE, missing: NONE } : undefined;
-  return element.children ? entryOf(element.children, element.choice === true, name) : undefined;
-}
-
 /** One message's tree while it grows. */
 class Builder {
   readonly root = new TreeGroup('', 0, undefined);
@@ -114,17 +81,20 @@ class Builder {
   readonly #structure: Structure;
   readonly #open: Frame[];
   readonly #missing = new Set<string>();
+  #last: Segment | undefined;
 
   constructor(structure: Structure) {
     this.#structure = structure;
     this.#open = [{ group: this.root, elements: structure.children, choice: false, repeats: false, at: -1 }];
   }
 
-  place(segment: Segment): void {
+  /** `names`: of all segments of the message; the segment is the one at `n`. */
+  place(segment: Segment, names: readonly string[], n: number): void {
+    this.#last = segment;
     if (segment.name.startsWith('Z')) this.#innermost().group.add(segment);
     else {
       const placed =
-        this.#inOrder(segment) ||
+        this.#inOrder(segment, names, n) ||
         this.#elsewhere(segment, true) ||
         this.#further(segment, true) ||
         this.#elsewhere(segment, false) ||
@@ -141,7 +111,8 @@ class Builder {
   }
 
   /** Rule 1. */
-  #inOrder(segment: Segment): boolean {
+  #inOrder(segment: Segment, names: readonly string[], place: number): boolean {
+    let halfway: { depth: number; n: number; entry: Entry } | undefined;
     for (let depth = this.#open.length - 1; depth >= 0; depth -= 1) {
       const frame = this.#open[depth];
       if (frame === undefined || (frame.choice && frame.at >= 0)) continue;
@@ -151,12 +122,14 @@ class Builder {
         const entry = entryInto(element, segment.name);
         if (entry && entry.missing.length === 0) {
           if (n > frame.at && entry.path.some((each) => each > 0) && this.#beganOpenGroup(segment.name)) return this.#again(segment);
-          return this.#enter(segment, depth, n, entry, true);
+          const isWhole = !element.optional || entry.path.length !== 1 || isCompleted(element, names, place);
+          if (isWhole) return this.#enter(segment, depth, n, entry, true);
+          halfway ??= { depth, n, entry };
         }
         if (!element.optional && n !== frame.at && !frame.choice) break;
       }
     }
-    return false;
+    return halfway !== undefined && this.#enter(segment, halfway.depth, halfway.n, halfway.entry, true);
   }
 
   /** True when an open group inside a repeating one has `name` as its first segment. */
@@ -200,7 +173,7 @@ class Builder {
         this.#reportMissing(entry.missing, segment, this.#innermost().group);
         return true;
       }
-      this.#open.length = depth + 1;
+      this.#close(depth + 1, segment);
       own.group.add(segment);
       this.#report('hl7v2-segment-unexpected', segment);
       return true;
@@ -230,7 +203,7 @@ class Builder {
 
   /** Closes what is deeper than `depth`, opens groups along `entry`, and puts the segment there. Always true. */
   #enter(segment: Segment, depth: number, n: number, entry: Entry, moves: boolean): boolean {
-    this.#open.length = depth + 1;
+    this.#close(depth + 1, segment);
     let frame = this.#innermost();
     let at = n;
     let element = frame.elements[at];
@@ -245,6 +218,18 @@ class Builder {
     }
     frame.group.add(segment);
     return true;
+  }
+
+  /** Closes the groups from `depth` on and reports what they still require; `next` is the segment that closes them, undefined at the end. */
+  #close(depth: number, next: Segment | undefined): void {
+    for (const frame of this.#open.splice(depth)) {
+      if (!frame.choice) this.#reportMissing(this.#requiredBetween(frame, frame.elements.length), next, frame.group);
+    }
+  }
+
+  /** Closes everything at the end of the message. */
+  end(): void {
+    this.#close(0, undefined);
   }
 
   #has(frame: Frame, element: StructureElement): boolean {
@@ -267,13 +252,14 @@ class Builder {
     this.problems.push(problem(code, values, `${segment.name}[${segment.occurrence}]`));
   }
 
-  #reportMissing(missing: readonly string[], segment: Segment, group: Group): void {
+  #reportMissing(missing: readonly string[], next: Segment | undefined, group: Group): void {
     for (const name of missing) {
       const where = group.path || 'the message';
       if (this.#missing.has(`${name} ${where}`) || this.problems.length >= MOST_PROBLEMS) continue; // once per kind is enough
       this.#missing.add(`${name} ${where}`);
-      const values = { segment: name, before: segment.name, structure: this.#structure.id, group: where };
-      this.problems.push(problem('hl7v2-segment-missing', values, `${segment.name}[${segment.occurrence}]`));
+      const values = { segment: name, before: next?.name ?? 'the end', structure: this.#structure.id, group: where };
+      const at = next ?? this.#last;
+      this.problems.push(problem('hl7v2-segment-missing', values, at && `${at.name}[${at.occurrence}]`));
     }
   }
 }
@@ -283,9 +269,11 @@ class Builder {
  */
 export function buildTree(segments: readonly Segment[], structure: Structure | undefined): { root: Group; problems: readonly Problem[] } {
   const builder = new Builder(structure ?? { id: '', version: '', children: NONE });
-  for (const segment of segments) {
+  const names = segments.map(({ name }) => name);
+  for (const [n, segment] of segments.entries()) {
     if (structure === undefined) builder.root.add(segment);
-    else builder.place(segment);
+    else builder.place(segment, names, n);
   }
+  if (structure !== undefined) builder.end();
   return builder;
 }

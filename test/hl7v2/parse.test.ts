@@ -177,6 +177,19 @@ describe('what is no message', () => {
     expect(codes(Buffer.from('MSH|^~\\&|||||||ADT^A01|1|P|5.0.0'))).toEqual(['hl7v2-version-unknown']);
   });
 
+  it('names its sender in the character set that it declares', () => {
+    const named = (charset: string, encoding: BufferEncoding): unknown => {
+      const header = readHeader(Buffer.from(`MSH|^~\\&|LABOR|MÜNCHEN|||1||ORU^R01|C77|P|2.5|||||DE|${charset}\rPID|1`, encoding));
+      return [header?.segments[0]?.value(4), header?.charset];
+    };
+    expect(named('UNICODE UTF-8', 'utf8')).toEqual(['MÜNCHEN', 'utf-8']);
+    expect(named('', 'utf8')).toEqual(['MÜNCHEN', 'utf-8']);
+    expect(named('8859/1', 'latin1')).toEqual(['MÜNCHEN', 'iso-8859-1']);
+    // What its own character set cannot read comes back as it was.
+    expect(named('UNICODE UTF-8', 'latin1')).toEqual(['MÜNCHEN', 'iso-8859-1']);
+    expect(named('8859/5', 'latin1')).not.toEqual(['MÜNCHEN', 'iso-8859-1']);
+  });
+
   it('still gives its header for the answer', () => {
     const header = readHeader(Buffer.from('MSH|^~\\&|LAB|FAC|||1||ORU^R01|C77|P|2.4\rPID|||\xff', 'latin1'));
     expect([header?.controlId, header?.type, header?.segments.length]).toEqual(['C77', 'ORU', 1]);

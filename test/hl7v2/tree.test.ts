@@ -94,6 +94,26 @@ describe('groups', () => {
     expect(tree('PID ORC OBR PID ORC OBR OBX', 'OML^O21').drawing).toContain('PRIOR_RESULT(PATIENT_PRIOR(PID) ORDER_PRIOR(ORC OBR');
   });
 
+  it('enter a document only where what it requires follows: in 2.8 a result after ORC is a result', () => {
+    expect(tree('SPM OBR ORC OBX OBX NTE', 'OUL^R22', '2.8')).toMatchObject({
+      drawing: 'MSH SPECIMEN(SPM ORDER(OBR COMMON_ORDER(ORC) RESULT(OBX) RESULT(OBX NTE)))',
+      codes: [],
+    });
+    expect(tree('SPM OBR ORC OBX PRT TXA OBX', 'OUL^R22', '2.8').drawing).toBe(
+      'MSH SPECIMEN(SPM ORDER(OBR COMMON_ORDER(ORC ORDER_DOCUMENT(OBX PRT TXA)) RESULT(OBX)))',
+    );
+  });
+
+  it('say what they require and what does not come any more, at their end and at that of the message', () => {
+    expect(tree('PID ORC PID ORC OBR').codes).toEqual(['segment-missing PID[2]']);
+    expect(tree('PID ORC OBR', 'OML^O21').codes).toEqual([]);
+    expect(tree('EVN PID', 'ADT^A01').codes).toEqual(['segment-missing PID[1]']);
+    expect(tree('PID ORC RXE', 'RDE^O11', '2.5.1').message.structureProblems.map((each) => each.text)).toEqual([
+      'RDE_O11 requires TIMING_ENCODED in ORDER before the end.',
+      'RDE_O11 requires RXR in ORDER before the end.',
+    ]);
+  });
+
   it('take results after a patient without order as results also in 2.6, whose patients have OBX', () => {
     expect(tree('PID PV1 OBX', 'ORU^R01', '2.6').drawing).toContain('ORDER_OBSERVATION(OBSERVATION(OBX))');
   });
