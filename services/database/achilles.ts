@@ -29,8 +29,15 @@ function statementOf(analysis: Analysis): string {
     HAVING count(*) > 0`;
 }
 
-/** Replaces all results by those of now, in one transaction: readers see the old ones until it ends. Returns the number of analyses. */
-export async function analyse(database: Database, progress: (done: number, of: number) => void = () => {}): Promise<number> {
+/**
+ * Replaces all results by those of now, in one transaction: readers see the old ones until it ends. Returns the number of analyses. Counts below
+ * `smallestCell` are left out.
+ */
+export async function analyse(
+  database: Database,
+  progress: (done: number, of: number) => void = () => {},
+  smallestCell = 0,
+): Promise<number> {
   return database.transaction(
     async (tx) => {
       await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
@@ -42,6 +49,14 @@ export async function analyse(database: Database, progress: (done: number, of: n
         progress(i + 1, ANALYSES.length);
       }
       await tx.run(CONCEPT_COUNTS);
+      if (smallestCell > 0) {
+        for (const table of ['achilles_results', 'achilles_results_dist'])
+          await tx.run(`DELETE FROM results.${table} WHERE count_value < $1`, [smallestCell]);
+        await tx.run('DELETE FROM results.achilles_result_concept_count WHERE descendant_person_count < $1', [smallestCell]);
+        await tx.run('UPDATE results.achilles_result_concept_count SET record_count = 0, person_count = 0 WHERE person_count < $1', [
+          smallestCell,
+        ]);
+      }
       return ANALYSES.length;
     },
     { attempts: 1 },

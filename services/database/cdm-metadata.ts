@@ -3,6 +3,7 @@ import { choicesOf } from '../omop/choices.ts';
 import type { OmopChoices } from '../omop/options.ts';
 import { EVENT_DATES } from './cdm-tables.ts';
 import type { Database, Transaction } from './connect.ts';
+import { writePrivacyViews } from './privacy-views.ts';
 
 const PERIODS_ROW = 60;
 const PERIODS_NAME = 'rule 60: observation periods';
@@ -11,10 +12,11 @@ const ROW = `INSERT INTO cdm.metadata (metadata_id, metadata_concept_id, metadat
   ON CONFLICT (metadata_id) DO UPDATE SET name = excluded.name, value_as_string = excluded.value_as_string
   WHERE (cdm.metadata.name, cdm.metadata.value_as_string) IS DISTINCT FROM (excluded.name, excluded.value_as_string)`;
 
-/** Writes one row for each choice; its metadata_id is the number of the rule. */
+/** Writes one row for each choice, whose metadata_id is the number of the rule, and has the schema of the privacy profile as it is chosen. */
 export async function writeChoices(database: Database, options?: OmopChoices): Promise<void> {
   await database.transaction(async (tx) => {
     for (const { rule, about, chosen } of choicesOf(options)) await tx.run(ROW, [rule, `rule ${rule}: ${about}`, chosen]);
+    await writePrivacyViews(tx, options);
   });
 }
 

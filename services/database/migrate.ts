@@ -24,6 +24,7 @@ import * as omopTables from './migrations/0016_omop_tables.ts';
 import * as imports from './migrations/0017_imports.ts';
 import * as consoleOmop from './migrations/0018_console_omop.ts';
 import * as statementOrigin from './migrations/0019_statement_origin.ts';
+import * as privacy from './migrations/0020_privacy.ts';
 
 interface Migration {
   readonly name: string;
@@ -52,6 +53,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0017_imports', up: imports.up },
   { name: '0018_console_omop', up: consoleOmop.up },
   { name: '0019_statement_origin', up: statementOrigin.up },
+  { name: '0020_privacy', up: privacy.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.

@@ -77,6 +77,16 @@ export const OMOP_OPTIONS = [
       dictionary: 'by a list of words; a word of denial before the term in its sentence makes term_exists N',
     },
   },
+  {
+    rule: 72,
+    name: 'privacy-profile',
+    about: 'the CDM for those who may not know who somebody is',
+    choices: {
+      off: 'none: the tables of cdm hold true dates and what was sent',
+      views:
+        'schema cdm_private: dates of a person moved together by days that cannot be looked up, nobody older than 90, no source values, texts, addresses or names; Achilles leaves out counts below 5',
+    },
+  },
 ] as const satisfies readonly OmopOption[];
 
 export type OptionName = (typeof OMOP_OPTIONS)[number]['name'];

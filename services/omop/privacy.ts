@@ -1,0 +1,68 @@
+/**
+ * The privacy profile (omop-rules 72): what of a CDM row others may see. Dates of a person move together by days that nobody can look up, so
+ * that intervals stay; a person is never older than 90; words that were sent and numbers of things are not shown. A column that no rule names
+ * is cleared when it holds text: what is new is closed until somebody says otherwise.
+ */
+import { CDM_TABLES, type CdmColumn } from './tables.generated.ts';
+
+export type PrivateTable = Exclude<keyof typeof CDM_TABLES, VocabularyTable>;
+type VocabularyTable =
+  | 'concept'
+  | 'vocabulary'
+  | 'domain'
+  | 'concept_class'
+  | 'concept_relationship'
+  | 'relationship'
+  | 'concept_synonym'
+  | 'concept_ancestor'
+  | 'source_to_concept_map'
+  | 'drug_strength';
+
+/** What a column shows: its value, the value moved by the person's days, nothing (an empty text where there must be one), or its own form. */
+export type Shown = 'value' | 'shifted' | 'cleared' | 'birth';
+
+/** The age, in years, from which all are as old as each other (45 CFR 164.514(b)(2)(i)(C): ages over 89 are one category). */
+export const OLDEST = 90;
+/** Counts of fewer persons are not exported. */
+export const SMALLEST_CELL = 5;
+
+/** Tables about the data and not about a person: shown whole. */
+const WHOLE: ReadonlySet<string> = new Set(['metadata', 'cdm_source', 'cohort_definition']);
+/** Texts that come from a closed list, or that say when of a day. */
+const CLOSED: ReadonlySet<string> = new Set([
+  'cost.cost_domain_id',
+  'location.state',
+  'measurement.measurement_time',
+  'note_nlp.nlp_system',
+  'note_nlp.term_exists',
+  'note_nlp.term_temporal',
+]);
+const NUMBERS: ReadonlySet<string> = new Set(['location.latitude', 'location.longitude', 'provider.year_of_birth']);
+const BIRTH: ReadonlySet<string> = new Set(['year_of_birth', 'month_of_birth', 'day_of_birth', 'birth_datetime']);
+
+/** Returns the tables of the profile; vocabularies are about nobody and are read where they are. */
+export const privateTables = (): readonly PrivateTable[] => Object.keys(CDM_TABLES).filter(isPrivate);
+
+const VOCABULARY: ReadonlySet<string> = new Set<VocabularyTable>([
+  'concept',
+  'vocabulary',
+  'domain',
+  'concept_class',
+  'concept_relationship',
+  'relationship',
+  'concept_synonym',
+  'concept_ancestor',
+  'source_to_concept_map',
+  'drug_strength',
+]);
+const isPrivate = (table: string): table is PrivateTable => !VOCABULARY.has(table);
+
+/** Returns what a column of a table shows. */
+export function shownOf(table: PrivateTable, { name, type }: CdmColumn): Shown {
+  const place = `${table}.${name}`;
+  if (WHOLE.has(table)) return 'value';
+  if (table === 'person' && BIRTH.has(name)) return 'birth';
+  if (type === 'date' || type === 'datetime') return 'shifted';
+  if (NUMBERS.has(place)) return 'cleared';
+  return type === 'varchar' || type === 'text' ? (CLOSED.has(place) ? 'value' : 'cleared') : 'value';
+}
