@@ -13,12 +13,15 @@ export interface DoorProblem {
 export class DoorError extends Error {
   readonly status: number;
   readonly problems: readonly DoorProblem[];
+  /** The whole answer: some say more than what went wrong. */
+  readonly answer: unknown;
 
-  constructor(status: number, problems: readonly DoorProblem[]) {
+  constructor(status: number, problems: readonly DoorProblem[], answer?: unknown) {
     super(problems.map(({ text }) => text).join(' '));
     this.name = 'DoorError';
     this.status = status;
     this.problems = problems;
+    this.answer = answer;
   }
 }
 
@@ -32,9 +35,15 @@ const UNREACHABLE: DoorProblem = {
  * Returns the JSON that the door answers. Patient data never stands in `path`: it goes into `body`. Throws DoorError.
  * The type is what the door's own file says it answers; both are built from one checkout.
  */
-export async function ask<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+export async function ask<T>(
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+  more: Readonly<Record<string, string>> = {},
+): Promise<T> {
   const known = token();
-  const headers = new Headers({ accept: 'application/json' });
+  const headers = new Headers({ accept: 'application/json', ...more });
   if (known !== undefined) headers.set('authorization', `Bearer ${known}`);
   if (body !== undefined) headers.set('content-type', 'application/json');
   const response = await fetch(path, {
@@ -49,14 +58,13 @@ export async function ask<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: st
     throw new DoorError(0, [UNREACHABLE]);
   });
   if (response.status === 401) refused();
-  if (!response.ok) throw new DoorError(response.status, await problemsIn(response));
-  const answer: T = await response.json();
-  return answer;
+  const read = response.status === 204 ? undefined : await response.json().catch(() => undefined);
+  if (!response.ok) throw new DoorError(response.status, problemsIn(response, read), read);
+  return read;
 }
 
 /** Errors come as an OperationOutcome (https://hl7.org/fhir/R4/operationoutcome.html), as everywhere on this server. */
-async function problemsIn(response: Response): Promise<readonly DoorProblem[]> {
-  const read: unknown = await response.json().catch(() => undefined);
+export function problemsIn(response: Response, read: unknown): readonly DoorProblem[] {
   const issues = typeof read === 'object' && read !== null && 'issue' in read && Array.isArray(read.issue) ? read.issue : [];
   const found = issues.flatMap((issue: unknown): DoorProblem[] => {
     if (typeof issue !== 'object' || issue === null) return [];

@@ -28,7 +28,15 @@ export const AREAS: readonly Area[] = [
     ],
   },
   { title: 'Mappings', path: '/mappings', pages: [] },
-  { title: 'Codes', path: '/codes', pages: [] },
+  {
+    title: 'Codes',
+    path: '/codes',
+    pages: [
+      { path: '/codes', title: 'Unmapped codes', load: () => import('./codes/list.tsx') },
+      { path: '/codes/answers', title: 'Answers', load: () => import('./codes/history.tsx') },
+      { path: '/codes/files', title: 'Codes as files', load: () => import('./codes/files.tsx') },
+    ],
+  },
   {
     title: 'Terminology',
     path: '/terminology',
