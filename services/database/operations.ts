@@ -38,6 +38,8 @@ SELECT * FROM (
   UNION ALL
   SELECT 'replay ' || id || ' to release ' || to_release, CASE state WHEN 'running' THEN 'running' ELSE 'done' END, started_at, ended_at,
     done_message, last_message FROM ops.spec_replay
+  UNION ALL
+  SELECT 'quality checks ' || id, state, started_at, ended_at, done, total FROM ops.quality_job
 ) j ORDER BY state <> 'running', started_at DESC LIMIT $1`;
 
 /** Returns what runs, and after it what ran last, at most `limit`. */

@@ -43,7 +43,8 @@ export async function countChecks(
   return { counts, texts, seconds: (performance.now() - begunMs) / 1000 };
 }
 
-async function catalogOf(tx: Transaction): Promise<Catalog> {
+/** Returns the tables, columns and unique keys of the CDM as the database has them. */
+export async function catalogOf(tx: Transaction): Promise<Catalog> {
   const columns = await tx.query<{ name: string; type: string }>(
     `SELECT c.relname || '.' || a.attname AS name, format_type(a.atttypid, NULL) AS type FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE n.nspname = 'cdm' AND c.relkind IN ('r', 'p', 'v', 'm')`,

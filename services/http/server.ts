@@ -8,6 +8,7 @@ import { refusalOfCaller } from './access.ts';
 import { adminMessagesRoutes } from './admin-messages.ts';
 import { adminOmopRoutes } from './admin-omop.ts';
 import { adminOperationsRoutes } from './admin-operations.ts';
+import { adminQualityRoutes } from './admin-quality.ts';
 import { adminSqlRoutes } from './admin-sql.ts';
 import { adminTerminologyRoutes } from './admin-terminology.ts';
 import { adminUnmappedRoutes } from './admin-unmapped.ts';
@@ -95,6 +96,7 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   statusRoutes(door, parts);
   adminMessagesRoutes(door, parts);
   adminOmopRoutes(door, parts);
+  adminQualityRoutes(door, parts, settings.version);
   adminSqlRoutes(door, parts, settings.verifyToken !== undefined);
   adminOperationsRoutes(door, parts, settings.gauges);
   adminUnmappedRoutes(door, parts);

@@ -53,7 +53,7 @@ function Shown({ found }: { readonly found: CdmOverview }) {
         </Empty>
       )}
       <Table caption="Made from resources" columns={columns(found, true)} rows={of('rows')} keyOf={({ table }) => table} />
-      <div class="columns">
+      <div class="pair">
         <Table caption="Derived from those" columns={columns(found, false)} rows={of('derived')} keyOf={({ table }) => table} />
         <Table caption="About the CDM" columns={columns(found, false)} rows={of('metadata')} keyOf={({ table }) => table} />
       </div>

@@ -136,7 +136,17 @@ const Made = ({ spec, without }: { readonly spec: string; readonly without: stri
 );
 
 const columnsFor = ({ message }: RowExplanation): readonly Column<ExplainedColumn>[] => [
-  { title: 'Column', of: ({ name }) => <code>{name}</code> },
+  {
+    title: 'Column and rule',
+    of: ({ name, rule }) => (
+      <>
+        <code>{name}</code>
+        <div class="note" title={rule?.text}>
+          {rule === undefined ? 'a rule of the CDM' : `${rule.file}:${rule.line}`}
+        </div>
+      </>
+    ),
+  },
   {
     title: 'Value',
     of: ({ value, isMasked, concept }) => (
@@ -151,19 +161,28 @@ const columnsFor = ({ message }: RowExplanation): readonly Column<ExplainedColum
       </>
     ),
   },
-  {
-    title: 'Rule',
-    of: ({ rule }) =>
-      rule === undefined ? (
-        <span class="none">of the CDM</span>
-      ) : (
-        <code title={rule.text}>
-          {rule.file}:{rule.line}
-        </code>
-      ),
-  },
-  { title: 'From', of: ({ elements }) => elements.map((each) => <Element key={each.path} element={each} message={message?.id} />) },
+  { title: 'From', of: (column) => <Origins column={column} message={message?.id} /> },
 ];
+
+/** The element that says the same as the column stands first; those that had a say in it open on demand. */
+function Origins({ column: { value, elements }, message }: { readonly column: ExplainedColumn; readonly message: number | undefined }) {
+  const [isOpen, setOpen] = useState(false);
+  const same = elements.filter((each) => each.value === value);
+  const first = same[0] ?? elements.find(({ path }) => /coding\[\d+\]\.code$/.test(path)) ?? elements[0];
+  if (first === undefined) return <span class="none">a constant</span>;
+  const others = elements.filter((each) => each !== first);
+  return (
+    <>
+      <Element element={first} message={message} />
+      {isOpen && others.map((each) => <Element key={each.path} element={each} message={message} />)}
+      {others.length > 0 && (
+        <button type="button" class="more" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          {isOpen ? 'fewer' : `${others.length} more that it read`}
+        </button>
+      )}
+    </>
+  );
+}
 
 /** An element, what it says, the rule that made it, and the fields it is from. */
 const Element = ({

@@ -1,0 +1,123 @@
+/** Quality checks as the console runs and reads them. */
+import { audit } from '../database/audit.ts';
+import type { Database } from '../database/connect.ts';
+import { deriveStale } from '../database/derived.ts';
+import { keepRun, type OutcomeChange, outcomeChanges, type QualityRun, runs } from '../database/quality-history.ts';
+import { countChecks } from '../database/quality-run.ts';
+import {
+  beginQualityJob,
+  type CheckPoint,
+  checkHistory,
+  endQualityJob,
+  failuresOf,
+  lastQualityJob,
+  outcomesByTable,
+  type QualityFailure,
+  type QualityJob,
+  qualityJobSeen,
+  SIGN_OF_LIFE_MS,
+  type TableOutcome,
+  type Violations,
+  violatingRows,
+} from '../database/quality-view.ts';
+import { problem, Refusal } from '../errors.ts';
+import { allChecks, type Check, judge } from '../omop/quality.ts';
+import type { Parts } from './parts.ts';
+import { dateOf } from './rows.ts';
+
+const MOST_RUNS = 50;
+
+export interface QualityPage {
+  /** The newest first. */
+  readonly runs: readonly QualityRun[];
+  readonly job: QualityJob | undefined;
+  /** Of the run that is shown: of the newest, or the one asked for; undefined before there is one. */
+  readonly shown:
+    | {
+        readonly runId: number;
+        readonly failures: readonly QualityFailure[];
+        readonly total: number;
+        readonly tables: readonly TableOutcome[];
+        /** What the run before said otherwise. */
+        readonly changes: readonly OutcomeChange[];
+      }
+    | undefined;
+}
+
+/** Returns the runs, and the failures of one of them. */
+export async function qualityPage(database: Database, asked: number | undefined): Promise<QualityPage> {
+  const [all, job] = await Promise.all([runs(database, MOST_RUNS), lastQualityJob(database)]);
+  const runId = asked ?? all[0]?.runId;
+  if (runId === undefined) return { runs: all, job, shown: undefined };
+  const [found, tables, changes] = await Promise.all([
+    failuresOf(database, runId),
+    outcomesByTable(database, runId),
+    outcomeChanges(database, runId),
+  ]);
+  return { runs: all, job, shown: { runId, ...found, tables, changes } };
+}
+
+export interface CheckPage {
+  readonly checkId: string;
+  readonly name: string;
+  /** What the check asks, by its type. */
+  readonly description: string;
+  readonly table: string;
+  readonly field: string;
+  readonly severity: string;
+  readonly history: readonly CheckPoint[];
+  readonly violations: Violations;
+}
+
+/** Returns one check over time, and rows that violate it now. Throws Refusal quality-unknown. */
+export async function checkPage(database: Database, checkId: string): Promise<CheckPage> {
+  const check = allChecks().find(({ id }) => id === checkId);
+  if (check === undefined) throw new Refusal([problem('quality-unknown', { name: checkId.slice(0, 80) })]);
+  const [history, violations] = await Promise.all([checkHistory(database, checkId), violatingRows(database, check)]);
+  const { name, table, field, type } = check;
+  return { checkId, name, description: told(check), table, field, severity: type.severity, history, violations };
+}
+
+/** The description of the check's type, with its own table, column and concept in place of the names of parameters. */
+const told = ({ type, table, field, conceptId, conceptName }: Check): string =>
+  type.description
+    .replaceAll('@cdmTableName', table)
+    .replaceAll('@cdmFieldName', field)
+    .replaceAll('@conceptId', conceptId)
+    .replaceAll('@conceptName', conceptName)
+    .replace(/@[A-Za-z]+/g, 'what the check names');
+
+/**
+ * Begins a run of all checks and returns its number; it goes on by itself and says how far it is. Throws Refusal quality-running.
+ * `software`: what the results say made them.
+ */
+export async function startQuality(parts: Parts, actor: string, software: string): Promise<number> {
+  const { database } = parts;
+  const checks = allChecks();
+  const id = await beginQualityJob(database, actor, new Set(checks.map(({ table }) => table)).size);
+  await database.transaction((tx) => audit(tx, { actor, action: 'quality.start', target: `quality/${id}` }));
+  void runQuality(parts, id, checks, software);
+  return id;
+}
+
+async function runQuality(parts: Parts, id: number, checks: ReturnType<typeof allChecks>, software: string): Promise<void> {
+  const { database } = parts;
+  let done = 0;
+  const say = (): void => void qualityJobSeen(database, id, done).catch(() => {});
+  const alive = setInterval(say, SIGN_OF_LIFE_MS).unref();
+  try {
+    const startedAt = parts.clock().toISOString();
+    await deriveStale(database, { pullDate: dateOf(parts, parts.clock()) });
+    const { counts, seconds } = await countChecks(database, checks, (so) => {
+      done = so;
+      say();
+    });
+    const runId = await keepRun(database, judge(checks, counts), { startedAt, seconds, software });
+    await endQualityJob(database, id, { runId });
+  } catch (error) {
+    const text = error instanceof Refusal ? (error.problems[0]?.text ?? '') : 'something failed that should not have';
+    await endQualityJob(database, id, { problem: text }).catch(() => {});
+  } finally {
+    clearInterval(alive);
+  }
+}
