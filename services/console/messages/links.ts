@@ -40,7 +40,7 @@ export const overlaps = (a: string, b: string): boolean => a === b || a.startsWi
 const within = (path: string, outer: string): boolean => path === outer || path.startsWith(`${outer}.`) || path.startsWith(`${outer}[`);
 
 /** Returns everything that hangs together with what is chosen. */
-export function litBy(page: MessagePage, chosen: Chosen): Lit {
+export function litBy(page: Pick<MessagePage, 'resources'>, chosen: Chosen): Lit {
   const fields = new Set<string>(chosen.kind === 'field' ? [chosen.path] : []);
   const elements = new Set<string>();
   const columns = new Set<string>();

@@ -10,19 +10,21 @@ import { type Chosen, type Lit, rowName } from './links.ts';
 const OPEN = 3;
 
 interface PaneProps {
-  readonly page: MessagePage;
+  readonly page: Pick<MessagePage, 'resources' | 'resourceCount' | 'isStored'>;
   readonly lit: Lit;
   readonly choose: (chosen: Chosen) => void;
+  /** What it is of, where that is not a stored message or its preview. */
+  readonly note?: string;
 }
 
-export function ResourcePane({ page, lit, choose }: PaneProps) {
+export function ResourcePane({ page, lit, choose, note }: PaneProps) {
   const { resources, resourceCount, isStored } = page;
   return (
     <section class="pane" aria-labelledby="pane-fhir">
       <header>
-        <h2 id="pane-fhir">FHIR {isStored ? '' : '(preview)'}</h2>
+        <h2 id="pane-fhir">FHIR {isStored || note !== undefined ? '' : '(preview)'}</h2>
         <p class="explained">
-          {isStored ? `${resourceCount} versions of resources made` : 'Not stored: what the maps of today would make of it.'}
+          {note ?? (isStored ? `${resourceCount} versions of resources made` : 'Not stored: what the maps of today would make of it.')}
         </p>
       </header>
       {resources.map((each, index) => (
@@ -67,15 +69,15 @@ const Resource = ({ resource: { reference, version, isCurrent, elements }, isOpe
   );
 };
 
-export function RowPane({ page, lit, choose }: PaneProps) {
+export function RowPane({ page, lit, choose, note }: PaneProps) {
   const rows = page.resources.flatMap(({ reference, rows: all }) =>
     all.map((row, index) => ({ row, reference, name: rowName(row.table, row.id, reference, index) })),
   );
   return (
     <section class="pane" aria-labelledby="pane-omop">
       <header>
-        <h2 id="pane-omop">OMOP {page.isStored ? '' : '(preview)'}</h2>
-        <p class="explained">{rows.length === 1 ? '1 row' : `${rows.length} rows`} of current versions</p>
+        <h2 id="pane-omop">OMOP {page.isStored || note !== undefined ? '' : '(preview)'}</h2>
+        <p class="explained">{note ?? `${rows.length === 1 ? '1 row' : `${rows.length} rows`} of current versions`}</p>
       </header>
       {rows.map((each, index) => (
         <Row key={each.name} {...each} isOpen={index < OPEN} lit={lit} choose={choose} />

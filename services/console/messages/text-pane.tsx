@@ -10,7 +10,13 @@ interface TextPaneProps {
   readonly text: MessageText;
   readonly lit: Lit;
   readonly choose: (chosen: Chosen) => void;
+  /** Fields ('PID-12') that have a value and that no rule reads. */
+  readonly unread?: ReadonlySet<string>;
 }
+
+const NOTHING_UNREAD: ReadonlySet<string> = new Set();
+/** 'PID[2]-12[3].4' is of the field 'PID-12'. */
+const fieldOf = (path: string): string => path.replace(/\[\d+\]/g, '').replace(/\..*$/, '');
 
 const PATH = /^(?<segment>[A-Z0-9]{3})(?:\[\d+\])?-(?<field>\d+)(?:\[\d+\])?(?:\.(?<component>\d+))?/;
 
@@ -23,7 +29,7 @@ export function explained(path: string, names: Readonly<Record<string, FieldName
   return `${path} ${known.name}${part ? ` · ${part}` : ''}${known.type === '' ? '' : ` (${known.type})`}`;
 }
 
-export function TextPane({ text, lit, choose }: TextPaneProps) {
+export function TextPane({ text, lit, choose, unread = NOTHING_UNREAD }: TextPaneProps) {
   const [looked, setLooked] = useState<string>();
   const isLit = (path: string) => [...lit.fields].some((each) => overlaps(each, path));
   let isFirst = true;
@@ -47,6 +53,7 @@ export function TextPane({ text, lit, choose }: TextPaneProps) {
                   </span>
                 );
               const tabIndex = isFirst ? 0 : -1;
+              const isUnread = unread.has(fieldOf(path));
               isFirst = false;
               return (
                 <button
@@ -54,8 +61,8 @@ export function TextPane({ text, lit, choose }: TextPaneProps) {
                   type="button"
                   data-item
                   tabIndex={tabIndex}
-                  class={isLit(path) ? 'value lit' : 'value'}
-                  title={explained(path, text.names)}
+                  class={`value${isLit(path) ? ' lit' : ''}${isUnread ? ' unread' : ''}`}
+                  title={`${explained(path, text.names)}${isUnread ? '; no rule reads it' : ''}`}
                   onMouseEnter={() => setLooked(path)}
                   onFocus={() => setLooked(path)}
                   onClick={() => choose({ kind: 'field', of: '', path })}

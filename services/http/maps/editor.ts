@@ -2,10 +2,11 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { problem, Refusal } from '../../errors.ts';
-import { EditorDesk, isSpecPath, type SpecTexts, specSchema } from '../../pipeline/specs/author.ts';
-import { type Desk, draftedSpecs } from '../../pipeline/specs/drafts.ts';
-import { activeSpecs } from '../../pipeline/specs/live.ts';
+import { isSpecPath, specSchema } from '../../pipeline/specs/author.ts';
+import type { Desk } from '../../pipeline/specs/drafts.ts';
+import { LanguageDesk } from '../../pipeline/specs/language-desk.ts';
 import { preview } from '../../pipeline/specs/preview.ts';
+import { TextsAround } from '../../pipeline/specs/texts-around.ts';
 import { isRevealed, tryMessage } from '../../pipeline/specs/try.ts';
 import { bodyOf } from '../admin-request.ts';
 import { allowed, type SpecAccess } from './access.ts';
@@ -44,24 +45,21 @@ const TRIAL = z.strictObject(TRIED);
 /** `path`: the file whose rules are told. */
 const PREVIEW = z.strictObject({ ...TRIED, path: PATH.optional() });
 
+const NOTHING = { items: [], text: null, at: null, diagnostics: [] };
+
 /** POST /admin/maps/editor/{completion|hover|definition|diagnostics}, POST /admin/maps/try, GET /admin/maps/schema. */
 export function editorRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void {
-  const editor = new EditorDesk();
-  const textsOf = async (draft: number | undefined): Promise<SpecTexts> =>
-    draft === undefined
-      ? (await activeSpecs(desk.database, desk.dir)).texts
-      : (await draftedSpecs(desk.database, desk.dir, draft)).after.texts;
-  const answer = {
-    completion: (asked: Parameters<EditorDesk['completions']>[0]) => ({ items: editor.completions(asked) }),
-    hover: (asked: Parameters<EditorDesk['hover']>[0]) => ({ text: editor.hover(asked) ?? null }),
-    definition: (asked: Parameters<EditorDesk['definition']>[0]) => ({ at: editor.definition(asked) ?? null }),
-    diagnostics: (asked: Parameters<EditorDesk['diagnostics']>[0]) => ({ diagnostics: editor.diagnostics(asked) }),
-  };
-  for (const name of ['completion', 'hover', 'definition', 'diagnostics'] as const) {
-    door.post(`/admin/maps/editor/${name}`, async (request) => {
-      await allowed(access, request, 'read');
+  const language = new LanguageDesk();
+  door.addHook('onClose', () => language[Symbol.asyncDispose]());
+  const around = new TextsAround(desk);
+  for (const what of ['completion', 'hover', 'definition', 'diagnostics'] as const) {
+    door.post(`/admin/maps/editor/${what}`, async (request) => {
+      const actor = await allowed(access, request, 'read');
       const { draft, path, text, line, character } = bodyOf(request, ASKED);
-      return answer[name]({ texts: await textsOf(draft), path, text, cursor: { line, character } });
+      const texts = await around.of(draft);
+      const answer = await language.ask(`${actor} ${draft ?? ''} ${path}`, { what, texts, path, text, cursor: { line, character } });
+      // Who asked has asked again since, and waits for that.
+      return answer ?? NOTHING;
     });
   }
   door.get('/admin/maps/schema', async (request) => {
@@ -72,7 +70,7 @@ export function editorRoutes(door: FastifyInstance, access: SpecAccess, desk: De
     const asked = messageId ?? message;
     if (asked === undefined || (message !== undefined && messageId !== undefined))
       throw new Refusal([problem('spec-request-invalid', { reason: 'it needs one of message and messageId' })]);
-    const texts = new Map(await textsOf(draft));
+    const texts = new Map(await around.of(draft));
     for (const { path, text } of files) {
       if (text === null) texts.delete(path);
       else texts.set(path, text);

@@ -3,7 +3,6 @@ import { differencesOf } from '../../mapping/author/diff.ts';
 import { entryOf, readSpec, type SpecNode } from '../../mapping/read.ts';
 import { type SpecTexts, specFilesOf, versionsOf } from '../../mapping/texts.ts';
 
-export { EditorDesk } from '../../mapping/editor/desk.ts';
 export { specSchema } from '../../mapping/editor/schema.ts';
 export { isSpecPath, type SpecTexts } from '../../mapping/texts.ts';
 

@@ -4,6 +4,7 @@ import { ERRORS } from '../../errors.ts';
 import { fieldOf } from '../../hl7v2/definitions.ts';
 import type { Message } from '../../hl7v2/message.ts';
 import type { UnreadField } from '../../mapping/conversion.ts';
+import { readSpec } from '../../mapping/read.ts';
 import type { ElementLineage } from '../../mapping/trace/lineage.ts';
 import type { UnmappedCode } from '../../omop/row.ts';
 import { type MessageText, messageText } from '../message-fields.ts';
@@ -45,6 +46,8 @@ export interface PreviewRule {
 export interface Preview {
   readonly status: Attempt['status'];
   readonly isMasked: boolean;
+  /** False: the text of `path`, or a map that it is part of, cannot be run as it stands. */
+  readonly isUsable: boolean;
   readonly spec: string;
   readonly text: MessageText | undefined;
   /** Segment by segment. */
@@ -76,6 +79,9 @@ export async function preview(
   return {
     status: tried.status,
     isMasked: !isWhole,
+    isUsable:
+      (path === undefined || readSpec(trial.texts.get(path) ?? '', path).root !== undefined) &&
+      !tried.problems.some(({ code }) => code === 'mapping-spec-broken'),
     spec: conversion?.spec ?? '',
     text: made && messageText(made.message, isWhole),
     acknowledgement: tried.acknowledgement.split('\r').filter((line) => line !== ''),

@@ -4,13 +4,24 @@ import { vocabularyOf } from '../../../terminology/reader.ts';
 import type { Vocabulary } from '../../../terminology/vocabulary.ts';
 import type { PlanChange } from '../../database/spec-plans.ts';
 import { type CheckReport, caseFilesOf, checkFiles } from '../../mapping/check.ts';
+import type { Diagnostic, Position } from '../../mapping/diagnostics.ts';
+import { type Asked, EditorDesk } from '../../mapping/editor/desk.ts';
+import type { Completion } from '../../mapping/editor/language.ts';
 import { type LoadedMaps, mapsOf } from '../../mapping/maps.ts';
 import { lockOf } from '../../mapping/publication.ts';
 import { type SpecTexts, specFilesOf } from '../../mapping/texts.ts';
 import type { VocabularyImage } from './image.ts';
 import { PlanDesk, type PlannedMessage, type PlanSummary, type ScanPage, type StoredBody } from './plan-desk.ts';
 
+/** What an editor asks of a text. */
+export interface LanguageQuestion extends Omit<Asked, 'texts'> {
+  readonly what: 'completion' | 'hover' | 'definition' | 'diagnostics';
+  /** The texts around it; undefined: as they were. */
+  readonly texts: SpecTexts | undefined;
+}
+
 export type Task =
+  | { readonly kind: 'language'; readonly question: LanguageQuestion }
   | { readonly kind: 'check'; readonly texts: SpecTexts; readonly dir: string }
   | {
       readonly kind: 'begin';
@@ -28,6 +39,12 @@ export type Task =
 
 /** What each kind of task answers. */
 export interface Answers {
+  readonly language: {
+    readonly items?: readonly Completion[];
+    readonly text?: string | null;
+    readonly at?: Position | null;
+    readonly diagnostics?: readonly Diagnostic[];
+  };
   readonly check: CheckReport & { readonly specs: ReturnType<typeof lockOf> };
   readonly begin: { readonly rowTypes: readonly string[] };
   readonly scan: ScanPage;
@@ -40,10 +57,13 @@ export interface Answers {
 
 export class SpecWork {
   #desk: PlanDesk | undefined;
+  #editor: EditorDesk | undefined;
+  #texts: SpecTexts = new Map();
 
   /** Does one task; tasks of a plan follow their 'begin'. */
   run(task: Task): Answers[Task['kind']] {
     if (task.kind === 'check') return checked(task.texts, task.dir);
+    if (task.kind === 'language') return this.#answer(task.question);
     if (task.kind === 'begin') {
       const { cdmTimezone, vocabulary } = task;
       this.#desk = new PlanDesk({
@@ -70,6 +90,15 @@ export class SpecWork {
       case 'summary':
         return desk.summary();
     }
+  }
+
+  #answer({ what, texts, ...question }: LanguageQuestion): Answers['language'] {
+    this.#texts = texts ?? this.#texts;
+    this.#editor ??= new EditorDesk();
+    const asked = { ...question, texts: this.#texts };
+    if (what === 'completion') return { items: this.#editor.completions(asked) };
+    if (what === 'hover') return { text: this.#editor.hover(asked) ?? null };
+    return what === 'definition' ? { at: this.#editor.definition(asked) ?? null } : { diagnostics: this.#editor.diagnostics(asked) };
   }
 }
 

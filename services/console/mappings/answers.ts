@@ -1,0 +1,95 @@
+/** What the doors of specs answer. */
+import type { DraftFile, SpecDraft } from '../../database/spec-drafts.ts';
+import type { PlanChange } from '../../database/spec-plans.ts';
+import type { Difference } from '../../mapping/author/diff.ts';
+import type { CheckReport } from '../../mapping/check.ts';
+import type { SpecKind } from '../../pipeline/specs/author.ts';
+
+export type { SpecDraft } from '../../database/spec-drafts.ts';
+export type { PlanFilter, SpecPlan } from '../../database/spec-plans.ts';
+export type { SpecReplay } from '../../database/spec-replays.ts';
+export type { Diagnostic } from '../../mapping/diagnostics.ts';
+export type { Completion } from '../../mapping/editor/language.ts';
+export type { SpecKind } from '../../pipeline/specs/author.ts';
+export type { DraftConflict } from '../../pipeline/specs/drafts.ts';
+export type { KindCounts, PlanSummary, Removals } from '../../pipeline/specs/plan-desk.ts';
+export type { Preview, PreviewRule } from '../../pipeline/specs/preview.ts';
+
+/** GET /admin/maps. */
+export interface MapsNow {
+  readonly release: number | null;
+  readonly digest: string;
+  readonly files: number;
+  readonly running: number | null;
+  readonly drift: number;
+}
+
+export interface ListedFile {
+  readonly path: string;
+  readonly kind: SpecKind;
+  readonly hash: string;
+  readonly id: string | null;
+  readonly version: string | null;
+  readonly cases: number;
+}
+
+export interface DriftedFile {
+  readonly path: string;
+  readonly how: 'only-folder' | 'only-published' | 'differs';
+}
+
+export interface WrittenFile extends Pick<DraftFile, 'path' | 'revision' | 'author' | 'at'> {
+  readonly hash: string | null;
+  readonly base: string | null;
+  readonly published: string | null;
+  /** null: the file is to be removed. */
+  readonly text: string | null;
+}
+
+/** GET /admin/maps/drafts/ID. */
+export interface WholeDraft extends SpecDraft {
+  readonly digest: string;
+  readonly baseRelease: number | null;
+  readonly files: readonly WrittenFile[];
+  /** Paths that were published anew since they were drafted. */
+  readonly outdated: readonly string[];
+}
+
+export interface FileDifference {
+  readonly path: string;
+  readonly how: 'added' | 'gone' | 'changed';
+  /** Undefined: one side cannot be read. */
+  readonly meaning?: readonly Difference[];
+  readonly before?: string;
+  readonly after?: string;
+}
+
+export interface DraftReport extends CheckReport {
+  readonly revision: number;
+  readonly digest: string;
+}
+
+export type ListedChange = PlanChange & { readonly seq: number };
+
+export interface Release {
+  readonly id: number;
+  readonly at: string;
+  readonly actor: string;
+  readonly reason: string;
+  readonly digest: string;
+  readonly files: number;
+  readonly baseId?: number;
+  readonly draftId?: number;
+  readonly planId?: number;
+  readonly isActive: boolean;
+}
+
+export interface WholeRelease extends Omit<Release, 'files'> {
+  readonly specs: readonly { readonly spec: string; readonly uses: readonly string[] }[];
+  readonly files: readonly FileDifference[];
+}
+
+export interface Published {
+  readonly releaseId: number;
+  readonly replayId: number;
+}
