@@ -14,11 +14,14 @@ const LOCAL_NAMES = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
  * 127.0.0.1 itself, so the Origin, which browsers then send, must be a local one too.
  */
 export async function refusalOfCaller(headers: IncomingHttpHeaders, settings: AccessSettings): Promise<Problem | undefined> {
-  if (!settings.verifyToken) {
-    if (!LOCAL_NAMES.test(headers.host ?? '')) return problem('host-not-allowed');
-    const origin = headers.origin?.replace(/^https?:\/\//i, '');
-    return origin === undefined || LOCAL_NAMES.test(origin) ? undefined : problem('origin-not-allowed');
-  }
+  if (!settings.verifyToken) return refusalOnLoopback(headers);
   const token = /^Bearer ([\w.~+/=-]{1,200})$/.exec(headers.authorization ?? '')?.[1];
   return token !== undefined && (await settings.verifyToken(token)) ? undefined : problem('login-required');
+}
+
+/** The same where no tokens are asked for, at once. */
+export function refusalOnLoopback(headers: IncomingHttpHeaders): Problem | undefined {
+  if (!LOCAL_NAMES.test(headers.host ?? '')) return problem('host-not-allowed');
+  const origin = headers.origin?.replace(/^https?:\/\//i, '');
+  return origin === undefined || LOCAL_NAMES.test(origin) ? undefined : problem('origin-not-allowed');
 }

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { DoneFuncWithErrOrRes, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import { problem, Refusal } from '../errors.ts';
 import { readJson, writeJson } from '../fhir/json.ts';
 import { operationOutcome } from '../fhir/outcome.ts';
@@ -37,15 +37,19 @@ const formOfRequest = (request: FastifyRequest): Form | undefined =>
 const parameterOf = (request: FastifyRequest, asked: string): string | undefined => queryOf(request).find(([name]) => name === asked)?.[1];
 
 /** Refuses (406) a form of answer other than JSON and XML, before anything is done. */
-export async function refuseOtherForms(request: FastifyRequest): Promise<void> {
-  if (formOfRequest(request) === undefined) throw new Refusal([problem('format-not-supported')]);
+export function refuseOtherForms(request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
+  done(formOfRequest(request) === undefined ? new Refusal([problem('format-not-supported')]) : undefined);
 }
 
 /**
  * Returns the text of an answer in the form that is asked for, indented where _pretty=true asks for it; numbers keep their digits. What
  * cannot be said in XML is answered with 406.
  */
-export async function formed(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+export function formed(request: FastifyRequest, reply: FastifyReply, payload: unknown, done: DoneFuncWithErrOrRes): void {
+  done(null, formedText(request, reply, payload));
+}
+
+function formedText(request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
   if (typeof payload !== 'string' || payload === '' || !String(reply.getHeader('content-type')).startsWith('application/fhir+json'))
     return payload;
   const isXml = formOfRequest(request) === 'xml';

@@ -54,9 +54,10 @@ export function metricsRoutes(door: FastifyInstance, parts: Parts, gauges?: () =
     buckets: DURATIONS,
     registers: [register],
   });
-  door.addHook('onResponse', async (request, reply) => {
+  door.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? '-';
     duration.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+    done();
   });
   const journal = journalMetrics(register);
   const ofDoors = gauges && doorMetrics(register);

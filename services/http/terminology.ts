@@ -28,18 +28,18 @@ export function terminologyRoutes(door: FastifyInstance, parts: Parts, settings:
   const own: Answering = { store, limits, sessions: new TerminologySessions(limits, parts.clock) };
   door.addHook('onClose', () => store.close());
   // What a write of this process changed is seen by whoever hears of the write.
-  door.addHook('onSend', async (request) => {
+  door.addHook('onSend', (request, _reply, _payload, done) => {
     if (mayChange(request)) store.touch();
+    done();
   });
-  door.addHook('preHandler', async (request, reply) => {
-    if (
-      request.routeOptions.url !== `${FHIR_PATH}/metadata` ||
-      !queryOf(request).some(([name, value]) => name === 'mode' && value === 'terminology')
-    )
-      return;
-    const library = await store.library();
-    const resource = terminologyCapabilities({ base: baseOf(request), version: settings.version, library });
-    return send(reply, { status: 200, resource });
+  door.addHook('preHandler', (request, reply, done) => {
+    const isAsked =
+      request.routeOptions.url === METADATA && queryOf(request).some(([name, value]) => name === 'mode' && value === 'terminology');
+    if (!isAsked) return done();
+    store.library().then((library) => {
+      const resource = terminologyCapabilities({ base: baseOf(request), version: settings.version, library });
+      send(reply, { status: 200, resource });
+    }, done);
   });
   for (const type of ['CodeSystem', 'ValueSet', 'ConceptMap'] as const) {
     for (const operation of Object.keys(OPERATIONS[type])) {
@@ -68,6 +68,8 @@ export function terminologyRoutes(door: FastifyInstance, parts: Parts, settings:
     library: () => store.library(),
   };
 }
+
+const METADATA = `${FHIR_PATH}/metadata`;
 
 export interface TerminologySettings {
   readonly version: string;
