@@ -19,12 +19,14 @@ import type { WriteOutcome } from './database/write-resources.ts';
 import { gravest, harmless, type Problem, problem, Refusal } from './errors.ts';
 import { validateResource } from './fhir/validate.ts';
 import type { Conversion } from './mapping/conversion.ts';
+import { authorityOf, withDirectory } from './mapping/directory.ts';
 import { mergesOf, replacedBy } from './mapping/merges.ts';
 import { apply } from './pipeline/apply.ts';
 import { type Change, idOf, wavesOf } from './pipeline/change.ts';
+import { faultsOf, ofDay, unsaidEntries, writeDirectory } from './pipeline/directory.ts';
 import { eventTimeOf } from './pipeline/event-time.ts';
 import { mergePatients, type PatientMerge, retellSurvivors, unmergePatients } from './pipeline/merge.ts';
-import { conversionOf, type Parts, parsedBy, rulesFor } from './pipeline/parts.ts';
+import { contextOf, conversionOf, type Parts, parsedBy, rulesFor } from './pipeline/parts.ts';
 import { Remarks } from './pipeline/remarks.ts';
 
 export { type Parts, sourcesOf } from './pipeline/parts.ts';
@@ -35,10 +37,26 @@ const MOST_ATTEMPTS = 3;
 /** Takes up to `limit` waiting messages and applies them in one transaction; returns how many were settled, 0 when none waits. */
 export async function processNext(parts: Parts, limit: number): Promise<number> {
   try {
-    return await parts.database.transaction((tx) => applyTaken(parts, tx, limit));
+    return await settledOf(parts, limit);
   } catch (error) {
     if (isTransient(error)) throw error;
     return processOne(parts);
+  }
+}
+
+/**
+ * New entries of the directory (doctors, wards) are written before what refers to them, in a transaction of their own: who dies in between
+ * leaves an entry that nothing refers to yet, never a reference to nothing; and nobody waits for a doctor while holding a patient.
+ */
+async function settledOf(parts: Parts, limit: number, taking?: (id: number) => void): Promise<number> {
+  for (;;) {
+    const done = await parts.database.transaction((tx) => applyTaken(parts, tx, limit, taking));
+    if (typeof done === 'number') return done;
+    await parts.database.transaction(async (tx) => {
+      await parts.live?.hold(tx);
+      await parts.specs?.hold(tx);
+      await writeDirectory(parts, tx, done);
+    });
   }
 }
 
@@ -46,7 +64,7 @@ export async function processNext(parts: Parts, limit: number): Promise<number> 
 async function processOne(parts: Parts): Promise<number> {
   let taken: number | undefined;
   try {
-    return await parts.database.transaction((tx) => applyTaken(parts, tx, 1, (id) => (taken = id)));
+    return await settledOf(parts, 1, (id) => (taken = id));
   } catch (error) {
     if (isTransient(error) || taken === undefined) throw error;
     const problems =
@@ -59,27 +77,43 @@ async function processOne(parts: Parts): Promise<number> {
 const isTransient = (error: unknown): boolean =>
   error instanceof Refusal && error.problems.some((each) => each.code === 'database-unreachable' || each.code === 'database-busy');
 
-/** Takes messages, and applies them in order; messages that write the same resource are written one after the other. */
-async function applyTaken(parts: Parts, tx: Transaction, limit: number, taking?: (id: number) => void): Promise<number> {
+/**
+ * Takes messages, and applies them in order; messages that write the same resource are written one after the other. Returns how many, or,
+ * with nothing done, the entries of the directory that must be there first.
+ */
+async function applyTaken(
+  parts: Parts,
+  tx: Transaction,
+  limit: number,
+  taking?: (id: number) => void,
+): Promise<number | readonly Change[]> {
   // Before anything else is locked: a change of the vocabulary waits for who holds it, and who comes then waits for the change.
   await parts.live?.hold(tx);
   await parts.specs?.hold(tx);
   const taken = await takeMessages(tx, { limit });
-  await settle(tx, await applyMessages(parts, tx, taken, taking));
+  const all = convertedAll(parts, taken, taking);
+  const unsaid = await unsaidEntries(tx, all.flatMap(directoryOf));
+  if (unsaid.length > 0) return unsaid;
+  await settle(tx, await applyConverted(parts, tx, all));
   return taken.length;
 }
 
-/** Applies messages in order, no two of which share an ordering key; returns what is to be recorded of each. */
-export async function applyMessages(
-  parts: Parts,
-  tx: Transaction,
-  taken: readonly JournalMessage[],
-  taking?: (id: number) => void,
-): Promise<readonly MessageOutcome[]> {
-  const all = taken.map((message) => {
+const directoryOf = ({ directory }: Converted): readonly Change[] => directory ?? [];
+
+const convertedAll = (parts: Parts, taken: readonly JournalMessage[], taking?: (id: number) => void): readonly Converted[] =>
+  taken.map((message) => {
     taking?.(message.id);
     return converted(parts, message, rulesFor(parts, message.source));
   });
+
+/** Applies messages in order, no two of which share an ordering key; returns what is to be recorded of each. */
+export async function applyMessages(parts: Parts, tx: Transaction, taken: readonly JournalMessage[]): Promise<readonly MessageOutcome[]> {
+  const all = convertedAll(parts, taken);
+  await writeDirectory(parts, tx, await unsaidEntries(tx, all.flatMap(directoryOf)));
+  return applyConverted(parts, tx, all);
+}
+
+async function applyConverted(parts: Parts, tx: Transaction, all: readonly Converted[]): Promise<readonly MessageOutcome[]> {
   const steps = byMerges(all).map(({ changes, merges, unlinked }) => ({ waves: wavesOf(changes), merges, unlinked }));
   // Everything at once and in one order: two workers that share a practitioner would else wait for each other.
   if (steps.length > 1 || (steps[0]?.waves.length ?? 0) > 1) await lockCurrent(tx, all.flatMap(({ changes }) => changes).map(idOf));
@@ -128,6 +162,8 @@ async function unlink(parts: Parts, tx: Transaction, patients: readonly string[]
 
 export interface Converted {
   readonly changes: readonly Change[];
+  /** The entries of the directory that the changes refer to: to be written before them (`unsaidEntries`, `writeDirectory`). */
+  readonly directory?: readonly Change[];
   readonly outcome: MessageOutcome;
   readonly isUnlink?: boolean;
   readonly isErased?: boolean;
@@ -148,17 +184,19 @@ export function converted(parts: Pick<Parts, 'maps'>, message: Recorded, rules: 
   const problems = [...parsed.problems, ...parsed.value.structureProblems, ...conversion.problems, ...unreadReport(conversion)];
   if (conversion.rung === 'park-message') return { changes: [], outcome: ended(message, 'parked', conversion.spec, problems) };
   if (conversion.rung === 'refuse') return { changes: [], outcome: ended(message, 'refused', conversion.spec, problems) };
-  const invalid = conversion.drafts.flatMap(({ resource }) => validateResource(resource)).filter((each) => !harmless([each]));
+  const { drafts, directory } = withDirectory(conversion.drafts, authorityOf(parsed.value, contextOf(rules)) ?? '');
+  const faults = drafts.flatMap(({ resource }) => validateResource(resource)).filter((each) => !harmless([each]));
+  const invalid = [...faults, ...faultsOf(directory)];
   if (invalid.length > 0) return { changes: [], outcome: ended(message, 'parked', conversion.spec, [...problems, ...invalid]) };
   const event = eventTimeOf(parsed.value, rules.timezone, message.receivedAt);
   // Who comes back after having been erased is somebody new; what is sent again of before is not kept.
   if (message.erasedAt !== undefined && event.at <= message.erasedAt)
     return { changes: [], outcome: ended(message, 'refused', '', [problem('patient-erased')]), isErased: true };
-  const changes = changesOf(conversion, message.id, event.at);
+  const changes = changesOf({ ...conversion, drafts }, message.id, event.at);
   const named = parsed.value.event;
   const unmerged = MERGING.has(named) && mergesOf(changes).length === 0 ? [problem('merge-of-nobody', { event: named }, 'MRG-1')] : [];
   const outcome = ended(message, 'applied', conversion.spec, [...problems, ...event.problems, ...unmerged]);
-  return { changes, outcome, isUnlink: named === 'A37' };
+  return { changes, directory: ofDay(directory, message.id, event.at), outcome, isUnlink: named === 'A37' };
 }
 
 /** What arrived and no rule of the map reads: paths only. */

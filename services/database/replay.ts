@@ -4,7 +4,10 @@ import type { Queryable, Transaction } from './connect.ts';
 import type { Channel } from './journal-entry.ts';
 import type { JournalMessage } from './journal-take.ts';
 import { contentsOf } from './keys.ts';
-import { resourceRef } from './resources.ts';
+import { resourceRef, typeNumber } from './resources.ts';
+import { plainArray } from './wire.ts';
+
+const DIRECTORY = ['Practitioner', 'Organization', 'Location'];
 
 /** A resource as a request left it. */
 export interface WrittenVersion {
@@ -117,11 +120,16 @@ const messageOf = (row: EntryRow): JournalMessage => ({
   attempts: 0,
 });
 
-/** True when everything that the store holds came from messages that the journal still has. */
+/**
+ * True when everything that the store holds came from messages that the journal still has. Doctors and places that messages name outlive
+ * the patient with whom their message was erased: they do not count.
+ */
 export async function journalIsWhole(tx: Queryable): Promise<boolean> {
   const [row] = await tx.query<{ readonly cut: boolean }>(
-    `SELECT EXISTS (SELECT FROM (SELECT message_id FROM fhir.resource UNION ALL SELECT message_id FROM fhir.history) v
-       WHERE v.message_id IS NULL OR NOT EXISTS (SELECT FROM journal.message m WHERE m.id = v.message_id)) AS cut`,
+    `SELECT EXISTS (SELECT FROM (SELECT message_id, type, spec FROM fhir.resource UNION ALL SELECT message_id, type, spec FROM fhir.history) v
+       WHERE v.message_id IS NULL OR NOT EXISTS (SELECT FROM journal.message m WHERE m.id = v.message_id)
+         AND NOT (v.spec <> '' AND v.type = ANY ($1::smallint[]))) AS cut`,
+    [plainArray(DIRECTORY.map(typeNumber))],
   );
   return row?.cut === false;
 }

@@ -3,6 +3,7 @@ import { harmless, type Problem, problem } from '../errors.ts';
 import type { Message } from '../hl7v2/message.ts';
 import type { CompiledModule, MessageMap, Variant } from './compiled.ts';
 import type { Conversion, ConvertContext } from './conversion.ts';
+import { authorityOf } from './directory.ts';
 import { offsetOf } from './expression/times.ts';
 import { bestMatch, type Choice, chooseMap } from './sites/match.ts';
 import { JudgingRun } from './to-fhir/judging.ts';
@@ -70,7 +71,7 @@ export class Runner {
       );
     }
     const msh = message.segments[0];
-    const authority = context.authority ?? msh?.value(4) ?? msh?.value(4, 1, 2) ?? msh?.value(3) ?? msh?.value(3, 1, 2);
+    const authority = authorityOf(message, context);
     if (authority === undefined) return nothing(map.label, problem('mapping-no-authority', {}, 'MSH-4'));
     const timezone = timezoneOf(map, context);
     const messageOffset = offsetOf(msh?.value(7));

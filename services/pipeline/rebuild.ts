@@ -23,6 +23,7 @@ import { readJson, sameContent } from '../fhir/json.ts';
 import { applyMessages, type Parts, write } from '../pipeline.ts';
 import { apply } from './apply.ts';
 import type { Change } from './change.ts';
+import { keptOf, unsaidEntries, writeDirectory } from './directory.ts';
 import { mergePatients } from './merge.ts';
 import { dateOf, storedResource } from './rows.ts';
 
@@ -106,6 +107,8 @@ async function replayed(parts: Parts, stored: Transaction, { progress }: Rebuild
     if (applied % 1_000 === 0) progress?.(applied);
   }
   await flush();
+  const kept = await keptOf(stored);
+  await parts.database.transaction(async (tx) => writeDirectory(parts, tx, await unsaidEntries(tx, kept)));
   return { applied, failed };
 }
 

@@ -29,6 +29,8 @@ export interface Made {
   readonly status: 'applied' | 'parked' | 'refused';
   readonly spec: string;
   readonly changes: readonly Change[];
+  /** The doctors and places that the changes refer to. */
+  readonly directory: readonly Change[];
   readonly problems: readonly Problem[];
   readonly unmapped: readonly UnmappedCode[];
 }
@@ -135,11 +137,12 @@ function timed<T>(work: () => T): readonly [T, number] {
 
 /** Returns what a set of specs makes of a message. */
 export function made(maps: LoadedMaps, message: Recorded, rules: SourceRules): Made {
-  const { changes, outcome } = converted({ maps }, message, rules);
+  const { changes, directory = [], outcome } = converted({ maps }, message, rules);
   return {
     status: outcome.status,
     spec: outcome.spec,
     changes,
+    directory,
     problems: outcome.problems,
     unmapped: changes.flatMap(({ unmapped }) => unmapped),
   };

@@ -24,10 +24,11 @@ import { problem, Refusal } from '../../errors.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import { mergesOf } from '../../mapping/merges.ts';
 import { type Change, keyOf } from '../change.ts';
+import { unsaidEntries, writeDirectory } from '../directory.ts';
 import { mergePatients, unmergePatients } from '../merge.ts';
 import { type Parts, rulesFor } from '../parts.ts';
 import { rowsOf, storedDate } from '../rows.ts';
-import { made } from './compare.ts';
+import { type Made, made } from './compare.ts';
 import { Pace } from './pace.ts';
 import { comparisonOf, more, SCAN_PAGE, scanned } from './replay-scan.ts';
 import { retold } from './retold.ts';
@@ -118,10 +119,23 @@ function withOnce(known: Change[], change: Change): Change[] {
 async function changesOf(parts: Parts, tx: Transaction, replay: SpecReplay, ids: readonly number[]): Promise<readonly Change[]> {
   const { parts: by } = await comparisonOf(parts, tx, replay);
   const messages = await recordedByIds(tx, ids);
-  return messages
+  const all = messages
     .filter(({ status }) => status === 'applied')
-    .flatMap((message) => made(by.after, message, rulesFor(parts, message.source)).changes);
+    .map((message) => made(by.after, message, rulesFor(parts, message.source)));
+  await targetsOf(parts, tx, all);
+  return all.flatMap(({ changes }) => changes);
 }
+
+/** Writes the doctors and places that replayed messages refer to and that are not stored yet. */
+const targetsOf = async (parts: Parts, tx: Transaction, all: readonly Pick<Made, 'directory'>[]): Promise<void> =>
+  writeDirectory(
+    parts,
+    tx,
+    await unsaidEntries(
+      tx,
+      all.flatMap(({ directory }) => directory),
+    ),
+  );
 
 async function patientsDone(
   parts: Parts,
@@ -181,6 +195,11 @@ async function partDone(parts: Parts, tx: Transaction, replay: SpecReplay, name:
   const all = recorded
     .filter(({ status }) => status === 'applied')
     .map((message) => ({ message, now: made(by.after, message, rulesFor(parts, message.source)) }));
+  await targetsOf(
+    parts,
+    tx,
+    all.map(({ now }) => now),
+  );
   const stated = all.flatMap(({ message, now }) =>
     mergesOf(now.changes).map((merge) => ({ ...merge, at: now.changes[0]?.eventAt ?? '', messageId: message.id })),
   );
