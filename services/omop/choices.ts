@@ -21,7 +21,6 @@ const FIXED: readonly Choice[] = [
   },
   { rule: 35, about: 'discharged home', chosen: 'discharged_to_concept_id 0', others: '8536' },
   { rule: 37, about: 'events that name no visit', chosen: 'stay without a visit', others: 'linked by date' },
-  { rule: 49, about: 'qualitative results', chosen: 'LOINC answers for LOINC tests, else SNOMED', others: 'SNOMED throughout' },
   { rule: 63, about: 'condition eras of concept 0', chosen: 'none', others: 'one for all unmapped conditions' },
 ];
 

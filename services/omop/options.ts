@@ -23,6 +23,15 @@ export const OMOP_OPTIONS = [
     },
   },
   {
+    rule: 16,
+    name: 'encounter-statuses',
+    about: 'encounters that began and are not yet in progress (arrived, triaged) or are interrupted (onleave)',
+    choices: {
+      present: 'visits, as encounters in progress and finished are: the patient is there',
+      guide: 'no visit: only encounters in progress and finished make one',
+    },
+  },
+  {
     rule: 17,
     name: 'medication-intents',
     about: 'intent of medication requests',
@@ -66,6 +75,16 @@ export const OMOP_OPTIONS = [
     choices: {
       none: 'no type concept of its own; an open stay ends with the data',
       type: 'visit_type_concept_id 32220 for a stay that ends with the data',
+    },
+  },
+  {
+    rule: 49,
+    name: 'qualitative-results',
+    about: 'qualitative results',
+    choices: {
+      'by-test': 'LOINC answers, and SNOMED values for tests that SNOMED names',
+      snomed: 'SNOMED values throughout, LOINC answers for words that SNOMED lacks here',
+      loinc: 'LOINC answers throughout',
     },
   },
   {

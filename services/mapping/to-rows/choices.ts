@@ -8,6 +8,8 @@ const STILL_PATIENT = 32220;
 /** Classes beyond those of the FHIR-to-OMOP guide. */
 const BEYOND_GUIDE: ReadonlySet<string> = new Set(['ACUTE', 'NONAC', 'FLD', 'SS']);
 
+const BEGUN: ReadonlySet<string> = new Set(['arrived', 'triaged', 'onleave']);
+
 /** Returns why a resource makes no row at all by what was chosen. */
 export function choiceExcludes({ resource, context: { choices } }: RowRun): { rule: number; reason: string } | undefined {
   if (isProvisional(resource) && chosenOf(choices, 'provisional-conditions') === 'left-out')
@@ -18,6 +20,12 @@ export function choiceExcludes({ resource, context: { choices } }: RowRun): { ru
     chosenOf(choices, 'medication-intents') === 'instance-order'
   )
     return { rule: 17, reason: 'no instance order: only these make rows here' };
+  if (
+    resource.resourceType === 'Encounter' &&
+    BEGUN.has(textAt(resource, 'status') ?? '') &&
+    chosenOf(choices, 'encounter-statuses') === 'guide'
+  )
+    return { rule: 16, reason: 'neither in progress nor finished: only these make visits here' };
   return undefined;
 }
 

@@ -1,5 +1,6 @@
 /** Results: value[x] and reference ranges into the columns of measurement and observation (rules 46-51, 55). */
 import type { JsonObject } from '../../fhir/resource.ts';
+import { chosenOf } from '../../omop/options.ts';
 import type { AnswerFamily } from '../../omop/qualitative.ts';
 import { qualitativeConcept } from '../../omop/qualitative.ts';
 import { eventColumnsOf } from '../../omop/tables.ts';
@@ -113,7 +114,9 @@ function writeWords(row: Building, text: string, options: ValueOptions): void {
 
 /** Writes value_as_concept_id for a usual word; returns whether it was one. */
 function writeAnswer(row: Building, text: string, options: ValueOptions): boolean {
-  const family = options.answers ?? (row.source?.vocabulary_id === 'SNOMED' ? 'snomed' : 'loinc');
+  const chosen = chosenOf(row.run.context.choices, 'qualitative-results');
+  const byTest = row.source?.vocabulary_id === 'SNOMED' ? 'snomed' : 'loinc';
+  const family = options.answers ?? (chosen === 'snomed' || chosen === 'loinc' ? chosen : byTest);
   const concept_id = qualitativeConcept(text, family);
   if (concept_id !== undefined) row.columns['value_as_concept_id'] = standardId(concept_id, row.run.context.vocabulary);
   return concept_id !== undefined;
