@@ -3,6 +3,7 @@ import type { Analysis } from './achilles-analysis.ts';
 import { DOMAIN_ANALYSES, RECORD_TABLES } from './achilles-domains.ts';
 import { OTHERS } from './achilles-others.ts';
 import { OBSERVED, PERSONS } from './achilles-people.ts';
+import { fillConceptHierarchy } from './concept-hierarchy.ts';
 import type { Database, Transaction } from './connect.ts';
 
 /** All analyses by their numbers. */
@@ -49,6 +50,7 @@ export async function analyse(
         progress(i + 1, ANALYSES.length);
       }
       await tx.run(CONCEPT_COUNTS);
+      await fillConceptHierarchy(tx);
       if (smallestCell > 0) {
         for (const table of ['achilles_results', 'achilles_results_dist'])
           await tx.run(`DELETE FROM results.${table} WHERE count_value < $1`, [smallestCell]);
