@@ -35,7 +35,8 @@ WHERE (${names.map((name) => `o.${name}`).join(', ')}) IS DISTINCT FROM (${names
 };
 
 /**
- * Rule 63: an occurrence without an end lasts a day. Concept 0 is left out: different unmapped conditions would join in one era.
+ * Rule 63: an occurrence without an end lasts a day. Concept 0 is left out, as different unmapped conditions would join in one era, unless the
+ * operator wants what the published script makes; cdm.metadata says which holds.
  */
 export const CONDITION_ERAS: Prepared = {
   name: 'derive_condition_eras',
@@ -43,7 +44,8 @@ export const CONDITION_ERAS: Prepared = {
 WITH spell AS (
   SELECT person_id, condition_concept_id AS concept, condition_start_date AS s, 
     greatest(condition_start_date, coalesce(condition_end_date, condition_start_date + 1)) AS e
-  FROM cdm.condition_occurrence WHERE person_id = ANY ($1::bigint[]) AND condition_concept_id <> 0
+  FROM cdm.condition_occurrence WHERE person_id = ANY ($1::bigint[]) AND (condition_concept_id <> 0
+    OR EXISTS (SELECT FROM cdm.metadata WHERE metadata_id = 63 AND value_as_string LIKE 'one:%'))
 ), era AS (
   SELECT person_id, concept, min(s) AS s, max(e) AS e, count(*) AS n FROM (${islands('spell', 'concept', PERSISTENCE_DAYS)}) i
   GROUP BY person_id, concept, island

@@ -21,7 +21,6 @@ const FIXED: readonly Choice[] = [
   },
   { rule: 35, about: 'discharged home', chosen: 'discharged_to_concept_id 0', others: '8536' },
   { rule: 37, about: 'events that name no visit', chosen: 'stay without a visit', others: 'linked by date' },
-  { rule: 63, about: 'condition eras of concept 0', chosen: 'none', others: 'one for all unmapped conditions' },
 ];
 
 /** Returns every choice as it stands in a store with these options; an option's text begins with the name of what was chosen. */

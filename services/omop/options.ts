@@ -97,6 +97,15 @@ export const OMOP_OPTIONS = [
     },
   },
   {
+    rule: 63,
+    name: 'unmapped-condition-eras',
+    about: 'condition eras of concept 0',
+    choices: {
+      none: 'none: different unmapped conditions would join in one era',
+      one: 'one era of concept 0 for all unmapped conditions that are close, as the published script makes',
+    },
+  },
+  {
     rule: 72,
     name: 'privacy-profile',
     about: 'the CDM for those who may not know who somebody is',

@@ -3,6 +3,7 @@
  * two are compared row by row (storage.md; omop-rules 65, 70).
  */
 import { compareCdm, type RowDifference, type TableComparison } from '../database/cdm-compare.ts';
+import { writeChoices } from '../database/cdm-metadata.ts';
 import type { Database, Transaction } from '../database/connect.ts';
 import { type DeriveOptions, deriveAll } from '../database/derived.ts';
 import type { JournalMessage } from '../database/journal-take.ts';
@@ -67,6 +68,7 @@ export function rebuildCompared(parts: Parts, scratch: Database, options: Rebuil
       const again: Parts = { ...parts, database: scratch, writtenOn };
       const done = way === 'journal' ? await replayed(again, stored, options) : await remade(again, stored, options);
       await copyDrugVocabulary(stored, scratch);
+      await writeChoices(scratch, parts.choices);
       await deriveAll(scratch, options.derive);
       return scratch.snapshot(
         async (rebuilt) => ({ way, ...done, ...(await compared(stored, rebuilt, states, done.failed, options, way)) }),

@@ -136,3 +136,17 @@ it('rules 16 and 49: encounters that only began, and worded results, are as the 
   await choose({});
   expect(await seen()).toEqual([{ visits: 2, answer: 45884084, counted: 0 }]);
 });
+
+it('rule 63: eras of unmapped conditions are none, or one for all that are close, as the operator chooses', async () => {
+  const unmapped = (id: string, onsetDateTime: string) => given('Condition', id, { subject: subject(), code: { text: id }, onsetDateTime });
+  await put(house, unmapped('a', '2020-01-02'), unmapped('b', '2020-01-12'));
+  const eras = () =>
+    rows('SELECT condition_concept_id AS c, condition_occurrence_count AS n, condition_era_end_date AS e FROM cdm.condition_era');
+  expect(await eras()).toEqual([]);
+  const choices = { 'unmapped-condition-eras': 'one' } as const;
+  await writeChoices(house.database, choices);
+  await deriveAll(house.database, { pullDate: '2026-06-01' });
+  expect(await eras()).toEqual([{ c: 0, n: 2, e: '2020-01-13' }]);
+  Object.assign(house.parts, { choices });
+  await expectRebuildEqual(house);
+});
