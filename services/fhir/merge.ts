@@ -10,13 +10,18 @@ import type { JsonObject, JsonValue, Resource } from './resource.ts';
  * stays ended when a message does not speak of its end: to open it again takes a draft that replaces it.
  */
 export function mergedResource<T extends Resource>(stored: JsonObject, draft: T, deletes: readonly string[]): T {
-  const alternatives = [...elementsOf(draft.resourceType).values()].map((element) => [element.name, ...choiceNames(element)]);
-  const spellings = (name: string): readonly string[] =>
-    (alternatives.find((names) => names.includes(name)) ?? [name]).flatMap((each) => [each, `_${each}`]);
-  const replaced = new Set([...Object.keys(draft), ...deletes].map((name) => name.replace(/^_/, '')).flatMap(spellings));
-  const kept = Object.entries(stored).filter(([name]) => !replaced.has(name));
+  const kept = Object.entries(withoutReplaced(draft.resourceType, stored, [...Object.keys(draft), ...deletes]));
   const joined = Object.entries(draft).map(([name, value]) => [name, joinedValue(draft.resourceType, name, stored[name], value)] as const);
   return { ...draft, ...Object.fromEntries(kept), ...Object.fromEntries(joined), ...stillEnded(stored, draft) };
+}
+
+/** Returns the members that none of `names` replaces: of an element of many types only one may be there, with what `_name` says of it. */
+function withoutReplaced(type: string, members: JsonObject, names: readonly string[]): JsonObject {
+  const alternatives = [...elementsOf(type).values()].map((element) => [element.name, ...choiceNames(element)]);
+  const spellings = (name: string): readonly string[] =>
+    (alternatives.find((each) => each.includes(name)) ?? [name]).flatMap((each) => [each, `_${each}`]);
+  const replaced = new Set(names.map((name) => name.replace(/^_/, '')).flatMap(spellings));
+  return Object.fromEntries(Object.entries(members).filter(([name]) => !replaced.has(name)));
 }
 
 const OPEN = new Set<JsonValue | undefined>(['unknown', 'planned', 'arrived', 'triaged', 'in-progress', 'onleave']);
@@ -36,7 +41,8 @@ function stillEnded(stored: JsonObject, draft: Resource): JsonObject {
 
 function joinedValue(type: string, name: string, before: JsonValue | undefined, now: JsonValue | undefined): JsonValue | undefined {
   if (!isObject(before) || !isObject(now)) return now;
-  if (kindOf(`${type}.${name}`) === 'backbone') return { ...before, ...now };
+  const path = `${type}.${name}`;
+  if (kindOf(path) === 'backbone') return { ...withoutReplaced(path, before, Object.keys(now)), ...now };
   const isPeriod =
     elementsOf(type)
       .get(name)

@@ -27,6 +27,18 @@ describe('a draft over what is stored', () => {
     expect(mergedResource(stored, { resourceType: 'Patient', id: 'a' }, ['deceased[x]'])).not.toHaveProperty('deceasedBoolean');
   });
 
+  it('joins groups of elements member by member, and leaves no two choices in them', () => {
+    const subject = { reference: 'Patient/p' };
+    const stored = { resourceType: 'Specimen', id: 's', collection: { collectedDateTime: '2024-05-01', method: { text: 'puncture' } } };
+    const collection = { collectedPeriod: { start: '2024-05-02' } };
+    expect(mergedResource(stored, { resourceType: 'Specimen', id: 's', subject, collection }, [])).toEqual({
+      resourceType: 'Specimen',
+      id: 's',
+      subject,
+      collection: { collectedPeriod: { start: '2024-05-02' }, method: { text: 'puncture' } },
+    });
+  });
+
   it('keeps when a stay began if the message only ends it', () => {
     const encounter = {
       resourceType: 'Encounter',

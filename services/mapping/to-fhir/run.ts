@@ -3,6 +3,7 @@
  * worst rung of the ladder that was reached.
  */
 import { type ErrorCode, type Problem, problem } from '../../errors.ts';
+import { mergedResource } from '../../fhir/merge.ts';
 import type { JsonValue } from '../../fhir/resource.ts';
 import type { Message, Segment } from '../../hl7v2/message.ts';
 import type { UnmappedCode } from '../../omop/row.ts';
@@ -218,7 +219,8 @@ export class MessageRun implements Run {
     const deletes = this.#deletes;
     if (known === undefined) this.#drafts.set(handle.reference.reference, { body, update, deletes, handle });
     else if (handle.sameKey === 'merge') {
-      Object.assign(known.body, body);
+      // As a message changes what is stored: groups of elements member by member (a specimen's collection), values and lists as a whole.
+      known.body = mergedResource(known.body, body, []);
       known.deletes.push(...deletes.filter((name) => !known.deletes.includes(name)));
     } else if (handle.sameKey !== 'keep' && JSON.stringify(known.body) !== JSON.stringify(body)) {
       this.problems.push(
