@@ -49,6 +49,27 @@ const claim = (n: number, member = n, sex = 'F') =>
   `C-${n},M-${member},Lund,Ida,${sex},03/05/1950,02/10/2026,1,99213,E11.9,10.00,1234567893`;
 
 describe('records', () => {
+  it('a CSV file of claims ends in cdm.cost: every charge once, of the row that it pays for, and a claim that comes again corrects its own', async () => {
+    const file = (name: string, ...lines: readonly string[]): string => dir.write(name, [HEAD, ...lines, ''].join('\n'));
+    const costs = () =>
+      database.query<{ charge: string; rows: number; type: number }>(
+        `SELECT total_charge::text AS charge, cost_type_concept_id AS type,
+           (SELECT count(*)::int FROM cdm.procedure_occurrence p WHERE p.procedure_occurrence_id = c.cost_event_id AND c.cost_domain_id = 'Procedure')
+             + (SELECT count(*)::int FROM cdm.visit_occurrence v WHERE v.visit_occurrence_id = c.cost_event_id AND c.cost_domain_id = 'Visit') AS rows
+         FROM cdm.cost c ORDER BY total_charge`,
+      );
+    expect((await imported(file('charges.csv', claim(1), claim(2).replace('10.00', '12.55')))).code).toBe(0);
+    expect(await costs()).toMatchObject([
+      { charge: '10.00', rows: 1 },
+      { charge: '12.55', rows: 1 },
+    ]);
+    expect((await imported(file('charges-again.csv', claim(1).replace('10.00', '11.25')))).code).toBe(0);
+    expect(await costs()).toMatchObject([
+      { charge: '11.25', rows: 1 },
+      { charge: '12.55', rows: 1 },
+    ]);
+  });
+
   it('a CSV file is stored as convert makes it, rows too, and twice changes nothing', async () => {
     const file = fixture('csv', 'claims.csv');
     const first = await imported(file);
