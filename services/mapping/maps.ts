@@ -14,6 +14,7 @@ import { Runner } from './runner.ts';
 import { ambiguities } from './sites/match.ts';
 import type { SpecFamily } from './spec.ts';
 import { compileRowMaps, type RowMaps } from './to-rows/maps.ts';
+import { isConceptTable, isRowMap } from './to-rows/read.ts';
 import type { TracedConversion } from './trace/lineage.ts';
 
 export interface LoadedMaps extends Maps {
@@ -40,10 +41,16 @@ export function loadMaps(dir: string): Result<LoadedMaps> {
 const problemOf = (each: Diagnostic): Problem =>
   problem('mapping-spec-invalid', { code: each.code, reason: each.text.replace(/\.$/, '') }, `${each.file}:${each.line}:${each.column}`);
 
-/** Returns the maps of spec files whatever is wrong with them; `diagnostics` tells. */
-export function mapsOf(files: readonly SpecFile[]): LoadedMaps {
+/** Returns the row maps among spec files, compiled. */
+export const rowMapsOf = (files: readonly SpecFile[]): RowMaps =>
+  compileRowMaps(files.filter((each) => !each.isCases).map((each) => each.read));
+
+/** True of a file that row maps are compiled of. */
+export const isOfRows = ({ isCases, read }: SpecFile): boolean => !isCases && (isRowMap(read.root) || isConceptTable(read.root));
+
+/** Returns the maps of spec files whatever is wrong with them; `diagnostics` tells. `rowMaps`: those of the same files, where they are compiled already. */
+export function mapsOf(files: readonly SpecFile[], rowMaps: RowMaps = rowMapsOf(files)): LoadedMaps {
   const { families, sites, diagnostics } = familiesOf(files);
-  const rowMaps = compileRowMaps(files.filter((each) => !each.isCases).map((each) => each.read));
   const messageMaps = [
     ...[...families.values()].flatMap((family) => family.messages.map((spec) => new MessageMap(spec, family))),
     ...sites.map(({ spec, family }) => new MessageMap(spec, family)),

@@ -199,6 +199,7 @@ export class Code {
         ...defaultKeymap,
       ]),
       EDITOR_THEME,
+      EditorView.lineWrapping,
       isReadOnly ? [] : this.#asking(),
       EditorView.updateListener.of((update) => {
         if (update.docChanged) this.#settings.current.changed?.(update.state.doc.toString());

@@ -10,10 +10,10 @@ import { acknowledgement } from '../../hl7v2/acknowledge.ts';
 import { encode } from '../../hl7v2/charset.ts';
 import type { Message } from '../../hl7v2/message.ts';
 import { readHeader } from '../../hl7v2/parse.ts';
-import { type LoadedMaps, mapsOf } from '../../mapping/maps.ts';
+import { isOfRows, type LoadedMaps, mapsOf, rowMapsOf } from '../../mapping/maps.ts';
 import { entryOf, type SpecNode, texts } from '../../mapping/read.ts';
 import { type SpecTexts, specFilesOf } from '../../mapping/texts.ts';
-import type { TracedRows } from '../../mapping/to-rows/maps.ts';
+import type { RowMaps, TracedRows } from '../../mapping/to-rows/maps.ts';
 import type { RuleOutcome, TracedConversion } from '../../mapping/trace/lineage.ts';
 import type { ResourceRows } from '../../omop/row.ts';
 import { contextOf, type Parts, parsedBy, rulesFor } from '../parts.ts';
@@ -37,11 +37,23 @@ const compiled = new Map<string, LoadedMaps>();
  */
 function compiledFor(texts: SpecTexts, { type, event }: Pick<Message, 'type' | 'event'>): LoadedMaps {
   const key = `${specSetOf(texts).digest} ${type}^${event}`;
-  const known = compiled.get(key) ?? mapsOf(specFilesOf(texts).filter(({ isCases, read }) => !isCases && mayTake(read.root, type, event)));
+  const known = compiled.get(key) ?? freshlyCompiled(texts, { type, event });
   compiled.delete(key);
   compiled.set(key, known);
   if (compiled.size > MOST_COMPILED) compiled.delete(compiled.keys().next().value ?? '');
   return known;
+}
+
+/** Row maps of the last texts: most changes are in maps of messages, and leave them as they are. */
+let lastRows: { readonly reads: readonly unknown[]; readonly rowMaps: RowMaps } | undefined;
+
+function freshlyCompiled(texts: SpecTexts, { type, event }: Pick<Message, 'type' | 'event'>): LoadedMaps {
+  const files = specFilesOf(texts).filter(({ isCases, read }) => !isCases && mayTake(read.root, type, event));
+  const reads = files.filter(isOfRows).map(({ read }) => read);
+  const isSame = lastRows?.reads.length === reads.length && reads.every((each, i) => each === lastRows?.reads[i]);
+  const rowMaps = isSame && lastRows !== undefined ? lastRows.rowMaps : rowMapsOf(files);
+  lastRows = { reads, rowMaps };
+  return mapsOf(files, rowMaps);
 }
 
 /** False for a map of messages of other types only. */

@@ -1,0 +1,196 @@
+import { readFileSync } from 'node:fs';
+import { pino } from 'pino';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type HttpDoor, startHttp } from '../../services/http/server.ts';
+import { replayAll } from '../../services/pipeline/specs/replay.ts';
+import { receive } from '../../services/pipeline.ts';
+import { fixture } from '../parts.ts';
+import { type SpecsHouse, specsHouse } from '../specs-house.ts';
+import { openBrowser, openPage, SCHEMES, SIZES, SKIPPED } from './browser.ts';
+
+const PATIENT = 'v2-to-fhir/resources/pid-to-patient.yaml';
+const LIMITS = { host: '127.0.0.1', port: 0, tls: undefined, maxBodyBytes: 2_000_000, maxMessageBytes: 1_000_000, version: 'test' };
+
+/** The text of the editor as it stands there: what is drawn is only what is in sight. */
+const editor = (page: Page) => page.locator('.code .cm-content');
+
+/** Puts the cursor behind the first place where `text` stands, as a person searches for it. */
+async function find(page: Page, text: string): Promise<void> {
+  await editor(page).click();
+  await page.keyboard.press('Control+Home');
+  await page.keyboard.press('Control+f');
+  await page.keyboard.insertText(text.slice(0, -1));
+  await page.keyboard.type(text.slice(-1));
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Escape');
+}
+
+describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
+  let browser: Browser;
+  let house: SpecsHouse;
+  let door: HttpDoor;
+  beforeAll(async () => {
+    [browser, house] = await Promise.all([openBrowser(), specsHouse()]);
+    door = await startHttp({ ...LIMITS, verifyToken: undefined }, house.parts, pino({ level: 'silent' }));
+    for (const name of ['us-adt-a01-admit', 'us-oru-r01-cbc', 'us-oru-r01-chemistry'])
+      await receive(house.parts, readFileSync(fixture('hl7v2', `${name}.hl7`)), 'mllp');
+    await house.drain();
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await door?.close();
+    await house?.[Symbol.asyncDispose]();
+  });
+
+  async function begun(page: Page, title: string): Promise<number> {
+    await page.goto(`/mappings/file?path=${encodeURIComponent(PATIENT)}`);
+    await page.getByRole('button', { name: 'Change it in a new draft' }).click();
+    await page.getByLabel('What is to change').fill(title);
+    await page.getByRole('button', { name: 'Begin', exact: true }).click();
+    await page.getByText(/^Saved, revision 0/).waitFor();
+    await editor(page).waitFor();
+    return Number(/drafts\/(\d+)/.exec(page.url())?.[1]);
+  }
+
+  const save = async (page: Page): Promise<void> => {
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByText(/^Saved, revision \d+/).waitFor();
+  };
+
+  it('edit a map: the fault and its cure, the live result; then the difference, a plan, publication, and back', async () => {
+    await using opened = await openPage(browser, door.url);
+    const { page } = opened;
+    await begun(page, 'no marital status');
+    await page.getByLabel('Recorded message', { exact: true }).selectOption('1');
+    await page.locator('.line .element', { hasText: 'birthDate' }).first().waitFor();
+    expect(await page.content()).not.toContain('Muñoz');
+    // A mistake, and its cure by one click.
+    await find(page, '  birthDate:');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Backspace');
+    await page.keyboard.press('Backspace');
+    await page.keyboard.insertText(':');
+    await page.getByLabel('Faults of the text').getByText('Patient has no element "birthDat"').waitFor();
+    await page.locator('.code .cm-lintRange-error').first().hover();
+    await opened.shot('mappings-fault');
+    await page.getByRole('button', { name: 'Use "birthDate"' }).click();
+    await page.getByLabel('Faults of the text').waitFor({ state: 'detached' });
+    // The result changes while one types.
+    await find(page, 'maritalStatus: { from: =PID-16, map: marital }');
+    await page.keyboard.press('Home');
+    await page.keyboard.press('Shift+End');
+    await page.keyboard.press('Backspace');
+    await page.locator('.segment .value.unread').first().waitFor();
+    await find(page, 'version: 1.0.0');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Backspace');
+    await page.keyboard.insertText('1');
+    // Lit both ways.
+    await page.locator('.line', { hasText: 'birthDate' }).first().click();
+    await page.locator('.code .lit-line', { hasText: 'birthDate: =PID-7' }).waitFor();
+    await page.locator('.segment .value.lit[title^="PID-7"]').waitFor();
+    await page.locator('.code .cm-line', { hasText: 'gender: { from: =PID-8' }).first().click();
+    await page.locator('.line.lit .element', { hasText: 'gender' }).waitFor();
+    await opened.shot('mappings-editor');
+    await save(page);
+    await page.getByText('✓ Fit to publish').waitFor({ timeout: 60_000 });
+    // What differs, and the plan.
+    await page.getByRole('link', { name: /no marital status/ }).click();
+    await page.getByRole('row', { name: /fields.maritalStatus/ }).waitFor();
+    await opened.shot('mappings-draft');
+    await page.getByRole('button', { name: 'Plan', exact: true }).click();
+    await page.getByRole('heading', { name: 'What would change' }).waitFor({ timeout: 60_000 });
+    await page.getByRole('row', { name: /^Patient/ }).waitFor();
+    await page.getByText('maritalStatus').first().waitFor();
+    await opened.shot('mappings-plan');
+    for (const box of await page.locator('.removals input').all()) await box.check();
+    await page.getByRole('button', { name: 'Publish…' }).click();
+    await page.getByLabel(/^Reason/).fill('nobody needs it');
+    await page.getByRole('button', { name: 'Publish', exact: true }).click();
+    await page.getByText('Release 2 is active.').waitFor({ timeout: 60_000 });
+    await house.specs.catchUp(house.database);
+    await replayAll(house.parts);
+    await page.getByText('✓ Done: what is stored is what release 2 makes of it.').waitFor();
+    await opened.shot('mappings-replay');
+    // And back.
+    await page.goto('/mappings/releases');
+    await page
+      .getByRole('row', { name: /nobody needs it/ })
+      .getByText('✓ active')
+      .waitFor();
+    await page.getByRole('link', { name: '1', exact: true }).first().click();
+    await page.getByRole('button', { name: 'Go back to this release…' }).click();
+    await page.getByLabel(/^Reason/).fill('somebody does');
+    await page.getByRole('button', { name: 'Go back', exact: true }).click();
+    await page.getByText('Release 1 is active.').waitFor();
+    await house.specs.catchUp(house.database);
+    await replayAll(house.parts);
+    await page.getByText('✓ Done: what is stored is what release 1 makes of it.').waitFor();
+    expect(opened.faults).toEqual([]);
+  }, 240_000);
+
+  it('two authors write the same file: nobody overwrites, both are in the merged text', async () => {
+    await using ana = await openPage(browser, door.url);
+    await using ben = await openPage(browser, door.url);
+    const id = await begun(ana.page, 'two authors');
+    await ben.page.goto(`/mappings/drafts/${id}/edit?file=${encodeURIComponent(PATIENT)}`);
+    await editor(ben.page).waitFor();
+    const add = async (page: Page, line: string) => {
+      await editor(page).click();
+      await page.keyboard.press('Control+Home');
+      await page.keyboard.insertText(`${line}\n`);
+    };
+    await add(ana.page, '# written by Ana');
+    await save(ana.page);
+    await add(ben.page, '# written by Ben');
+    await ben.page.getByRole('button', { name: 'Save', exact: true }).click();
+    await ben.page.getByText('Somebody else changed this file meanwhile').waitFor();
+    await ben.page.getByLabel('Both, theirs first').check();
+    await ben.page.getByText('The merged text', { exact: true }).click();
+    await ben.shot('mappings-merge');
+    expect(await ben.violations()).toEqual([]);
+    await ben.page.getByRole('button', { name: 'Take the merged text' }).click();
+    await ben.page.getByText(/^Saved, revision 2/).waitFor();
+    const written = await (await fetch(`${door.url}/admin/maps/drafts/${id}`)).json();
+    expect(written.files[0].text).toMatch(/^# written by Ana\n# written by Ben\n/);
+    // One's own text comes back by undo, an earlier one from the history.
+    await ben.page.getByText('History of this file').click();
+    await ben.page.getByRole('button', { name: 'Bring back revision 1' }).click();
+    await ben.page.getByText('Not saved').waitFor();
+    await editor(ben.page).click();
+    await ben.page.keyboard.press('Control+z');
+    await ben.page.getByText(/^Saved, revision 2/).waitFor();
+    // The one refusal is what the merge is for.
+    expect([...ana.faults, ...ben.faults].filter((each) => !each.includes('412'))).toEqual([]);
+  }, 120_000);
+
+  for (const size of SIZES) {
+    for (const scheme of SCHEMES) {
+      it(`can be used by everybody at ${size.width} pixels in ${scheme} colours`, async () => {
+        await using opened = await openPage(browser, door.url, { size, scheme });
+        const { page } = opened;
+        const [draft] = await house.database.query<{ id: number }>('SELECT max(id) AS id FROM ops.spec_draft');
+        const [plan] = await house.database.query<{ id: number }>('SELECT max(id) AS id FROM ops.spec_plan');
+        for (const [name, path, sign] of [
+          ['overview', '/mappings', page.getByText('Maps', { exact: false })],
+          ['file', `/mappings/file?path=${PATIENT}`, editor(page)],
+          ['draft', `/mappings/drafts/${draft?.id}`, page.getByRole('heading', { name: 'Plan', exact: true })],
+          ['edit', `/mappings/drafts/${draft?.id}/edit?file=${PATIENT}&message=1`, page.locator('.line').first()],
+          ['plan', `/mappings/plans/${plan?.id}`, page.getByText('Change by change')],
+          ['releases', '/mappings/releases', page.getByText('Releases, newest first')],
+          ['release', '/mappings/releases/2', page.getByText('What it changed')],
+          ['replay', '/mappings/replays/1', page.getByText('How far', { exact: false })],
+        ] as const) {
+          await page.goto(path);
+          if (name === 'replay') await page.getByRole('heading', { name: 'Replay 1' }).waitFor();
+          else await sign.first().waitFor();
+          await opened.shot(`mappings-${name}-${size.width}-${scheme}`);
+          expect(await opened.violations(), name).toEqual([]);
+          expect(await opened.fits(), name).toBe(true);
+        }
+        expect(opened.faults).toEqual([]);
+      }, 180_000);
+    }
+  }
+});
