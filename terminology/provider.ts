@@ -170,6 +170,8 @@ export interface MapTarget {
   readonly display: string | undefined;
   /** http://hl7.org/fhir/R4/valueset-concept-map-equivalence.html, of the target to the source. */
   readonly equivalence: string;
+  /** What must hold for it, in the words of the map; undefined: nothing. */
+  readonly condition?: string | undefined;
 }
 
 /** A concept map that is no FHIR resource, such as the relationship 'Maps to' of the OMOP vocabularies. */

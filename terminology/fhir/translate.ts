@@ -235,10 +235,11 @@ function sourcesIn(map: JsonObject, group: JsonObject, asked: Asked): readonly M
 
 const nativeMatches = (maps: readonly NativeMap[], asked: Asked): readonly Match[] =>
   maps.flatMap((map) =>
-    map.translate(asked).map(({ equivalence, ...concept }) => ({
+    map.translate(asked).map(({ equivalence, condition, ...concept }) => ({
       equivalence,
       concept: codingOf(concept.system, undefined, { code: concept.code, display: concept.display }),
       map: canonical(map.url, map.version),
-      products: [],
+      // Said with the match: without it a translation for some cases would be taken for one of all.
+      products: condition === undefined ? [] : [{ name: 'message', valueString: `Only where: ${condition}` }],
     })),
   );

@@ -12,6 +12,7 @@ import type {
   TextMatches,
 } from '../provider.ts';
 import { associationMaps } from '../snomed/association-maps.ts';
+import { targetMaps } from '../snomed/target-maps.ts';
 import { NONE, REF, refKind } from './arrays.ts';
 import type { CodeSystem } from './code-system.ts';
 import { filterRows, OPERATORS } from './filters.ts';
@@ -60,7 +61,7 @@ export class IndexedProvider implements CodeSystemProvider {
     this.valueSet = manifest.kind === 'snomed' ? `${manifest.url}?fhir_vs` : manifest.kind === 'loinc' ? `${manifest.url}/vs` : undefined;
     this.hierarchical = manifest.hierarchical;
     this.total = system.total;
-    this.maps = associationMaps(system);
+    this.maps = [...associationMaps(system), ...targetMaps(system)];
     const own = manifest.properties.map(({ code, uri, description, type }) => ({ code, uri, description, type }));
     this.properties = [INACTIVE, ...(manifest.kind === 'snomed' ? SNOMED_PROPERTIES : []), ...own];
     this.filters = [
