@@ -26,8 +26,7 @@ export class RecordImport {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    // The pipeline knows maps as what converts messages; the loaded ones take records too.
-    this.#maps = 'recordMaps' in parts.maps && Array.isArray(parts.maps.recordMaps) ? parts.maps.recordMaps : [];
+    this.#maps = parts.maps.recordMaps;
     const { sourceTimezone: timezone, sourceAuthority: authority } = parts;
     this.#context = authority === undefined ? { timezone } : { timezone, authority };
   }

@@ -20,7 +20,7 @@ import type { ByteRange } from '../mapping/trace/bytes.ts';
 import type { ElementLineage } from '../mapping/trace/lineage.ts';
 import { elementsOfRow, resourceOfRow, type TracedRow, tracedRow } from './explain.ts';
 import type { Act } from './message-acts.ts';
-import { isTraceable, type RulePlace, shownElements, specFile } from './message-lineage.ts';
+import { type RulePlace, shownElements, specFile } from './message-lineage.ts';
 import { isColumnPlain, masked } from './message-mask.ts';
 import { type Parts, rulesFor } from './parts.ts';
 import { dateOf } from './rows.ts';
@@ -165,8 +165,7 @@ async function resourceExplanation(parts: Parts, explained: ExplainedRow, isWhol
 function lineageOf(parts: Parts, explained: ExplainedRow, isWhole: boolean) {
   const none = new Map<string, ExplainedElement>();
   const resource = resourceOfRow(explained);
-  if (resource === undefined || !isTraceable(parts.maps))
-    return { traced: undefined, elements: none, why: 'the maps cannot be watched here' };
+  if (resource === undefined) return { traced: undefined, elements: none, why: 'the resource that it is of cannot be read' };
   const { message } = explained;
   const lineage = message === undefined ? [] : elementsOfRow(explained, parts.maps, rulesFor(parts, message.source));
   const traced = tracedRow(explained, resource, parts.maps, {

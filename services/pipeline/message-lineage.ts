@@ -3,11 +3,10 @@ import { isAbsolute } from 'node:path';
 import type { StoredRow } from '../database/message-rows.ts';
 import type { Resource } from '../fhir/resource.ts';
 import { Decimal } from '../fhir/resource.ts';
-import type { Message } from '../hl7v2/message.ts';
-import type { Maps, RowContext } from '../mapping/conversion.ts';
+import type { RowContext } from '../mapping/conversion.ts';
 import type { LoadedMaps } from '../mapping/maps.ts';
 import type { TracedRows } from '../mapping/to-rows/maps.ts';
-import type { ElementLineage, TracedConversion } from '../mapping/trace/lineage.ts';
+import type { ElementLineage } from '../mapping/trace/lineage.ts';
 import { isColumnPlain, isElementPlain, masked } from './message-mask.ts';
 
 /** Where a rule stands: file, line. */
@@ -43,9 +42,6 @@ export interface ShownRow {
 }
 
 const MOST_ELEMENTS = 1_000;
-
-/** True of maps that can be watched; those of tests need not be. */
-export const isTraceable = (maps: Maps): maps is LoadedMaps => 'trace' in maps && 'rowMaps' in maps;
 
 /** Returns the elements of a resource that have a value, and what the maps of today say of where each came from. */
 export function shownElements(resource: Resource, lineage: readonly ElementLineage[], isWhole: boolean): readonly ShownElement[] {
@@ -86,13 +82,13 @@ export const specFile = (file: string): string =>
 
 /** Returns the rows of a resource: those stored, or without them what the maps of today make of it; each column with what it was read from. */
 export function shownRows(
-  maps: Maps,
+  maps: LoadedMaps,
   resource: Resource,
   stored: readonly StoredRow[] | undefined,
   context: RowContext,
   isWhole: boolean,
 ): readonly ShownRow[] {
-  return shownTraced(isTraceable(maps) ? maps.rowMaps.trace(resource, context) : undefined, stored, isWhole);
+  return shownTraced(maps.rowMaps.trace(resource, context), stored, isWhole);
 }
 
 /** As shownRows, of rows that were watched already. */
@@ -130,7 +126,3 @@ export function shownTraced(
     };
   });
 }
-
-/** Returns the conversion by the maps of today, watched where they can be. */
-export const tracedBy = (maps: Maps, message: Message, context: Parameters<Maps['convert']>[1]): TracedConversion =>
-  isTraceable(maps) ? maps.trace(message, context) : { conversion: maps.convert(message, context), elements: new Map(), rules: [] };

@@ -12,7 +12,7 @@ import { decode } from '../hl7v2/charset.ts';
 import { readHeader } from '../hl7v2/parse.ts';
 import type { TracedConversion } from '../mapping/trace/lineage.ts';
 import { type MessageText, messageText } from './message-fields.ts';
-import { type ShownElement, type ShownRow, shownElements, shownRows, tracedBy } from './message-lineage.ts';
+import { type ShownElement, type ShownRow, shownElements, shownRows } from './message-lineage.ts';
 import { contextOf, type Parts, parsedBy, rulesFor } from './parts.ts';
 import { dateOf } from './rows.ts';
 
@@ -89,7 +89,7 @@ export async function messagePage(parts: Parts, id: number, isWhole: boolean): P
   const rules = rulesFor(parts, message.source);
   const parsed = message.channel === 'fhir' ? undefined : parsedBy(rules, message.content);
   const read = parsed?.ok ? parsed.value : undefined;
-  const traced = read && tracedBy(parts.maps, read, contextOf(rules));
+  const traced = read && parts.maps.trace(read, contextOf(rules));
   const made = trace.made ?? [];
   const isStored = made.length > 0 || message.status === 'applied';
   const resources = isStored

@@ -10,7 +10,8 @@ import type { Result } from '../errors.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { Message } from '../hl7v2/message.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
-import type { Conversion, ConvertContext, Maps } from '../mapping/conversion.ts';
+import type { Conversion, ConvertContext } from '../mapping/conversion.ts';
+import type { LoadedMaps } from '../mapping/maps.ts';
 import type { Annotator } from '../omop/annotate.ts';
 import type { OmopChoices } from '../omop/options.ts';
 import type { LiveVocabulary } from './rows.ts';
@@ -20,7 +21,7 @@ import type { LiveSpecs } from './specs/live.ts';
 export interface Parts {
   readonly database: Database;
   readonly journal: Journal;
-  readonly maps: Maps;
+  readonly maps: LoadedMaps;
   /** Where specs are published while this process runs: `maps` is the same then. */
   readonly specs?: LiveSpecs | undefined;
   readonly vocabulary: Vocabulary;

@@ -4,7 +4,7 @@ import { trafficOf } from '../../scripts/simulator/traffic.ts';
 import { deriveAll, deriveStale } from '../../services/database/derived.ts';
 import { type Problem, Refusal } from '../../services/errors.ts';
 import { parseMessage } from '../../services/hl7v2/parse.ts';
-import type { Maps } from '../../services/mapping/conversion.ts';
+import type { LoadedMaps } from '../../services/mapping/maps.ts';
 import { mergePatients, unmergePatients } from '../../services/pipeline/merge.ts';
 import { type Parts, processNext, receive, write } from '../../services/pipeline.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => house[Symbol.asyncDispose]());
 
 /** The maps, with an A40 made of an A08 of each record: what the store does with it is under test here, not the map. */
-function withMerges(maps: Maps): Maps {
+function withMerges(maps: LoadedMaps): LoadedMaps {
   return {
     ...maps,
     rows: (resource, context) => maps.rows(resource, context),

@@ -7,7 +7,7 @@ import { activeReleaseId, filesDigest, holdSpecs, releaseById, textHashOf, texts
 import { problem, Refusal } from '../../errors.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import type { Message } from '../../hl7v2/message.ts';
-import type { Conversion, ConvertContext, Maps, RowContext } from '../../mapping/conversion.ts';
+import type { Conversion, ConvertContext, RowContext } from '../../mapping/conversion.ts';
 import { specTexts } from '../../mapping/files.ts';
 import { type LoadedMaps, mapsOf } from '../../mapping/maps.ts';
 import { isSpecPath, type SpecTexts, specFilesOf } from '../../mapping/texts.ts';
@@ -64,7 +64,7 @@ export function compiledSpecs(set: SpecSet): LoadedMaps {
   return maps;
 }
 
-export class LiveSpecs implements Maps {
+export class LiveSpecs implements LoadedMaps {
   /** Folder of maps: what runs before anything was published, and what drift is shown against. */
   readonly dir: string;
   readonly #log: (releaseId: number) => void;
@@ -89,8 +89,28 @@ export class LiveSpecs implements Maps {
     return this.#set?.releaseId;
   }
 
+  get messageMaps(): LoadedMaps['messageMaps'] {
+    return this.#maps.messageMaps;
+  }
+
+  get families(): LoadedMaps['families'] {
+    return this.#maps.families;
+  }
+
+  get rowMaps(): LoadedMaps['rowMaps'] {
+    return this.#maps.rowMaps;
+  }
+
   get recordMaps(): LoadedMaps['recordMaps'] {
     return this.#maps.recordMaps;
+  }
+
+  get diagnostics(): LoadedMaps['diagnostics'] {
+    return this.#maps.diagnostics;
+  }
+
+  trace(message: Message, context: ConvertContext): ReturnType<LoadedMaps['trace']> {
+    return this.#maps.trace(message, context);
   }
 
   convert(message: Message, context: ConvertContext): Conversion {
