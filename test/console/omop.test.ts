@@ -185,7 +185,7 @@ describe.skipIf(SKIPPED !== '')('the OMOP pages', () => {
     await page.getByRole('button', { name: 'Run all checks' }).click();
     await page.getByText(/The last run that was started here is done/).waitFor({ timeout: 150_000 });
     await page.getByRole('table', { name: /failures? of run 1/ }).waitFor();
-    await page.getByLabel('Table').selectOption('measurement');
+    await page.getByRole('combobox', { name: /^Table/ }).selectOption('measurement');
     await page.getByRole('link', { name: 'standardConceptRecordCompleteness' }).first().click();
     const check = page.getByRole('region', { name: 'Check' });
     await check.getByText(/violate it in run 1/).waitFor();

@@ -75,6 +75,7 @@ describe('SQL of people', () => {
     `SELECT set_config('session_authorization', 'postgres', false)`,
     `SELECT query_to_xml('SELECT content FROM journal.message', true, true, '')`,
     `SELECT table_to_xml('ops.access_token', true, true, '')`,
+    `SELECT schema_to_xml('journal', true, true, '')`,
     `SELECT pg_read_file('/etc/passwd')`,
     `SELECT * FROM pg_ls_dir('.')`,
     `SELECT lo_import('/etc/passwd')`,
@@ -128,10 +129,8 @@ describe('SQL of people', () => {
     const { rows: found } = await run(
       looked.map((name) => `SELECT '${name}' FROM ${name} t WHERE t::text LIKE '%Quell' || 'wasser%'`).join(' UNION ALL '),
     );
-    const whole = await run(
-      `SELECT database_to_xml(true, true, '')::text LIKE '%Quell' || 'wasser%', schema_to_xml('journal', true, true, '')::text LIKE '%Quell' || 'wasser%'`,
-    );
-    expect(whole.rows).toEqual([['f', 'f']]);
+    const whole = await run(`SELECT database_to_xml(true, true, '')::text LIKE '%Quell' || 'wasser%'`);
+    expect(whole.rows).toEqual([['f']]);
     expect(found).toEqual([]);
   }, 120_000);
 

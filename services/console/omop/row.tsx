@@ -165,11 +165,17 @@ const columnsFor = ({ message }: RowExplanation): readonly Column<ExplainedColum
 ];
 
 /** The element that says the same as the column stands first; those that had a say in it open on demand. */
-function Origins({ column: { value, elements }, message }: { readonly column: ExplainedColumn; readonly message: number | undefined }) {
+function Origins({
+  column: { value, elements, concept, rule },
+  message,
+}: {
+  readonly column: ExplainedColumn;
+  readonly message: number | undefined;
+}) {
   const [isOpen, setOpen] = useState(false);
-  const same = elements.filter((each) => each.value === value);
+  const same = elements.filter((each) => each.value === value || each.value === concept?.concept_code);
   const first = same[0] ?? elements.find(({ path }) => /coding\[\d+\]\.code$/.test(path)) ?? elements[0];
-  if (first === undefined) return <span class="none">a constant</span>;
+  if (first === undefined) return <span class="none">{rule === undefined ? '–' : 'a constant'}</span>;
   const others = elements.filter((each) => each !== first);
   return (
     <>
