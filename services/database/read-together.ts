@@ -38,14 +38,18 @@ interface Waiting {
 }
 
 const MOST_TOGETHER = 200;
-/** Statements on their way at once: one is read by PostgreSQL while another's rows are read here. */
+/** Statements on their way at once. */
 const MOST_ON_THE_WAY = 3;
+/** While one statement is on its way, another is sent when so many wait, or when they have waited so long. */
+const MANY_WAITING = 32;
+const LONG_WAITING_MS = 5;
 
 class Reader {
   readonly #database: Queryable;
   #waiting: Waiting[] = [];
   #onTheWay = 0;
   #isAsked = false;
+  #late: NodeJS.Timeout | undefined;
 
   constructor(database: Queryable) {
     this.#database = database;
@@ -60,12 +64,21 @@ class Reader {
 
   /** After the requests that this turn of the event loop brings have all been heard. */
   #ask(): void {
-    if (this.#isAsked || this.#onTheWay >= MOST_ON_THE_WAY) return;
-    this.#isAsked = true;
-    setImmediate(() => {
-      this.#isAsked = false;
-      void this.#send();
-    });
+    if (this.#onTheWay >= MOST_ON_THE_WAY) return;
+    if (this.#onTheWay === 0 || this.#waiting.length >= MANY_WAITING) {
+      if (this.#isAsked) return;
+      this.#isAsked = true;
+      setImmediate(() => {
+        this.#isAsked = false;
+        void this.#send();
+      });
+      return;
+    }
+    // The one on its way may be slow: nobody waits for it longer than this.
+    this.#late ??= setTimeout(() => {
+      this.#late = undefined;
+      if (this.#onTheWay < MOST_ON_THE_WAY) void this.#send();
+    }, LONG_WAITING_MS);
   }
 
   async #send(): Promise<void> {
