@@ -38,6 +38,11 @@ interface Session extends SqlRun {
   ask(text: string): Promise<pg.QueryArrayResult<(string | null)[]>>;
 }
 
+/** A statement to begin with. */
+export const SQL_EXAMPLE = `SELECT c.concept_name, count(*) AS rows
+FROM measurement m JOIN concept c ON c.concept_id = m.measurement_concept_id
+GROUP BY 1 ORDER BY 2 DESC`;
+
 const MOST_BYTES = 32_000_000;
 /** Rows beyond those shown are counted so far, and no longer than this. */
 const COUNTED_ROWS = 100_000;

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { snippet } from '../database/connect-text.ts';
 import { removeQuery, type SavedQuery, savedQueries, saveQuery } from '../database/saved-queries.ts';
-import type { SqlAnswer } from '../database/sql-run.ts';
+import { SQL_EXAMPLE, type SqlAnswer } from '../database/sql-run.ts';
 import { rolesOfToken } from '../database/tokens.ts';
 import { problem, Refusal } from '../errors.ts';
 import { CSV_MS, MOST_ROWS, SqlDesk, type SqlFacts, TABLE_MS } from '../pipeline/sql-desk.ts';
@@ -42,7 +42,7 @@ export function adminSqlRoutes(door: FastifyInstance, parts: Parts, isGuarded: b
   };
   door.get('/admin/sql', async (request): Promise<SqlFacts> => {
     await who(request);
-    return { rows: MOST_ROWS, seconds: TABLE_MS / 1000, csvSeconds: CSV_MS / 1000, elsewhere: elsewhere(parts) };
+    return { rows: MOST_ROWS, seconds: TABLE_MS / 1000, csvSeconds: CSV_MS / 1000, example: SQL_EXAMPLE, elsewhere: elsewhere(parts) };
   });
   door.post('/admin/sql/run', async (request, reply): Promise<SqlAnswer> => {
     const actor = await who(request);

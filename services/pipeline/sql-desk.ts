@@ -17,6 +17,8 @@ export interface SqlFacts {
   readonly rows: number;
   readonly seconds: number;
   readonly csvSeconds: number;
+  /** A statement to begin with. */
+  readonly example: string;
   /** How to open the same elsewhere. */
   readonly elsewhere: { readonly r: string; readonly python: string };
 }

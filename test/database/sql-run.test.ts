@@ -75,7 +75,6 @@ describe('SQL of people', () => {
     `SELECT set_config('session_authorization', 'postgres', false)`,
     `SELECT query_to_xml('SELECT content FROM journal.message', true, true, '')`,
     `SELECT table_to_xml('ops.access_token', true, true, '')`,
-    `SELECT schema_to_xml('journal', true, true, '')`,
     `SELECT pg_read_file('/etc/passwd')`,
     `SELECT * FROM pg_ls_dir('.')`,
     `SELECT lo_import('/etc/passwd')`,

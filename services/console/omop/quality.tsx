@@ -14,6 +14,7 @@ import { Text } from '../parts/text.tsx';
 import { Time } from '../parts/time.tsx';
 import { go, Link, type PageProps, type Place, withQuery } from '../router.tsx';
 import '../style/omop.css';
+import '../style/operations.css';
 import { CheckPanel } from './quality-check.tsx';
 import { Tabs } from './tabs.tsx';
 

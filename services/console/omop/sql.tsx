@@ -15,9 +15,6 @@ import { Saved } from './sql-saved.tsx';
 import { Tabs } from './tabs.tsx';
 
 const DRAFT = 'polyseme.sql';
-const EXAMPLE = `SELECT c.concept_name, count(*) AS rows
-FROM measurement m JOIN concept c ON c.concept_id = m.measurement_concept_id
-GROUP BY 1 ORDER BY 2 DESC`;
 
 interface Queries {
   readonly queries: readonly SavedQuery[];
@@ -53,7 +50,7 @@ interface DeskProps {
 
 function Desk({ facts, queries, opened, again }: DeskProps) {
   // What is typed stays with this tab: it may name somebody, so it stands in no address.
-  const [text, setText] = useState(opened?.text ?? sessionStorage.getItem(DRAFT) ?? EXAMPLE);
+  const [text, setText] = useState(opened?.text ?? sessionStorage.getItem(DRAFT) ?? facts.example);
   const runs = useRuns();
   const type = (next: string) => {
     setText(next);
