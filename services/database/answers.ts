@@ -1,6 +1,7 @@
 /** Answers to unmapped codes: what authors said, what is in force, and whose rows carry the code. */
 import * as z from 'zod';
 import type { Answer } from '../../terminology/answered.ts';
+import { bitOf, keyColumn, OWNED_TABLES, ROWS_PER_RESOURCE } from './cdm-tables.ts';
 import type { Queryable, Transaction } from './connect.ts';
 import { holdResolutionAlone } from './vocabulary-state.ts';
 import { plainArray, textArray } from './wire.ts';
@@ -191,6 +192,17 @@ export interface Carried {
   readonly persons: number;
 }
 
+/** Whose they are: of codes that are answered only the rows say it. */
+const PERSONS = [
+  'SELECT person_id FROM asked a JOIN ops.unmapped u ON u.system = a.system AND u.code = a.code WHERE person_id IS NOT NULL',
+  ...OWNED_TABLES.map(
+    (
+      table,
+    ) => `SELECT t.person_id FROM carriers c JOIN fhir.resource r ON r.resource_key = c.resource_key AND r.cdm_mask & ${bitOf(table)} <> 0
+      JOIN cdm.${table} t ON t.${keyColumn(table)} BETWEEN c.resource_key * ${ROWS_PER_RESOURCE} AND c.resource_key * ${ROWS_PER_RESOURCE} + ${ROWS_PER_RESOURCE - 1}`,
+  ),
+].join('\n  UNION ');
+
 /** Returns how much carries these codes. */
 export async function carriedBy(queryable: Queryable, codes: readonly Code[]): Promise<Carried> {
   const [row] = await queryable.query<Carried>(
@@ -198,7 +210,7 @@ export async function carriedBy(queryable: Queryable, codes: readonly Code[]): P
      SELECT (SELECT count(*) FROM asked a JOIN ops.unmapped u ON u.system = a.system AND u.code = a.code) AS rows,
        (SELECT count(*) FROM carriers) AS resources,
        (SELECT count(DISTINCT r.message_id) FROM carriers c JOIN fhir.resource r ON r.resource_key = c.resource_key) AS messages,
-       (SELECT count(DISTINCT u.person_id) FROM asked a JOIN ops.unmapped u ON u.system = a.system AND u.code = a.code) AS persons`,
+       (SELECT count(*) FROM (${PERSONS}) p) AS persons`,
     pairs(codes),
   );
   return row ?? { rows: 0, resources: 0, messages: 0, persons: 0 };

@@ -145,6 +145,7 @@ describe.skipIf(SKIPPED !== '')('the codes', () => {
     await page.keyboard.press('u');
     await page.getByRole('dialog', { name: 'Take the answer back' }).waitFor();
     await page.getByText('loses its concept').waitFor();
+    expect(await page.getByRole('region', { name: 'What would change' }).textContent()).toMatch(/Resources3Persons3Messages3/);
     expect(await opened.violations()).toEqual([]);
     await opened.shot('codes-undo-1280');
     await page.getByLabel(/^Reason/).fill('the wrong analyser');
@@ -154,6 +155,38 @@ describe.skipIf(SKIPPED !== '')('the codes', () => {
     await page.getByRole('row', { name: /Hemoglobin blood.*to answer/ }).waitFor();
     expect(await conceptsOf('HB')).toEqual(before);
     expect(opened.faults).toEqual([]);
+  });
+
+  it('come page by page, the next one by going on; what only a table of a map lacks says so, with the cure', async () => {
+    const { database } = codes.house;
+    await database.run(
+      `INSERT INTO ops.unmapped (resource_key, system, code, display, why, place)
+       SELECT 900000 + n, 'urn:many', 'M' || lpad(n::text, 3, '0'), 'Many ' || n, 'unknown', 'Observation' FROM generate_series(1, 60) n`,
+    );
+    await database.run(
+      `INSERT INTO ops.unmapped (resource_key, system, code, why, place) VALUES (900100, 'urn:table', 'Q', 'no-row', 'gender-to-omop')`,
+    );
+    await using opened = await openPage(browser, codes.open);
+    const { page } = opened;
+    await page.goto('/codes?system=urn%3Amany');
+    await page.getByText('The first 50.').waitFor();
+    await page.getByRole('button', { name: 'Many 50', exact: true }).focus();
+    await page.getByRole('button', { name: 'Many 49', exact: true }).click();
+    await page.getByRole('heading', { level: 2, name: 'Many 49' }).waitFor();
+    await page.waitForFunction('document.activeElement.tagName === "H2"');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('j');
+    await page.keyboard.press('j');
+    await page.getByText('60: that is everything.').waitFor();
+    await page.getByRole('button', { name: 'Many 60', exact: true }).waitFor();
+    await page.goto('/codes?kind=table');
+    await page.getByRole('button', { name: 'Q', exact: true }).click();
+    await page.getByRole('heading', { name: 'A table of a map lacks this code' }).waitFor();
+    await page.getByText('gender-to-omop').first().waitFor();
+    expect(await page.getByRole('button', { name: /Show what it would change/ }).count()).toBe(0);
+    await opened.shot('codes-table-1280');
+    expect([await opened.violations(), opened.faults]).toEqual([[], []]);
+    await database.run(`DELETE FROM ops.unmapped WHERE resource_key > 900000`);
   });
 
   it('are answered by search where nothing suggested fits, and by a second person where asked for', async () => {

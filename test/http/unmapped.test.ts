@@ -57,6 +57,9 @@ it('lists page by page, previews, proposes, approves by a second person, and tak
   expect([approved.status, at(approved.body, 'resources')]).toEqual([200, 2]);
   const history = await call('/answers', { code: 'T0' });
   expect(listAt(history.body, 'answers')[0]).toMatchObject({ author: 'Ann', approvedBy: 'Bob', state: 'in-force' });
+  // Neither codings nor persons are lost from sight by an answer whose rows are made again later.
+  const undone = await call('/undo/preview', { system: LAB, code: 'T0' });
+  expect(at(undone.body, 'carried')).toMatchObject({ resources: 2, persons: 1, messages: 1 });
   const left = await fetch(`${house.door.url}/admin/unmapped/progress`, { headers: { authorization: `Bearer ${tokens['Ann']}` } });
   expect(await left.json()).toEqual({ left: 2 });
   expect((await call('/undo', { system: LAB, code: 'T0', reason: 'wrong' })).status).toBe(200);

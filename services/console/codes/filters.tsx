@@ -1,6 +1,6 @@
 /** What of the list is shown. */
 import type { ComponentChildren, RefObject } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { ask, useAsked } from '../doors.ts';
 import { countText } from '../parts/numbers.ts';
 import { go, type Place, withQuery } from '../router.tsx';
@@ -32,9 +32,12 @@ export function Filters({ place, filter, search, children }: FiltersProps) {
   const systems = useAsked('systems', (signal) => ask<Systems>('GET', '/admin/unmapped/systems', undefined, signal));
   const set = (changes: Readonly<Record<string, string | undefined>>) =>
     go(withQuery(place, changes), { beside: text === '' ? {} : { text }, isStep: false });
+  // What is chosen while the pause runs must not be lost to the address of before.
+  const latest = useRef({ set, shown: filter.text ?? '' });
+  latest.current = { set, shown: filter.text ?? '' };
   useEffect(() => {
     if (text === (filter.text ?? '')) return;
-    const timer = setTimeout(() => set({}), PAUSE_MS);
+    const timer = setTimeout(() => text !== latest.current.shown && latest.current.set({}), PAUSE_MS);
     return () => clearTimeout(timer);
   }, [text]);
   const chosen = filter.system === '' ? FREE_TEXT : (filter.system ?? '');

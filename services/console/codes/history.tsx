@@ -138,6 +138,15 @@ const columns = (concepts: AnswersPage['concepts'], begin: HistoryProps['begin']
     ),
   },
   {
+    title: 'State',
+    of: (answer) => (
+      <>
+        <span class={`state ${CLASSES[answer.state] ?? 'none'}`}>{STATE_WORDS[answer.state]}</span>
+        <Acts answer={answer} begin={begin} />
+      </>
+    ),
+  },
+  {
     title: 'Means',
     of: (answer) => (
       <>
@@ -146,7 +155,6 @@ const columns = (concepts: AnswersPage['concepts'], begin: HistoryProps['begin']
       </>
     ),
   },
-  { title: 'State', of: ({ state }) => <span class={`state ${CLASSES[state] ?? 'none'}`}>{STATE_WORDS[state]}</span> },
   {
     title: 'Who, when, why',
     of: (answer) => (
@@ -161,7 +169,6 @@ const columns = (concepts: AnswersPage['concepts'], begin: HistoryProps['begin']
       </ul>
     ),
   },
-  { title: 'Act', of: (answer) => <Acts answer={answer} begin={begin} /> },
 ];
 
 interface StepProps {
@@ -195,7 +202,7 @@ function Acts({ answer, begin }: { readonly answer: StoredAnswer; readonly begin
         </button>
       </span>
     );
-  if (answer.state !== 'in-force') return <span class="none">–</span>;
+  if (answer.state !== 'in-force') return null;
   return (
     <span class="acts">
       <button type="button" aria-label={`Undo the answer to ${name}`} onClick={() => begin('undo', answer)}>

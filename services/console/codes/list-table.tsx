@@ -103,7 +103,21 @@ interface Acts {
   readonly undo: () => void;
   readonly search: () => void;
   readonly help: () => void;
+  readonly close: () => void;
 }
+
+const ALWAYS: Readonly<Record<string, (acts: Acts) => void>> = {
+  ArrowDown: ({ move }) => move(1),
+  ArrowUp: ({ move }) => move(-1),
+  Escape: ({ close }) => close(),
+};
+const LETTERS: Readonly<Record<string, (acts: Acts) => void>> = {
+  j: ({ move }) => move(1),
+  k: ({ move }) => move(-1),
+  u: ({ undo }) => undo(),
+  '/': ({ search }) => search(),
+  '?': ({ help }) => help(),
+};
 
 const isFree = (target: EventTarget | null, list: HTMLElement | null): boolean =>
   target instanceof Node &&
@@ -121,21 +135,10 @@ export function useKeys(areLettersOn: boolean, acts: Acts) {
         return;
       if (!isFree(event.target, list.current)) return;
       const isInList = event.target instanceof Node && list.current?.contains(event.target) === true;
-      const act =
-        (isInList && event.key === 'ArrowDown') || (isOn && event.key === 'j')
-          ? () => now.move(1)
-          : (isInList && event.key === 'ArrowUp') || (isOn && event.key === 'k')
-            ? () => now.move(-1)
-            : isOn && event.key === 'u'
-              ? now.undo
-              : isOn && event.key === '/'
-                ? now.search
-                : isOn && event.key === '?'
-                  ? now.help
-                  : undefined;
+      const act = (isInList ? ALWAYS[event.key] : undefined) ?? (isOn ? LETTERS[event.key] : undefined);
       if (act === undefined) return;
       event.preventDefault();
-      act();
+      act(now);
     };
     addEventListener('keydown', pressed);
     return () => removeEventListener('keydown', pressed);

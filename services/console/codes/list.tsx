@@ -84,11 +84,11 @@ function Work({ place }: { readonly place: Place }) {
     focusItem(frame.current, next);
   };
   const undo = () => last !== undefined && setShown('undo');
-  const frame = useKeys(areLettersOn, { move, undo, search: () => search.current?.focus(), help: () => setShown('keys') });
   const close = () => {
     show(place, undefined);
     focusItem(frame.current, at);
   };
+  const frame = useKeys(areLettersOn, { move, undo, search: () => search.current?.focus(), help: () => setShown('keys'), close });
   const answered: typeof said.add = (...answer) => {
     said.add(...answer);
     close();
