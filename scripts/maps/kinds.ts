@@ -13,6 +13,24 @@ export const KINDS = {
 } as const;
 export type Kind = keyof typeof KINDS;
 
+/** Why elements that the message speaks of are not in ours, where samples were read beside their messages; the first that fits. */
+export const MISSING: readonly (readonly [element: RegExp, because: string])[] = [
+  [
+    /^RelatedPerson\./,
+    'further fields of guarantors and insured persons (GT1, IN2, NK1): not mapped; of the samples read all in the unread report',
+  ],
+  [/^Patient\.communication\./, 'second codings and versions of the language (PID-15.4 to 15.9)'],
+  [/\.telecom(\.rank)?$/, 'the order of preference of a telephone (XTN-18)'],
+  [/^Patient\.name\./, 'what somebody is called by (XPN-15), aliases: not mapped; the family and given names themselves agree'],
+  [
+    /^Observation\.component\./,
+    'findings of one battery as components of theirs; ours are Observations of their own where they have a code',
+  ],
+];
+
+/** Returns why an element is missing, as MISSING has it; a text that says so where nobody has read it. */
+export const becauseOf = (element: string): string => MISSING.find(([each]) => each.test(element))?.[1] ?? 'not read one by one';
+
 const bare = (value: string): string => value.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
 
 /** What is needed to tell the kind of a disagreement. */

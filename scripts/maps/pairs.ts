@@ -13,7 +13,7 @@ import { parseMessage } from '../../services/hl7v2/parse.ts';
 import { loadMaps } from '../../services/mapping/maps.ts';
 import { corpusFolder } from './corpus.ts';
 import { disagreementsWith, FACTS } from './facts.ts';
-import { type Evidence, evidenceOf, KINDS, type Kind, kindOf } from './kinds.ts';
+import { becauseOf, type Evidence, evidenceOf, KINDS, type Kind, kindOf } from './kinds.ts';
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 interface Count {
@@ -192,9 +192,13 @@ function printKinds(table: ReadonlyMap<string, Count>): void {
   const of = (kind: Kind): number => [...table.values()].reduce((sum, { kinds }) => sum + (kinds.get(kind) ?? 0), 0);
   console.log('\n| why a value of theirs is not at its place in ours | values |\n| --- | ---: |');
   for (const kind of Object.keys(KINDS).filter((each): each is Kind => each in KINDS)) console.log(`| ${KINDS[kind]} | ${of(kind)} |`);
-  console.log('\n| said by the message, not in ours at all | values |\n| --- | ---: |');
+  console.log('\n| said by the message, not in ours at all | values | because |\n| --- | ---: | --- |');
   const missing = [...table].map(([key, { kinds }]) => [key, kinds.get('missing') ?? 0] as const).filter(([, n]) => n > 0);
-  for (const [key, n] of missing.sort((a, b) => b[1] - a[1]).slice(0, 40)) console.log(`| ${key} | ${n} |`);
+  for (const [key, n] of missing.sort((a, b) => b[1] - a[1])) console.log(`| ${key} | ${n} | ${becauseOf(key)} |`);
+  const sums = new Map<string, number>();
+  for (const [key, n] of missing) sums.set(becauseOf(key), (sums.get(becauseOf(key)) ?? 0) + n);
+  console.log('\n| because | values |\n| --- | ---: |');
+  for (const [because, n] of [...sums].sort((a, b) => b[1] - a[1])) console.log(`| ${because} | ${n} |`);
 }
 
 main();
