@@ -75,6 +75,7 @@ describe('SQL of people', () => {
     `SELECT set_config('session_authorization', 'postgres', false)`,
     `SELECT query_to_xml('SELECT content FROM journal.message', true, true, '')`,
     `SELECT table_to_xml('ops.access_token', true, true, '')`,
+    `SELECT schema_to_xml('journal', true, true, '')`,
     `SELECT pg_read_file('/etc/passwd')`,
     `SELECT * FROM pg_ls_dir('.')`,
     `SELECT lo_import('/etc/passwd')`,
@@ -96,7 +97,6 @@ describe('SQL of people', () => {
     'DO $$ BEGIN PERFORM 1; END $$',
     'EXPLAIN ANALYZE DELETE FROM cdm.person',
     'CALL pg_catalog.now()',
-    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename <> current_user AND datname = current_database()',
     `SELECT nextval('ops.audit_id_seq')`,
     `SELECT journal.ensure_partitions(2)`,
     `SELECT ops.hold_resolution()`,
@@ -145,6 +145,14 @@ describe('SQL of people', () => {
       ),
       { numRuns: 12 },
     );
+  });
+
+  it('ends no session of another account', async () => {
+    await db.transaction(async (tx) => {
+      const [own] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      expect(await codeOf(run(`SELECT pg_terminate_backend(${own?.pid})`))).toMatch(/^sql-failed .*42501/);
+      expect(await codeOf(run(`SELECT pg_cancel_backend(${own?.pid})`))).toMatch(/^sql-failed .*42501/);
+    });
   });
 
   it('says where the statement is wrong', async () => {
