@@ -7,6 +7,7 @@ import type { JsonObject, Resource } from '../fhir/resource.ts';
 import { validateResource } from '../fhir/validate.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
 import type { Conversion } from '../mapping/conversion.ts';
+import { authorityOf, withDirectory } from '../mapping/directory.ts';
 import { type LoadedMaps, loadMaps } from '../mapping/maps.ts';
 import { eventTimeOf } from '../pipeline/event-time.ts';
 import { unreadReport } from '../pipeline.ts';
@@ -159,7 +160,9 @@ function resourcesOf(input: Exclude<Input, { kind: 'record' | 'table' }>, maps: 
   const parsed = parseMessage(input.bytes);
   if (!parsed.ok) return { resources: undefined, problems: parsed.problems };
   const { at, problems } = eventTimeOf(parsed.value, config.sourceTimezone, READ_AT);
-  return resourcesOfConversion(maps.convert(parsed.value, contextOf(config)), [...parsed.problems, ...problems], at);
+  const conversion = maps.convert(parsed.value, contextOf(config));
+  const { drafts, directory } = withDirectory(conversion.drafts, authorityOf(parsed.value, contextOf(config)) ?? '');
+  return resourcesOfConversion({ ...conversion, drafts: [...drafts, ...directory] }, [...parsed.problems, ...problems], at);
 }
 
 /** Inputs that do not say when they speak of. */
