@@ -1,7 +1,10 @@
 /** Each difference of a plan, gravest first, only the fields that differ; page by page. */
+
+import { useState } from 'preact/hooks';
 import { ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';
 import { type Change, Diff } from '../parts/diff.tsx';
+import { ReasonDialog } from '../parts/reason-dialog.tsx';
 import { Text } from '../parts/text.tsx';
 import { go, Link, type Place, withQuery } from '../router.tsx';
 import type { ListedChange, PlanSummary, SpecPlan } from './answers.ts';
@@ -21,6 +24,7 @@ interface ChangesProps {
 }
 
 interface ChangePage {
+  readonly isMasked: boolean;
   readonly changes: readonly ListedChange[];
   readonly next: string | null;
 }
@@ -34,6 +38,7 @@ export function Changes({ plan, place, summary }: ChangesProps) {
   const asked = useAsked(asking.toString(), (signal) =>
     ask<ChangePage>('GET', `/admin/maps/plans/${plan.id}/changes?${asking}`, undefined, signal),
   );
+  const [isAsking, setAsking] = useState(false);
   const kinds = [...Object.keys(summary.resources.byKind), ...Object.keys(summary.rows.byKind)];
   const set = (name: string, value: string) => go(withQuery(place, { [name]: value, page: undefined }), { isStep: false });
   return (
@@ -41,6 +46,11 @@ export function Changes({ plan, place, summary }: ChangesProps) {
       <div class="title">
         <h2 id="changes-title">Change by change</h2>
         <div class="acts">
+          {asked.value?.isMasked && (
+            <button type="button" onClick={() => setAsking(true)}>
+              Reveal…
+            </button>
+          )}
           <select
             aria-label="Kind of change"
             value={place.query.get('change') ?? ''}
@@ -78,6 +88,19 @@ export function Changes({ plan, place, summary }: ChangesProps) {
           </>
         )}
       </Asked>
+      {isAsking && (
+        <ReasonDialog
+          title={`Show the changes of plan ${plan.id} unmasked`}
+          act="Show them"
+          close={() => setAsking(false)}
+          doIt={async (reason) => {
+            await ask('POST', `/admin/maps/plans/${plan.id}/reveal`, { reason });
+            asked.again();
+          }}
+        >
+          <p>Who looks, when and why is written into the audit log before anything is shown. It holds for 8 hours.</p>
+        </ReasonDialog>
+      )}
     </section>
   );
 }

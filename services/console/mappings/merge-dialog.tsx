@@ -31,7 +31,9 @@ export function MergeDialog({ path, base, theirs, yours, close, take }: MergeDia
       <div class="merge">
         <p>
           <code>{path}</code>: nothing is lost. What only one of you changed is taken from both.{' '}
-          {conflicts.length === 0 ? 'You changed different places.' : `In ${conflicts.length} places you both did: choose.`}
+          {conflicts.length === 0
+            ? 'You changed different places.'
+            : `Where you both did, choose: ${conflicts.length === 1 ? '1 place' : `${conflicts.length} places`}.`}
         </p>
         {conflicts.map((conflict, n) => (
           <Conflict
@@ -48,7 +50,7 @@ export function MergeDialog({ path, base, theirs, yours, close, take }: MergeDia
             // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (WCAG 2.1.1)
             <section class="scroll" tabIndex={0} aria-label="The merged text">
               <pre>
-                <Text value={text} most={20_000} />
+                <Lines lines={text.split('\n')} />
               </pre>
             </section>
           )}
@@ -66,6 +68,16 @@ export function MergeDialog({ path, base, theirs, yours, close, take }: MergeDia
   );
 }
 
+const Lines = ({ lines }: { readonly lines: readonly string[] }) => (
+  <>
+    {lines.map((line, n) => (
+      <div key={n}>
+        <Text value={line} />
+      </div>
+    ))}
+  </>
+);
+
 interface ConflictProps {
   readonly n: number;
   readonly conflict: NonNullable<MergePiece['conflict']>;
@@ -80,13 +92,13 @@ const Conflict = ({ n, conflict, choice, choose }: ConflictProps) => (
       {(['base', 'theirs', 'yours'] as const).map((side) => (
         <div key={side}>
           <h3>{side === 'base' ? 'Before' : side === 'theirs' ? 'Theirs' : 'Mine'}</h3>
-          <pre>{conflict[side].length === 0 ? <span class="note">nothing</span> : <Text value={conflict[side].join('\n')} />}</pre>
+          <pre>{conflict[side].length === 0 ? <span class="note">nothing</span> : <Lines lines={conflict[side]} />}</pre>
         </div>
       ))}
     </div>
     <div class="acts">
       {WORDS.map(([word, said]) => (
-        <label key={word}>
+        <label key={word} class="check-label">
           <input type="radio" name={`conflict-${n}`} checked={choice === word} onChange={() => choose(word)} /> {said}
         </label>
       ))}

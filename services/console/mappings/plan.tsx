@@ -131,7 +131,7 @@ function Summary({ summary: { resources, rows, messages, unmapped, issues, time 
 }
 
 const Count = ({ n, isGrave = false }: { readonly n: number; readonly isGrave?: boolean }) =>
-  n === 0 ? <span class="none">–</span> : isGrave ? <strong class="bad">{countText(n)}</strong> : <>{countText(n)}</>;
+  n === 0 ? <span class="none">–</span> : isGrave ? <strong class="bad">{countText(n)}</strong> : <span>{countText(n)}</span>;
 
 const MOST_CODES = 20;
 

@@ -81,7 +81,8 @@ export function editorRoutes(door: FastifyInstance, access: SpecAccess, desk: De
     const actor = await allowed(access, request, 'read');
     const asked = bodyOf(request, TRIAL);
     const { messageId: id } = asked;
-    if (id !== undefined && !(await isRevealed(access.parts, actor, id))) throw new Refusal([problem('spec-message-masked', { id })]);
+    if (id !== undefined && !(await isRevealed(access.parts, actor, `message/${id}`)))
+      throw new Refusal([problem('spec-message-masked', { id })]);
     const tried = await tryMessage(access.parts, await trialOf(asked));
     // Numbers of resources keep their digits.
     return reply.type('application/json; charset=utf-8').send(JSON.stringify(tried));
@@ -89,7 +90,7 @@ export function editorRoutes(door: FastifyInstance, access: SpecAccess, desk: De
   door.post('/admin/maps/preview', async (request) => {
     const actor = await allowed(access, request, 'read');
     const { path, ...asked } = bodyOf(request, PREVIEW);
-    const isWhole = asked.messageId === undefined || (await isRevealed(access.parts, actor, asked.messageId));
+    const isWhole = asked.messageId === undefined || (await isRevealed(access.parts, actor, `message/${asked.messageId}`));
     return preview(access.parts, { ...(await trialOf(asked)), path, isWhole });
   });
 }

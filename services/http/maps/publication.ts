@@ -1,12 +1,15 @@
 /** Checking, planning, publishing, going back, replaying: what becomes of a draft. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { audit } from '../../database/audit.ts';
 import { type PlanFilter, planById, planChanges, plans } from '../../database/spec-plans.ts';
 import { replayById, replays } from '../../database/spec-replays.ts';
 import { problem, Refusal } from '../../errors.ts';
 import type { Desk } from '../../pipeline/specs/drafts.ts';
 import { cancelPlan, startPlan } from '../../pipeline/specs/plan.ts';
+import { maskedChange } from '../../pipeline/specs/plan-mask.ts';
 import { checkDraft, publishDraft, replayActive, rollback } from '../../pipeline/specs/publish.ts';
+import { isRevealed } from '../../pipeline/specs/try.ts';
 import { bodyOf } from '../admin-request.ts';
 import { queryOf } from '../fhir-request.ts';
 import { allowed, type SpecAccess } from './access.ts';
@@ -116,15 +119,27 @@ function planRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void
     await cancelPlan(database, actor, id);
     return planned(request);
   });
-  door.get('/admin/maps/plans/:id/changes', async (request) => {
-    await allowed(access, request, 'read');
+  door.post('/admin/maps/plans/:id/reveal', async (request, reply) => {
+    const actor = await allowed(access, request, 'read');
+    const { reason } = bodyOf(request, z.strictObject({ reason: REASON }));
     const { id } = await planned(request);
+    await database.transaction((tx) => audit(tx, { actor, action: 'spec.reveal', target: `plan/${id}`, reason }));
+    return reply.status(204).send();
+  });
+  door.get('/admin/maps/plans/:id/changes', async (request) => {
+    const actor = await allowed(access, request, 'read');
+    const { id } = await planned(request);
+    const isWhole = await isRevealed(access.parts, actor, `plan/${id}`);
     const { what, change, kind, limit = '100', page, whole } = Object.fromEntries(queryOf(request));
     const [, grade, seq] = /^(\d)\.(\d{1,15})$/.exec(page ?? '') ?? [];
     const most = Math.min(MOST_LISTED, /^[1-9]\d{0,5}$/.test(limit) ? Number(limit) : 100);
     const after = grade === undefined ? undefined : ([Number(grade), Number(seq)] as const);
     const changes = await planChanges(database, id, { what, change, kind, after, limit: most, whole: whole === 'true' });
     const last = changes.length < most ? undefined : changes.at(-1);
-    return { changes, next: last === undefined ? null : `${last.grade}.${last.seq}` };
+    return {
+      isMasked: !isWhole,
+      changes: isWhole ? changes : changes.map(maskedChange),
+      next: last === undefined ? null : `${last.grade}.${last.seq}`,
+    };
   });
 }

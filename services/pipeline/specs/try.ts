@@ -154,9 +154,10 @@ const briefly = ({ rule, ran, made, why }: RuleOutcome) => ({ rule, ran, made, w
 /** Somebody who revealed a message sees it unmasked for so long while maps are written. */
 const REVEALED_MS = 8 * 3_600_000;
 
-/** Returns true when the audit log says that this person revealed the message, for a reason, not long ago. */
-export async function isRevealed(parts: Parts, actor: string, messageId: number): Promise<boolean> {
-  const [last] = await auditRecords(parts.database, { actor, action: 'message.reveal', target: `message/${messageId}`, limit: 1 });
+/** Returns true when the audit log says that this person revealed it ('message/7', 'plan/3'), for a reason, not long ago. */
+export async function isRevealed(parts: Parts, actor: string, target: `${'message' | 'plan'}/${number}`): Promise<boolean> {
+  const action = target.startsWith('plan/') ? 'spec.reveal' : 'message.reveal';
+  const [last] = await auditRecords(parts.database, { actor, action, target, limit: 1 });
   return last !== undefined && Date.now() - Date.parse(last.at) < REVEALED_MS;
 }
 

@@ -105,7 +105,12 @@ describe('publishing', () => {
     const plan = await planned(id);
     expect(plan).toMatchObject({ state: 'done', looked: 3, total: 3 });
     expect(at(plan, 'summary', 'resources', 'byKind', 'Patient', 'changed')).toBeGreaterThan(0);
-    const changes = (await call('GET', `/maps/plans/${at(plan, 'id')}/changes?limit=1&whole=true`)).body;
+    const hidden = (await call('GET', `/maps/plans/${at(plan, 'id')}/changes?limit=1&whole=true&kind=Patient`)).body;
+    expect(at(hidden, 'changes', 0)).not.toHaveProperty('before');
+    expect(listAt(hidden, 'changes', 0, 'fields')).toContainEqual({ path: 'birthDate', before: '•••' });
+    expect((await call('POST', `/maps/plans/${at(plan, 'id')}/reveal`, { reason: 'a test' })).status).toBe(204);
+    const changes = (await call('GET', `/maps/plans/${at(plan, 'id')}/changes?limit=1&whole=true&kind=Patient`)).body;
+    expect(listAt(changes, 'changes', 0, 'fields')).toContainEqual({ path: 'birthDate', before: expect.stringMatching(/^\d{4}/) });
     expect(at(changes, 'changes', 0, 'before')).toBeTypeOf('string');
     const page = await call('GET', `/maps/plans/${at(plan, 'id')}/changes?limit=500`);
     const grades = listAt(page.body, 'changes').map((each) => at(each, 'grade'));
