@@ -106,7 +106,7 @@ export function Changes({ plan, place, summary }: ChangesProps) {
 }
 
 const One = ({
-  change: { change, kind, reference, messageId, fields },
+  change: { seq, change, kind, reference, messageId, fields },
   isOpen,
 }: {
   readonly change: ListedChange;
@@ -120,7 +120,7 @@ const One = ({
       </span>{' '}
       {messageId !== undefined && messageId !== null && <Link to={`/messages/${messageId}`}>message {messageId}</Link>}
     </summary>
-    <Diff caption={`What differs in ${kind}`} changes={fields.map(shownField)} />
+    <Diff caption={`What differs in ${kind}, ${reference}, ${seq}`} changes={fields.map(shownField)} />
   </details>
 );
 
