@@ -1,16 +1,12 @@
 /** What the doors of specs answer. */
 import type { DraftFile, SpecDraft } from '../../database/spec-drafts.ts';
 import type { PlanChange } from '../../database/spec-plans.ts';
-import type { Difference } from '../../mapping/author/diff.ts';
-import type { CheckReport } from '../../mapping/check.ts';
-import type { SpecKind } from '../../pipeline/specs/author.ts';
+import type { CheckReport, Difference, SpecKind } from '../../pipeline/specs/author.ts';
 
 export type { SpecDraft } from '../../database/spec-drafts.ts';
 export type { PlanFilter, SpecPlan } from '../../database/spec-plans.ts';
 export type { SpecReplay } from '../../database/spec-replays.ts';
-export type { Diagnostic } from '../../mapping/diagnostics.ts';
-export type { Completion } from '../../mapping/editor/language.ts';
-export type { SpecKind } from '../../pipeline/specs/author.ts';
+export type { Completion, Diagnostic, SpecKind } from '../../pipeline/specs/author.ts';
 export type { DraftConflict } from '../../pipeline/specs/drafts.ts';
 export type { KindCounts, PlanSummary, Removals } from '../../pipeline/specs/plan-desk.ts';
 export type { Preview, PreviewRule } from '../../pipeline/specs/preview.ts';

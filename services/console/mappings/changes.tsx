@@ -88,22 +88,24 @@ export function Changes({ plan, place, summary }: ChangesProps) {
           </>
         )}
       </Asked>
-      {isAsking && (
-        <ReasonDialog
-          title={`Show the changes of plan ${plan.id} unmasked`}
-          act="Show them"
-          close={() => setAsking(false)}
-          doIt={async (reason) => {
-            await ask('POST', `/admin/maps/plans/${plan.id}/reveal`, { reason });
-            asked.again();
-          }}
-        >
-          <p>Who looks, when and why is written into the audit log before anything is shown. It holds for 8 hours.</p>
-        </ReasonDialog>
-      )}
+      {isAsking && <Reveal plan={plan} close={() => setAsking(false)} again={asked.again} />}
     </section>
   );
 }
+
+const Reveal = ({ plan, close, again }: { readonly plan: SpecPlan; readonly close: () => void; readonly again: () => void }) => (
+  <ReasonDialog
+    title={`Show the changes of plan ${plan.id} unmasked`}
+    act="Show them"
+    close={close}
+    doIt={async (reason) => {
+      await ask('POST', `/admin/maps/plans/${plan.id}/reveal`, { reason });
+      again();
+    }}
+  >
+    <p>Who looks, when and why is written into the audit log before anything is shown. It holds for 8 hours.</p>
+  </ReasonDialog>
+);
 
 const One = ({
   change: { seq, change, kind, reference, messageId, fields },

@@ -3,6 +3,10 @@ import { differencesOf } from '../../mapping/author/diff.ts';
 import { entryOf, readSpec, type SpecNode } from '../../mapping/read.ts';
 import { type SpecTexts, specFilesOf, versionsOf } from '../../mapping/texts.ts';
 
+export type { Difference } from '../../mapping/author/diff.ts';
+export type { CheckReport } from '../../mapping/check.ts';
+export type { Diagnostic } from '../../mapping/diagnostics.ts';
+export type { Completion } from '../../mapping/editor/language.ts';
 export { specSchema } from '../../mapping/editor/schema.ts';
 export { isSpecPath, type SpecTexts } from '../../mapping/texts.ts';
 
