@@ -66,6 +66,7 @@ export const AREAS: readonly Area[] = [
       { path: '/omop/persons', title: 'Persons', load: () => import('./omop/persons.tsx') },
       { path: '/omop/persons/:id', title: 'Person', load: () => import('./omop/person.tsx') },
       { path: '/omop/rows/:table/:id', title: 'Row', load: () => import('./omop/row.tsx') },
+      { path: '/omop/quality', title: 'Data quality', load: () => import('./omop/quality.tsx') },
       { path: '/omop/sql', title: 'SQL', load: () => import('./omop/sql.tsx') },
     ],
   },
