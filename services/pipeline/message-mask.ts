@@ -32,12 +32,14 @@ export function isFieldPlain(segment: string, n: number, definition: FieldDefini
 }
 
 const PLAIN_NAMES = new Set([
-  ...'resourceType id reference system code version display status use type unit comparator url profile mode intent versionId'.split(' '),
+  ...'resourceType id reference system code version status use type unit comparator url profile mode intent versionId'.split(' '),
   ...'lastUpdated contentType language gender priority criticality category severity mimeType valueCode valueUri valueBoolean'.split(' '),
 ]);
 /** Elements whose values tell who somebody is, whatever they hold. */
 const PERSONAL_NAMES =
-  /^(name|telecom|address|birthDate|deceasedDateTime|multipleBirthInteger|contact|photo|text|div|note|identifier|author|data|attachment)$/;
+  /^(name|telecom|address|birthDate|deceasedDateTime|multipleBirthInteger|contact|photo|text|div|note|author|data|attachment|requisition|subscriberId|serialNumber|lotNumber|carrier(HRF|AIDC)|\w*(String|[iI]dentifier))$/;
+/** Elements of type Coding: there a display says what a code means. That of a reference says who is meant. */
+const CODINGS = /(^|[a-z])[cC]oding$|^(class|tag|security|modality|bodySite|laterality|sopClass|procedureCode)$/;
 /** An element's own value: a time or a number outside of what is personal. */
 const TIME = /^\d{4}(-\d\d(-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?)?)?$/;
 const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
@@ -50,14 +52,16 @@ export function isElementPlain(path: string, value: string): boolean {
   const last = names.at(-1) ?? '';
   if (names.some((name) => PERSONAL_NAMES.test(name)))
     return last === 'system' || last === 'use' || (names.includes('identifier') && names.includes('type') && last === 'code');
+  if (last === 'display') return CODINGS.test(names.at(-2) ?? '');
+  if (type === 'Coverage' && last === 'value' && names.at(-2) === 'class') return false;
   if (PLAIN_NAMES.has(last)) return true;
   if (PERSONS.has(type)) return value === 'true' || value === 'false';
   return TIME.test(value) || NUMBER.test(value) || value === 'true' || value === 'false';
 }
 
-/** Columns of people, and columns of free text. */
+/** Columns of people and of where they live, of identifiers, and of free text. */
 const HIDDEN_COLUMNS =
-  /^(person_source_value|year_of_birth|month_of_birth|day_of_birth|birth_datetime|value_as_string|note_text|note_title|value_source_value|address_\w+|city|zip|provider_name|npi|dea|.*lot_number|sig|unique_device_id|stop_reason)$/;
+  /^(person_source_value|year_of_birth|month_of_birth|day_of_birth|birth_datetime|value_as_string|note_text|note_title|value_source_value|address_\w+|city|zip|latitude|longitude|location_source_value|family_source_value|snippet|lexical_variant|provider_name|npi|dea|.*lot_number|sig|unique_device_id|stop_reason)$/;
 
 /** Returns true when a column of a CDM row may be shown. */
 export const isColumnPlain = (table: string, column: string): boolean =>
