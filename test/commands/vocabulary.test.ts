@@ -73,7 +73,16 @@ describe('an upgrade of the vocabulary', () => {
     const report = JSON.parse(out);
     expect([report.isActive, report.planned.touched, report.planned.kinds.moved]).toEqual([false, 1, { codes: 1, rows: 1 }]);
     expect(report.planned.samples).toEqual([
-      { kind: 'moved', code: '718-7', from: `measurement ${HEMOGLOBIN}`, to: `observation ${HEMOGLOBIN}`, rows: 1 },
+      {
+        kind: 'moved',
+        code: '718-7',
+        from: `measurement ${HEMOGLOBIN}`,
+        to: `observation ${HEMOGLOBIN}`,
+        rows: 1,
+        added: 1,
+        changed: 0,
+        gone: 1,
+      },
     ]);
     expect([await rowsIn('measurement'), await rowsIn('observation')]).toEqual([1, 0]);
   });
