@@ -33,16 +33,26 @@ export function socketDoor(door: FastifyInstance, parts: Parts, settings: Access
     for (const [socket, ids] of bound) for (const each of ids) if (id === undefined || id === each) tell(socket, `ping ${each}`);
   };
   let unlisten: Promise<() => Promise<void>> | undefined;
+  /** One session that listens, however many ask; another one only when it could not be begun. */
+  const listening = async (): Promise<void> => {
+    unlisten ??= parts.database.listen(PING_CHANNEL, heard);
+    const own = unlisten;
+    try {
+      await own;
+    } catch (error) {
+      if (unlisten === own) unlisten = undefined;
+      throw error;
+    }
+  };
   sockets.on('connection', (socket) => serve(socket, parts, bound));
   door.server.on('upgrade', (request, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     const admitted = async (): Promise<Problem | undefined> => {
-      if (new URL(request.url ?? '/', 'http://localhost').pathname !== SOCKET_PATH) return problem('route-not-found');
+      if ((request.url ?? '').split('?')[0] !== SOCKET_PATH) return problem('route-not-found');
       const refusal = await refusalOfCaller(request.headers, settings);
       if (refusal !== undefined) return refusal;
       if (sockets.clients.size >= MOST_SOCKETS) return problem('fhir-async-full', { most: MOST_SOCKETS });
-      unlisten ??= parts.database.listen(PING_CHANNEL, heard);
-      await unlisten;
+      await listening();
       return undefined;
     };
     admitted().then(
@@ -50,10 +60,7 @@ export function socketDoor(door: FastifyInstance, parts: Parts, settings: Access
         if (refusal !== undefined) refuse(socket, refusal);
         else sockets.handleUpgrade(request, socket, head, (opened) => sockets.emit('connection', opened, request));
       },
-      () => {
-        unlisten = undefined;
-        refuse(socket, problem('database-unreachable'));
-      },
+      () => refuse(socket, problem('database-unreachable')),
     );
   });
   const alive = watch(sockets);

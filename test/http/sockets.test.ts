@@ -1,7 +1,7 @@
 /** Subscriptions by websocket: who may listen, what is pinged, from whatever process; nothing else is said. */
 import { once } from 'node:events';
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import WebSocket from 'ws';
 import { startHttp } from '../../services/http/server.ts';
 import { SOCKET_PATH } from '../../services/http/sockets.ts';
@@ -46,7 +46,14 @@ async function connected(url: string, headers: Readonly<Record<string, string>> 
 
 /** The HTTP status of an upgrade that is refused. */
 async function refused(url: string, path: string, headers: Readonly<Record<string, string>> = {}): Promise<number | undefined> {
-  const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`, { headers });
+  // Written as it is: a client would mend or refuse some of these.
+  const socket = new WebSocket(`${url.replace('http', 'ws')}${SOCKET_PATH}`, {
+    headers,
+    finishRequest: (request) => {
+      request.path = path;
+      request.end();
+    },
+  });
   const [, response] = await once(socket, 'unexpected-response');
   response.resume();
   return response.statusCode;
@@ -120,5 +127,20 @@ describe('Subscriptions by websocket', () => {
     using client = await connected(guarded.door.url, { authorization: 'Bearer right' });
     client.say('bind none');
     expect(await client.closed).toMatch(/^1008/);
+  });
+
+  it('are told once, whatever nobody in particular sends to the door between them', async () => {
+    await using guarded = await testDoor(async (token) => {
+      if (token === 'away') throw new Error('the database is away');
+      return token === 'right';
+    });
+    const listening = vi.spyOn(guarded.parts.database, 'listen');
+    for (let n = 0; n < 3; n++) {
+      using client = await connected(guarded.door.url, { authorization: 'Bearer right' });
+      expect(client.socket.readyState).toBe(WebSocket.OPEN);
+      expect(await refused(guarded.door.url, '//[')).toBe(404);
+      expect(await refused(guarded.door.url, SOCKET_PATH, { authorization: 'Bearer away' })).toBe(503);
+    }
+    expect(listening).toHaveBeenCalledTimes(1);
   });
 });
