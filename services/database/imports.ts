@@ -1,5 +1,6 @@
 /** Bulk imports: jobs that one process at a time does, how far they are, and what they refused. */
 import { type Problem, problem, Refusal } from '../errors.ts';
+import { audit } from './audit.ts';
 import type { Database, Queryable } from './connect.ts';
 import { plainArray } from './wire.ts';
 
@@ -64,14 +65,35 @@ const jobOf = ({ created_at, expires_at, ...row }: JobRow): ImportJob => ({
   expiresAt: expires_at ?? undefined,
 });
 
-/** Orders an import for `owner` (a hash of who asks) and returns its id; Refusal fhir-async-full while too many are open. */
-export async function orderImport(database: Database, owner: Uint8Array, request: string, asked: readonly ImportSource[]): Promise<string> {
+/** Who asks. */
+export interface ImportCaller {
+  /** Hash of the credentials. */
+  readonly owner: Uint8Array;
+  /** For the audit log. */
+  readonly actor: string;
+}
+
+/** Orders an import and returns its id; Refusal fhir-async-full while too many are open. */
+export async function orderImport(
+  database: Database,
+  { owner, actor }: ImportCaller,
+  request: string,
+  asked: readonly ImportSource[],
+): Promise<string> {
   return database.transaction(async (tx) => {
     await tx.run('DELETE FROM ops.import_job WHERE expires_at < now()');
     const [open] = await tx.query<{ n: number }>("SELECT count(*) AS n FROM ops.import_job WHERE state IN ('asked', 'running')");
     if ((open?.n ?? 0) >= MOST_OPEN) throw new Refusal([problem('fhir-async-full', { most: MOST_OPEN })]);
     const text = 'INSERT INTO ops.import_job (owner, request, asked) VALUES ($1, $2, $3::jsonb) RETURNING id';
     const [row] = await tx.query<{ id: string }>(text, [owner, request, JSON.stringify(asked)]);
+    // Addresses are not told: they may carry keys.
+    const types = asked.map(({ type }) => type);
+    await audit(tx, {
+      actor,
+      action: 'import.order',
+      target: `import/${row?.id ?? ''}`,
+      detail: { files: types.length, types: [...new Set(types)] },
+    });
     return row?.id ?? '';
   });
 }
@@ -85,8 +107,13 @@ export async function readImport(database: Queryable, owner: Uint8Array, id: str
 }
 
 /** Ends an import or drops a finished one; what was stored stays. Returns false when there is none. */
-export async function dropImport(database: Queryable, owner: Uint8Array, id: string): Promise<boolean> {
-  return UUID.test(id) && (await database.run('DELETE FROM ops.import_job WHERE id = $1 AND owner = $2', [id, owner])) === 1;
+export async function dropImport(database: Database, { owner, actor }: ImportCaller, id: string): Promise<boolean> {
+  if (!UUID.test(id)) return false;
+  return database.transaction(async (tx) => {
+    if ((await tx.run('DELETE FROM ops.import_job WHERE id = $1 AND owner = $2', [id, owner])) !== 1) return false;
+    await audit(tx, { actor, action: 'import.drop', target: `import/${id}` });
+    return true;
+  });
 }
 
 /** Takes the oldest import that nobody does, to be begun from its start: what is stored already is found unchanged. */

@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import { dropImport, type ImportFault, type ImportJob, importFaults, orderImport, readImport } from '../database/imports.ts';
+import {
+  dropImport,
+  type ImportCaller,
+  type ImportFault,
+  type ImportJob,
+  importFaults,
+  orderImport,
+  readImport,
+} from '../database/imports.ts';
 import { problem, Refusal } from '../errors.ts';
 import { readBody } from '../fhir/body.ts';
 import { readImportRequest } from '../fhir/import-request.ts';
@@ -11,6 +19,7 @@ import { operationOutcome } from '../fhir/outcome.ts';
 import { addressProblems, fileReader } from '../pipeline/import-files.ts';
 import { importNext } from '../pipeline/import-job.ts';
 import type { Parts } from '../pipeline.ts';
+import { actorOf } from './admin-request.ts';
 import { inBackground } from './background.ts';
 import { baseOf, bodyOf, FHIR_PATH, headerOf } from './fhir-request.ts';
 import { sendProblems } from './problems.ts';
@@ -52,7 +61,7 @@ export function importRoutes(door: FastifyInstance, parts: Parts, settings: Impo
   const url = `${FHIR_PATH}/_import/:id`;
   door.get(url, (request, reply) => status(parts, settings.needsToken, request, reply));
   door.delete(url, async (request, reply) => {
-    if (!(await dropImport(parts.database, ownerOf(request), named(request).id))) throw unknown();
+    if (!(await dropImport(parts.database, await callerOf(parts, request), named(request).id))) throw unknown();
     return reply.status(202).send();
   });
   door.get(`${url}/:file`, (request, reply) => errors(parts, request, reply));
@@ -63,6 +72,11 @@ const ownerOf = (request: FastifyRequest): Uint8Array =>
   createHash('sha256')
     .update(headerOf(request, 'authorization') ?? '')
     .digest();
+
+const callerOf = async ({ database }: Parts, request: FastifyRequest): Promise<ImportCaller> => ({
+  owner: ownerOf(request),
+  actor: await actorOf(request, database),
+});
 
 const unknown = (): Refusal => new Refusal([problem('fhir-async-unknown')]);
 
@@ -81,7 +95,7 @@ async function kickOff(parts: Parts, request: FastifyRequest): Promise<string> {
     addressProblems(parts, url).map((each) => ({ ...each, at: `input[${index}].url` })),
   );
   if (refused.length > 0) throw new Refusal(refused);
-  return orderImport(parts.database, ownerOf(request), `${baseOf(request)}/$import`, asked.value);
+  return orderImport(parts.database, await callerOf(parts, request), `${baseOf(request)}/$import`, asked.value);
 }
 
 async function status(parts: Parts, needsToken: boolean, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readOutgoingRules } from '../../services/config/outgoing.ts';
+import { auditRecords } from '../../services/database/audit.ts';
 import { type HttpDoor, startHttp } from '../../services/http/server.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
 import { at, listAt } from './door.ts';
@@ -199,6 +200,12 @@ describe('$import', () => {
     expect((await call('GET', location)).status).toBe(202);
     expect((await call('DELETE', location)).status).toBe(202);
     expect((await call('GET', location)).status).toBe(404);
+    const target = `import/${location.replace(/^.*\//, '')}`;
+    const acts = await auditRecords(house.database, { action: 'import.', limit: 10 });
+    expect(acts).toMatchObject([
+      { actor: 'local', action: 'import.drop', target },
+      { actor: 'local', action: 'import.order', target, detail: { files: 1, types: ['Patient'] } },
+    ]);
   });
 
   it('goes on in another process with what one that ended had begun', async () => {

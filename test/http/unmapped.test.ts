@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { auditRecords } from '../../services/database/audit.ts';
 import { createToken, verifyToken } from '../../services/database/tokens.ts';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';
 
@@ -64,6 +65,14 @@ it('lists page by page, previews, proposes, approves by a second person, and tak
   expect(await left.json()).toEqual({ left: 2 });
   expect((await call('/undo', { system: LAB, code: 'T0', reason: 'wrong' })).status).toBe(200);
   expect((await call('/undo', { system: LAB, code: 'T0', reason: 'wrong' })).status).toBe(404);
+  // Each act is in the audit log, by number: a code may be free text about somebody.
+  const acts = await auditRecords(house.database, { action: 'answer.', limit: 10 });
+  expect(acts.map(({ actor, action, target, reason }) => [actor, action, target, reason])).toEqual([
+    ['Ann', 'answer.undo', `answer/${id}`, 'wrong'],
+    ['Bob', 'answer.approve', `answer/${id}`, ''],
+    ['Ann', 'answer.propose', `answer/${id}`, expect.any(String)],
+  ]);
+  expect(acts.map(({ detail }) => detail)).toEqual([{}, {}, {}]);
 });
 
 it('tells of one code with its candidates, and counts rows that come, change and go', async () => {

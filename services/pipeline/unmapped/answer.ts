@@ -20,6 +20,7 @@ import {
   takeRemakes,
   writeSourceToConceptMap,
 } from '../../database/answers.ts';
+import { audit } from '../../database/audit.ts';
 import type { Transaction } from '../../database/connect.ts';
 import { unmappedCode } from '../../database/unmapped-list.ts';
 import { type Problem, problem, Refusal } from '../../errors.ts';
@@ -102,9 +103,29 @@ export async function answerCodes(
       problems.push(...(await putInForce(parts, tx, id, each.approvedBy ?? each.author)));
     }
     const resources = enforced.length === 0 ? 0 : await answersChanged(tx, enforced, ids.at(-1) ?? 0);
-    return { ids, state: enforced.length === given.length ? 'in-force' : 'proposed', resources, problems };
+    const state = enforced.length === given.length ? 'in-force' : 'proposed';
+    await recorded(tx, ids, { by: given[0]?.author ?? '', what: enforced.length === 0 ? 'propose' : 'give', reason: given[0]?.reason });
+    return { ids, state, resources, problems };
   });
 }
+
+/** The audit log names answers by number: codes may be free text about somebody. */
+const recorded = (
+  tx: Transaction,
+  ids: readonly number[],
+  {
+    by,
+    what,
+    reason,
+  }: { readonly by: string; readonly what: 'give' | 'propose' | 'approve' | 'reject' | 'undo'; readonly reason?: string | undefined },
+): Promise<void> =>
+  audit(tx, {
+    actor: by,
+    action: `answer.${what}`,
+    target: `answer/${ids[0] ?? ''}`,
+    reason,
+    ...(ids.length > 1 ? { detail: { ids } } : {}),
+  });
 
 async function putInForce(parts: Parts, tx: Transaction, id: number, by: string): Promise<readonly Problem[]> {
   const answer = await lockAnswer(tx, id);
@@ -138,7 +159,9 @@ export async function approve(parts: Parts, id: number, by: string): Promise<Ans
     if (isOnePerson(answer.author, by)) throw new Refusal([problem('answer-same-person')]);
     await assertAnswers(parts, [answer]);
     const problems = await putInForce(parts, tx, id, by);
-    return { ids: [id], state: 'in-force', resources: await answersChanged(tx, [answer], id), problems };
+    const resources = await answersChanged(tx, [answer], id);
+    await recorded(tx, [id], { by, what: 'approve' });
+    return { ids: [id], state: 'in-force', resources, problems };
   });
 }
 
@@ -147,6 +170,7 @@ export async function reject(parts: Parts, id: number, by: string, reason: strin
   await parts.database.transaction(async (tx) => {
     await proposed(tx, id);
     await end(tx, id, 'rejected', by, reason);
+    await recorded(tx, [id], { by, what: 'reject', reason });
   });
 }
 
@@ -168,7 +192,9 @@ export async function undo(parts: Parts, code: Code, by: string, reason: string 
     const again = before?.state === 'replaced' ? before : undefined;
     if (again !== undefined) await enforce(tx, again, again.approvedBy ?? again.author);
     const problems = await published(parts, tx, code, again);
-    return { ids: [answer.id], state: 'in-force', resources: await answersChanged(tx, [code], answer.id), problems };
+    const resources = await answersChanged(tx, [code], answer.id);
+    await recorded(tx, [answer.id], { by, what: 'undo', reason });
+    return { ids: [answer.id], state: 'in-force', resources, problems };
   });
 }
 
