@@ -25,6 +25,20 @@ const targetOf = (meant: Meant): string =>
         .join(' ')
     : `parked/${meant.filter.code ?? 'any cause'}`;
 
+const MOST_RANGES = 10_000;
+
+/** Numbers in ascending order, all of them: '3-7 9'; `isCut` when there are too many pieces to be written down. */
+function named(ids: readonly number[]): { readonly ids: string; readonly isCut?: true } {
+  const ranges: [first: number, last: number][] = [];
+  for (const id of ids) {
+    const last = ranges.at(-1);
+    if (last !== undefined && last[1] === id - 1) last[1] = id;
+    else ranges.push([id, id]);
+  }
+  const written = ranges.slice(0, MOST_RANGES).map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`));
+  return { ids: written.join(' '), ...(ranges.length > MOST_RANGES ? { isCut: true } : {}) };
+}
+
 async function lockedParked(tx: Queryable, meant: Meant): Promise<readonly number[]> {
   if (!('ids' in meant)) return lockParked(tx, await parkedIds(tx, meant.filter));
   const parked = await lockParked(tx, meant.ids);
@@ -36,9 +50,10 @@ async function lockedParked(tx: Queryable, meant: Meant): Promise<readonly numbe
 /** Puts parked messages back in their old places, all or none; returns how many. Throws Refusal(journal-not-parked). */
 export const retryMessages = (parts: Parts, meant: Meant, { actor, reason }: Act): Promise<number> =>
   parts.database.transaction(async (tx) => {
-    const moved = await requeue(tx, await lockedParked(tx, meant));
+    const ids = await lockedParked(tx, meant);
+    const moved = await requeue(tx, ids);
     await notifyJournal(tx);
-    await audit(tx, { actor, action: 'message.retry', target: targetOf(meant), reason, detail: { count: moved } });
+    await audit(tx, { actor, action: 'message.retry', target: targetOf(meant), reason, detail: { count: moved, ...named(ids) } });
     return moved;
   });
 
@@ -47,7 +62,7 @@ export const skipMessages = (parts: Parts, meant: Meant, { actor, reason }: Act)
   parts.database.transaction(async (tx) => {
     const ids = await lockedParked(tx, meant);
     for (const id of ids) await refuseParked(tx, id, problem('journal-skipped', { reason }));
-    await audit(tx, { actor, action: 'message.skip', target: targetOf(meant), reason, detail: { count: ids.length } });
+    await audit(tx, { actor, action: 'message.skip', target: targetOf(meant), reason, detail: { count: ids.length, ...named(ids) } });
     return ids.length;
   });
 

@@ -118,6 +118,8 @@ describe('the doors of the messages pages', () => {
     });
     const acts = await auditRecords(door.database, { action: 'message.', limit: 10 });
     expect(acts.map(({ action }) => action)).toEqual(['message.skip', 'message.retry', 'message.resend', 'message.reveal']);
+    // Which ones they were, also of what a filter found.
+    expect(acts.slice(0, 2).map(({ detail }) => detail)).toEqual(Array(2).fill({ count: 1, ids: String(ids['broken']) }));
   });
 
   it('refuse bodies that are none of theirs, by place and without repeating them', async () => {
