@@ -13,6 +13,7 @@ import {
 import { type Problem, problem, Refusal } from '../errors.ts';
 import { readJson } from '../fhir/json.ts';
 import { FhirImport } from './import.ts';
+import { inOrderOfTypes } from './import-order.ts';
 import type { Parts } from './parts.ts';
 
 /** The lines of a file as they come, blank ones too; throws Refusal where it cannot be fetched to its end. */
@@ -92,7 +93,7 @@ export async function importNext(parts: Parts, linesOf: LinesOf, stopped: () => 
 
 async function imported(parts: Parts, job: ImportJob, course: Course, linesOf: LinesOf, stopped: () => boolean): Promise<void> {
   const store = new FhirImport(parts);
-  for (const [index, source] of job.asked.entries()) {
+  for (const [index, source] of inOrderOfTypes(job.asked)) {
     if (stopped()) return;
     try {
       await importedFile(store, course, index, source, linesOf, stopped);

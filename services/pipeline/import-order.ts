@@ -13,6 +13,25 @@ export interface Unit {
 
 export const keysOf = (unit: Unit): readonly string[] => unit.entries.map(({ type, id }) => `${type}/${id ?? ''}`);
 
+/** What most others refer to, what is referred to most first: who and where, then stays, then what they are about. */
+const REFERRED_TO = [
+  ...['Organization', 'Location', 'Practitioner', 'PractitionerRole', 'Patient', 'RelatedPerson', 'Medication', 'Device', 'CareTeam'],
+  ...['EpisodeOfCare', 'Encounter', 'Condition', 'ServiceRequest', 'MedicationRequest', 'Specimen', 'Procedure'],
+];
+const rankOf = (type: string): number => (REFERRED_TO.includes(type) ? REFERRED_TO.indexOf(type) : REFERRED_TO.length);
+
+/**
+ * Returns files, with their places in the list, in the order to read them: what waits for something it refers to waits in memory, and whole exports
+ * begin with what comes first in the alphabet. Files of one type keep their order, for the last version read stays; beside bundles, which may hold
+ * anything, all do.
+ */
+export const inOrderOfTypes = <T extends { readonly type: string }>(
+  files: readonly T[],
+): readonly (readonly [index: number, file: T])[] => {
+  const listed = [...files.entries()];
+  return files.some(({ type }) => type === 'Bundle') ? listed : listed.toSorted(([, a], [, b]) => rankOf(a.type) - rankOf(b.type));
+};
+
 /**
  * Returns the units in groups, so that a group refers only to itself, to earlier groups and to what none of the units holds; units that
  * refer to each other in a circle (a stay and its diagnosis) are one group. Of several units with the same resource the order is kept.

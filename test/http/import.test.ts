@@ -129,6 +129,26 @@ describe('$import', () => {
     expect(JSON.parse((await call('GET', '/Observation/o2')).text)).toMatchObject({ meta: { versionId: '1' } });
   });
 
+  it('reads first what others refer to, so that little waits in memory; files of a type keep their order, and beside bundles all do', async () => {
+    const fetched: string[] = [];
+    for (const path of ['o1', 'p1', 'e', 'p2', 'b'])
+      answers[`/data/${path}`] = (_request, response) => {
+        fetched.push(path);
+        response.end();
+      };
+    const asked = [
+      ['Observation', '/data/o1'],
+      ['Patient', '/data/p1'],
+      ['Encounter', '/data/e'],
+      ['Patient', '/data/p2'],
+    ] as const;
+    const done = await report(await begun(input(...asked)));
+    expect(listAt(done, 'output').map((each) => at(each, 'type'))).toEqual(asked.map(([type]) => type));
+    expect(fetched.splice(0)).toEqual(['p1', 'p2', 'e', 'o1']);
+    await report(await begun(input(...asked, ['Bundle', '/data/b'])));
+    expect(fetched).toEqual(['o1', 'p1', 'e', 'p2', 'b']);
+  });
+
   it('tells of every line that is not stored, with its number, and stores the others', async () => {
     answers['/data/p.ndjson'] = text(
       patient('good'),
