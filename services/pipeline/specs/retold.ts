@@ -4,7 +4,7 @@
  */
 import type { Transaction } from '../../database/connect.ts';
 import { type CurrentResource, lockCurrent } from '../../database/resources.ts';
-import { notedAmong, requestsAmong } from '../../database/spec-replay-parts.ts';
+import { deletionsOf, notedAmong, requestsAmong } from '../../database/spec-replay-parts.ts';
 import { forgetStatements, type Moment } from '../../database/statements.ts';
 import { type ResourceWrite, writeResources } from '../../database/write-resources.ts';
 import { harmless, Refusal } from '../../errors.ts';
@@ -97,6 +97,10 @@ async function knownOf(
   const others = [...stored.values()].flatMap((all) => all.flatMap(({ first, last }) => [first.messageId, last.messageId]));
   const ours = await notedAmong(tx, replayId, [...new Set(others)]);
   const requests = await requestsAmong(tx, [...new Set(others.filter((id) => !ours.has(id)))]);
+  const deletions = await deletionsOf(
+    tx,
+    [...current.values()].map(({ resourceKey }) => resourceKey),
+  );
   return ids.map(({ type, id }) => {
     const reference = `${type}/${id}`;
     const found = current.get(reference);
@@ -105,7 +109,11 @@ async function knownOf(
     );
     // A request replaced what was known when it came.
     const request = Math.max(0, ...kept.flatMap(({ last }) => (requests.has(last.messageId) ? [last.messageId] : [])));
-    const own = (byReference.get(reference) ?? []).filter(({ messageId }) => (messageId ?? 0) > request);
+    // One that deleted it ended it: what came before or speaks of before brings it not back.
+    const gone = deletions.get(found?.resourceKey ?? -1);
+    const isOver = ({ messageId = 0, eventAt = '' }: Change): boolean =>
+      messageId <= request || (gone !== undefined && (messageId < gone.messageId || eventAt < gone.at));
+    const own = (byReference.get(reference) ?? []).filter((each) => !isOver(each));
     return { current: found, said: joined([...kept, ...own.map(saidBy)]), changes: own };
   });
 }

@@ -7,7 +7,7 @@ import { replays } from '../../../services/database/spec-replays.ts';
 import { rebuildCompared } from '../../../services/pipeline/rebuild.ts';
 import { rollback } from '../../../services/pipeline/specs/publish.ts';
 import { replayAll, replayNext } from '../../../services/pipeline/specs/replay.ts';
-import { receive } from '../../../services/pipeline.ts';
+import { receive, write } from '../../../services/pipeline.ts';
 import { freshDatabase } from '../../fresh-database.ts';
 import { type SpecsHouse, specsHouse } from '../../specs-house.ts';
 
@@ -92,6 +92,25 @@ describe('a replay', () => {
     expect(summary.rows.changed).toBeGreaterThan(0);
     await replayAll(house.parts);
     expect(await bodies()).toEqual(before);
+    expect(await differences()).toEqual(EQUAL);
+  });
+
+  it('leaves deleted what a request deleted after a message had said it', { timeout: 60_000 }, async () => {
+    await hospital(2, 7);
+    const observation = 'WHERE NOT deleted AND body LIKE \'{"resourceType":"Observation"%\'';
+    const [found] = await house.database.query<{ id: string }>(`SELECT id FROM fhir.resource ${observation} ORDER BY id LIMIT 1`);
+    const id = found?.id ?? '';
+    const content = new TextEncoder().encode(`DELETE Observation/${id}`);
+    const entry = { source: 'test', channel: 'fhir', content, controlId: undefined, messageType: 'delete', patientKeys: [] } as const;
+    const resource = { resourceType: 'Observation', id };
+    await write(house.parts, entry, async () => [
+      { resource, delete: true, update: 'replace', deletes: [], spec: '', problems: [], unmapped: [] },
+    ]);
+    await house.publish(edited());
+    await replayAll(house.parts);
+    const isDeleted = (await house.database.query<{ deleted: boolean }>('SELECT deleted FROM fhir.resource WHERE id = $1', [id]))[0]
+      ?.deleted;
+    expect({ found: found !== undefined, isDeleted }).toEqual({ found: true, isDeleted: true });
     expect(await differences()).toEqual(EQUAL);
   });
 
