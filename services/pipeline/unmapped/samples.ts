@@ -9,7 +9,16 @@ export interface Beside {
 }
 
 const MOST = 5;
-const PLAIN_TEXT = /^[<>=~+\-\s]*[\d.,:+\-/\s]{1,20}$|^[A-Za-z+-]{1,12}$/;
+/** A number, a ratio, a range; too short for telephones, days and numbers of people. */
+const MEASURED = /^[<>=~+\-\s]*\d{1,6}([.,]\d{1,6})?(\s*[:/]\s*\d{1,6})?$|^\d{1,3}([.,]\d{1,3})?\s*-\s*\d{1,3}([.,]\d{1,3})?$/;
+/** Signs and letters of results: '+++', 'A'. */
+const SIGNS = /^[+-]{1,4}$|^[A-Za-z]$/;
+/** Any other word may be a name. */
+const RESULTS = new Set([
+  ...'positive pos negative neg normal abnormal trace none present absent detected undetected reactive nonreactive'.split(' '),
+  ...'high low yes no true false unknown few moderate many clear cloudy turbid yellow amber rare invalid equivocal'.split(' '),
+]);
+const isPlain = (text: string): boolean => MEASURED.test(text) || SIGNS.test(text) || RESULTS.has(text.toLowerCase());
 const HIDDEN = '(text)';
 
 /** Returns at most five different values and units of resources given as JSON. */
@@ -33,7 +42,7 @@ function collect(resource: Resource | Record<string, unknown>, values: Set<strin
 
 function addValue(value: unknown, values: Set<string>, units: Set<string>): void {
   if (typeof value === 'string') {
-    values.add(PLAIN_TEXT.test(value) ? value : HIDDEN);
+    values.add(isPlain(value.trim()) ? value : HIDDEN);
     return;
   }
   if (typeof value === 'number' || typeof value === 'boolean') values.add(String(value));
