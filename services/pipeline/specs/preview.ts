@@ -9,7 +9,7 @@ import type { ElementLineage } from '../../mapping/trace/lineage.ts';
 import type { UnmappedCode } from '../../omop/row.ts';
 import { type MessageText, messageText } from '../message-fields.ts';
 import { type RulePlace, type ShownElement, type ShownRow, shownElements, shownTraced, specFile } from '../message-lineage.ts';
-import { isFieldPlain, masked } from '../message-mask.ts';
+import { isElementPlain, isFieldPlain, masked } from '../message-mask.ts';
 import type { Parts } from '../parts.ts';
 import { type Attempt, attempt, type Trial, type TriedRows } from './try.ts';
 
@@ -92,7 +92,7 @@ export async function preview(
       at,
       cure: cureOf(code),
     })),
-    unmapped: [...(conversion?.unmapped ?? []), ...(made?.rows.flatMap(({ traced }) => traced.made.unmapped) ?? [])],
+    unmapped: shownUnmapped(made, isWhole),
     unread: conversion?.unread ?? [],
     isStored: false,
     resources: drafts.slice(0, MOST_RESOURCES).map(({ resource }) => {
@@ -120,6 +120,29 @@ export async function preview(
     tookMs: tried.tookMs,
   };
 }
+
+/** Codes that nothing maps, as far as they may be shown: where a map puts a name as a code, it is no code. */
+function shownUnmapped(made: Attempt['made'], isWhole: boolean): readonly UnmappedCode[] {
+  if (made === undefined) return [];
+  const { conversion, elements: known } = made.traced;
+  const all = [...conversion.unmapped, ...made.rows.flatMap(({ traced }) => traced.made.unmapped)];
+  if (isWhole) return all;
+  const isHidden = hiding(made.message);
+  const hidden = new Set<string>();
+  for (const { resource } of conversion.drafts) {
+    for (const each of shownElements(resource, known.get(`${resource.resourceType}/${resource.id}`) ?? [], true))
+      if (isHidden(each) || !isElementPlain(each.path, each.value)) hidden.add(each.value);
+  }
+  const isFree = ({ system, code, display, at }: UnmappedCode): boolean =>
+    system === '' ||
+    hidden.has(code) ||
+    hidden.has(display ?? code) ||
+    isHidden({ path: '', value: code, sources: placesIn(at), rule: undefined });
+  return all.map((each) => (isFree(each) ? { system: each.system, code: masked(each.code), why: each.why, at: each.at } : each));
+}
+
+/** The place of a message that a code was read at; none where it was read of a resource. */
+const placesIn = (at: string): readonly string[] => (/^[A-Z0-9]{3}(\[\d+\])?-\d/.test(at) ? [at] : []);
 
 type Hidden = (element: ShownElement) => boolean;
 

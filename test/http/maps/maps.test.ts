@@ -222,7 +222,9 @@ describe('a preview', () => {
   const elementsOf = (body: unknown) => listAt(body, 'resources').flatMap((each) => listAt(each, 'elements'));
 
   it('of a recorded message is masked until it was revealed, wherever a map puts a name', async () => {
-    const text = original().replace(/^ {2}maritalStatus: .*$/m, '  maritalStatus: { coding: { code: =PID-5.1.1.first() } }');
+    const text = original()
+      .replace(/^ {2}maritalStatus: .*$/m, '  maritalStatus: { coding: { code: =PID-5.1.1.first() } }')
+      .replace('from: =PID-15.1.lower()', 'from: =PID-5.1.1.first()');
     const path = 'Patient.maritalStatus.coding[0].code';
     const asked = { messageId: 3, path: PATIENT, files: [{ path: PATIENT, text }] };
     const masked = (await call('POST', '/maps/preview', asked)).body;
@@ -232,6 +234,7 @@ describe('a preview', () => {
     const name = /^PID(?:\|[^|]*){4}\|([^|^]+)/m.exec(whole.replaceAll('\r', '\n'))?.[1] ?? '?';
     expect(name.length).toBeGreaterThan(2);
     expect(JSON.stringify(masked)).not.toContain(name);
+    expect(listAt(masked, 'unmapped')).toContainEqual(expect.objectContaining({ code: '•••', why: 'no-row' }));
     await call('POST', '/messages/3/reveal', { reason: 'a test' });
     const shown = (await call('POST', '/maps/preview', asked)).body;
     expect(elementsOf(shown).find((each) => at(each, 'path') === path)).toMatchObject({
