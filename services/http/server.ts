@@ -9,6 +9,7 @@ import { adminMessagesRoutes } from './admin-messages.ts';
 import { adminOmopRoutes } from './admin-omop.ts';
 import { adminOperationsRoutes } from './admin-operations.ts';
 import { adminQualityRoutes } from './admin-quality.ts';
+import { guardAdmin } from './admin-roles.ts';
 import { adminSqlRoutes } from './admin-sql.ts';
 import { adminTerminologyRoutes } from './admin-terminology.ts';
 import { adminUnmappedRoutes } from './admin-unmapped.ts';
@@ -96,8 +97,29 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
     return sendProblems(reply, problemsOf(error, request, settings, log));
   });
   door.setNotFoundHandler((_request, reply) => sendProblems(reply, [problem('route-not-found')]));
+  routes(door, parts, settings, log);
+  await door.listen({ host: settings.host, port: settings.port });
+  const address = door.server.address();
+  const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
+  return {
+    url: `${settings.tls ? 'https' : 'http'}://${host}:${typeof address === 'object' && address !== null ? address.port : settings.port}`,
+    renew: (tls) => {
+      if (door.server instanceof TlsServer) door.server.setSecureContext(secured(tls));
+    },
+    close: async () => {
+      closing = true;
+      const cut = setTimeout(() => door.server.closeAllConnections(), DRAIN_MS);
+      await door.close();
+      clearTimeout(cut);
+    },
+  };
+}
+
+/** Every door, in one visible table. */
+function routes(door: FastifyInstance, parts: Parts, settings: HttpSettings, log: Logger): void {
   consoleRoutes(door);
   statusRoutes(door, parts);
+  guardAdmin(door, parts, settings.verifyToken !== undefined);
   adminMessagesRoutes(door, parts);
   adminOmopRoutes(door, parts);
   adminQualityRoutes(door, parts, settings.version);
@@ -114,21 +136,6 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
   exportRoutes(door, parts, background);
   socketDoor(door, parts, settings);
   importRoutes(door, parts, { ...background, maxBodyBytes: settings.maxBodyBytes, outgoingCa: settings.outgoingCa });
-  await door.listen({ host: settings.host, port: settings.port });
-  const address = door.server.address();
-  const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
-  return {
-    url: `${settings.tls ? 'https' : 'http'}://${host}:${typeof address === 'object' && address !== null ? address.port : settings.port}`,
-    renew: (tls) => {
-      if (door.server instanceof TlsServer) door.server.setSecureContext(secured(tls));
-    },
-    close: async () => {
-      closing = true;
-      const cut = setTimeout(() => door.server.closeAllConnections(), DRAIN_MS);
-      await door.close();
-      clearTimeout(cut);
-    },
-  };
 }
 
 const DRAIN_MS = 10_000;

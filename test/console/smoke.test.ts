@@ -1,5 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createToken } from '../../services/database/tokens.ts';
 import { type TestDoor, testDoor } from '../http/door.ts';
 import { openBrowser, openPage, SCHEMES, SIZES, SKIPPED } from './browser.ts';
 
@@ -7,9 +8,11 @@ describe.skipIf(SKIPPED !== '')('the console', () => {
   let browser: Browser;
   let door: TestDoor;
   let guarded: TestDoor;
+  let right = '';
   beforeAll(async () => {
     browser = await openBrowser();
-    [door, guarded] = await Promise.all([testDoor(), testDoor(async (token) => token === 'right')]);
+    [door, guarded] = await Promise.all([testDoor(), testDoor(async (token) => token === right)]);
+    right = (await createToken(guarded.database, 'Ana', ['reader'])).token;
   });
   afterAll(async () => {
     await browser?.close();
@@ -58,7 +61,7 @@ describe.skipIf(SKIPPED !== '')('the console', () => {
     await opened.page.getByRole('button', { name: 'Sign in' }).click();
     await opened.page.getByRole('heading', { name: 'Sign in' }).waitFor();
     expect(await opened.violations()).toEqual([]);
-    await opened.page.getByLabel('Access token').fill('right');
+    await opened.page.getByLabel('Access token').fill(right);
     await opened.page.getByRole('button', { name: 'Sign in' }).click();
     await opened.page.getByText('Nothing has been received yet').waitFor();
   });
