@@ -41,7 +41,7 @@ export async function codesHouse(): Promise<CodesHouse> {
   const guarded = await startHttp({ ...settings, verifyToken: (token) => verifyToken(house.database, token) }, house.parts, silent);
   const open = await startHttp({ ...settings, verifyToken: undefined }, house.parts, silent);
   const tokens: Record<string, string> = {};
-  for (const name of ['Ann', 'Bob']) tokens[name] = (await createToken(house.database, name)).token;
+  for (const name of ['Ann', 'Bob']) tokens[name] = (await createToken(house.database, name, ['author', 'approver'])).token;
   let written = 0;
   return {
     house,

@@ -10,7 +10,7 @@ const tokens: Record<string, string> = {};
 
 beforeAll(async () => {
   house = await testDoor((token) => verifyToken(house.database, token));
-  for (const name of ['Ann', 'Bob']) tokens[name] = (await createToken(house.database, name)).token;
+  for (const name of ['Ann', 'Bob']) tokens[name] = (await createToken(house.database, name, ['author', 'approver'])).token;
   const entry = (resource: { resourceType: string; id: string }) => ({
     resource,
     request: { method: 'PUT', url: `${resource.resourceType}/${resource.id}` },
