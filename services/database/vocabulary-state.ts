@@ -32,10 +32,8 @@ export async function resolutionState(queryable: Queryable): Promise<ResolutionS
   return (await queryable.query<ResolutionState>('SELECT active, answers FROM ops.vocabulary_state'))[0] ?? { active: '', answers: 0 };
 }
 
-/** Waits until no transaction makes rows, and keeps it so until this one ends. */
-export const holdResolutionAlone = async (tx: Transaction): Promise<void> => {
-  await tx.query(`SELECT pg_advisory_xact_lock(${VOCABULARY_LOCK})::text`);
-};
+/** Waits until no transaction makes rows, in short turns as `holdAlone` does, and keeps it so until this one ends. Throws Refusal database-busy. */
+export const holdResolutionAlone = (tx: Transaction): Promise<void> => inTurns(tx, `SELECT pg_advisory_xact_lock(${VOCABULARY_LOCK})`);
 
 /** Returns the id of the active index without holding it. */
 export async function activeVocabularyId(queryable: Queryable): Promise<string> {
@@ -65,13 +63,14 @@ const LOCK_PAUSE_MS = 500;
  * Waits until no transaction makes rows and nobody reads `tables`, and keeps it so until this one ends. Waits in short turns, so that what comes
  * meanwhile waits seconds at most. Throws Refusal database-busy when long readings never end.
  */
-export async function holdAlone(tx: Transaction, tables: string): Promise<void> {
-  const { client } = tx;
+export const holdAlone = (tx: Transaction, tables: string): Promise<void> =>
+  inTurns(tx, `SELECT pg_advisory_xact_lock(${VOCABULARY_LOCK}); LOCK TABLE ${tables} IN ACCESS EXCLUSIVE MODE`);
+
+async function inTurns({ client }: Transaction, lock: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await client.query(`SAVEPOINT alone; SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-      await client.query(`SELECT pg_advisory_xact_lock(${VOCABULARY_LOCK})`);
-      await client.query(`LOCK TABLE ${tables} IN ACCESS EXCLUSIVE MODE`);
+      await client.query(lock);
       await client.query('SET LOCAL lock_timeout = 0; RELEASE SAVEPOINT alone');
       return;
     } catch (error) {
