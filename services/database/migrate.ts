@@ -25,6 +25,7 @@ import * as imports from './migrations/0017_imports.ts';
 import * as consoleOmop from './migrations/0018_console_omop.ts';
 import * as statementOrigin from './migrations/0019_statement_origin.ts';
 import * as privacy from './migrations/0020_privacy.ts';
+import * as views from './migrations/0021_views.ts';
 
 interface Migration {
   readonly name: string;
@@ -54,6 +55,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0018_console_omop', up: consoleOmop.up },
   { name: '0019_statement_origin', up: statementOrigin.up },
   { name: '0020_privacy', up: privacy.up },
+  { name: '0021_views', up: views.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.
