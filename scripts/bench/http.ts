@@ -16,6 +16,9 @@ interface Measured {
   readonly rate: Spread;
   readonly p95: number;
   readonly ratio: Spread;
+  /** Microseconds of the serving thread's CPU (user and system) a request; the load generator is another thread. */
+  readonly cpu: Spread;
+  readonly emptyCpu: Spread;
 }
 
 export async function httpFigures(): Promise<readonly Figure[]> {
@@ -59,6 +62,16 @@ export async function httpFigures(): Promise<readonly Figure[]> {
       (_, i) => `/fhir/R4/ValueSet/$expand?url=${SYSTEM}/vs&count=20&filter=${WORDS[i % WORDS.length]?.slice(0, 4)}%20${i}`,
     );
     const expanded = await measured(typed);
+    // Never asked before: a language of its own for each, which nothing is kept under.
+    const newLookup = await measured(
+      Array.from(
+        { length: FRESH },
+        (_, i) => `/fhir/R4/CodeSystem/$lookup?system=${SYSTEM}&code=n${i % CONCEPTS}&displayLanguage=en-x-${i.toString(36)}`,
+      ),
+    );
+    const newExpanded = await measured(
+      Array.from({ length: FRESH }, (_, i) => `${typed[i % typed.length]}&displayLanguage=en-x-${i.toString(36)}`),
+    );
     await door.close();
     await empty.close();
     const row = 'f HTTP';
@@ -76,8 +89,10 @@ export async function httpFigures(): Promise<readonly Figure[]> {
       { row, what: '  time against an empty Fastify route', value: read.ratio, unit: 'x' },
       { row, what: `search by identifier (${PATIENTS} patients)`, value: token.rate, unit: 'requests/s', note: latency(token) },
       { row, what: '  time against an empty Fastify route', value: token.ratio, unit: 'x' },
-      ...target(row, 'CodeSystem/$lookup (2,000 concepts)', lookup, 10_000),
-      ...target(row, 'ValueSet/$expand with text, 20 best (2,000 concepts)', expanded, 3_000),
+      ...target(row, 'CodeSystem/$lookup (2,000 concepts in turn)', lookup, 10_000),
+      ...target(row, 'CodeSystem/$lookup, each asked for the first time', newLookup, 10_000),
+      ...target(row, 'ValueSet/$expand with text, 20 best (2,000 texts in turn)', expanded, 3_000),
+      ...target(row, 'ValueSet/$expand with text, each asked for the first time', newExpanded, 3_000),
       { row, what: 'search by patient, code and date', value: dated.rate, unit: 'requests/s', note: latency(dated) },
       { row, what: '  time against an empty Fastify route', value: dated.ratio, unit: 'x' },
     ];
@@ -95,10 +110,19 @@ const target = (row: string, what: string, of: Measured, least: number): readonl
     note: `p95 ${number(of.p95)} ms`,
   },
   { row, what: '  time against an empty Fastify route', value: of.ratio, unit: 'x' },
+  {
+    row,
+    what: '  CPU of the serving thread a request (user + system)',
+    value: of.cpu,
+    unit: 'µs',
+    note: `an empty Fastify route ${number(of.emptyCpu.median)} µs in the same rounds`,
+  },
 ];
 
 const SYSTEM = 'http://example.org/bench';
 const CONCEPTS = 2_000;
+/** More than all rounds ask. */
+const FRESH = 4 * 2_000;
 const WORDS = ['chronic', 'acute', 'infection', 'fracture', 'disorder', 'observation', 'structure', 'procedure'];
 
 /** Stores a code system and the value set of all its codes, as a client does. */
@@ -125,13 +149,29 @@ async function besideEmpty({ port, items }: Pick<Load, 'port' | 'items'>, emptyP
   const rates: number[] = [];
   const ratios: number[] = [];
   const latencies: number[] = [];
+  const cpus: number[] = [];
+  const emptyCpus: number[] = [];
+  const timed = async (load: Load, into: number[]) => {
+    const before = process.threadCpuUsage();
+    const sent = await inThread(load);
+    const { user, system } = process.threadCpuUsage(before);
+    into.push((user + system) / load.count);
+    return sent;
+  };
   for (let round = 0; round < ROUNDS; round++) {
-    const ours = await inThread({ ...common, port, items, count: COUNT });
+    const own = items.slice((COUNT / 2 + round * COUNT) % items.length);
+    const ours = await timed({ ...common, port, items: [...own, ...items], count: COUNT }, cpus);
     if (ours.accepted !== COUNT) throw new Error(`${COUNT - ours.accepted} requests of the benchmark failed`);
-    const floor = await inThread({ ...common, port: emptyPort, items: ['/'], count: COUNT });
+    const floor = await timed({ ...common, port: emptyPort, items: ['/'], count: COUNT }, emptyCpus);
     rates.push(COUNT / ours.seconds);
     ratios.push(ours.seconds / floor.seconds);
     latencies.push(...ours.latenciesMs);
   }
-  return { rate: spreadOf(rates), ratio: spreadOf(ratios), p95: quantile(latencies, 0.95) };
+  return {
+    rate: spreadOf(rates),
+    ratio: spreadOf(ratios),
+    p95: quantile(latencies, 0.95),
+    cpu: spreadOf(cpus),
+    emptyCpu: spreadOf(emptyCpus),
+  };
 }

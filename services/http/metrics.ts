@@ -5,6 +5,7 @@ import { receiverPulses } from '../database/outgoing-view.ts';
 import { isLearned, type Silence } from '../pipeline/silence.ts';
 import type { Parts } from '../pipeline.ts';
 import { outgoingMetrics } from './metrics-outgoing.ts';
+import type { RequestEnd } from './quick.ts';
 import { rarely } from './rarely.ts';
 
 /** Seconds; a FHIR read takes milliseconds, an import through one transaction can take tens of seconds. */
@@ -43,9 +44,10 @@ function processMetrics(): Registry {
 /**
  * GET /metrics in the Prometheus text format: per source what was received and what became of it, how long the oldest message waits,
  * when the last came; durations of HTTP requests by route pattern; the process. Labels carry no patient data: source names (MSH-4/MSH-3),
- * states, methods, route patterns and status codes. Answers while the database is away, too, and says so.
+ * states, methods, route patterns and status codes. Answers while the database is away, too, and says so. Returns what notes a request that was
+ * answered without the door's hooks.
  */
-export function metricsRoutes(door: FastifyInstance, parts: Parts, gauges?: () => DoorGauges): void {
+export function metricsRoutes(door: FastifyInstance, parts: Parts, gauges?: () => DoorGauges): (told: RequestEnd) => void {
   const register = new Registry();
   const duration = new Histogram({
     name: 'polyseme_http_request_duration_seconds',
@@ -54,9 +56,10 @@ export function metricsRoutes(door: FastifyInstance, parts: Parts, gauges?: () =
     buckets: DURATIONS,
     registers: [register],
   });
+  const observe = ({ method, route, status, ms }: RequestEnd): void =>
+    duration.observe({ method, route, status: String(status) }, ms / 1000);
   door.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? '-';
-    duration.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+    observe({ method: request.method, route: request.routeOptions.url ?? '-', status: reply.statusCode, ms: reply.elapsedTime });
     done();
   });
   const journal = journalMetrics(register);
@@ -71,6 +74,7 @@ export function metricsRoutes(door: FastifyInstance, parts: Parts, gauges?: () =
     outgoing(await receivers().catch(() => []), parts.clock());
     return reply.type(all.contentType).send(await all.metrics());
   });
+  return observe;
 }
 
 /** Returns what shows the gauges of the doors. */

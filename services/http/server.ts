@@ -21,6 +21,7 @@ import { hl7v2Routes } from './hl7v2.ts';
 import { mapsRoutes } from './maps/routes.ts';
 import { type DoorGauges, metricsRoutes } from './metrics.ts';
 import { sendProblems } from './problems.ts';
+import { putBefore, type QuickSettings } from './quick.ts';
 import { socketDoor } from './sockets.ts';
 import { statusRoutes } from './status.ts';
 import { terminologyRoutes } from './terminology.ts';
@@ -97,7 +98,7 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
     return sendProblems(reply, problemsOf(error, request, settings, log));
   });
   door.setNotFoundHandler((_request, reply) => sendProblems(reply, [problem('route-not-found')]));
-  routes(door, parts, settings, log);
+  routes(door, parts, settings, { log, isClosing: () => closing });
   await door.listen({ host: settings.host, port: settings.port });
   const address = door.server.address();
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host;
@@ -116,7 +117,12 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
 }
 
 /** Every door, in one visible table. */
-function routes(door: FastifyInstance, parts: Parts, settings: HttpSettings, log: Logger): void {
+function routes(
+  door: FastifyInstance,
+  parts: Parts,
+  settings: HttpSettings,
+  { log, isClosing }: Pick<QuickSettings, 'isClosing'> & { readonly log: Logger },
+): void {
   consoleRoutes(door);
   statusRoutes(door, parts);
   guardAdmin(door, parts, settings.verifyToken !== undefined);
@@ -127,9 +133,17 @@ function routes(door: FastifyInstance, parts: Parts, settings: HttpSettings, log
   adminOperationsRoutes(door, parts, settings.gauges);
   adminUnmappedRoutes(door, parts);
   mapsRoutes(door, { parts, isGuarded: settings.verifyToken !== undefined });
-  metricsRoutes(door, parts, settings.gauges);
+  const measured = metricsRoutes(door, parts, settings.gauges);
   hl7v2Routes(door, parts, settings.maxMessageBytes);
   const terminology = terminologyRoutes(door, parts, settings);
+  putBefore(door.server, terminology.quick, {
+    ...settings,
+    isClosing,
+    ended: (told) => {
+      measured(told);
+      log.info({ ...told, ms: Math.round(told.ms) }, 'http');
+    },
+  });
   fhirRoutes(door, parts, settings, terminology);
   adminTerminologyRoutes(door, parts, terminology.library);
   const background = { needsToken: settings.verifyToken !== undefined, log };

@@ -9,6 +9,8 @@ import { readJson } from '../fhir/json.ts';
 export interface TerminologyStore {
   /** Resolves to a library with everything that was committed before the call by this process, and shortly after by others. */
   library(): Promise<Library>;
+  /** The same at once; undefined while something was committed that is not read yet. */
+  current(): Library | undefined;
   /** Says that such a resource may have changed. */
   touch(): void;
   close(): Promise<void>;
@@ -74,6 +76,7 @@ export function terminologyStore(database: Database, sources: () => TerminologyS
       if (used !== sources()) rebuild();
       return library;
     },
+    current: () => (loaded < changes || used !== sources() ? undefined : library),
     touch,
     close: async () => {
       const end = await unlisten?.catch(() => undefined);

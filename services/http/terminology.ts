@@ -12,8 +12,10 @@ import type { Parts } from '../pipeline.ts';
 import { formed, refuseOtherForms } from './fhir-form.ts';
 import { baseOf, bodyOf, FHIR_PATH, headerOf, queryOf } from './fhir-request.ts';
 import { FHIR_JSON } from './problems.ts';
+import type { QuickWay } from './quick.ts';
 import type { OperationAnswerer, OperationEntry } from './terminology-batch.ts';
 import { terminologyCapabilities } from './terminology-capabilities.ts';
+import { quickTerminology } from './terminology-quick.ts';
 import { type Caller, callerOf, TerminologySessions } from './terminology-session.ts';
 import { type TerminologyStore, terminologyStore } from './terminology-store.ts';
 import { type TerminologyUse, terminologyUse } from './terminology-use.ts';
@@ -66,6 +68,7 @@ export function terminologyRoutes(door: FastifyInstance, parts: Parts, settings:
     answerer: (request) => async (entry) => asResource(await answerEntry(own, entry, callerOf(request))),
     use: terminologyUse(() => store.library()),
     library: () => store.library(),
+    quick: quickTerminology(store, limits),
   };
 }
 
@@ -91,6 +94,8 @@ export interface TerminologyDoor {
   readonly use: TerminologyUse;
   /** Resolves to everything that answers now. */
   readonly library: () => Promise<Library>;
+  /** Answers the operations that are asked most before the server library sees them. */
+  readonly quick: QuickWay;
 }
 
 const asResource = ({ status, resource }: Answer) => ({
