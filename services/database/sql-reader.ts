@@ -19,6 +19,8 @@ const MOST_SESSIONS = 20;
 export interface SqlReader {
   /** Returns a new session of the account; `timeoutMs`: longest statement. Throws Refusal sql-unavailable. */
   session(timeoutMs: number): Promise<pg.Client>;
+  /** Ends that session of the account if it holds or awaits an advisory lock; `found` hears of it before. */
+  endsWhatLocks(processID: number, found: () => void): Promise<void>;
 }
 
 const known = new WeakMap<Database, Promise<SqlReader>>();
@@ -60,7 +62,23 @@ async function readerOf(database: Database): Promise<SqlReader> {
   } finally {
     await client.end().catch(() => {});
   }
-  return { session };
+  const endsWhatLocks: SqlReader['endsWhatLocks'] = async (processID, foundOne) => {
+    const [found] = await database.query<{ isLocking: boolean }>(
+      `SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+         WHERE l.pid = $1 AND l.locktype = 'advisory' AND a.usename = $2) AS "isLocking"`,
+      [processID, role],
+    );
+    if (found?.isLocking !== true) return;
+    foundOne();
+    // As the account itself, who may end its own whatever our account may.
+    const other = await session(5_000);
+    try {
+      await other.query('SELECT pg_terminate_backend($1)', [processID]);
+    } finally {
+      await other.end().catch(() => {});
+    }
+  };
+  return { session, endsWhatLocks };
 }
 
 /** Every value as PostgreSQL writes it: no digit, no day is lost. */

@@ -73,6 +73,7 @@ function sessionOf(reader: SqlReader, client: pg.Client, timeoutMs: number): Ses
   const startedMs = performance.now();
   let isStopped = false;
   let isLarge = false;
+  let isLocking = false;
   let isEnded = false;
   let bytes = 0;
   const { stream } = client.connection;
@@ -88,11 +89,15 @@ function sessionOf(reader: SqlReader, client: pg.Client, timeoutMs: number): Ses
       .catch(() => {})
       .finally(() => stream.destroy());
   }, timeoutMs + GRACE_MS).unref();
+  const watch = watched(reader, client, () => {
+    isLocking = true;
+  });
   client.once('end', () => {
     isEnded = true;
     clearTimeout(late);
+    clearInterval(watch);
   });
-  const failed = (error: unknown) => new Refusal([problemOf(error, { isStopped, isLarge, seconds: timeoutMs / 1000 })]);
+  const failed = (error: unknown) => new Refusal([problemOf(error, { isStopped, isLarge, isLocking, seconds: timeoutMs / 1000 })]);
   return {
     client,
     startedMs,
@@ -112,6 +117,21 @@ function sessionOf(reader: SqlReader, client: pg.Client, timeoutMs: number): Ses
       });
     },
   };
+}
+
+const WATCH_MS = 500;
+
+/**
+ * Advisory locks are everybody's in PostgreSQL, and this service waits for some of its own: a session of the account that only reads and yet
+ * holds or awaits one is ended at once. Locks of the tables it reads are weaker than any that a writer takes.
+ */
+function watched(reader: SqlReader, client: pg.Client, found: () => void): NodeJS.Timeout {
+  const watch = setInterval(() => {
+    const processID: unknown = Reflect.get(client, 'processID');
+    if (typeof processID !== 'number') return;
+    void reader.endsWhatLocks(processID, found).catch(() => {});
+  }, WATCH_MS);
+  return watch.unref();
 }
 
 const CANCEL_AGAIN_MS = 200;
@@ -146,7 +166,11 @@ async function ended({ client }: Session): Promise<void> {
 }
 
 /** The text is for the one who wrote the statement and may read what it names; it stands in no log. */
-function problemOf(error: unknown, run: { readonly isStopped: boolean; readonly isLarge: boolean; readonly seconds: number }): Problem {
+function problemOf(
+  error: unknown,
+  run: { readonly isStopped: boolean; readonly isLarge: boolean; readonly isLocking: boolean; readonly seconds: number },
+): Problem {
+  if (run.isLocking) return problem('sql-locks');
   if (run.isLarge) return problem('sql-too-large', { limit: MOST_BYTES });
   const state = sqlState(error);
   if (run.isStopped) return problem('sql-stopped');

@@ -12,6 +12,7 @@ export const QUALITY = {
   'sql-timeout': row(408, 'AR', 'error', 'timeout', 'The statement was ended by the database after {seconds} seconds.', 'Ask for less: a smaller range, fewer tables; or run it by psql, R or Python, which have no such limit.'),
   'sql-stopped': row(409, 'AR', 'error', 'conflict', 'The statement was stopped.', 'Run it again when you want its answer.'),
   'sql-too-large': row(413, 'AR', 'error', 'too-long', 'The answer holds more than {limit} bytes at once.', 'Ask for fewer or shorter columns, or download it as CSV.'),
+  'sql-locks': row(422, 'AR', 'error', 'forbidden', 'The statement takes a lock that others would wait for; its session was ended.', 'Leave out pg_advisory_lock and its like: what is run here only reads.'),
   'sql-busy': row(503, 'AR', 'error', 'throttled', '{most} statements run at this moment; no more are taken.', 'Try again when one of them has ended.'),
   'saved-query-changed': row(409, 'AR', 'error', 'conflict', 'Somebody else changed the query "{name}": it is at version {version}.', 'Open it again to see what it is now, or save yours under another name.'),
   'saved-query-unknown': row(404, 'AR', 'error', 'not-found', 'There is no saved query of that name.', 'See the list of saved queries; somebody may have removed it.'),

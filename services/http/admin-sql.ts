@@ -7,7 +7,7 @@ import { removeQuery, type SavedQuery, savedQueries, saveQuery } from '../databa
 import { SQL_EXAMPLE, type SqlAnswer } from '../database/sql-run.ts';
 import { rolesOfToken } from '../database/tokens.ts';
 import { problem, Refusal } from '../errors.ts';
-import { CSV_MS, MOST_ROWS, SqlDesk, type SqlFacts, TABLE_MS } from '../pipeline/sql-desk.ts';
+import { CSV_MS, IDLE_MS, MOST_ROWS, SqlDesk, type SqlFacts, TABLE_MS, whileRead } from '../pipeline/sql-desk.ts';
 import type { Parts } from '../pipeline.ts';
 import { actorOf, bodyOf } from './admin-request.ts';
 
@@ -58,7 +58,7 @@ export function adminSqlRoutes(door: FastifyInstance, parts: Parts, isGuarded: b
     // What is refused at once is answered as such: the headers go with the first rows.
     const first = await pieces.next();
     reply.type('text/csv; charset=utf-8; header=present').header('content-disposition', 'attachment; filename="polyseme.csv"');
-    return reply.send(Readable.from(after(first, pieces)));
+    return reply.send(Readable.from(whileRead(first, pieces, { idleMs: IDLE_MS, left: () => reply.raw.destroy() })));
   });
   door.post('/admin/sql/stop', async (request) => ({ isStopped: await desk.stop(bodyOf(request, STOP).run, await who(request)) }));
   door.post('/admin/sql/saved/list', async (request): Promise<{ readonly queries: readonly SavedQuery[] }> => {
@@ -75,12 +75,6 @@ export function adminSqlRoutes(door: FastifyInstance, parts: Parts, isGuarded: b
     await removeQuery(database, name, version, author);
     return { isRemoved: true };
   });
-}
-
-async function* after(first: IteratorResult<Buffer>, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  if (first.done === true) return;
-  yield first.value;
-  yield* rest;
 }
 
 /** Addresses as this server has them, with an account of the reader's own in place of ours. */

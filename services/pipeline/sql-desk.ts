@@ -10,6 +10,8 @@ import { csvCell } from './view-table.ts';
 export const MOST_ROWS = 1_000;
 export const TABLE_MS = 60_000;
 export const CSV_MS = 600_000;
+/** Whoever takes nothing of his answer for so long has left it. */
+export const IDLE_MS = 60_000;
 const MOST_RUNS = 4;
 
 /** What is said of the limits, and of other ways to the same data. */
@@ -134,3 +136,23 @@ const started =
   };
 
 const codeOf = (error: unknown): string => (error instanceof Refusal ? (error.problems[0]?.code ?? 'internal') : 'internal');
+
+/** Yields pieces of an answer as they are taken, the first of them known already; when one is not taken for `idleMs`, `left` is called, once. */
+export async function* whileRead(
+  first: IteratorResult<Buffer>,
+  rest: AsyncGenerator<Buffer>,
+  { idleMs, left }: { readonly idleMs: number; readonly left: () => void },
+): AsyncGenerator<Buffer> {
+  try {
+    for (let next = first; next.done !== true; next = await rest.next()) {
+      const timer = setTimeout(left, idleMs).unref();
+      try {
+        yield next.value;
+      } finally {
+        clearTimeout(timer);
+      }
+    }
+  } finally {
+    await rest.return(undefined);
+  }
+}

@@ -160,6 +160,16 @@ describe('SQL of people', () => {
     expect(failed instanceof Refusal ? failed.problems[0] : undefined).toMatchObject({ code: 'sql-failed', at: 'character 8' });
   });
 
+  it('takes no lock that others wait for, by whatever name the function is called', async () => {
+    for (const text of [
+      'SELECT pg_advisory_lock(7401936129), pg_sleep(600)',
+      'SELECT U&"pg\\005ftry\\005fadvisory_xact_lock"(1, 2), pg_sleep(600)',
+      "SELECT query_to_xml('SELECT pg_advisory_' || 'lock_shared(5), pg_sleep(600)', true, true, '')",
+    ])
+      expect(await codeOf(run(text))).toMatch(/^sql-locks/);
+    expect(await db.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")).toEqual([]);
+  });
+
   it('ends in the database by its time, although the statement lengthens that, and when it is stopped', async () => {
     expect(await codeOf(run('SELECT pg_sleep(600)', { timeoutMs: 300 }))).toMatch(/^sql-timeout/);
     expect(
