@@ -46,6 +46,10 @@ const SETTINGS = z.object({
     .min(1024)
     .default(64 * 1024 * 1024),
   POLYSEME_TERMINOLOGY_LIMITS: z.string().min(1).optional(),
+  POLYSEME_FOUR_EYES: z
+    .string()
+    .regex(/^(codes|publication)(\s*,\s*(codes|publication))*$/, 'must be codes, publication or both with a comma between')
+    .optional(),
   POLYSEME_MODE: z.enum(['trial', 'production']).default('trial'),
   POLYSEME_MASTER_KEY: z.string().min(1).optional(),
   POLYSEME_OUTGOING_ALLOW: z.string().min(1).optional(),
@@ -90,7 +94,15 @@ export interface Config {
   readonly outgoingCa?: string | undefined;
   /** The FHIR base URL as others reach it, without a slash at the end; the door's own address when undefined. */
   readonly publicUrl?: string | undefined;
+  /** Acts that need a second person, whatever who asks for them says: answers to codes, publication of maps. */
+  readonly fourEyes?: FourEyes | undefined;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent';
+}
+
+/** True: it needs two persons. */
+export interface FourEyes {
+  readonly codes: boolean;
+  readonly publication: boolean;
 }
 
 /** Every setting's name, for --help, doctor and the README's table. */
@@ -146,6 +158,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     outgoing: outgoing.ok ? outgoing.value : undefined,
     outgoingCa: of.POLYSEME_OUTGOING_CA === undefined ? undefined : resolve(of.POLYSEME_OUTGOING_CA),
     publicUrl: of.POLYSEME_PUBLIC_URL?.replace(/\/+$/, ''),
+    fourEyes: {
+      codes: of.POLYSEME_FOUR_EYES?.includes('codes') ?? false,
+      publication: of.POLYSEME_FOUR_EYES?.includes('publication') ?? false,
+    },
     logLevel: of.POLYSEME_LOG_LEVEL,
   });
 }

@@ -126,6 +126,7 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
       clock: () => new Date(),
       terminologies: live.sources,
       outgoing: config.outgoing,
+      fourEyes: config.fourEyes,
     };
     return { ...store, parts, book, live, [Symbol.asyncDispose]: close };
   } catch (error) {

@@ -31,7 +31,7 @@ export const CODES = ['0  done', '1  refused or failed; what and the cure are sa
 export async function withDesk(work: (desk: Desk) => Promise<void>): Promise<void> {
   const config = configOfProcess();
   await using store = await openStore(config);
-  await work({ database: store.database, dir: config.mappingsDir });
+  await work({ database: store.database, dir: config.mappingsDir, needsSecondPerson: config.fourEyes?.publication });
 }
 
 export const numbered = (text: string, what: 'draft' | 'plan' | 'release'): number => {

@@ -7,7 +7,8 @@ import { openStore } from './house.ts';
 import { table } from './terminal.ts';
 
 const CREATE = `  $ npx polyseme token create reporting        prints a new access token once; only its hash is stored
-  $ npx polyseme token create ana --role author --role reader    may write drafts of specs, not publish them`;
+  $ npx polyseme token create ana --role author --role reader    may write drafts of specs, not publish them
+  $ npx polyseme token create ana-laptop --person ana --role approver    another token of the same person`;
 const LIST = '  $ npx polyseme token list                    names and dates; with --json for a machine';
 const REVOKE = '  $ npx polyseme token revoke 3                ends the token with this id at once';
 const EXIT_CODES = ['0  done', '1  refused'];
@@ -18,11 +19,18 @@ export const tokenCommand: CommandDefinition = (program, terminal, exit) => {
   withExamples(command, [CREATE, LIST, REVOKE].join('\n'), EXIT_CODES);
   withExamples(command.command('create <name>').description('make a token and print it once'), CREATE, EXIT_CODES)
     .addOption(new Option('--role <role...>', 'what it may do with specs').choices(SPEC_ROLES).default([], 'nothing'))
-    .action(async (name: string, { role }: { readonly role: readonly SpecRole[] }) => {
+    .option('--person <name>', 'whose it is, where somebody has several; the name by default')
+    .action(async (name: string, { role, person = name }: { readonly role: readonly SpecRole[]; readonly person?: string }) => {
+      if (name.trim() === '' || person.trim() === '') throw new Refusal([problem('token-nobody')]);
       await using store = await openStore(configOfProcess());
       const made = await store.database.transaction(async (tx) => {
-        const token = await createToken(tx, name, role);
-        await audit(tx, { actor: accountName(), action: 'token.create', target: `token/${token.id}`, detail: { name, roles: role } });
+        const token = await createToken(tx, name, role, person);
+        await audit(tx, {
+          actor: accountName(),
+          action: 'token.create',
+          target: `token/${token.id}`,
+          detail: { name, person, roles: role },
+        });
         return token;
       });
       terminal.out(made.token);
@@ -34,8 +42,8 @@ export const tokenCommand: CommandDefinition = (program, terminal, exit) => {
     .action(async (options: { readonly json?: boolean }) => {
       await using store = await openStore(configOfProcess());
       const all = await tokens(store.database);
-      const rows = all.map((each) => [each.id, each.name, each.createdAt, each.revokedAt ?? '']);
-      terminal.out(options.json ? JSON.stringify(all, undefined, 2) : table(['id', 'name', 'created', 'revoked'], rows));
+      const rows = all.map((each) => [each.id, each.name, each.person, each.createdAt, each.revokedAt ?? '']);
+      terminal.out(options.json ? JSON.stringify(all, undefined, 2) : table(['id', 'name', 'person', 'created', 'revoked'], rows));
       exit(0);
     });
   withExamples(command.command('revoke <id>').description('end a token'), REVOKE, EXIT_CODES).action(async (id: string) => {

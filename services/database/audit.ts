@@ -2,7 +2,7 @@
 import type { Queryable } from './connect.ts';
 
 export interface AuditEntry {
-  /** Name of a token, 'local' for who is on this machine without one, the account's name on the command line. */
+  /** The person whose token it is, 'local' for who is on this machine without one, the account's name on the command line. */
   readonly actor: string;
   /** 'spec.publish'; room and act. */
   readonly action: string;

@@ -26,6 +26,9 @@ import * as consoleOmop from './migrations/0018_console_omop.ts';
 import * as statementOrigin from './migrations/0019_statement_origin.ts';
 import * as privacy from './migrations/0020_privacy.ts';
 import * as views from './migrations/0021_views.ts';
+import * as receivers from './migrations/0022_receivers.ts';
+import * as person from './migrations/0023_person.ts';
+import * as byDateAndChecks from './migrations/0024_by_date_and_checks.ts';
 
 interface Migration {
   readonly name: string;
@@ -56,6 +59,9 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0019_statement_origin', up: statementOrigin.up },
   { name: '0020_privacy', up: privacy.up },
   { name: '0021_views', up: views.up },
+  { name: '0022_receivers', up: receivers.up },
+  { name: '0023_person', up: person.up },
+  { name: '0024_by_date_and_checks', up: byDateAndChecks.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.

@@ -26,6 +26,7 @@ export const DOORS = {
   'resource-referred': row(409, 'AE', 'error', 'conflict', 'The {reference} cannot be deleted: {count} resources refer to it ({types}).', 'Delete or change those first, or together with it in one transaction.'),
   'if-match-malformed': row(400, 'AE', 'error', 'value', 'If-Match is not a version like W/"3".', 'Send the ETag that the last read answered.'),
   'id-mismatch': row(400, 'AE', 'error', 'value', 'The resource in the body is not the one in the address.', 'Make resourceType and id of the body the same as in the address.'),
+  'token-nobody': row(400, 'AR', 'error', 'required', 'A token needs a name, and a person whose it is.', 'Name both: npx polyseme token create NAME --person PERSON.'),
   'token-unknown': row(404, 'AR', 'error', 'not-found', 'There is no token {id}.', 'Run "npx polyseme token list" to see those there are.'),
   'output-needs-folder': row(400, 'AR', 'error', 'invalid', '{format} files cannot go to standard output.', 'Name a folder with --out DIR.'),
   'output-is-nested': row(400, 'AR', 'error', 'invalid', 'FHIR resources are nested: {format} cannot hold them.', 'Use --format ndjson or json, or --to omop.'),

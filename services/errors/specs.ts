@@ -17,6 +17,7 @@ export const SPECS = {
   'spec-check-fails': row(422, 'AR', 'error', 'business-rule', 'The specs have {errors} errors; {failed} cases fail.', 'Run check on the draft: it lists each with place and cure.'),
   'spec-plan-unknown': row(404, 'AR', 'error', 'not-found', 'There is no plan {id}.', 'Run "npx polyseme map plan --list" to see those there are.'),
   'spec-plan-missing': row(409, 'AR', 'error', 'business-rule', 'There is no finished plan of this draft.', 'Plan first: it shows what publishing would change.'),
+  'spec-same-person': row(403, 'AR', 'error', 'forbidden', 'Here a draft is published by somebody who wrote nothing of it (POLYSEME_FOUR_EYES).', 'Ask a second person with the role approver.'),
   'spec-plan-old': row(409, 'AR', 'error', 'business-rule', 'The plan is older than {what}.', 'Plan again, and publish what that one shows.'),
   'spec-plan-failed': row(500, 'AR', 'error', 'exception', 'The plan could not be finished: {reason}.', 'Plan again; report it if it fails again.'),
   'spec-plan-busy': row(503, 'AR', 'error', 'throttled', 'Another plan is being made ({id}).', 'Wait for it, or cancel it.'),

@@ -8,7 +8,7 @@ import { problem, Refusal } from '../errors.ts';
 import { type Act, type Meant, recordReveal, resendEdited, retryMessages, skipMessages } from '../pipeline/message-acts.ts';
 import { messagePage } from '../pipeline/message-page.ts';
 import type { Parts } from '../pipeline.ts';
-import { actorOf, bodyOf } from './admin-request.ts';
+import { actorOf, bodyOf, recordLook } from './admin-request.ts';
 import { rarely } from './rarely.ts';
 
 const SEARCH_BUDGET_MS = 400;
@@ -48,13 +48,19 @@ export function adminMessagesRoutes(door: FastifyInstance, parts: Parts): void {
   door.get('/admin/sources', async () => ({ at: parts.clock().toISOString(), sources: await latest() }));
   door.post('/admin/messages/search', async (request) => {
     const { before, limit, ...filter } = bodyOf(request, SEARCH);
+    if (filter.patient !== undefined)
+      await recordLook(request, database, { action: 'look.messages', target: 'messages', detail: { by: 'patient' } });
     return searchMessages(database, filter, { before, limit, budgetMs: SEARCH_BUDGET_MS });
   });
   door.post('/admin/messages/groups', async (request) => {
     const groups = await parkedGroups(database, bodyOf(request, GROUPS));
     return { groups: groups.map((each) => ({ ...each, cure: cureOf(each.code) })) };
   });
-  door.get<{ Params: { id: string } }>('/admin/messages/:id', async ({ params }) => found(parts, params.id, false));
+  door.get<{ Params: { id: string } }>('/admin/messages/:id', async (request) => {
+    const page = await found(parts, request.params.id, false);
+    await recordLook(request, database, { action: 'look.message', target: `message/${numbered(request.params.id)}` });
+    return page;
+  });
   door.post<{ Params: { id: string } }>('/admin/messages/:id/reveal', async (request) => {
     const { reason } = bodyOf(request, z.strictObject({ reason: REASON }));
     const id = numbered(request.params.id);

@@ -14,7 +14,7 @@ import {
   recordPersonReveal,
 } from '../pipeline/persons.ts';
 import type { Parts } from '../pipeline.ts';
-import { actorOf, bodyOf } from './admin-request.ts';
+import { actorOf, bodyOf, recordLook } from './admin-request.ts';
 import { rarely } from './rarely.ts';
 
 const REASON = z.string().trim().min(1).max(500);
@@ -43,11 +43,17 @@ export function adminOmopRoutes(door: FastifyInstance, parts: Parts): void {
   door.get('/admin/omop/tables', async (): Promise<CdmOverview> => overview());
   door.post('/admin/omop/persons/find', async (request): Promise<FoundPersons> => {
     const { text } = bodyOf(request, FIND);
-    return text === undefined ? lastPersons(database) : findPersons(database, text);
+    if (text === undefined) return lastPersons(database);
+    const found = await findPersons(database, text);
+    await recordLook(request, database, { action: 'look.persons', target: 'persons', detail: { found: found.persons.length } });
+    return found;
   });
   door.post<PersonAddress>('/admin/omop/persons/:id', async (request): Promise<PersonPage> => {
     const { until } = bodyOf(request, PERSON);
-    return shown(await personPage(database, personNumber(request.params.id), until, false));
+    const id = personNumber(request.params.id);
+    const page = shown(await personPage(database, id, until, false));
+    await recordLook(request, database, { action: 'look.person', target: `person/${id}` });
+    return page;
   });
   door.post<PersonAddress>('/admin/omop/persons/:id/reveal', async (request): Promise<PersonPage> => {
     const { until, reason } = bodyOf(request, PERSON_REVEAL);
@@ -56,10 +62,12 @@ export function adminOmopRoutes(door: FastifyInstance, parts: Parts): void {
     await recordPersonReveal(database, id, { actor: await actorOf(request, database), reason });
     return found;
   });
-  door.get<RowAddress>(
-    '/admin/omop/rows/:table/:id/explain',
-    async ({ params }): Promise<RowExplanation> => rowExplanation(parts, params.table, params.id, false),
-  );
+  door.get<RowAddress>('/admin/omop/rows/:table/:id/explain', async (request): Promise<RowExplanation> => {
+    const { table, id } = request.params;
+    const found = await rowExplanation(parts, table, id, false);
+    await recordLook(request, database, { action: 'look.row', target: `${table}/${id}` });
+    return found;
+  });
   door.post<RowAddress>('/admin/omop/rows/:table/:id/reveal', async (request): Promise<RowExplanation> => {
     const { reason } = bodyOf(request, REVEAL);
     const { table, id } = request.params;

@@ -48,7 +48,7 @@ const HISTORY = z.strictObject({
 });
 
 /**
- * POST /admin/unmapped/list: a page of the ranked list; …/item: one code of it with candidates; GET …/systems: whose they are. …/preview, …/undo/preview: what it would change. …/answer, …/undo: do it; the rows
+ * POST /admin/unmapped/list: a page of the ranked list; …/item: one code of it with candidates; GET …/systems: whose they are; …/rules: whether every answer needs a second person. …/preview, …/undo/preview: what it would change. …/answer, …/undo: do it; the rows
  * are made again by the worker, GET /admin/unmapped/progress says how many are left. …/answers: the history. …/answers/ID/approve, /reject.
  */
 export function adminUnmappedRoutes(door: FastifyInstance, parts: Parts): void {
@@ -88,6 +88,7 @@ export function adminUnmappedRoutes(door: FastifyInstance, parts: Parts): void {
     await reject(parts, numbered(request.params.id), await actorOf(request, database), reason);
     return {};
   });
+  door.get('/admin/unmapped/rules', async () => ({ needsSecondPerson: parts.fourEyes?.codes ?? false }));
   door.get('/admin/unmapped/progress', async () => ({ left: await remakesLeft(database) }));
   adminUsagiRoutes(door, parts);
 }

@@ -6,7 +6,7 @@ import { type Answered, answerCodes, previewAnswers } from '../pipeline/unmapped
 import type { UsagiAnswer } from '../pipeline/unmapped/usagi.ts';
 import { type ImportPreview, type UsagiImport, usagiImport, usagiLinesNow } from '../pipeline/unmapped/usagi-file.ts';
 import type { Parts } from '../pipeline.ts';
-import { actorOf, bodyOf } from './admin-request.ts';
+import { actorOf, bodyOf, recordLook } from './admin-request.ts';
 
 const MOST_EXPORTED = 100_000;
 const MOST_IMPORTED = 5_000;
@@ -31,6 +31,7 @@ export function adminUsagiRoutes(door: FastifyInstance, parts: Parts): void {
   door.post('/admin/unmapped/export', async (request, reply) => {
     const { suggest, ...filter } = bodyOf(request, EXPORT);
     const { lines, codes } = await usagiLinesNow(parts, filter, { suggest, most: MOST_EXPORTED });
+    await recordLook(request, parts.database, { action: 'unmapped.export', target: 'unmapped', detail: { codes } });
     return reply
       .type('text/csv; charset=utf-8; header=present')
       .header('content-disposition', 'attachment; filename="unmapped-codes.csv"')

@@ -4,6 +4,7 @@ import type { Vocabulary } from '../../terminology/vocabulary.ts';
 import type { OutgoingRules } from '../config/outgoing.ts';
 import { type SourceRules, standardRules } from '../config/rules.ts';
 import { type Origin, openSources, rulesNamed, type SourceBook, type Sources } from '../config/sources.ts';
+import type { FourEyes } from '../config.ts';
 import type { Database } from '../database/connect.ts';
 import type { Journal } from '../database/journal.ts';
 import type { Result } from '../errors.ts';
@@ -38,6 +39,8 @@ export interface Parts {
   /** Finds what notes name, in place of the project's own list of words. */
   readonly annotator?: Annotator | undefined;
   readonly sourceTimezone: string;
+  /** Acts that need a second person, whatever who asks for them says; none when undefined. */
+  readonly fourEyes?: FourEyes | undefined;
   /** Namespace of the ids made from messages; each message's own MSH-4 or MSH-3 when undefined. */
   readonly sourceAuthority?: string | undefined;
   /** Who may send and by which rules; everybody, by the standard rules, when undefined. */

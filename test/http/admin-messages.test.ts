@@ -91,6 +91,16 @@ describe('the doors of the messages pages', () => {
     expect(at(page, 'text', 'names', 'OBX-5', 'name')).toBe('Observation Value');
   });
 
+  it('record who looked at a message, masked as it is, once in a while; and who looked for a patient, never for whom', async () => {
+    expect((await call('POST', '/messages/search', { patient: '4711^RB', limit: 1 })).status).toBe(200);
+    const [last] = await auditRecords(door.database, { action: 'look.messages', limit: 1 });
+    expect([last?.target, last?.detail]).toEqual(['messages', { by: 'patient' }]);
+    await call('GET', `/messages/${ids['oru']}`);
+    await call('GET', `/messages/${ids['oru']}`);
+    const target = `message/${ids['oru']}`;
+    expect(await auditRecords(door.database, { action: 'look.message', target, limit: 100 })).toMatchObject([{ actor: 'local' }]);
+  });
+
   it('reveal for a reason, and record who, what and why', async () => {
     expect((await call('POST', `/messages/${ids['adt']}/reveal`, { reason: ' ' })).status).toBe(400);
     const page = await call('POST', `/messages/${ids['adt']}/reveal`, { reason: 'the ward asked' });

@@ -138,3 +138,47 @@ it('refuses what is no answer, and who has no token', async () => {
   expect((await call('/list', { limit: 1_000_000 })).status).toBe(400);
   expect((await call('/list', {}, 'nobody')).status).toBe(401);
 });
+
+it('asks for a second person where the settings do, whatever who answers, imports or holds another token says', async () => {
+  const own = await testDoor((token) => verifyToken(own.database, token), { fourEyes: { codes: true, publication: false } });
+  await using _closing = own;
+  const roles = ['author', 'approver'] as const;
+  const ann = await createToken(own.database, 'ann', roles);
+  const annAgain = await createToken(own.database, 'a laptop', roles, ' Ann ');
+  const bob = await createToken(own.database, 'bob', roles);
+  const post = async (path: string, { token }: { readonly token: string }, body: string, type = 'application/json') => {
+    const headers = { 'content-type': type, authorization: `Bearer ${token}` };
+    const answer = await fetch(`${own.door.url}/admin/unmapped${path}`, { method: 'POST', headers, body });
+    const text = await answer.text();
+    return {
+      status: answer.status,
+      text,
+      body: type === 'application/json' && answer.ok && text.startsWith('{') ? JSON.parse(text) : text,
+    };
+  };
+  const rules = await fetch(`${own.door.url}/admin/unmapped/rules`, { headers: { authorization: `Bearer ${ann.token}` } });
+  expect(await rules.json()).toEqual({ needsSecondPerson: true });
+  const answers = [{ system: LAB, code: 'T0', targets: [{ conceptId: HEMOGLOBIN }] }];
+  const given = await post('/answer', ann, JSON.stringify({ answers, needsSecondPerson: false }));
+  expect(at(given.body, 'state')).toBe('proposed');
+  const [id] = listAt(given.body, 'ids');
+  // Another token of hers is hers.
+  expect((await post(`/answers/${id}/approve`, annAgain, '{}')).status).toBe(403);
+  const columns = 'sourceCode,sourceName,sourceFrequency,mappingStatus,equivalence,statusSetBy,conceptId,mappingType,ADD_INFO:system';
+  const csv = `${columns}\nT9,Hemoglobin,1,APPROVED,EQUAL,Bob,${HEMOGLOBIN},MAPS_TO,${LAB}\n`;
+  const imported = await post('/import?secondPerson=false', annAgain, csv, 'text/csv');
+  expect([imported.status, imported.text]).toEqual([200, expect.stringContaining('"proposed"')]);
+  expect((await post(`/answers/${id}/approve`, bob, '{}')).status).toBe(200);
+  const acts = await auditRecords(own.database, { action: 'answer.', limit: 10 });
+  expect(acts.map(({ actor, action }) => [actor, action])).toEqual([
+    ['bob', 'answer.approve'],
+    ['ann', 'answer.propose'],
+    ['ann', 'answer.propose'],
+  ]);
+  // Whoever takes the list along is known too.
+  expect((await post('/export', bob, '{}')).status).toBe(200);
+  expect((await auditRecords(own.database, { action: 'unmapped.export', limit: 1 }))[0]).toMatchObject({
+    actor: 'bob',
+    target: 'unmapped',
+  });
+});

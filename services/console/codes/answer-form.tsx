@@ -8,16 +8,16 @@ import { Text } from '../parts/text.tsx';
 import type { Answered, Preview, Target, UnmappedItem } from './answers.ts';
 import { Searched, Suggested } from './choose.tsx';
 import { PreviewShown } from './preview.tsx';
+import { SecondPersonChoice, useSecondPerson } from './second-person.tsx';
 import { EQUIVALENCE_WORDS, EQUIVALENCES, type Equivalence, TYPE_WORDS, TYPES } from './words.ts';
 
 interface Draft {
   readonly targets: readonly Target[];
   readonly equivalence: Equivalence;
   readonly reason: string;
-  readonly needsSecondPerson: boolean;
 }
 
-const EMPTY: Draft = { targets: [], equivalence: 'EQUIVALENT', reason: '', needsSecondPerson: false };
+const EMPTY: Draft = { targets: [], equivalence: 'EQUIVALENT', reason: '' };
 
 interface FormProps {
   readonly item: UnmappedItem;
@@ -26,7 +26,8 @@ interface FormProps {
 
 export function AnswerForm({ item, answered }: FormProps) {
   const [draft, setDraft] = useState(EMPTY);
-  const step = useSteps(item, draft, answered);
+  const second = useSecondPerson();
+  const step = useSteps(item, draft, second.isNeeded, answered);
   const change = (changes: Partial<Draft>) => {
     setDraft({ ...draft, ...changes });
     step.forget();
@@ -46,7 +47,7 @@ export function AnswerForm({ item, answered }: FormProps) {
     <form class="answering" onSubmit={submit} aria-label="Answer">
       <Suggested suggestions={item.suggestions} targets={draft.targets} toggle={toggle} />
       <Searched targets={draft.targets} toggle={toggle} />
-      <Chosen draft={draft} change={change} />
+      <Chosen draft={draft} second={second} change={change} />
       {step.error !== undefined && <Failure error={step.error} />}
       {step.preview !== undefined && <PreviewShown {...step.preview} />}
       {step.lost > 0 && (
@@ -62,7 +63,7 @@ export function AnswerForm({ item, answered }: FormProps) {
             ? 'Working…'
             : step.preview === undefined
               ? 'Show what it would change'
-              : draft.needsSecondPerson
+              : second.isNeeded
                 ? 'Propose it'
                 : 'Put it in force'}
         </button>
@@ -87,10 +88,11 @@ const toggled = (targets: readonly Target[], { concept_id, concept_name, domain_
 
 interface ChosenProps {
   readonly draft: Draft;
+  readonly second: ReturnType<typeof useSecondPerson>;
   readonly change: (changes: Partial<Draft>) => void;
 }
 
-function Chosen({ draft: { targets, equivalence, reason, needsSecondPerson }, change }: ChosenProps) {
+function Chosen({ draft: { targets, equivalence, reason }, second, change }: ChosenProps) {
   return (
     <fieldset>
       <legend>The answer</legend>
@@ -123,14 +125,7 @@ function Chosen({ draft: { targets, equivalence, reason, needsSecondPerson }, ch
           />
         </label>
       </div>
-      <label class="choice">
-        <input
-          type="checkbox"
-          checked={needsSecondPerson}
-          onChange={(event) => change({ needsSecondPerson: event.currentTarget.checked })}
-        />
-        <span>A second person approves it</span>
-      </label>
+      <SecondPersonChoice of={second} title="A second person approves it" />
     </fieldset>
   );
 }
@@ -176,7 +171,7 @@ function Targets({ targets, change }: Pick<Draft, 'targets'> & Pick<ChosenProps,
 }
 
 /** First what it would change, then doing it; a change of the draft begins anew. */
-function useSteps({ system, code, display }: UnmappedItem, draft: Draft, answered: FormProps['answered']) {
+function useSteps({ system, code, display }: UnmappedItem, draft: Draft, isSecondNeeded: boolean, answered: FormProps['answered']) {
   const [preview, setPreview] = useState<Preview>();
   const [error, setError] = useState<unknown>();
   const [isBusy, setBusy] = useState(false);
@@ -190,7 +185,7 @@ function useSteps({ system, code, display }: UnmappedItem, draft: Draft, answere
     setBusy(false);
     meanLoss(false);
   };
-  const { targets, equivalence, reason, needsSecondPerson } = draft;
+  const { targets, equivalence, reason } = draft;
   const answer = {
     ...{ system, code, display: display ?? undefined, equivalence },
     targets: targets.map(({ conceptId, type }) => ({ conceptId, type })),
@@ -210,6 +205,6 @@ function useSteps({ system, code, display }: UnmappedItem, draft: Draft, answere
   };
   const show = () => doing<Preview>('/admin/unmapped/preview', { answers: [answer] }, setPreview);
   const commit = () =>
-    doing<Answered>('/admin/unmapped/answer', { answers: [answer], needsSecondPerson }, (done) => answered(done, targets));
+    doing<Answered>('/admin/unmapped/answer', { answers: [answer], needsSecondPerson: isSecondNeeded }, (done) => answered(done, targets));
   return { preview, error, isBusy, isLossMeant, meanLoss, forget, show, commit, lost: preview?.changes.kinds.lost.rows ?? 0 };
 }

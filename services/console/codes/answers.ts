@@ -19,6 +19,10 @@ export interface ListPage {
 export interface Systems {
   readonly systems: readonly UnmappedSystem[];
 }
+export interface Rules {
+  /** True: no answer is put in force by its author, whatever the author says. */
+  readonly needsSecondPerson: boolean;
+}
 export interface Progress {
   readonly left: number;
 }

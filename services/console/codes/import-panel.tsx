@@ -8,6 +8,7 @@ import { Link } from '../router.tsx';
 import type { Answered, ImportPreview } from './answers.ts';
 import { PreviewShown } from './preview.tsx';
 import { ProgressShown, useProgress } from './progress.tsx';
+import { SecondPersonChoice, useSecondPerson } from './second-person.tsx';
 import { transfer } from './transfer.ts';
 
 const TYPE = 'text/csv';
@@ -16,13 +17,13 @@ const codesText = (n: number): string => `${countText(n)} ${n === 1 ? 'code' : '
 export function ImportPanel() {
   const [file, setFile] = useState<File>();
   const [system, setSystem] = useState('');
-  const [needsSecondPerson, setSecond] = useState(false);
+  const second = useSecondPerson();
   const [turn, setTurn] = useState(0);
   const progress = useProgress(turn);
   const { preview, done, error, isBusy, run, forget } = useImport();
   const query = new URLSearchParams({
     ...(system.trim() === '' ? {} : { system: system.trim() }),
-    secondPerson: String(needsSecondPerson),
+    secondPerson: String(second.isNeeded),
   });
   const submit = (event: Event) => {
     event.preventDefault();
@@ -44,10 +45,7 @@ export function ImportPanel() {
           forget();
         }}
       />
-      <label class="choice">
-        <input type="checkbox" checked={needsSecondPerson} onChange={(event) => setSecond(event.currentTarget.checked)} />
-        <span>A second person approves them</span>
-      </label>
+      <SecondPersonChoice of={second} title="A second person approves them" />
       {error !== undefined && <Failure error={error} />}
       {preview !== undefined && <Found {...preview} />}
       <div class="acts">
@@ -61,7 +59,7 @@ export function ImportPanel() {
             ? 'Working…'
             : preview?.preview === undefined
               ? 'Show what it would change'
-              : `${needsSecondPerson ? 'Propose' : 'Put in force'}: ${codesText(preview.codes)}`}
+              : `${second.isNeeded ? 'Propose' : 'Put in force'}: ${codesText(preview.codes)}`}
         </button>
       </div>
       <div role="status">{done !== undefined && <Done {...done} progress={progress} />}</div>

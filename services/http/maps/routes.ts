@@ -18,7 +18,7 @@ export function mapsRoutes(door: FastifyInstance, access: SpecAccess): void {
   auditRoutes(door, access);
   const { specs, database } = access.parts;
   if (specs === undefined) return;
-  const desk: Desk = { database, dir: specs.dir };
+  const desk: Desk = { database, dir: specs.dir, needsSecondPerson: access.parts.fourEyes?.publication };
   readRoutes(door, access, desk);
   draftRoutes(door, access, desk);
   publicationRoutes(door, access, desk);

@@ -20,6 +20,8 @@ import { activeSpecs, type SpecSet, specSetOf } from './live.ts';
 export interface Desk {
   readonly database: Database;
   readonly dir: string;
+  /** True: a draft is published by somebody who wrote nothing of it. */
+  readonly needsSecondPerson?: boolean | undefined;
 }
 
 /** Texts that exclude each other: what both began with, what is there by now, what was sent. */

@@ -101,6 +101,10 @@ export class LiveSpecs implements LoadedMaps {
     return this.#maps.rowMaps;
   }
 
+  get outMaps(): LoadedMaps['outMaps'] {
+    return this.#maps.outMaps;
+  }
+
   get recordMaps(): LoadedMaps['recordMaps'] {
     return this.#maps.recordMaps;
   }

@@ -1,7 +1,7 @@
 /** Publishing a draft, and going back: a release is stored whole, and one pointer moves. */
 import { audit } from '../../database/audit.ts';
 import type { Transaction } from '../../database/connect.ts';
-import { endDraft, lockDraft } from '../../database/spec-drafts.ts';
+import { draftHistory, endDraft, lockDraft } from '../../database/spec-drafts.ts';
 import { planById } from '../../database/spec-plans.ts';
 import {
   activateRelease,
@@ -17,6 +17,7 @@ import { createReplay } from '../../database/spec-replays.ts';
 import { problem, Refusal } from '../../errors.ts';
 import type { CheckReport } from '../../mapping/check.ts';
 import { specFilesOf, versionsOf } from '../../mapping/texts.ts';
+import { isOnePerson } from '../person.ts';
 import { type Desk, type DraftedSpecs, draftedSpecs } from './drafts.ts';
 import { folderSpecs, type SpecSet } from './live.ts';
 import type { PlanSummary, Removals } from './plan-desk.ts';
@@ -94,8 +95,9 @@ export async function publishDraft(desk: Desk, publication: Publication): Promis
   });
 }
 
-async function refuseUnfit(desk: Desk, drafted: DraftedSpecs, { draftId, planId, acknowledged }: Publication): Promise<void> {
+async function refuseUnfit(desk: Desk, drafted: DraftedSpecs, { actor, draftId, planId, acknowledged }: Publication): Promise<void> {
   const { draft, changed, outdated, before, after } = drafted;
+  if (desk.needsSecondPerson) await refuseAuthor(desk, draftId, actor);
   if (draft.state !== 'open') throw new Refusal([problem('spec-draft-ended', { id: draftId, state: draft.state })]);
   if (changed.length === 0) throw new Refusal([problem('spec-draft-empty', { id: draftId })]);
   if (outdated.length > 0) throw new Refusal(outdated.map((path) => problem('spec-draft-outdated', { path })));
@@ -108,6 +110,12 @@ async function refuseUnfit(desk: Desk, drafted: DraftedSpecs, { draftId, planId,
   const missing = (Object.keys(removals) as (keyof Removals)[]).filter((name) => removals[name] !== (acknowledged[name] ?? 0));
   if (missing.length > 0)
     throw new Refusal([problem('spec-removals', { counts: missing.map((name) => `${name}: ${removals[name]}`).join(', ') })]);
+}
+
+/** Whoever wrote any revision of any file of the draft is one of its authors, also where somebody else wrote it over. */
+async function refuseAuthor({ database }: Desk, draftId: number, actor: string): Promise<void> {
+  const authors = (await draftHistory(database, draftId)).map(({ author }) => author);
+  if (authors.some((author) => isOnePerson(author, actor))) throw new Refusal([problem('spec-same-person')]);
 }
 
 async function published(

@@ -26,6 +26,7 @@ import { unmappedCode } from '../../database/unmapped-list.ts';
 import { type Problem, problem, Refusal } from '../../errors.ts';
 import type { UpgradeReport } from '../../omop/upgrade.ts';
 import type { Parts } from '../parts.ts';
+import { isOnePerson } from '../person.ts';
 import { changesWithin, remakeRows } from '../vocabulary-upgrade.ts';
 import { kindOf } from './list.ts';
 import { sourceVocabularyOf } from './source-vocabulary.ts';
@@ -80,7 +81,8 @@ export interface Answered {
 
 /**
  * Records answers and puts them in force, in one transaction: rows are made again afterwards, by `remakeNext` of any process. With
- * `needsSecond` they wait for somebody other than the author. Throws Refusal when one of them cannot be given: then none is.
+ * `needsSecond` they wait for somebody other than the author, unless a file says who approved it; where the server's settings ask for a second
+ * person all of them wait: a file can name anybody. Throws Refusal when one of them cannot be given: then none is.
  */
 export async function answerCodes(
   parts: Parts,
@@ -89,8 +91,9 @@ export async function answerCodes(
 ): Promise<Answered> {
   await assertAnswers(parts, given);
   return parts.database.transaction(async (tx) => {
+    const isFixed = parts.fourEyes?.codes ?? false;
     const isApproved = ({ author, approvedBy }: (typeof given)[number]): boolean =>
-      !needsSecond || (approvedBy !== undefined && !isOnePerson(author, approvedBy));
+      !isFixed && (!needsSecond || (approvedBy !== undefined && !isOnePerson(author, approvedBy)));
     if (given.some(isApproved)) await holdAnswersAlone(tx);
     const ids: number[] = [];
     const problems: Problem[] = [];
@@ -149,7 +152,6 @@ async function published(parts: Parts, tx: Transaction, code: Code, answer: Stor
 
 /** The width of source_to_concept_map.source_code. */
 const LONGEST_SOURCE_CODE = 50;
-const isOnePerson = (a: string, b: string): boolean => a.trim().toLowerCase() === b.trim().toLowerCase();
 
 /** Puts a proposed answer in force. Throws Refusal: answer-not-found, answer-not-proposed, answer-same-person. */
 export async function approve(parts: Parts, id: number, by: string): Promise<Answered> {

@@ -285,6 +285,35 @@ describe('a token', () => {
   });
 });
 
+describe('a second person', () => {
+  it('publishes where the settings ask for one: whoever wrote something of the draft may not, by no token', async () => {
+    const parts = { ...house.parts, fourEyes: { codes: false, publication: true } };
+    const guarded = await startHttp(
+      { ...LIMITS, verifyToken: (token) => verifyToken(house.database, token) },
+      parts,
+      pino({ level: 'silent' }),
+    );
+    try {
+      const bearer = async (name: string, person: string) => ({
+        authorization: `Bearer ${(await createToken(house.database, name, ['author', 'approver'], person)).token}`,
+      });
+      const [ana, laptop, ben] = [await bearer('ana', 'ana'), await bearer('a laptop', 'Ana'), await bearer('ben', 'ben')];
+      const made = await call('POST', '/maps/drafts', { title: 'four eyes', files: [{ path: PATIENT, text: edited() }] }, ana, guarded.url);
+      const path = `/maps/drafts/${at(made.body, 'id')}`;
+      const publish = async (who: { readonly authorization: string }): Promise<readonly unknown[]> =>
+        codes((await call('POST', `${path}/publish`, { plan: 1, reason: 'x', acknowledge: {} }, who, guarded.url)).body);
+      expect([await publish(ana), await publish(laptop)]).toEqual([['spec-same-person'], ['spec-same-person']]);
+      expect(await publish(ben)).not.toContain('spec-same-person');
+      // Writing over what somebody else wrote makes one of both authors, and neither publishes.
+      const raised = edited().replace('1.0.1', '1.0.7');
+      expect((await call('PUT', `${path}/file/${PATIENT}`, raised, { ...ben, 'if-match': 'W/"1"' }, guarded.url)).status).toBe(200);
+      expect([await publish(ana), await publish(ben)]).toEqual([['spec-same-person'], ['spec-same-person']]);
+    } finally {
+      await guarded.close();
+    }
+  }, 60_000);
+});
+
 const runs = async (): Promise<unknown> => (await call('GET', '/maps')).body;
 
 async function patientsWith(name: string): Promise<number> {

@@ -1,0 +1,4 @@
+/** Who is the same person where two are asked for: names of persons, as tokens and accounts have them. */
+
+/** True when both names are one person's: capitals and spaces around a name make nobody else. */
+export const isOnePerson = (a: string, b: string): boolean => a.trim().toLowerCase() === b.trim().toLowerCase();
