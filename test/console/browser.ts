@@ -36,6 +36,12 @@ export interface WatchedPage extends AsyncDisposable {
   shot(name: string): Promise<void>;
   /** True when nothing stands wider than the screen. */
   fits(): Promise<boolean>;
+  /**
+   * Looks at what is shown in both sizes and schemes, with a picture of each (NAME-WIDTH-SCHEME.png), and returns what is wrong: axe's violations,
+   * and what is wider than the screen. The page is not loaded anew: no part of the console asks for its size but by style sheets, which a test of
+   * this folder looks after; and only custom properties know the scheme, so that in the other one what depends on colours is looked at again.
+   */
+  everywhere(name: string): Promise<readonly string[]>;
 }
 
 interface PageSettings {
@@ -57,6 +63,8 @@ export async function openPage(
     locale: 'en-GB',
     timezoneId: 'Europe/Vienna',
   });
+  // Events are waited for as long as the test lasts: on a machine that others load a first check of all maps takes half a minute.
+  context.setDefaultTimeout(90_000);
   const page = await context.newPage();
   const faults: string[] = [];
   page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
@@ -66,21 +74,46 @@ export async function openPage(
     'request',
     (request) => !/^(data|blob):/.test(request.url()) && !request.url().startsWith(base) && faults.push(`asks ${request.url()}`),
   );
+  const fits = (): Promise<boolean> => page.evaluate('document.documentElement.scrollWidth <= document.documentElement.clientWidth');
+  const shot = async (name: string): Promise<void> => {
+    await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
+  };
   return {
     page,
     context,
     faults,
-    violations: async () => {
-      const { violations } = await new AxeBuilder({ page })
-        .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
-        .analyze();
-      // One place of each kind tells enough.
-      return violations.map(({ id, nodes: [first], nodes }) => `${id} (${nodes.length}): ${first?.html} ${first?.failureSummary}`);
+    violations: () => violationsOf(page, {}),
+    shot,
+    fits,
+    everywhere: async (name) => {
+      const wrong: string[] = [];
+      for (const width of SIZES) {
+        for (const colours of SCHEMES) {
+          await page.setViewportSize(width);
+          await page.emulateMedia({ colorScheme: colours });
+          // What watches the size of an element hears of it before the second frame.
+          await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
+          const at = `${name} at ${width.width} pixels in ${colours} colours`;
+          const found = await violationsOf(page, colours === SCHEMES[0] ? {} : { rules: OF_COLOURS });
+          wrong.push(...found.map((each) => `${at}: ${each}`), ...((await fits()) ? [] : [`${at}: wider than the screen`]));
+          await shot(`${name}-${width.width}-${colours}`);
+        }
+      }
+      await page.setViewportSize(size);
+      await page.emulateMedia({ colorScheme: scheme });
+      return wrong;
     },
-    shot: async (name) => {
-      await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
-    },
-    fits: () => page.evaluate('document.documentElement.scrollWidth <= document.documentElement.clientWidth'),
     [Symbol.asyncDispose]: () => context.close(),
   };
+}
+
+const RULES_OF = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+const OF_COLOURS = ['color-contrast', 'link-in-text-block'];
+
+async function violationsOf(page: Page, { rules }: { readonly rules?: string[] }): Promise<readonly string[]> {
+  // Without frames in it the page needs no second one to put results together in.
+  const axe = new AxeBuilder({ page }).setLegacyMode(true);
+  const { violations } = await (rules === undefined ? axe.withTags(RULES_OF) : axe.withRules(rules)).analyze();
+  // One place of each kind tells enough.
+  return violations.map(({ id, nodes: [first], nodes }) => `${id} (${nodes.length}): ${first?.html} ${first?.failureSummary}`);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { folder } from '../commands/command-line.ts';
-import { openBrowser, openPage, SCHEMES, SIZES, SKIPPED } from './browser.ts';
+import { openBrowser, openPage, SIZES, SKIPPED } from './browser.ts';
 import { type CodesHouse, codesHouse, LAB } from './codes-house.ts';
 
 const HOSTILE = '<img src=x onerror="window.hit=1"><script>window.hit=2</script>';
@@ -35,36 +35,28 @@ describe.skipIf(SKIPPED !== '')('the codes', () => {
       `SELECT DISTINCT measurement_concept_id AS concept FROM cdm.measurement WHERE measurement_source_value = '${code}'`,
     );
 
-  for (const size of SIZES) {
-    for (const scheme of SCHEMES) {
-      it(`are usable at ${size.width} pixels in ${scheme} colours`, async () => {
-        await using opened = await openPage(browser, codes.open, { size, scheme });
-        const { page } = opened;
-        const look = async (name: string): Promise<void> => {
-          await opened.shot(`codes-${name}-${size.width}-${scheme}`);
-          expect(await opened.violations(), name).toEqual([]);
-          expect(await opened.fits(), name).toBe(true);
-        };
-        await page.goto('/codes');
-        await page.getByRole('button', { name: 'Hemoglobin blood' }).waitFor();
-        await look('list');
-        await page.getByRole('button', { name: 'Hemoglobin blood' }).click();
-        await page.getByRole('heading', { name: 'Suggested' }).waitFor();
-        await page.locator('.choices input').first().check();
-        await page.getByRole('button', { name: 'Show what it would change' }).click();
-        await page.getByText('Rows added').waitFor();
-        await look('panel');
-        await page.goto('/codes/answers');
-        await page.getByText('Nothing has been answered yet').waitFor();
-        await look('answers-empty');
-        await page.goto('/codes/files');
-        await page.getByRole('heading', { name: 'Import', exact: true }).waitFor();
-        await look('files');
-        expect(await page.evaluate('window.hit')).toBeUndefined();
-        expect(opened.faults).toEqual([]);
-      });
-    }
-  }
+  it('are usable at both sizes and in both schemes', async () => {
+    await using opened = await openPage(browser, codes.open);
+    const { page } = opened;
+    const look = async (name: string): Promise<void> => expect(await opened.everywhere(`codes-${name}`)).toEqual([]);
+    await page.goto('/codes');
+    await page.getByRole('button', { name: 'Hemoglobin blood' }).waitFor();
+    await look('list');
+    await page.getByRole('button', { name: 'Hemoglobin blood' }).click();
+    await page.getByRole('heading', { name: 'Suggested' }).waitFor();
+    await page.locator('.choices input').first().check();
+    await page.getByRole('button', { name: 'Show what it would change' }).click();
+    await page.getByText('Rows added').waitFor();
+    await look('panel');
+    await page.goto('/codes/answers');
+    await page.getByText('Nothing has been answered yet').waitFor();
+    await look('answers-empty');
+    await page.goto('/codes/files');
+    await page.getByRole('heading', { name: 'Import', exact: true }).waitFor();
+    await look('files');
+    expect(await page.evaluate('window.hit')).toBeUndefined();
+    expect(opened.faults).toEqual([]);
+  }, 120_000);
 
   it('are listed by rank, filtered, and moved through by keys that can be switched off', async () => {
     await using opened = await openPage(browser, codes.open);

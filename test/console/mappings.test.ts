@@ -9,7 +9,7 @@ import { replayAll } from '../../services/pipeline/specs/replay.ts';
 import { receive } from '../../services/pipeline.ts';
 import { fixture } from '../parts.ts';
 import { type SpecsHouse, specsHouse } from '../specs-house.ts';
-import { openBrowser, openPage, SCHEMES, SIZES, SKIPPED } from './browser.ts';
+import { openBrowser, openPage, SKIPPED } from './browser.ts';
 
 const PATIENT = 'v2-to-fhir/resources/pid-to-patient.yaml';
 const LIMITS = { host: '127.0.0.1', port: 0, tls: undefined, maxBodyBytes: 2_000_000, maxMessageBytes: 1_000_000, version: 'test' };
@@ -135,6 +135,8 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
   it('two authors write the same file: nobody overwrites, both are in the merged text', async () => {
     await using ana = await openPage(browser, door.url);
     await using ben = await openPage(browser, door.url);
+    // No time passes for Ben: what the editor joins because it followed quickly, it would join here.
+    await ben.page.clock.setFixedTime(new Date());
     const id = await begun(ana.page, 'two authors');
     await ben.page.goto(`/mappings/drafts/${id}/edit?file=${encodeURIComponent(PATIENT)}`);
     await editor(ben.page).waitFor();
@@ -181,30 +183,24 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
       places = { draft: id, plan: plan.id, release: releaseId, replay: replayId };
     }, 180_000);
 
-    for (const size of SIZES) {
-      for (const scheme of SCHEMES) {
-        it(`can be used by everybody at ${size.width} pixels in ${scheme} colours`, async () => {
-          await using opened = await openPage(browser, door.url, { size, scheme });
-          const { page } = opened;
-          for (const [name, path, sign] of [
-            ['overview', '/mappings', page.getByText('Maps', { exact: false })],
-            ['file', `/mappings/file?path=${PATIENT}`, editor(page)],
-            ['draft', `/mappings/drafts/${places.draft}`, page.getByRole('heading', { name: 'Plan', exact: true })],
-            ['edit', `/mappings/drafts/${places.draft}/edit?file=${PATIENT}&message=1`, page.locator('.line').first()],
-            ['plan', `/mappings/plans/${places.plan}`, page.getByText('Change by change')],
-            ['releases', '/mappings/releases', page.getByText('Releases, newest first')],
-            ['release', `/mappings/releases/${places.release}`, page.getByText('What it changed')],
-            ['replay', `/mappings/replays/${places.replay}`, page.getByText('Resources written')],
-          ] as const) {
-            await page.goto(path);
-            await sign.first().waitFor();
-            await opened.shot(`mappings-${name}-${size.width}-${scheme}`);
-            expect(await opened.violations(), name).toEqual([]);
-            expect(await opened.fits(), name).toBe(true);
-          }
-          expect(opened.faults).toEqual([]);
-        }, 180_000);
+    it('can be used by everybody, at both sizes and in both schemes', async () => {
+      await using opened = await openPage(browser, door.url);
+      const { page } = opened;
+      for (const [name, path, sign] of [
+        ['overview', '/mappings', page.getByText('Maps', { exact: false })],
+        ['file', `/mappings/file?path=${PATIENT}`, editor(page)],
+        ['draft', `/mappings/drafts/${places.draft}`, page.getByRole('heading', { name: 'Plan', exact: true })],
+        ['edit', `/mappings/drafts/${places.draft}/edit?file=${PATIENT}&message=1`, page.locator('.line').first()],
+        ['plan', `/mappings/plans/${places.plan}`, page.getByText('Change by change')],
+        ['releases', '/mappings/releases', page.getByText('Releases, newest first')],
+        ['release', `/mappings/releases/${places.release}`, page.getByText('What it changed')],
+        ['replay', `/mappings/replays/${places.replay}`, page.getByText('Resources written')],
+      ] as const) {
+        await page.goto(path);
+        await sign.first().waitFor();
+        expect(await opened.everywhere(`mappings-${name}`)).toEqual([]);
       }
-    }
+      expect(opened.faults).toEqual([]);
+    }, 180_000);
   });
 });

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createToken } from '../../services/database/tokens.ts';
@@ -20,20 +22,34 @@ describe.skipIf(SKIPPED !== '')('the console', () => {
     await guarded?.[Symbol.asyncDispose]();
   });
 
-  for (const size of SIZES) {
-    for (const scheme of SCHEMES) {
-      it(`opens at ${size.width} pixels in ${scheme} colours without an error or a barrier`, async () => {
-        await using opened = await openPage(browser, door.door.url, { size, scheme });
-        await opened.page.goto('/');
-        await opened.page.getByRole('heading', { level: 1, name: 'Messages' }).waitFor();
-        await opened.page.getByText('Nothing has been received yet').waitFor();
-        expect(await opened.violations()).toEqual([]);
-        expect(await opened.fits()).toBe(true);
-        await opened.shot(`empty-${size.width}-${scheme}`);
-        expect(opened.faults).toEqual([]);
-      });
-    }
-  }
+  it('opens at both sizes and in both schemes without an error or a barrier', async () => {
+    await using opened = await openPage(browser, door.door.url);
+    await opened.page.goto('/');
+    await opened.page.getByRole('heading', { level: 1, name: 'Messages' }).waitFor();
+    await opened.page.getByText('Nothing has been received yet').waitFor();
+    expect(await opened.everywhere('empty')).toEqual([]);
+    expect(opened.faults).toEqual([]);
+  });
+
+  it('opens on a small screen in dark colours as it is resized to there', async () => {
+    await using opened = await openPage(browser, door.door.url, { size: SIZES[1], scheme: SCHEMES[1] });
+    await opened.page.goto('/');
+    await opened.page.getByText('Nothing has been received yet').waitFor();
+    expect([await opened.violations(), await opened.fits(), opened.faults]).toEqual([[], true, []]);
+  });
+
+  it('asks for its size by style sheets only, and for the scheme by custom properties only', () => {
+    const root = resolve(import.meta.dirname, '../../services/console');
+    const own = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => !name.startsWith('dist'));
+    const textOf = (name: string): string => readFileSync(join(root, name), 'utf8');
+    const asks = /matchMedia|innerWidth|innerHeight|clientWidth|ResizeObserver|onresize|'resize'/;
+    expect(own.filter((name) => /\.tsx?$/.test(name) && asks.test(textOf(name)))).toEqual([]);
+    const outside = own
+      .filter((name) => name.endsWith('.css'))
+      .flatMap((name) => [...textOf(name).matchAll(/prefers-color-scheme[^{]*\{([^{}]*\{[^{}]*\})*/g)].map(([block]) => block))
+      .flatMap((block) => block.split(/[{};]/).filter((line) => /:\s/.test(line) && !/^\s*(--|color-scheme:|:root|@media|\/)/.test(line)));
+    expect(outside.map((line) => line.trim()).filter((line) => !line.startsWith('prefers-color-scheme'))).toEqual([]);
+  });
 
   it('takes whoever comes by keyboard past the navigation', async () => {
     await using opened = await openPage(browser, door.door.url);

@@ -3,7 +3,7 @@
  * not). It is loaded with the pages that edit.
  */
 import { autocompletion, type Completion, type CompletionContext, type CompletionResult, completionKeymap } from '@codemirror/autocomplete';
-import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
+import { defaultKeymap, history, historyKeymap, indentWithTab, isolateHistory } from '@codemirror/commands';
 import { yaml } from '@codemirror/lang-yaml';
 import { bracketMatching, HighlightStyle, indentUnit, syntaxHighlighting } from '@codemirror/language';
 import { type Diagnostic, linter, lintGutter, lintKeymap } from '@codemirror/lint';
@@ -133,10 +133,14 @@ export class Code {
     return this.#view.state.doc.toString();
   }
 
-  /** Puts another text in its place, which undo takes back. */
+  /**
+   * Puts another text in its place, which undo takes back: it alone. Without the annotation the editor joins it with what was done in the half
+   * second before, and one undo took both.
+   */
   replace(text: string): void {
     if (text === this.text) return;
-    this.#view.dispatch({ changes: { from: 0, to: this.#view.state.doc.length, insert: text } });
+    const changes = { from: 0, to: this.#view.state.doc.length, insert: text };
+    this.#view.dispatch({ changes, annotations: isolateHistory.of('full'), userEvent: 'input.replace' });
   }
 
   /** Lights lines (1-based) and, with `isShown`, brings the first into sight. */

@@ -1,5 +1,6 @@
 /** What the editor asks of the language doors: completion, hover and faults of a text that nobody saved; a later question ends the one before. */
 import type { Completion as Option } from '@codemirror/autocomplete';
+import { isolateHistory } from '@codemirror/commands';
 import type { Action, Diagnostic as Fault } from '@codemirror/lint';
 import { ask } from '../doors.ts';
 import type { Completion, Diagnostic } from '../mappings/answers.ts';
@@ -62,7 +63,10 @@ function faultOf({ line, column, severity, text: said, cure, code }: Diagnostic,
       : [
           {
             name: `Use "${fix.to}"`,
-            apply: (view) => view.dispatch({ changes: { from: start + fix.at, to: start + fix.at + fix.from.length, insert: fix.to } }),
+            apply: (view) => {
+              const changes = { from: start + fix.at, to: start + fix.at + fix.from.length, insert: fix.to };
+              view.dispatch({ changes, annotations: isolateHistory.of('full'), userEvent: 'input.replace' });
+            },
           },
         ];
   return { from, to: Math.max(from, word > 0 ? from + word : end), severity, message: `${said} ${cure}`, source: code, actions };
