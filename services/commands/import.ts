@@ -2,8 +2,8 @@ import type { Database } from '../database/connect.ts';
 import { cdmCounts, exclusionCounts, unmappedCodes } from '../database/issues.ts';
 import { counts } from '../database/journal-take.ts';
 import { reindexAll } from '../database/reindex.ts';
-import { harmless, type Problem, Refusal } from '../errors.ts';
-import { FhirImport, type Refused } from '../pipeline/import.ts';
+import { harmless, type Problem, problem, Refusal } from '../errors.ts';
+import { FhirImport, MOST_WAITING_BYTES, type Refused } from '../pipeline/import.ts';
 import { type Parts, receive } from '../pipeline.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openHouse, pullDate } from './house.ts';
@@ -95,7 +95,8 @@ interface Read {
 }
 
 async function readAll(files: readonly string[], parts: Parts, terminal: Terminal, stopped: () => boolean): Promise<Read> {
-  const fhir = new FhirImport(parts);
+  // What comes by standard input is not there a second time.
+  const fhir = new FhirImport(parts, files.includes('-') ? undefined : MOST_WAITING_BYTES);
   const records = new RecordImport(parts);
   const refused: Refused[] = [];
   const bar = progress(terminal, 'importing', files.length);
@@ -118,8 +119,27 @@ async function readAll(files: readonly string[], parts: Parts, terminal: Termina
     bar.advance(index + 1);
   }
   if (!stopped()) refused.push(...(await records.flush()), ...(await fhir.finish(stopped)));
+  refused.push(...(await readAgain(files, fhir, parts, stopped)));
   bar.end();
   return { messages, tally: fhir.tally, records: records.tally, refused };
+}
+
+/** What found no room to wait for what it refers to; returns what of it is refused. */
+async function readAgain(files: readonly string[], fhir: FhirImport, parts: Parts, stopped: () => boolean): Promise<readonly Refused[]> {
+  const refused: Refused[] = [];
+  for (let again = fhir.next(); again !== undefined && !stopped(); again = fhir.next()) {
+    const left = new Set(again);
+    for (const file of files)
+      for await (const input of inputsOf(file)) {
+        if (stopped()) return refused;
+        if (input.kind !== 'resource' || !left.delete(input.from)) continue;
+        const problems = await importOne(input, fhir, parts);
+        if (!harmless(problems)) refused.push({ from: input.from, problems });
+      }
+    const problems = [problem('import-file', { reason: 'it was not there when the file was read again' })];
+    refused.push(...(await fhir.finish(stopped)), ...[...left].map((from) => ({ from, problems })));
+  }
+  return refused;
 }
 
 /** Applies what waits in the journal, and what derives from it; ends early, after the batch under way, when asked to. */

@@ -56,6 +56,7 @@ interface JobRow {
 const COLUMNS = 'id, request, asked, state, files, problems, created_at, expires_at';
 const MOST_OPEN = 20;
 const HELD_SECONDS = 60;
+const MOST_ATTEMPTS = 5;
 const PAGE = 1_000;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -116,11 +117,19 @@ export async function dropImport(database: Database, { owner, actor }: ImportCal
   });
 }
 
-/** Takes the oldest import that nobody does, to be begun from its start: what is stored already is found unchanged. */
+/**
+ * Takes the oldest import that nobody does, to be begun from its start: what is stored already is found unchanged. One that took its process
+ * with it five times ends as failed.
+ */
 export async function takeImport(database: Database, holder: string): Promise<ImportJob | undefined> {
   return database.transaction(async (tx) => {
+    await tx.run(
+      `UPDATE ops.import_job SET state = 'failed', problems = $2::jsonb, ended_at = now(), expires_at = now() + interval '1 day'
+       WHERE state = 'running' AND held_until < now() AND attempts >= $1`,
+      [MOST_ATTEMPTS, JSON.stringify([problem('import-attempts', { attempts: MOST_ATTEMPTS })])],
+    );
     const [row] = await tx.query<JobRow>(
-      `UPDATE ops.import_job SET state = 'running', holder = $1, held_until = now() + interval '${HELD_SECONDS} seconds', files = '[]'
+      `UPDATE ops.import_job SET state = 'running', attempts = attempts + 1, holder = $1, held_until = now() + interval '${HELD_SECONDS} seconds', files = '[]'
        WHERE id = (SELECT id FROM ops.import_job WHERE state = 'asked' OR (state = 'running' AND held_until < now())
                    ORDER BY created_at FOR UPDATE SKIP LOCKED LIMIT 1)
        RETURNING ${COLUMNS}`,
@@ -163,7 +172,7 @@ export async function noteImport(
 export async function endImport(database: Queryable, { id, holder }: Hold, end: readonly Problem[] | undefined): Promise<void> {
   const text =
     end === undefined
-      ? 'UPDATE ops.import_job SET held_until = now() WHERE id = $1 AND holder = $2 AND $3::jsonb IS NULL'
+      ? 'UPDATE ops.import_job SET held_until = now(), attempts = attempts - 1 WHERE id = $1 AND holder = $2 AND $3::jsonb IS NULL'
       : `UPDATE ops.import_job SET state = CASE WHEN $3::jsonb = '[]' THEN 'done' ELSE 'failed' END, problems = $3::jsonb,
            ended_at = now(), expires_at = now() + interval '1 day' WHERE id = $1 AND holder = $2`;
   await database.run(text, [id, holder, end === undefined ? null : JSON.stringify(end)]);

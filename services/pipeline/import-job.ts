@@ -12,12 +12,22 @@ import {
 } from '../database/imports.ts';
 import { type Problem, problem, Refusal } from '../errors.ts';
 import { readJson } from '../fhir/json.ts';
-import { FhirImport } from './import.ts';
+import { FhirImport, MOST_WAITING_BYTES } from './import.ts';
 import { inOrderOfTypes } from './import-order.ts';
 import type { Parts } from './parts.ts';
 
 /** The lines of a file as they come, blank ones too; throws Refusal where it cannot be fetched to its end. */
 export type LinesOf = (url: string, isStopped: () => boolean) => AsyncIterable<Uint8Array>;
+
+interface Reading {
+  readonly linesOf: LinesOf;
+  readonly stopped: () => boolean;
+  /** Of JSON, in memory. */
+  readonly mostWaitingBytes: number;
+}
+
+/** Lines by files. */
+type Again = Map<number, Set<number>>;
 
 const NOTED_LINES = 500;
 const RENEWED_MS = 15_000;
@@ -63,9 +73,15 @@ class Course {
 
 /**
  * Does the oldest import that nobody does; returns false when there is none. While `stopped` says so it is let go, for this or another
- * process to begin anew; a job that is dropped meanwhile ends after the transaction under way. What was stored stays.
+ * process to begin anew; a job that is dropped meanwhile ends after the transaction under way. What was stored stays. What finds no room
+ * among `mostWaitingBytes` is read again later.
  */
-export async function importNext(parts: Parts, linesOf: LinesOf, stopped: () => boolean): Promise<boolean> {
+export async function importNext(
+  parts: Parts,
+  linesOf: LinesOf,
+  stopped: () => boolean,
+  mostWaitingBytes = MOST_WAITING_BYTES,
+): Promise<boolean> {
   const holder = randomUUID();
   const job = await takeImport(parts.database, holder);
   if (job === undefined) return false;
@@ -76,7 +92,7 @@ export async function importNext(parts: Parts, linesOf: LinesOf, stopped: () => 
   }, RENEWED_MS);
   const isStopped = (): boolean => stopped() || course.lost;
   try {
-    await imported(parts, job, course, linesOf, isStopped);
+    await imported(parts, job, course, { linesOf, stopped: isStopped, mostWaitingBytes });
     await course.note();
     if (!course.lost) await endImport(parts.database, hold, stopped() ? undefined : []);
   } catch (error) {
@@ -91,39 +107,52 @@ export async function importNext(parts: Parts, linesOf: LinesOf, stopped: () => 
   return true;
 }
 
-async function imported(parts: Parts, job: ImportJob, course: Course, linesOf: LinesOf, stopped: () => boolean): Promise<void> {
-  const store = new FhirImport(parts);
-  for (const [index, source] of inOrderOfTypes(job.asked)) {
-    if (stopped()) return;
-    try {
-      await importedFile(store, course, index, source, linesOf, stopped);
-      course.change(index, (before) => ({ ...before, ended: true }));
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      course.refuse(index, 0, error.problems);
+async function imported(parts: Parts, job: ImportJob, course: Course, reading: Reading): Promise<void> {
+  const store = new FhirImport(parts, reading.mostWaitingBytes);
+  for (let again: Again | undefined; ; ) {
+    for (const [index, source] of inOrderOfTypes(job.asked)) {
+      if (reading.stopped()) return;
+      const lines = again?.get(index);
+      if (again !== undefined && lines === undefined) continue;
+      try {
+        await importedFile(store, course, index, source, reading, lines);
+        course.change(index, (before) => ({ ...before, ended: true }));
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        course.refuse(index, 0, error.problems);
+      }
+      if (reading.stopped()) return;
+      for (const line of lines ?? [])
+        course.refuse(index, line, [problem('import-file', { reason: 'the line was not there when it was read again' })]);
+      await course.note();
     }
-    await course.note();
+    for (const { from, problems } of await store.finish(reading.stopped)) course.refuse(...placeOf(from), problems);
+    const next = reading.stopped() ? undefined : store.next();
+    if (next === undefined) return;
+    again = new Map();
+    for (const [file, line] of [...next].map(placeOf)) again.set(file, (again.get(file) ?? new Set()).add(line));
   }
-  for (const { from, problems } of await store.finish(stopped)) course.refuse(...placeOf(from), problems);
 }
 
+/** `again`: the lines to read, taken out as they are; all where it is not given. */
 async function importedFile(
   store: FhirImport,
   course: Course,
   file: number,
   { type, url }: ImportSource,
-  linesOf: LinesOf,
-  stopped: () => boolean,
+  { linesOf, stopped }: Reading,
+  again: Set<number> | undefined,
 ): Promise<void> {
   let line = 0;
   for await (const bytes of linesOf(url, stopped)) {
     if (stopped()) return;
     line += 1;
-    if (bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d)) continue;
-    course.change(file, (before) => ({ ...before, read: before.read + 1 }));
+    if (again === undefined ? bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d) : !again.delete(line)) continue;
+    if (again === undefined) course.change(file, (before) => ({ ...before, read: before.read + 1 }));
     const problems = await lineProblems(store, `${file}:${line}`, type, bytes);
     if (problems.length > 0) course.refuse(file, line, problems);
     if (line % NOTED_LINES === 0) await course.note();
+    if (again?.size === 0) return;
   }
 }
 

@@ -1,5 +1,4 @@
 import { references } from '../fhir/references.ts';
-import type { JsonObject } from '../fhir/resource.ts';
 import type { AskedEntry } from '../fhir/transaction.ts';
 
 /** What is stored together or not at all: a bundle, or one resource. */
@@ -7,11 +6,13 @@ export interface Unit {
   /** File, and line where there is one. */
   readonly from: string;
   readonly entries: readonly AskedEntry[];
-  /** As they were read, for the journal. */
-  readonly read: readonly JsonObject[];
+  /** What was read, as JSON, for the journal. */
+  readonly content: string;
 }
 
 export const keysOf = (unit: Unit): readonly string[] => unit.entries.map(({ type, id }) => `${type}/${id ?? ''}`);
+
+export const bytesOf = (units: readonly Unit[]): number => units.reduce((sum, { content }) => sum + content.length, 0);
 
 /** What most others refer to, what is referred to most first: who and where, then stays, then what they are about. */
 const REFERRED_TO = [

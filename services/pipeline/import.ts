@@ -5,7 +5,7 @@ import { type AskedEntry, questionsOf } from '../fhir/transaction.ts';
 import { resolveTransaction } from '../fhir/transaction-resolve.ts';
 import { validateResource } from '../fhir/validate.ts';
 import { writeRequest } from './fhir-write.ts';
-import { inOrderOfReference, keysOf, type Unit } from './import-order.ts';
+import { bytesOf, inOrderOfReference, keysOf, type Unit } from './import-order.ts';
 import type { Parts } from './parts.ts';
 
 /** What was refused, and where it stands. */
@@ -17,6 +17,12 @@ export interface Refused {
 /** Missing targets may still come with another file. */
 const MAY_COME = new Set<Problem['code']>(['reference-not-found', 'fhir-reference-none']);
 const MOST_TOGETHER = 500;
+/** JSON that waits, or is gathered: as objects it is several times as much. */
+export const MOST_WAITING_BYTES = 16_000_000;
+const MOST_GATHERED_BYTES = 8_000_000;
+/** What found no room to wait is read again; so much of it is remembered, and so often is it tried. */
+const MOST_POSTPONED = 250_000;
+const MOST_READINGS = 50;
 const BASE = 'urn:polyseme:import';
 
 const mayCome = (problems: readonly Problem[]): boolean => problems.every((each) => MAY_COME.has(each.code));
@@ -25,36 +31,52 @@ const sizeOf = (units: readonly Unit[]): number => units.reduce((sum, { entries 
 /**
  * FHIR files into the store. A resource keeps its id (its own, else that of its fullUrl), so that importing a file again changes
  * nothing. A bundle is stored whole or not at all; single resources are gathered into transactions. What refers to something that has
- * not come yet waits for the rest, whatever the order of the files; of several versions of a resource the last one read stays.
+ * not come yet waits for the rest, whatever the order of the files; of several versions of a resource the last one read stays. What finds no
+ * room to wait in memory is named by `next`, to be read again.
  */
 export class FhirImport {
   readonly tally = { read: 0, created: 0, updated: 0, unchanged: 0 };
   readonly #parts: Parts;
-  readonly #waiting: Unit[] = [];
-  readonly #waitingKeys = new Set<string>();
+  readonly #mostWaitingBytes: number;
+  #waiting: Unit[] = [];
+  #waitingBytes = 0;
+  #waitingKeys = new Set<string>();
   #gathered: Unit[] = [];
+  #gatheredBytes = 0;
   #gatheredKeys = new Set<string>();
+  /** Behind what found no room nothing else gets in: versions of a resource stay in their order. */
+  #isFull = false;
+  #postponed = new Set<string>();
+  #late: Refused[] = [];
+  #readings = 1;
+  #storedBefore = 0;
+  #isLast = false;
 
-  constructor(parts: Parts) {
+  /** `mostWaitingBytes`: of JSON in memory; for who reads again what `next` names. */
+  constructor(parts: Parts, mostWaitingBytes = Number.POSITIVE_INFINITY) {
     this.#parts = parts;
+    this.#mostWaitingBytes = mostWaitingBytes;
   }
 
   /** Takes a Bundle or a resource; returns what refuses it. */
   async add(from: string, value: JsonObject): Promise<readonly Problem[]> {
     const isBundle = value['resourceType'] === 'Bundle';
     const all = isBundle ? entriesIn(value) : [{ resource: value }];
-    this.tally.read += all.length;
+    if (this.#readings === 1) this.tally.read += all.length;
     const faults = validateResource(value).filter((each) => !harmless([each]));
     if (faults.length > 0) return faults;
-    const read = all.flatMap(({ resource }) => (isObject(resource) ? [resource] : []));
-    const unit = { from, entries: standalone(all), read };
+    const content = all.flatMap(({ resource }) => (isObject(resource) ? [writeJson(resource)] : [])).join('\n');
+    const unit = { from, entries: standalone(all), content };
+    if (this.#isLast) return this.#write([unit], () => true);
     const keys = keysOf(unit);
-    if (isBundle || this.#gathered.length >= MOST_TOGETHER || keys.some((key) => this.#gatheredKeys.has(key))) await this.#flush();
+    const isMuch = this.#gathered.length >= MOST_TOGETHER || this.#gatheredBytes + content.length > MOST_GATHERED_BYTES;
+    if (isBundle || isMuch || keys.some((key) => this.#gatheredKeys.has(key))) await this.#flush();
     // Behind an older version that waits, a newer one waits too.
     if (keys.some((key) => this.#waitingKeys.has(key))) this.#wait([unit]);
     else if (isBundle) return this.#writeOrWait(unit);
     else {
       this.#gathered.push(unit);
+      this.#gatheredBytes += content.length;
       for (const key of keys) this.#gatheredKeys.add(key);
     }
     return [];
@@ -66,8 +88,9 @@ export class FhirImport {
    */
   async finish(stopped: () => boolean): Promise<readonly Refused[]> {
     await this.#flush();
-    const refused: Refused[] = [];
-    let waiting = this.#waiting.splice(0);
+    const refused = this.#late;
+    this.#late = [];
+    let waiting = this.#waiting;
     // A condition may find what was written after it was asked: again, as long as something gets in.
     for (let before = Number.POSITIVE_INFINITY; waiting.length > 0 && waiting.length < before; ) {
       before = waiting.length;
@@ -75,11 +98,33 @@ export class FhirImport {
       if (stopped()) return refused;
       waiting = left;
     }
-    for (const group of inOrderOfReference(waiting)) {
+    this.#waiting = waiting;
+    const hasMore = this.#postponed.size > 0 && this.#stored() > this.#storedBefore && this.#readings < MOST_READINGS;
+    if (hasMore) return refused;
+    // Nothing gets in any more: each hears why.
+    this.#isLast = true;
+    for (const group of inOrderOfReference(this.#waiting.splice(0))) {
       const problems = await this.#write(group, () => true);
       if (problems.length > 0) refused.push(...group.map(({ from }) => ({ from, problems })));
     }
     return refused;
+  }
+
+  /** After `finish`: returns what is to be read and added again, in its order, before it is finished again; undefined when nothing is. */
+  next(): ReadonlySet<string> | undefined {
+    const postponed = this.#postponed;
+    if (postponed.size === 0) return undefined;
+    this.#postponed = new Set();
+    this.#readings += 1;
+    this.#storedBefore = this.#stored();
+    this.#isFull = false;
+    this.#waitingBytes = bytesOf(this.#waiting);
+    this.#waitingKeys = new Set(this.#waiting.flatMap(keysOf));
+    return postponed;
+  }
+
+  #stored(): number {
+    return this.tally.created + this.tally.updated + this.tally.unchanged;
   }
 
   /** Returns the units that still wait for something. */
@@ -102,9 +147,12 @@ export class FhirImport {
   async #flush(): Promise<void> {
     const units = this.#gathered;
     this.#gathered = [];
+    this.#gatheredBytes = 0;
     this.#gatheredKeys = new Set();
-    // Which of them are at fault is found out at the end, when everything is there that may come.
-    if (units.length > 0 && (await this.#write(units, () => false)).length > 0) this.#wait(units);
+    if (units.length === 0 || (await this.#write(units, () => false)).length === 0) return;
+    // Which of them are at fault is found out at the end, when everything is there that may come; without room for them, now.
+    if (this.#hasRoom(units)) this.#wait(units);
+    else this.#wait(await this.#round(units, this.#late, () => false));
   }
 
   async #writeOrWait(unit: Unit): Promise<readonly Problem[]> {
@@ -114,20 +162,28 @@ export class FhirImport {
     return [];
   }
 
+  #hasRoom(units: readonly Unit[]): boolean {
+    return !this.#isFull && this.#waitingBytes + bytesOf(units) <= this.#mostWaitingBytes;
+  }
+
   #wait(units: readonly Unit[]): void {
-    this.#waiting.push(...units);
-    for (const key of units.flatMap(keysOf)) this.#waitingKeys.add(key);
+    for (const unit of units) {
+      for (const key of keysOf(unit)) this.#waitingKeys.add(key);
+      if (this.#hasRoom([unit])) {
+        this.#waiting.push(unit);
+        this.#waitingBytes += unit.content.length;
+        continue;
+      }
+      this.#isFull = true;
+      if (this.#postponed.size < MOST_POSTPONED) this.#postponed.add(unit.from);
+      else this.#late.push({ from: unit.from, problems: [problem('import-waits', { most: MOST_POSTPONED })] });
+    }
   }
 
   /** Writes units in one transaction; returns why nothing of them was stored. `isFinal`: whether that is a refusal for the journal. */
   async #write(units: readonly Unit[], isFinal: (problems: readonly Problem[]) => boolean): Promise<readonly Problem[]> {
     const entries = units.flatMap((unit) => unit.entries).map((entry, index) => ({ ...entry, index }));
-    const content = Buffer.from(
-      units
-        .flatMap(({ read }) => read)
-        .map(writeJson)
-        .join('\n'),
-    );
+    const content = Buffer.from(units.map((unit) => unit.content).join('\n'));
     const entry = {
       source: 'import',
       channel: 'import',

@@ -9,13 +9,12 @@ function unit(id: number, targets: readonly number[], from: number): Unit {
   return {
     from: String(from),
     entries: [{ index: 0, method: 'PUT', type: 'Observation', id: `o${id}`, resource, ...nothing }],
-    read: [resource],
+    content: JSON.stringify(resource),
   };
 }
 
 const idOf = ({ entries }: Unit): string => entries[0]?.id ?? '';
-const targetsOf = ({ read }: Unit): readonly string[] =>
-  [...JSON.stringify(read).matchAll(/Observation\/(o\d+)/g)].map((each) => each[1] ?? '');
+const targetsOf = ({ content }: Unit): readonly string[] => [...content.matchAll(/Observation\/(o\d+)/g)].map((each) => each[1] ?? '');
 
 const units = fc
   .array(fc.tuple(fc.nat(12), fc.array(fc.nat(15), { maxLength: 3 })), { maxLength: 25 })
