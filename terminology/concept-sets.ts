@@ -38,5 +38,10 @@ export function intersection(sets: readonly ConceptSet[]): ConceptSet {
   }
   // A composed concept has no row to be listed by, but each of the sets can tell whether it holds it.
   const listed = setOfRows(rows);
-  return { ...listed, has: (concept: Concept) => (concept.row >= 0 ? listed.has(concept) : sets.every((each) => each.has(concept))) };
+  const isOpen = sets.every((each) => each.isOpen === true);
+  return {
+    ...listed,
+    isOpen,
+    has: (concept: Concept) => (concept.row >= 0 ? listed.has(concept) : sets.every((each) => each.has(concept))),
+  };
 }

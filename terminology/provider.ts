@@ -65,6 +65,8 @@ export interface PropertyDefinition {
 /** Some of the concepts of one provider. */
 export interface ConceptSet {
   readonly size: number;
+  /** True where codes that can be composed belong to it beside its rows, so that the rows are not all there are. */
+  readonly isOpen?: boolean;
   has(concept: Concept): boolean;
   /** Ascending, from `from` on (default: all). */
   rows(from?: number): Iterable<number>;
@@ -141,6 +143,8 @@ export interface CodeSystemProvider {
   designations(concept: Concept): readonly Designation[];
   /** All but parent and child, which come from the hierarchy. */
   propertiesOf(concept: Concept): readonly Property[];
+  /** A property that is worked out and told only to who asks for it by name, such as SNOMED CT's normalForm. */
+  derived?(concept: Concept, name: string): Property | undefined;
   extensions(concept: Concept): readonly JsonObject[];
   isAbstract(concept: Concept): boolean;
   isInactive(concept: Concept): boolean;

@@ -7,6 +7,7 @@ import type {
   Designation,
   Filter,
   FilterRefusal,
+  ImplicitValueSet,
   Property,
   PropertyDefinition,
   TextMatches,
@@ -41,6 +42,8 @@ export interface Grammar {
   undetermined?(a: Composed, b: Composed): string | undefined;
   /** Returns what a code says; undefined for what the grammar does not allow. */
   read(code: string): Composed | undefined;
+  /** What must hold of the codes in the value set that a URL names; undefined when it names none of this code system. */
+  implicit?(url: string): readonly Filter[] | undefined;
   /** Returns the test that a filter stands for. */
   filter(filter: Filter): ((composed: Composed) => boolean) | FilterRefusal;
 }
@@ -160,7 +163,7 @@ class ComposedSystem implements CodeSystemProvider {
 
   all(): ConceptSet {
     const listed = everyRow(this.total);
-    return { size: listed.size, rows: (from) => listed.rows(from), has: ({ code }) => this.#read(code) !== undefined };
+    return { size: listed.size, isOpen: true, rows: (from) => listed.rows(from), has: ({ code }) => this.#read(code) !== undefined };
   }
 
   filter(filter: Filter): ConceptSet | FilterRefusal {
@@ -179,9 +182,17 @@ class ComposedSystem implements CodeSystemProvider {
       get size() {
         return listed().length;
       },
+      isOpen: true,
       has: ({ code }) => holds(code),
       rows: (from = 0) => listed().filter((row) => row >= from),
     };
+  }
+
+  implicit(url: string): ImplicitValueSet | undefined {
+    const filters = this.#grammar.implicit?.(url);
+    return (
+      filters && { url, name: this.name, title: `${this.title}: ${filters.map(({ value }) => value).join(', ') || 'all codes'}`, filters }
+    );
   }
 
   search(text: string): TextMatches {

@@ -65,6 +65,7 @@ export function ucum(): Grammar {
     freeDisplay: true,
     noSubsumption: 'UCUM defines no subsumption between units',
     read,
+    implicit: implicitFilters,
     filter: filterOf,
   };
 }
@@ -155,6 +156,13 @@ function arbitraryName(atom: string): string | undefined {
     if (unitOf(name)?.isArbitrary_ === true) return name === '[IU]' ? '[iU]' : name;
   }
   return undefined;
+}
+
+/** All units, or those that are comparable with one (http://hl7.org/fhir/R4/ucum.html#implicit: /vs and /vs/UNIT). */
+function implicitFilters(url: string): readonly Filter[] | undefined {
+  if (url === `${UCUM}/vs`) return [];
+  const unit = url.startsWith(`${UCUM}/vs/`) ? url.slice(`${UCUM}/vs/`.length) : '';
+  return unit === '' ? undefined : [{ property: 'canonical', op: '=', value: unit }];
 }
 
 const canonicalOf = (code: string): string | undefined => {

@@ -51,7 +51,7 @@ export function expand(scope: Scope, valueSet: JsonObject, { identifier, timesta
     text: settings.filter,
     anyVersion,
   };
-  const unclosed = noteSources(expansion, compiled);
+  const unclosed = noteSources(expansion, scope, compiled);
   const page = pageOf(scope, compiled, wishes, limits);
   const contains = page.isNested
     ? nested(expansion, page.members, compiled.byVersion)
@@ -104,7 +104,7 @@ function excludesOtherVersions({ includes, excludes }: Compiled): boolean {
 }
 
 /** Notes every code system and value set that the expansion draws from; returns the extensions that say why it is not closed. */
-function noteSources(expansion: Expansion, compiled: Compiled): readonly JsonObject[] {
+function noteSources(expansion: Expansion, { settings }: Scope, compiled: Compiled): readonly JsonObject[] {
   const unclosed: JsonObject[] = [];
   const reasons = new Set<string>();
   const visit = ({ includes, excludes }: Compiled) => {
@@ -118,7 +118,8 @@ function noteSources(expansion: Expansion, compiled: Compiled): readonly JsonObj
       }
     }
   };
-  const noteSystem = ({ system, kind }: Part, isIncluded: boolean) => {
+  let isOpen = false;
+  const noteSystem = ({ system, kind, set }: Part, isIncluded: boolean) => {
     if (system === undefined) return;
     expansion.parameter('used-codesystem', 'Uri', systemName(system));
     expansion.warnOf(system, systemName(system));
@@ -126,10 +127,12 @@ function noteSources(expansion: Expansion, compiled: Compiled): readonly JsonObj
       expansion.parameter('used-fragment', 'Uri', systemName(system));
       reasons.add(`This extension is based on a fragment of the code system ${system.url}`);
     }
-    if (system.grammar && kind === 'all' && isIncluded)
-      reasons.add(`The code System '${system.url}' has a grammar and so has infinite members`);
+    if (!isIncluded || set.isOpen !== true || settings.excludePostCoordinated === true) return;
+    isOpen = true;
+    if (kind === 'all') reasons.add(`The code System '${system.url}' has a grammar and so has infinite members`);
   };
   visit(compiled);
+  if (isOpen) unclosed.push({ url: UNCLOSED, valueBoolean: true });
   for (const each of reasons) {
     if (unclosed.length === 0) unclosed.push({ url: UNCLOSED, valueBoolean: true });
     unclosed.push({ url: `${UNCLOSED}-reason`, valueString: each });

@@ -147,6 +147,10 @@ export class Expansion {
         if (!wanted.includes(code) && !wanted.includes('*')) continue;
         add(code, uri ?? system.properties.find((each) => each.code === code)?.uri, type, value, `${code} ${JSON.stringify(value)}`);
       }
+      for (const name of wanted) {
+        const derived = system.derived?.(concept, name);
+        if (derived !== undefined) add(name, system.properties.find((each) => each.code === name)?.uri, derived.type, derived.value);
+      }
       for (const name of ['parent', 'child'] as const) {
         if (!wanted.includes(name)) continue;
         for (const row of name === 'parent' ? system.parents(concept) : system.children(concept)) {

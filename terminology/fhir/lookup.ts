@@ -34,7 +34,7 @@ export function lookup(scope: Scope, system: CodeSystemProvider, code: string): 
       ...(definition === undefined ? [] : [part('definition', 'String', definition)]),
       ...(wants('abstract') ? [part('abstract', 'Boolean', system.isAbstract(concept))] : []),
       ...designations,
-      ...propertyParts(system, concept, wants),
+      ...propertyParts(system, concept, { asked: properties, wants }),
       ...system.supplements.map((each) => part('used-supplement', 'Canonical', each)),
     ],
   };
@@ -66,13 +66,21 @@ const propertyPart = (
   ],
 });
 
-function propertyParts(system: CodeSystemProvider, concept: Concept, wants: (name: string) => boolean): readonly JsonObject[] {
+function propertyParts(
+  system: CodeSystemProvider,
+  concept: Concept,
+  { asked, wants }: { readonly asked: readonly string[]; readonly wants: (name: string) => boolean },
+): readonly JsonObject[] {
   const found: JsonObject[] = [];
   const own = system.propertiesOf(concept);
   if (wants('inactive') && !own.some(({ code }) => code === 'inactive'))
     found.push(propertyPart('inactive', 'Boolean', system.isInactive(concept), undefined));
   for (const { code, type, value, description, source } of own) {
     if (wants(code)) found.push(propertyPart(code, type, value, description, source));
+  }
+  for (const name of asked) {
+    const derived = system.derived?.(concept, name);
+    if (derived !== undefined) found.push(propertyPart(derived.code, derived.type, derived.value, undefined));
   }
   for (const [name, rows] of [
     ['parent', wants('parent') ? system.parents(concept) : []],

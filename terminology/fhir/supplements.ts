@@ -71,6 +71,9 @@ class Supplemented implements CodeSystemProvider {
   matchesVersion(wanted: string): boolean {
     return this.#base.matchesVersion?.(wanted) ?? false;
   }
+  derived(concept: Concept, name: string): Property | undefined {
+    return this.#base.derived?.(concept, name);
+  }
   undetermined(a: Concept, b: Concept): string | undefined {
     return this.#base.undetermined?.(a, b);
   }

@@ -26,6 +26,10 @@ interface Match {
   readonly equivalence: string;
   readonly concept: JsonObject | undefined;
   readonly map: string;
+  /** Maps beside it that were asked on the way: it refers to them for what it leaves out. */
+  readonly others?: readonly string[];
+  readonly sourceComment?: string | undefined;
+  readonly targetComment?: string | undefined;
   readonly products: readonly JsonObject[];
 }
 
@@ -51,7 +55,7 @@ export function translate(scope: Scope, parameters: readonly Parameter[], given:
   const notes = new Set<string>();
   for (const asked of codings) {
     for (const map of maps) {
-      if (given !== undefined || isInScope(map, asked)) matches.push(...matchesIn(scope, map, asked, notes, 0));
+      if (given !== undefined || isInScope(map, asked)) matches.push(...matchesIn(scope, map, asked, notes, []));
     }
     matches.push(...nativeMatches(natives, asked));
   }
@@ -69,7 +73,8 @@ export function translate(scope: Scope, parameters: readonly Parameter[], given:
   };
 }
 
-function matchPart({ equivalence, concept, map, products }: Match, asked: Asked | undefined, isR4: boolean): JsonObject {
+function matchPart(match: Match, asked: Asked | undefined, isR4: boolean): JsonObject {
+  const { equivalence, concept, map, products, others = [] } = match;
   const byTarget = asked?.byTarget === true;
   const target = byTarget ? { system: asked.system, code: asked.code } : concept;
   return {
@@ -80,6 +85,9 @@ function matchPart({ equivalence, concept, map, products }: Match, asked: Asked 
       ...(byTarget && concept !== undefined ? [{ name: 'source', valueCoding: concept }] : []),
       ...(isR4 ? [{ name: 'source', valueUri: map }] : []),
       { name: 'originMap', valueCanonical: map },
+      ...others.map((each) => ({ name: 'used-conceptmap', valueCanonical: each })),
+      ...(match.sourceComment === undefined ? [] : [{ name: 'sourceComment', valueString: match.sourceComment }]),
+      ...(match.targetComment === undefined ? [] : [{ name: 'targetComment', valueString: match.targetComment }]),
       ...products,
     ],
   };
@@ -138,7 +146,9 @@ function isInScope(map: JsonObject, { sourceScope, targetScope }: Asked): boolea
   return fits(sourceScope, 'source') && fits(targetScope, 'target');
 }
 
-function matchesIn(scope: Scope, map: JsonObject, asked: Asked, notes: Set<string>, depth: number): readonly Match[] {
+/** `before`: the maps that led here, the first of them first. */
+function matchesIn(scope: Scope, map: JsonObject, asked: Asked, notes: Set<string>, before: readonly string[]): readonly Match[] {
+  const chain = [...before, nameOf(map)];
   const [from, to] = asked.reverse ? (['target', 'source'] as const) : (['source', 'target'] as const);
   return objectsAt(map, 'group').flatMap((group) => {
     const isOfSystem = asked.system === undefined || textAt(group, from) === asked.system;
@@ -146,7 +156,7 @@ function matchesIn(scope: Scope, map: JsonObject, asked: Asked, notes: Set<strin
     const stated = textAt(group, `${from}Version`);
     const isOfVersion = asked.version === undefined || stated === undefined || matchesVersion(stated, asked.version);
     if (!isOfSystem || !isToSystem || !isOfVersion) return [];
-    return asked.reverse ? sourcesIn(map, group, asked) : targetsIn(scope, map, group, asked, notes, depth);
+    return asked.reverse ? sourcesIn(chain, group, asked) : targetsIn(scope, group, asked, notes, chain);
   });
 }
 
@@ -157,11 +167,22 @@ const codingOf = (system: string | undefined, version: string | undefined, eleme
   ...(element['display'] === undefined ? {} : { display: element['display'] }),
 });
 
-function targetsIn(scope: Scope, map: JsonObject, group: JsonObject, asked: Asked, notes: Set<string>, depth: number): readonly Match[] {
+/** The chain of maps as a match names it. */
+const namesOf = ([map = '', ...others]: readonly string[]): Pick<Match, 'map' | 'others'> => ({ map, others });
+
+/** element.comment is R6's; earlier versions carry it in an extension. */
+const commentOf = (element: JsonObject): string | undefined =>
+  textAt(element, 'comment') ??
+  textAt(
+    objectsAt(element, 'extension').find((each) => textAt(each, 'url')?.endsWith('ConceptMap.group.element.comment')),
+    'valueString',
+  );
+
+function targetsIn(scope: Scope, group: JsonObject, asked: Asked, notes: Set<string>, chain: readonly string[]): readonly Match[] {
   const elements = objectsAt(group, 'element').filter((each) => each['code'] === asked.code);
-  const name = nameOf(map);
+  const name = chain.at(-1);
   const [system, version] = [textAt(group, 'target'), textAt(group, 'targetVersion')];
-  if (elements.length === 0) return unmappedIn(scope, map, group, asked, notes, depth);
+  if (elements.length === 0) return unmappedIn(scope, group, asked, notes, chain);
   return elements.flatMap((element) =>
     objectsAt(element, 'target').flatMap((target): readonly Match[] => {
       const needs = objectsAt(target, 'dependsOn');
@@ -171,7 +192,8 @@ function targetsIn(scope: Scope, map: JsonObject, group: JsonObject, asked: Aske
       }
       const equivalence = textAt(target, 'equivalence') ?? 'equivalent';
       const concept = textAt(target, 'code') === undefined ? undefined : codingOf(system, version, target);
-      return [{ equivalence, concept, map: name, products: objectsAt(target, 'product').map(productPart) }];
+      const comments = { sourceComment: commentOf(element), targetComment: textAt(target, 'comment') };
+      return [{ equivalence, concept, ...namesOf(chain), ...comments, products: objectsAt(target, 'product').map(productPart) }];
     }),
   );
 }
@@ -191,35 +213,37 @@ const productPart = (product: JsonObject): JsonObject => ({
 });
 
 /** What the group says of codes that it does not list (http://hl7.org/fhir/R4/conceptmap.html#unmapped). */
-function unmappedIn(scope: Scope, map: JsonObject, group: JsonObject, asked: Asked, notes: Set<string>, depth: number): readonly Match[] {
+function unmappedIn(scope: Scope, group: JsonObject, asked: Asked, notes: Set<string>, chain: readonly string[]): readonly Match[] {
   const unmapped = objectAt(group, 'unmapped');
   // Without a system every group would claim every code.
   if (unmapped === undefined || asked.system === undefined) return [];
   const [system, version] = [textAt(group, 'target'), textAt(group, 'targetVersion')];
-  const name = nameOf(map);
+  const names = namesOf(chain);
   switch (unmapped['mode']) {
     case 'fixed':
-      return [{ equivalence: 'relatedto', concept: codingOf(system, version, unmapped), map: name, products: [] }];
+      return [{ equivalence: 'relatedto', concept: codingOf(system, version, unmapped), ...names, products: [] }];
     case 'provided':
     case 'use-source-code':
-      return [{ equivalence: 'equal', concept: codingOf(system, version, { code: asked.code }), map: name, products: [] }];
+      return [{ equivalence: 'equal', concept: codingOf(system, version, { code: asked.code }), ...names, products: [] }];
     case 'other-map': {
       const { url, version: wanted } = splitCanonical(textAt(unmapped, 'url') ?? '');
       const other = scope.library.conceptMap(url, wanted);
-      if (other === undefined || depth >= DEEPEST) {
-        notes.add(
-          `${name} refers to the map ${canonical(url, wanted)}, which ${other === undefined ? 'is not there' : 'leads on without end'}`,
-        );
-        return [];
-      }
-      return matchesIn(scope, other, asked, notes, depth + 1);
+      const fault = other === undefined ? 'is not there' : leadsBack(chain, nameOf(other));
+      if (fault !== undefined) notes.add(`${chain.at(-1)} refers to the map ${canonical(url, wanted)}, which ${fault}`);
+      return other === undefined || fault !== undefined ? [] : matchesIn(scope, other, asked, notes, chain);
     }
     default:
       return [];
   }
 }
 
-function sourcesIn(map: JsonObject, group: JsonObject, asked: Asked): readonly Match[] {
+/** Why a map is not asked by those that led to it. */
+function leadsBack(chain: readonly string[], next: string): string | undefined {
+  if (chain.includes(next)) return `leads back to itself: ${[...chain, next].join(' > ')}`;
+  return chain.length > DEEPEST ? `is the ${chain.length}th in a row` : undefined;
+}
+
+function sourcesIn(chain: readonly string[], group: JsonObject, asked: Asked): readonly Match[] {
   const [system, version] = [textAt(group, 'source'), textAt(group, 'sourceVersion')];
   return objectsAt(group, 'element').flatMap((element) =>
     objectsAt(element, 'target')
@@ -228,7 +252,8 @@ function sourcesIn(map: JsonObject, group: JsonObject, asked: Asked): readonly M
         const stated = textAt(target, 'equivalence') ?? 'equivalent';
         // The word is about the target as seen from the source; asked backwards by R4 the concept answered is the source.
         const equivalence = asked.byTarget ? stated : (BACKWARDS[stated] ?? stated);
-        return { equivalence, concept: codingOf(system, version, element), map: nameOf(map), products: [] };
+        const comments = { sourceComment: commentOf(element), targetComment: textAt(target, 'comment') };
+        return { equivalence, concept: codingOf(system, version, element), ...namesOf(chain), ...comments, products: [] };
       }),
   );
 }

@@ -53,6 +53,39 @@ export class SctMeaning {
   }
 
   /**
+   * Returns the definition of a concept (its row) or of an expression as an expression of the compositional grammar: whether it says all (===) or
+   * what is necessary (<<<), the supertypes, and the attributes in their groups, in the order of their identifiers.
+   */
+  normalForm(meaning: number | SctExpression, withTerms: boolean): string {
+    const term = (code: string): string => {
+      const shown = withTerms ? this.#system.display(this.#system.row(code)) : undefined;
+      return shown === undefined ? code : `${code} |${shown}|`;
+    };
+    const [space, equals, plus] = withTerms ? [' ', ' = ', ' + '] : ['', '=', '+'];
+    const comma = `,${space}`;
+    const valueText = (value: SctAttribute['value']): string => {
+      if ('literal' in value) return value.literal;
+      return value.groups.length === 0 && value.focus.length === 1 ? written(value) : `(${written(value)})`;
+    };
+    const group = (attributes: readonly SctAttribute[]): string =>
+      attributes
+        .map(({ name, value }) => `${term(name)}${equals}${valueText(value)}`)
+        .sort()
+        .join(comma);
+    const written = ({ focus, groups }: SctExpression): string => {
+      const alone = groups.filter((each) => each.length === 1).map(group);
+      const grouped = groups.filter((each) => each.length > 1).map((each) => `{${space}${group(each)}${space}}`);
+      const refined = [...alone.sort(), ...grouped.sort()].join(comma);
+      return [...focus].sort().map(term).join(plus) + (refined === '' ? '' : `${withTerms ? ' : ' : ':'}${refined}`);
+    };
+    if (typeof meaning !== 'number') return `===${space}${written(meaning)}`;
+    const parents = [...this.#system.parents(meaning)].map((row) => this.#system.code(row));
+    const code = this.#system.code(meaning);
+    const definition = { focus: parents.length === 0 ? [code] : parents, groups: this.#groupsOf(code) };
+    return `${this.#system.isDefined(meaning) ? '===' : '<<<'}${space}${written(definition)}`;
+  }
+
+  /**
    * Whether everything that `below` means is also `above`: each focus of `above` is over one of `below`, and each of its groups has a group of
    * `below`, stated or of the definition of its focus concepts, that has each of its attributes or a narrower one. A concept that is sufficiently
    * defined stands for its definition.
@@ -105,13 +138,20 @@ export class SctMeaning {
       const name = manifest.properties[arrays['edge-kind'][edge] ?? 0]?.code ?? '';
       const ref = arrays['edge-target'][edge] ?? 0;
       const isConcept = refKind(ref) === REF.row;
-      const value = isConcept ? { focus: [this.#system.code(refIndex(ref))], groups: [] } : { literal: this.#system.refText(ref) };
+      const value = isConcept ? { focus: [this.#system.code(refIndex(ref))], groups: [] } : { literal: literalOf(this.#system, ref) };
       const group = arrays['edge-group'][edge] ?? 0;
       if (group === 0) alone.push([{ name, value }]);
       else groups.set(group, [...(groups.get(group) ?? []), { name, value }]);
     }
     return [...alone, ...groups.values()];
   }
+}
+
+/** As the grammar writes numbers, truth values and texts. */
+function literalOf(system: CodeSystem, ref: number): string {
+  const text = system.refText(ref);
+  if (!Number.isNaN(system.refNumber(ref))) return `#${text}`;
+  return text === 'true' || text === 'false' ? text : `"${text.replace(/["\\]/g, '\\$&')}"`;
 }
 
 /** Numbers are the same whatever they are written like: #5 and #5.0. */

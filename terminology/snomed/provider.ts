@@ -10,6 +10,17 @@ const REMEMBERED = 1_000;
 /** Filters on the hierarchy that an expression can be judged by. */
 const ABOVE: ReadonlySet<string> = new Set(['is-a', 'descendent-of', 'descendant-of']);
 
+/** What selects from a list: single concepts, and members of reference sets. */
+const isClosed = ({ property, op }: Filter): boolean =>
+  property === 'refset' || ((property === 'concept' || property === 'code') && ['=', 'in', 'regex'].includes(op));
+
+/** The concept that everything selected is below, where the filter says no more than that. */
+function topOf({ property, op, value }: Filter): string | undefined {
+  if (property === 'concept' && ABOVE.has(op)) return value;
+  const isEcl = (property === 'constraint' || property === 'expression') && op === '=';
+  return isEcl ? /^\s*<<?\s*(\d{6,18})\s*(?:\|[^|]*\|\s*)?$/.exec(value)?.[1] : undefined;
+}
+
 /** Returns what the FHIR operations ask of a code system that is kept as an index. */
 export const providerOf = (system: CodeSystem): CodeSystemProvider =>
   system.manifest.kind === 'snomed' ? new SnomedProvider(system) : new IndexedProvider(system);
@@ -87,6 +98,7 @@ class SnomedProvider extends IndexedProvider {
     const rows = super.all();
     return {
       size: rows.size,
+      isOpen: true,
       rows: (from) => rows.rows(from),
       has: (concept) => (concept.row >= 0 ? rows.has(concept) : this.#composed(concept) !== undefined),
     };
@@ -94,15 +106,24 @@ class SnomedProvider extends IndexedProvider {
 
   override filter(filter: Filter): ConceptSet | FilterRefusal {
     const found = super.filter(filter);
-    const above = filter.property === 'concept' && ABOVE.has(filter.op) ? super.locate(filter.value) : undefined;
-    if (isRefusal(found) || above === undefined) return found;
+    if (isRefusal(found) || isClosed(filter)) return found;
+    const top = topOf(filter);
+    const above = top === undefined ? undefined : super.locate(top);
     return {
       get size() {
         return found.size;
       },
+      // Expressions can be made that fit what is not a list; an expansion without them is not whole.
+      isOpen: true,
       rows: (from) => found.rows(from),
-      has: (concept) => (concept.row >= 0 ? found.has(concept) : this.subsumes(above, concept)),
+      has: (concept) => (concept.row >= 0 ? found.has(concept) : above !== undefined && this.subsumes(above, concept)),
     };
+  }
+
+  override derived(concept: Concept, name: string): Property | undefined {
+    if (name !== 'normalForm' && name !== 'normalFormTerse') return undefined;
+    const composed = this.#composed(concept);
+    return { code: name, type: 'String', value: this.#meaning.normalForm(composed ?? concept.row, name === 'normalForm') };
   }
 
   #composed({ code, row }: Concept): SctExpression | undefined {

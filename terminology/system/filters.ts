@@ -1,6 +1,7 @@
 import { RE2JS } from 're2js';
 import { evaluateEcl } from '../ecl/evaluate.ts';
-import { EclError } from '../ecl/syntax.ts';
+import { parseEcl } from '../ecl/parse.ts';
+import { EclError, type Expression } from '../ecl/syntax.ts';
 import type { Filter, FilterRefusal } from '../provider.ts';
 import { REF, refIndex, refKind } from './arrays.ts';
 import type { CodeSystem } from './code-system.ts';
@@ -39,11 +40,27 @@ export function filterRows(system: CodeSystem, filter: Filter, locate: Locate): 
 
 function eclRows(system: CodeSystem, text: string): RowSet | FilterRefusal {
   try {
-    return evaluateEcl(system, text);
+    // The wildcard alone is the whole code system, as a value set without a filter is; within ECL it means what is active.
+    return isWildcard(parseEcl(text)) ? RowSet.all(system.total) : evaluateEcl(system, text);
   } catch (error) {
     if (error instanceof EclError) return refuse(error.reason === 'too-costly' ? 'too-costly' : 'invalid', error.message);
     throw error;
   }
+}
+
+const isWildcard = (expression: Expression): boolean =>
+  expression.kind === 'sub' &&
+  expression.focus.kind === 'any' &&
+  expression.operator === undefined &&
+  expression.memberOf === undefined &&
+  expression.filters.length === 0 &&
+  expression.history === undefined;
+
+/** Concepts that are members; a reference set of descriptions has none. */
+function refsetMembers(system: CodeSystem, refset: string): RowSet | FilterRefusal {
+  if (system.refset(refset) >= 0) return eclRows(system, `^ ${refset}`);
+  if (system.manifest.dialects.some(({ code }) => code === refset)) return new RowSet(system.total);
+  return refuse('invalid', `${refset.slice(0, 40)} is no reference set of ${system.manifest.version}`);
 }
 
 function refsetConcepts(system: CodeSystem): RowSet {
@@ -88,16 +105,16 @@ function conceptRows(system: CodeSystem, { op, value }: Filter, locate: Locate):
         .where((each) => system.children(each).length === 0);
     case 'in':
     case 'not-in': {
-      // In SNOMED CT "concept in X" means the members of reference set X.
-      const isRefset = system.manifest.kind === 'snomed' && system.refset(value) >= 0;
-      const named = isRefset
-        ? eclRows(system, `^ ${value}`)
-        : rowsOf(
-            system,
-            listOf(value)
-              .map(locate)
-              .filter((each) => each >= 0),
-          );
+      // In SNOMED CT "concept in X" means the members of reference set X (http://hl7.org/fhir/R4/snomedct.html#filters).
+      const named =
+        system.manifest.kind === 'snomed' && !value.includes(',')
+          ? refsetMembers(system, value.trim())
+          : rowsOf(
+              system,
+              listOf(value)
+                .map(locate)
+                .filter((each) => each >= 0),
+            );
       if ('refusal' in named) return named;
       return op === 'in' ? named : RowSet.all(system.total).minus(named);
     }

@@ -21,11 +21,13 @@ import { RowSet } from './rows.ts';
 
 const TYPES = { code: 'Code', string: 'String', decimal: 'Decimal', boolean: 'Boolean', dateTime: 'DateTime', integer: 'Integer' } as const;
 
-/** Properties of SNOMED CT concepts that are no attributes (http://hl7.org/fhir/R4/snomedct.html#properties). */
+/** Properties of SNOMED CT concepts that are no attributes (http://hl7.org/fhir/R4/snomedct.html#properties); the normal forms on request. */
 const SNOMED_PROPERTIES: readonly PropertyDefinition[] = [
   { code: 'sufficientlyDefined', uri: 'http://snomed.info/field/Concept.definitionStatusId', type: 'boolean' },
   { code: 'moduleId', uri: 'http://snomed.info/field/Concept.moduleId', type: 'code' },
   { code: 'effectiveTime', uri: 'http://snomed.info/field/Concept.effectiveTime', type: 'string' },
+  { code: 'normalForm', type: 'string', description: 'The definition as an expression, with terms' },
+  { code: 'normalFormTerse', type: 'string', description: 'The definition as an expression, without terms' },
 ];
 const INACTIVE: PropertyDefinition = { code: 'inactive', uri: 'http://hl7.org/fhir/concept-properties#inactive', type: 'boolean' };
 
@@ -131,6 +133,10 @@ export class IndexedProvider implements CodeSystemProvider {
     if (!Number.isNaN(number) && type !== 'string') return { code, type: Number.isInteger(number) ? 'Integer' : 'Decimal', value: number };
     if (type === 'boolean') return { code, type: 'Boolean', value: text === 'true' };
     return { code, type: type === 'code' ? 'String' : TYPES[type], value: text };
+  }
+
+  derived(_concept: Concept, _name: string): Property | undefined {
+    return undefined;
   }
 
   extensions(): readonly never[] {

@@ -50,6 +50,7 @@ const LOOP = mapOf('loop', {
   element: [],
   unmapped: { mode: 'other-map', url: 'http://example.org/map/loop' },
 });
+const otherMap = (name: string): JsonObject => ({ mode: 'other-map', url: `http://example.org/map/${name}` });
 const library = libraryOf(LABS, FIXED, PROVIDED, LOOP);
 
 function translate(parameters: Readonly<Record<string, Json>>, from = library) {
@@ -107,6 +108,58 @@ describe('$translate', () => {
       'equivalent 718-7',
     ]);
     expect(translate({ system: 'http://example.org/l', code: 'x' })).toMatchObject({ status: 200, result: false });
+  });
+
+  it('names the map that was asked first, those it led to, and the comments of the row', () => {
+    const first = mapOf('first', { source: LOCAL, target: LOINC, element: [], unmapped: otherMap('second') });
+    const second = mapOf('second', { source: LOCAL, target: LOINC, element: [], unmapped: otherMap('third') });
+    const third = mapOf('third', {
+      source: LOCAL,
+      target: LOINC,
+      element: [
+        {
+          code: 'K',
+          extension: [
+            { url: 'http://hl7.org/fhir/6.0/StructureDefinition/extension-ConceptMap.group.element.comment', valueString: 'of K' },
+          ],
+          target: [
+            { code: '2823-3', equivalence: 'equivalent', comment: 'in serum' },
+            { code: '9999-9', equivalence: 'disjoint' },
+          ],
+        },
+      ],
+    });
+    const { resource } = call(libraryOf(first, second, third), 'ConceptMap/$translate', {
+      url: 'http://example.org/map/first',
+      system: LOCAL,
+      code: 'K',
+    });
+    const parts = listAt(resource, 'parameter').filter((each) => at(each, 'name') === 'match');
+    const values = (match: unknown, name: string) =>
+      listAt(match, 'part').flatMap((each) => (at(each, 'name') === name ? [Object.values(Object(each))[1]] : []));
+    expect(['originMap', 'used-conceptmap', 'sourceComment', 'targetComment'].map((name) => values(parts[0], name))).toEqual([
+      ['http://example.org/map/first|1'],
+      ['http://example.org/map/second|1', 'http://example.org/map/third|1'],
+      ['of K'],
+      ['in serum'],
+    ]);
+    // What is not related is a match like any other; it alone would be no translation.
+    expect([parameterOf(resource, 'result'), values(parts[1], 'equivalence'), values(parts[1], 'targetComment')]).toEqual([
+      true,
+      ['disjoint'],
+      [],
+    ]);
+  });
+
+  it('says of maps that lead back to themselves how they do', () => {
+    const one = mapOf('one', { source: LOCAL, target: LOINC, element: [], unmapped: otherMap('two') });
+    const two = mapOf('two', { source: LOCAL, target: LOINC, element: [], unmapped: otherMap('one') });
+    const told = translate({ url: 'http://example.org/map/one', system: LOCAL, code: 'K' }, libraryOf(one, two));
+    expect([told.status, told.result, String(told.message)]).toEqual([
+      200,
+      false,
+      'http://example.org/map/two|1 refers to the map http://example.org/map/one, which leads back to itself: http://example.org/map/one|1 > http://example.org/map/two|1 > http://example.org/map/one|1',
+    ]);
   });
 
   it('applies a target that depends on something only where that is said', () => {
