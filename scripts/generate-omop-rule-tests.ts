@@ -7,7 +7,7 @@
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { OMOP_OPTIONS } from '../services/omop/options.ts';
+import { OMOP_OPTIONS, type OmopOption } from '../services/omop/options.ts';
 
 const RULES = 72;
 const root = join(import.meta.dirname, '..');
@@ -56,13 +56,12 @@ function table(): string {
   const tests = testsByRule();
   const lines = Array.from({ length: RULES }, (_, i) => {
     const rule = i + 1;
-    const option = OMOP_OPTIONS.find((each) => each.rule === rule);
-    const choices =
-      option === undefined
-        ? ''
-        : `\`${option.name}\`: ${Object.keys(option.choices)
-            .map((name, n) => (n === 0 ? `**${name}**` : name))
-            .join(', ')}`;
+    const choices = OMOP_OPTIONS.filter((each) => each.rule === rule)
+      .map((option: OmopOption) => {
+        const names = Object.keys(option.choices).map((name, n) => (n === 0 ? `**${name}**` : name));
+        return `\`${option.name}\`: ${[...names, ...(option.day === undefined ? [] : ['a day'])].join(', ')}`;
+      })
+      .join('<br>');
     const shown = tests.get(rule) ?? [];
     return `| ${rule} | ${shown.length === 0 ? '**no test**' : shown.map(cell).join('<br>')} | ${choices} |`;
   });

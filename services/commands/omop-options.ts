@@ -9,9 +9,16 @@ import type { Database } from '../database/connect.ts';
 import type { Check } from '../database/embedded/checks.ts';
 import type { Log } from '../database/embedded/embedded.ts';
 import { failure, problem, Refusal, type Result, success } from '../errors.ts';
-import { chosenOf, OMOP_OPTIONS, type OmopChoices } from '../omop/options.ts';
+import { chosenOf, OMOP_OPTIONS, type OmopChoices, type OmopOption } from '../omop/options.ts';
 
-const FILE = z.strictObject(Object.fromEntries(OMOP_OPTIONS.map(({ name, choices }) => [name, z.enum(Object.keys(choices)).optional()])));
+const FILE = z.strictObject(
+  Object.fromEntries(
+    OMOP_OPTIONS.map(({ name, choices, day }: OmopOption) => [
+      name,
+      (day === undefined ? z.enum(Object.keys(choices)) : z.union([z.enum(Object.keys(choices)), z.iso.date()])).optional(),
+    ]),
+  ),
+);
 
 /** Returns the choices of a file; each fault is a problem with its line. */
 export function readOmopChoices(path: string): Result<OmopChoices> {
@@ -49,11 +56,13 @@ export function readOmopChoices(path: string): Result<OmopChoices> {
       const names = OMOP_OPTIONS.map(({ name }) => name).join(', ');
       if (unknown.length > 0) return unknown.map((key) => wrong(at(key), `${key} is no option; there are ${names}`));
       const key = String(issue.path[0] ?? '');
-      const option = OMOP_OPTIONS.find(({ name }) => name === key);
+      const option: OmopOption | undefined = OMOP_OPTIONS.find(({ name }) => name === key);
       return [
         wrong(
           at(key),
-          option === undefined ? 'it must be options and choices' : `${key} must be one of ${Object.keys(option.choices).join(', ')}`,
+          option === undefined
+            ? 'it must be options and choices'
+            : `${key} must be one of ${[...Object.keys(option.choices), ...(option.day === undefined ? [] : ['a day as 2015-01-31'])].join(', ')}`,
         ),
       ];
     }),

@@ -1,6 +1,6 @@
 /** What was chosen where sources disagree, and how the derived rows were made, for every reader of the CDM (omop-rules 66). */
 import { choicesOf } from '../omop/choices.ts';
-import type { OmopChoices } from '../omop/options.ts';
+import { METADATA_IDS, type OmopChoices } from '../omop/options.ts';
 import { EVENT_DATES } from './cdm-tables.ts';
 import type { Database, Transaction } from './connect.ts';
 import { writePrivacyViews } from './privacy-views.ts';
@@ -12,10 +12,10 @@ const ROW = `INSERT INTO cdm.metadata (metadata_id, metadata_concept_id, metadat
   ON CONFLICT (metadata_id) DO UPDATE SET name = excluded.name, value_as_string = excluded.value_as_string
   WHERE (cdm.metadata.name, cdm.metadata.value_as_string) IS DISTINCT FROM (excluded.name, excluded.value_as_string)`;
 
-/** Writes one row for each choice, whose metadata_id is the number of the rule, and has the schema of the privacy profile as it is chosen. */
+/** Writes one row for each choice, whose metadata_id is mostly the number of the rule, and has the schema of the privacy profile as it is chosen. */
 export async function writeChoices(database: Database, options?: OmopChoices): Promise<void> {
   await database.transaction(async (tx) => {
-    for (const { rule, about, chosen } of choicesOf(options)) await tx.run(ROW, [rule, `rule ${rule}: ${about}`, chosen]);
+    for (const { id, rule, about, chosen } of choicesOf(options)) await tx.run(ROW, [id, `rule ${rule}: ${about}`, chosen]);
     await writePrivacyViews(tx, options);
   });
 }
@@ -24,6 +24,17 @@ export async function writeChoices(database: Database, options?: OmopChoices): P
 export async function hasPersons(database: Database): Promise<boolean> {
   const [row] = await database.query<{ readonly there: boolean }>('SELECT EXISTS (SELECT FROM cdm.person) AS there');
   return row?.there ?? false;
+}
+
+/** Returns what was chosen of the options that rows are derived by; undefined where the store holds no choice yet. */
+export async function derivedBy(tx: Transaction): Promise<{ readonly periods: string | undefined; readonly goLive: string | undefined }> {
+  const rows = await tx.query<{ readonly id: number; readonly chosen: string }>({
+    name: 'derived_by',
+    text: `SELECT metadata_id AS id, split_part(value_as_string, ':', 1) AS chosen FROM cdm.metadata WHERE metadata_id IN (${METADATA_IDS.periods}, ${METADATA_IDS.goLive})`,
+  });
+  const chosen = new Map(rows.map((row) => [row.id, row.chosen]));
+  const goLive = chosen.get(METADATA_IDS.goLive);
+  return { periods: chosen.get(METADATA_IDS.periods), goLive: /^\d{4}-\d\d-\d\d$/.test(goLive ?? '') ? goLive : undefined };
 }
 
 export interface PeriodChoices {

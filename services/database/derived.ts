@@ -4,15 +4,16 @@
  * the write, and the same as if everything were recomputed.
  */
 
-import { notePeriodChoices } from './cdm-metadata.ts';
+import { derivedBy, notePeriodChoices } from './cdm-metadata.ts';
 import { collectPlaces } from './cdm-places.ts';
 import { EVENT_DATES } from './cdm-tables.ts';
 import type { Database, Prepared, Transaction } from './connect.ts';
+import { BIRTHS, emptyBirthParts, eventsOf, FILL_BIRTH_PARTS } from './derived-births.ts';
 import { deriveDated } from './derived-dated.ts';
 import { CONDITION_ERAS, DOSE_ERAS, DRUG_ERAS } from './derived-eras.ts';
 import { PERIODS_PER_PERSON } from './derived-keys.ts';
 import { deriveLinks } from './derived-links.ts';
-import { PRECEDING_VISITS } from './derived-visits.ts';
+import { linkByDate, PRECEDING_VISITS } from './derived-visits.ts';
 import { plainArray } from './wire.ts';
 
 export { markStale } from './cdm.ts';
@@ -21,7 +22,8 @@ export { markStale } from './cdm.ts';
  * themis-ehr: a silence of 548 days closes a period, 60 days after its last event (the default);
  * events, visits: one period from the first to the last of them, as other implementations do.
  */
-export type PeriodStrategy = 'themis-ehr' | 'events' | 'visits';
+export type PeriodStrategy = (typeof STRATEGIES)[number];
+const STRATEGIES = ['themis-ehr', 'events', 'visits'] as const;
 
 export interface DeriveOptions {
   /** 'YYYY-MM-DD': the date of the data; nobody is observed after it. */
@@ -31,7 +33,6 @@ export interface DeriveOptions {
   readonly strategy?: PeriodStrategy;
 }
 
-const DEFAULTS = { goLive: undefined, strategy: 'themis-ehr' } as const;
 const DERIVE_LOCK = 7403;
 const QUEUE_BATCH = 5_000;
 const PERSON_BATCH = 1_000;
@@ -42,10 +43,11 @@ export async function deriveStale(database: Database, options: DeriveOptions): P
   for (;;) {
     const done = await database.transaction(async (tx) => {
       await tx.query('SELECT pg_advisory_xact_lock($1, 0)::text', [DERIVE_LOCK]);
-      await notePeriodChoices(tx, { ...DEFAULTS, ...options });
+      const complete = await settled(tx, options);
+      await notePeriodChoices(tx, complete);
       const rows = await tx.query<{ person_id: number }>(TAKE, [QUEUE_BATCH]);
       const ids = [...new Set(rows.map((row) => row.person_id))];
-      await derivePersons(tx, ids, options);
+      await derivePersons(tx, ids, complete);
       return { taken: rows.length, persons: ids.length };
     });
     persons += done.persons;
@@ -68,7 +70,7 @@ export async function deriveAll(database: Database, options: DeriveOptions): Pro
         [after, PERSON_BATCH],
       );
       const found = rows.map((row) => row.person_id);
-      await derivePersons(tx, found, options);
+      await derivePersons(tx, found, await settled(tx, options));
       return found;
     });
     persons += ids.length;
@@ -82,31 +84,35 @@ export async function deriveAll(database: Database, options: DeriveOptions): Pro
 
 const TAKE: Prepared = {
   name: 'derive_take',
-  text: `DELETE FROM ops.stale_person WHERE seq IN (SELECT seq FROM ops.stale_person ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED)
+  // As an array the key finds them; as a subquery it may be asked again for every row (of 750 it took 200 ms).
+  text: `DELETE FROM ops.stale_person WHERE seq = ANY (ARRAY(SELECT seq FROM ops.stale_person ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED))
          RETURNING person_id`,
 };
 
-async function derivePersons(tx: Transaction, ids: readonly number[], options: DeriveOptions): Promise<void> {
-  const { pullDate, goLive = null, strategy = 'themis-ehr' } = options;
+type Settled = Required<DeriveOptions>;
+
+/** Returns the options with what was chosen for the store where they say nothing. */
+async function settled(tx: Transaction, options: DeriveOptions): Promise<Settled> {
+  const chosen = await derivedBy(tx);
+  const strategy = STRATEGIES.find((each) => each === chosen.periods) ?? 'themis-ehr';
+  return { pullDate: options.pullDate, goLive: options.goLive ?? chosen.goLive, strategy: options.strategy ?? strategy };
+}
+
+async function derivePersons(tx: Transaction, ids: readonly number[], { pullDate, goLive, strategy }: Settled): Promise<void> {
   for (let start = 0; start < ids.length; start += PERSON_BATCH) {
     const persons = plainArray(ids.slice(start, start + PERSON_BATCH).sort((a, b) => a - b));
+    const isFilled = await emptyBirthParts(tx, persons);
     await deriveDated(tx, persons);
     await tx.run(DEATHS, [persons]);
     await tx.run(CONTRADICTED, [persons]);
     await tx.run(BIRTHS, [persons]);
-    await tx.run(PERIODS[strategy], [persons, pullDate, goLive]);
+    await tx.run(PERIODS[strategy], [persons, pullDate, goLive ?? null]);
     for (const statement of [PRECEDING_VISITS, CONDITION_ERAS, DRUG_ERAS, DOSE_ERAS]) await tx.run(statement, [persons]);
     await deriveLinks(tx, persons);
+    await linkByDate(tx, persons);
+    if (isFilled) await tx.run(FILL_BIRTH_PARTS, [persons]);
   }
 }
-
-const eventsOf = (tables: typeof EVENT_DATES): string =>
-  tables
-    .map(
-      ({ table, start, end }) =>
-        `SELECT person_id, ${start} AS s, ${end === undefined ? start : `greatest(${start}, ${end})`} AS e FROM cdm.${table} WHERE person_id = ANY ($1::bigint[])`,
-    )
-    .join('\n  UNION ALL ');
 
 const EVENTS = eventsOf(EVENT_DATES);
 const VISITS = eventsOf(EVENT_DATES.filter(({ table }) => table === 'visit_occurrence'));
@@ -140,21 +146,6 @@ WITH event AS (${EVENTS}), ${CLAIMED_DEATHS}, gone AS (
 )
 INSERT INTO ops.exclusion (resource_key, kind, rule, reason, place)
 SELECT j.person_id, 'excluded', 30, '${CONTRADICTED_REASON}', 'death' FROM judged j WHERE j.contradicted`,
-};
-
-/** Only the year of birth is known: the earliest record in that year, else 15 June (rule 24). The parts stay NULL. */
-const BIRTHS: Prepared = {
-  name: 'derive_births',
-  text: `
-WITH born AS (
-  SELECT p.person_id, coalesce(
-    (SELECT min(e.s) FROM (${EVENTS}) e
-     WHERE e.person_id = p.person_id AND e.s BETWEEN make_date(p.year_of_birth, 1, 1) AND make_date(p.year_of_birth, 12, 31)),
-    make_date(p.year_of_birth, 6, 15))::timestamp AS birth
-  FROM cdm.person p WHERE p.person_id = ANY ($1::bigint[]) AND p.month_of_birth IS NULL
-)
-UPDATE cdm.person p SET birth_datetime = b.birth FROM born b
-WHERE p.person_id = b.person_id AND p.birth_datetime IS DISTINCT FROM b.birth`,
 };
 
 const BOUNDS = `

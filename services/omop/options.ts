@@ -9,7 +9,14 @@ export interface OmopOption {
   readonly name: string;
   /** What may be chosen and what it means; the first is the default. */
   readonly choices: Readonly<Record<string, string>>;
+  /** Beside the choices a day, 'YYYY-MM-DD', may be given: what it means. */
+  readonly day?: string;
+  /** Its row of cdm.metadata; the number of the rule where no other choice has that. */
+  readonly metadataId?: number;
 }
+
+/** Of the options that rows are derived by: SQL reads what holds from there. */
+export const METADATA_IDS = { periods: 160, goLive: 161 } as const;
 
 export const OMOP_OPTIONS = [
   {
@@ -41,12 +48,30 @@ export const OMOP_OPTIONS = [
     },
   },
   {
+    rule: 19,
+    name: 'absent-results',
+    about: 'results that are absent for a stated reason',
+    choices: {
+      'left-out': 'no row; counted',
+      kept: 'a row without a value, as the test was done; the reason stands in value_source_value',
+    },
+  },
+  {
     rule: 22,
     name: 'persons-without-gender',
     about: 'persons without gender',
     choices: {
       kept: 'kept with gender_concept_id 0; persons without a possible year of birth are left out',
       'left-out': 'left out, as persons without a possible year of birth are',
+    },
+  },
+  {
+    rule: 24,
+    name: 'imputed-birth-parts',
+    about: 'parts of a birth date that are not known',
+    choices: {
+      empty: 'month_of_birth and day_of_birth stay NULL; birth_datetime is imputed',
+      filled: 'month_of_birth and day_of_birth are those of the imputed birth_datetime',
     },
   },
   {
@@ -78,6 +103,24 @@ export const OMOP_OPTIONS = [
     },
   },
   {
+    rule: 35,
+    name: 'discharged-home',
+    about: 'discharged home',
+    choices: {
+      none: 'discharged_to_concept_id 0, as the CDM asks',
+      home: 'discharged_to_concept_id 8536, as the FHIR-to-OMOP guide has it',
+    },
+  },
+  {
+    rule: 37,
+    name: 'events-without-visit',
+    about: 'events that name no visit',
+    choices: {
+      unlinked: 'stay without a visit',
+      'by-date': 'linked to the visit that contains their day where exactly one does; drugs and devices never',
+    },
+  },
+  {
     rule: 49,
     name: 'qualitative-results',
     about: 'qualitative results',
@@ -95,6 +138,25 @@ export const OMOP_OPTIONS = [
       off: 'none: a list of words mistakes too much to be on unasked',
       dictionary: 'by a list of words; a word of denial before the term in its sentence makes term_exists N',
     },
+  },
+  {
+    rule: 60,
+    name: 'observation-periods',
+    metadataId: METADATA_IDS.periods,
+    about: 'what makes a period of observation',
+    choices: {
+      'themis-ehr': 'a silence of 548 days closes a period, 60 days after its last event',
+      events: 'one period from the first to the last event',
+      visits: 'one period from the first to the last visit',
+    },
+  },
+  {
+    rule: 60,
+    name: 'go-live',
+    metadataId: METADATA_IDS.goLive,
+    about: 'the first day of the source system',
+    choices: { unknown: 'nobody is observed before birth' },
+    day: 'nobody is observed before this day',
   },
   {
     rule: 63,

@@ -3,10 +3,15 @@ import type { Resource } from '../../fhir/resource.ts';
 import { chosenOf } from '../../omop/options.ts';
 import type { CdmRow } from '../../omop/row.ts';
 import { isObject, type RowRun, textAt } from './building.ts';
+import { standardId } from './coding.ts';
 
 const STILL_PATIENT = 32220;
 /** Classes beyond those of the FHIR-to-OMOP guide. */
 const BEYOND_GUIDE: ReadonlySet<string> = new Set(['ACUTE', 'NONAC', 'FLD', 'SS']);
+
+/** http://terminology.hl7.org/CodeSystem/discharge-disposition, and the concept that the FHIR-to-OMOP guide gives them. */
+const AT_HOME: ReadonlySet<string> = new Set(['home', 'alt-home']);
+const HOME = 8536;
 
 const BEGUN: ReadonlySet<string> = new Set(['arrived', 'triaged', 'onleave']);
 
@@ -38,6 +43,15 @@ function isProvisional(resource: Resource): boolean {
   );
 }
 
+/** Returns the reason that a result is absent for, where such results are kept; undefined where it makes no row (omop-rules 19). */
+export function absentReason(item: unknown, { context: { choices } }: RowRun): string | undefined {
+  const reason = isObject(item) ? item['dataAbsentReason'] : undefined;
+  if (!isObject(reason) || chosenOf(choices, 'absent-results') !== 'kept') return undefined;
+  const codings: unknown = reason['coding'];
+  const [first]: readonly unknown[] = Array.isArray(codings) ? codings : [];
+  return (isObject(first) ? textAt(first, 'code') : undefined) ?? textAt(reason, 'text');
+}
+
 /** True when a condition goes to observation whatever its concept's domain. */
 export const isObservedOnly = ({ resource, context: { choices } }: RowRun): boolean =>
   isProvisional(resource) && chosenOf(choices, 'provisional-conditions') === 'observation';
@@ -51,6 +65,8 @@ export function chosenRows(rows: readonly CdmRow[], run: RowRun): readonly CdmRo
       return [{ ...row, columns: { ...row.columns, qualifier_source_value: 'provisional' } }];
     if (row.table !== 'visit_occurrence') return [row];
     const columns = { ...row.columns };
+    if (AT_HOME.has(String(columns['discharged_to_source_value'])) && chosenOf(choices, 'discharged-home') === 'home')
+      columns['discharged_to_concept_id'] = standardId(HOME, run.context.vocabulary);
     const code = columns['visit_source_value'];
     if (typeof code === 'string' && BEYOND_GUIDE.has(code) && chosenOf(choices, 'encounter-classes') === 'guide') {
       columns['visit_concept_id'] = 0;

@@ -6,15 +6,19 @@ import { columnOf, eventColumnsOf, isAside, ROW_TABLES, tableOfDomain } from '..
 import type { RowContext } from '../conversion.ts';
 import type { RowTrace } from '../trace/rows.ts';
 import { adjusted, type Building, isObject, type RowRun, textAt, writeText } from './building.ts';
-import { choiceExcludes, chosenRows, isObservedOnly } from './choices.ts';
+import { absentReason, choiceExcludes, chosenRows, isObservedOnly } from './choices.ts';
 import { ideaOf, type Resolved, resolveIdea } from './coding.ts';
 import type { CompiledRow, CompiledRowMap } from './compile.ts';
 import { DATE_RULES, requiredOf } from './engine-columns.ts';
 import { FINISHERS } from './finish.ts';
+import { withoutIdle } from './idle.ts';
 import type { Agent } from './model.ts';
 import { withAnnotations } from './note-nlp.ts';
 import { Slots, slotPlan } from './slots.ts';
 import { choiceIn } from './value.ts';
+
+/** The rule of maps that leaves out results without a value. */
+const ABSENT = 19;
 
 const REQUIRED: ReadonlyMap<string, readonly string[]> = new Map(ROW_TABLES.map((table) => [table, requiredOf(table)]));
 
@@ -37,17 +41,6 @@ export function rowsOf(map: CompiledRowMap, spec: string): (resource: Resource, 
     const rows = withAnnotations(chosenRows(withoutIdle(run.rows), run), run);
     return { rows, exclusions, adjustments, unmapped: unmapped.length > 1 ? distinct(unmapped) : unmapped, spec };
   };
-}
-
-/** Returns rows without facts of a resource that has no row to state them of, and without a place where it names none. */
-function withoutIdle(rows: readonly CdmRow[]): readonly CdmRow[] {
-  const facts = rows.filter(({ table }) => table === 'fact_relationship').length;
-  if (facts > 0 && facts === rows.length) return [];
-  if (rows.every(({ columns }) => columns['location_id'] === undefined) || rows.some(({ table }) => table === 'location')) return rows;
-  return rows.map((row) => {
-    const { location_id: _, ...columns } = row.columns;
-    return { ...row, columns };
-  });
 }
 
 /** Rows of several targets look the same codes up again. */
@@ -97,6 +90,8 @@ interface Place {
   readonly run: RowRun;
   /** The first row that each named row made of each item, by 'name index'. */
   readonly made: Map<string, { readonly n: number; readonly table: RowTable }>;
+  /** Why the result is absent, where such results are kept. */
+  readonly absent?: string;
   /** Of the item, and of the 'Maps to' target: with the row's number they decide n. */
   readonly index: number;
   readonly nth: number;
@@ -105,10 +100,16 @@ interface Place {
 function runItem(row: CompiledRow, item: unknown, at: string, place: Place): void {
   const { run } = place;
   const out = row.exclude.find((each) => each.test.of(run.resource, item) === true);
-  if (out !== undefined) {
+  const absent = out?.rule === ABSENT ? absentReason(item, run) : undefined;
+  if (out !== undefined && absent === undefined) {
     run.exclusions.push({ rule: out.rule, reason: out.because, at });
     return;
   }
+  makeItem(row, item, at, absent === undefined ? place : { ...place, absent });
+}
+
+function makeItem(row: CompiledRow, item: unknown, at: string, place: Place): void {
+  const { run } = place;
   const { target } = row.spec;
   if (target.kind === 'table') {
     const built = building(target.table, undefined, undefined, run, at, place);
@@ -200,7 +201,12 @@ function emitRouted(row: CompiledRow, built: Building, resolved: Resolved, item:
 }
 
 function emit(row: CompiledRow, built: Building, item: unknown, place: Place, target?: Target): void {
-  const { run, map, number, slots, index, nth } = place;
+  const { run, map, number, slots, index, nth, absent } = place;
+  // Elsewhere a row would say that there is what was not found.
+  if (absent !== undefined && built.table !== 'measurement' && built.table !== 'observation') {
+    run.exclusions.push({ rule: ABSENT, reason: 'the value is absent', at: built.at });
+    return;
+  }
   for (const { column, applier } of row.columnsIn(built.table)) {
     const value = column.read.of(run.resource, item);
     const before = column.require ? Object.keys(built.columns).length : 0;
@@ -218,6 +224,7 @@ function emit(row: CompiledRow, built: Building, item: unknown, place: Place, ta
       };
     }
   }
+  if (absent !== undefined) writeText(built, eventColumnsOf(built.table).valueSourceValue, absent);
   drain(map, built);
   if (target?.value !== undefined) writeMapsToValue(built, target.value.concept_id);
   FINISHERS[built.table]?.(built);
