@@ -129,7 +129,7 @@ function sayWhereToLook(): void {
   http://127.0.0.1:8080/fhir/R4/Observation?code=http://loinc.org|718-7
   http://127.0.0.1:8080/fhir/R4/Patient
 What to try next
-  POLYSEME_DATA_DIR=.polyseme-demo npx polyseme psql -- -c 'table cdm.measurement limit 5'
+  POLYSEME_DATA_DIR=.polyseme-demo npx polyseme psql -c 'table cdm.measurement limit 5'
   npx polyseme convert fixtures/hl7v2/us-oru-r01-cbc.hl7 --to omop
   npx polyseme check
 `);
