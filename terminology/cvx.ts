@@ -4,6 +4,7 @@ import { licenceNotices } from './licences.ts';
 import type { ReleaseFile } from './release-files.ts';
 import { FLAG } from './system/arrays.ts';
 import { PlainContent, type ReadSystem } from './system/plain.ts';
+import { linesOf } from './text-lines.ts';
 
 /** The CDC's list among the files: cvx.txt. */
 export const cvxFile = (files: readonly ReleaseFile[]): ReleaseFile | undefined => files.find(({ name }) => /^cvx\w*\.txt$/i.test(name));
@@ -23,7 +24,7 @@ export async function readCvx(file: ReleaseFile): Promise<ReadSystem> {
   const bytes = Buffer.concat(parts);
   let rows = 0;
   let newest = '';
-  for (const [i, raw] of bytes.toString('utf8').split('\n').entries()) {
+  for (const [i, raw] of linesOf(bytes, file.place).entries()) {
     const text = raw.replace(/\r$/, '').replace(/^\uFEFF/, '');
     if (text.trim() === '') continue;
     rows += 1;

@@ -4,6 +4,7 @@ import { licenceNotices } from './licences.ts';
 import type { ReleaseFile } from './release-files.ts';
 import { FLAG } from './system/arrays.ts';
 import { PlainContent, type ReadSystem } from './system/plain.ts';
+import { linesOf } from './text-lines.ts';
 
 const NAME = /^icd10cm[-_]order[-_](\d{4}).*\.txt$/i;
 
@@ -26,11 +27,11 @@ export async function readIcd10cm(file: ReleaseFile): Promise<ReadSystem> {
   }
   const bytes = Buffer.concat(parts);
   let rows = 0;
-  for (const [i, raw] of bytes.toString('utf8').split('\n').entries()) {
+  for (const [i, raw] of linesOf(bytes, file.place).entries()) {
     const text = raw.replace(/\r$/, '');
     if (text.trim() === '') continue;
     rows += 1;
-    const match = /^\d{5} ([A-Z0-9]{3,7}) +([01]) (.{1,60}) (\S.*)$/.exec(text);
+    const match = /^\d{5} (?=.{7} [01] )([A-Z0-9]{3,7}) +([01]) (.{60}) (\S.*)$/.exec(text);
     if (match === null)
       throw new TerminologyError('terminology-truncated-line', file.place, 'no order number, code, 0 or 1 and two names', i + 1);
     const [, bare = '', billable = '', short = '', long = ''] = match;

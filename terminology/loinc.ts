@@ -31,9 +31,18 @@ const ENGLISH = 0;
 /** Whether the files are those of a LOINC release. */
 export const isLoinc = (files: readonly ReleaseFile[]): boolean => files.some(({ name }) => name.toLowerCase() === 'loinc.csv');
 
+/** Files that stand for nothing without another: whoever has the first must have the second. */
+const NEEDS: readonly (readonly [file: string, others: readonly string[]])[] = [
+  ['LoincPartLink_Primary.csv', ['Part.csv']],
+  ['LoincPartLink_Supplementary.csv', ['Part.csv']],
+  ['Part.csv', ['ComponentHierarchyBySystem.csv', 'MultiAxialHierarchy.csv']],
+  ['LoincAnswerListLink.csv', ['AnswerList.csv']],
+  ['AnswerList.csv', ['LoincAnswerListLink.csv']],
+];
+
 /**
- * Reads a LOINC release: the table, parts and their links, the component hierarchy, answer lists, linguistic variants; only the table must be
- * there. The version is the newest one that the table names, unless it is given. Throws TerminologyError naming file and line.
+ * Reads a LOINC release: the table, parts and their links, the component hierarchy, answer lists, linguistic variants; the table alone will do,
+ * but no part of the rest without what belongs to it. The version is the newest one that the table names, unless it is given. Throws TerminologyError naming file and line.
  */
 export const readLoinc = (files: readonly ReleaseFile[], version?: string): Promise<ReadSystem> => new LoincReader(files).read(version);
 
@@ -53,6 +62,11 @@ class LoincReader {
   }
 
   async read(version: string | undefined): Promise<ReadSystem> {
+    for (const [name, others] of NEEDS) {
+      const file = this.#file(name);
+      if (file === undefined || others.some((each) => this.#file(each) !== undefined)) continue;
+      throw new TerminologyError('terminology-missing-file', file.place, `${others.join(' or ')} is missing beside ${name}`);
+    }
     await this.#table();
     await this.#parts();
     await this.#hierarchy();
@@ -186,7 +200,18 @@ class LoincReader {
       });
   }
 
+  /** LinguisticVariants.csv lists the translations that the release has. */
+  async #listedVariants(): Promise<void> {
+    await this.#rows('LinguisticVariants.csv', ['ID', 'ISO_LANGUAGE', 'ISO_COUNTRY'], (value, line) => {
+      const name = `${value('ISO_LANGUAGE')}${value('ISO_COUNTRY')}${value('ID')}LinguisticVariant.csv`;
+      if (this.#file(name) !== undefined) return;
+      const place = this.#file('LinguisticVariants.csv')?.place ?? '';
+      throw new TerminologyError('terminology-missing-file', place, `${name} is listed and missing from the release`, line);
+    });
+  }
+
   async #variants(): Promise<void> {
+    await this.#listedVariants();
     for (const file of this.#files) {
       const match = /^([a-z]{2,3})([A-Z]{2})\d+LinguisticVariant\.csv$/.exec(file.name);
       if (match === null) continue;

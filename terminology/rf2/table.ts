@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { TerminologyError } from '../failure.ts';
 import type { ReleaseFile } from '../release-files.ts';
+import { refuseOtherBytes } from '../text-lines.ts';
 
 export interface TableRead {
   readonly rows: number;
@@ -116,6 +117,7 @@ export async function readTable(file: ReleaseFile, columns: readonly string[], v
     bytes += chunk.length;
     const buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     row.buffer = buffer;
+    refuseOtherBytes(buffer.subarray(0, buffer.lastIndexOf(LINE_END) + 1), file.place, line + 1);
     let start = 0;
     for (let end = buffer.indexOf(LINE_END); end >= 0; end = buffer.indexOf(LINE_END, start)) {
       line += 1;
