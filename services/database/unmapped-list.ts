@@ -116,8 +116,12 @@ export interface UnmappedSystem {
 
 const MOST_SYSTEMS = 500;
 
-/** Returns whose codes are unmapped, those of most codings first, at most 500. */
-export const unmappedSystems = (queryable: Queryable): Promise<readonly UnmappedSystem[]> =>
-  queryable.query<UnmappedSystem>(
-    `SELECT system, count(DISTINCT code) AS codes, count(*) AS codings FROM ops.unmapped GROUP BY system ORDER BY 3 DESC, 1 LIMIT ${MOST_SYSTEMS}`,
+/** Returns whose codes are unmapped, those of most codings first, at most 500; `isCut`: there are more. */
+export async function unmappedSystems(
+  queryable: Queryable,
+): Promise<{ readonly systems: readonly UnmappedSystem[]; readonly isCut: boolean }> {
+  const systems = await queryable.query<UnmappedSystem>(
+    `SELECT system, count(DISTINCT code) AS codes, count(*) AS codings FROM ops.unmapped GROUP BY system ORDER BY 3 DESC, 1 LIMIT ${MOST_SYSTEMS + 1}`,
   );
+  return { systems: systems.slice(0, MOST_SYSTEMS), isCut: systems.length > MOST_SYSTEMS };
+}

@@ -59,7 +59,7 @@ export function adminUnmappedRoutes(door: FastifyInstance, parts: Parts): void {
     const last = items.length < filter.limit ? undefined : items.at(-1);
     return { items, next: last && { system: last.system, code: last.code, count: last.count } };
   });
-  door.get('/admin/unmapped/systems', async () => ({ systems: await unmappedSystems(database) }));
+  door.get('/admin/unmapped/systems', async () => unmappedSystems(database));
   door.post('/admin/unmapped/item', async (request) => {
     const { suggest, ...code } = bodyOf(request, ITEM);
     const item = await unmappedItem(parts, code, suggest);

@@ -41,9 +41,10 @@ export interface ShownRow {
   readonly columns: readonly ShownColumn[];
 }
 
-const MOST_ELEMENTS = 1_000;
+/** More elements of one resource are not shown; a page that holds so many says that it is cut. */
+export const MOST_ELEMENTS = 1_000;
 
-/** Returns the elements of a resource that have a value, and what the maps of today say of where each came from. */
+/** Returns the elements of a resource that have a value, at most 1,000, and what the maps of today say of where each came from. */
 export function shownElements(resource: Resource, lineage: readonly ElementLineage[], isWhole: boolean): readonly ShownElement[] {
   const known = new Map(lineage.map((each) => [each.path, each]));
   const found: ShownElement[] = [];

@@ -65,6 +65,10 @@ export interface MessagePage {
   readonly acknowledgement: readonly string[];
   /** What people did with it, newest first: reveal, retry, skip, resend. */
   readonly acts: readonly MessageAct[];
+  /** True: they are the newest of more. */
+  readonly areActsCut: boolean;
+  /** True: looking for what it made took too long; that is not to say that it made nothing. */
+  readonly isMadeUnknown: boolean;
 }
 
 export interface MessageAct {
@@ -83,7 +87,7 @@ export async function messagePage(parts: Parts, id: number, isWhole: boolean): P
   const [message, trace, acts] = await Promise.all([
     messageById(parts.database, id),
     traceOf(parts.database, id),
-    auditRecords(parts.database, { action: 'message.', target: `message/${id}`, limit: MOST_ACTS }),
+    auditRecords(parts.database, { action: 'message.', target: `message/${id}`, limit: MOST_ACTS + 1 }),
   ]);
   if (message === undefined || trace === undefined) return undefined;
   const rules = rulesFor(parts, message.source);
@@ -117,7 +121,9 @@ export async function messagePage(parts: Parts, id: number, isWhole: boolean): P
     resources,
     resourceCount: isStored ? made.length : (traced?.conversion.drafts.length ?? 0),
     acknowledgement: acknowledged(message),
-    acts: acts.map(({ at, actor, action, reason }) => ({ at, actor, action, reason })),
+    areActsCut: acts.length > MOST_ACTS,
+    isMadeUnknown: trace.made === undefined,
+    acts: acts.slice(0, MOST_ACTS).map(({ at, actor, action, reason }) => ({ at, actor, action, reason })),
   };
 }
 

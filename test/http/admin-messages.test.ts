@@ -91,6 +91,15 @@ describe('the doors of the messages pages', () => {
     expect(at(page, 'text', 'names', 'OBX-5', 'name')).toBe('Observation Value');
   });
 
+  it('say that looking for what a message made took too long, which is not that it made nothing', async () => {
+    const page = await door.database.transaction(async (tx) => {
+      await tx.run('LOCK TABLE fhir.history IN ACCESS EXCLUSIVE MODE');
+      return (await call('GET', `/messages/${ids['adt']}`)).body;
+    });
+    expect(page).toMatchObject({ status: 'applied', isMadeUnknown: true, resources: [] });
+    expect((await call('GET', `/messages/${ids['adt']}`)).body).toMatchObject({ isMadeUnknown: false, areActsCut: false });
+  });
+
   it('record who looked at a message, masked as it is, once in a while; and who looked for a patient, never for whom', async () => {
     expect((await call('POST', '/messages/search', { patient: '4711^RB', limit: 1 })).status).toBe(200);
     const [last] = await auditRecords(door.database, { action: 'look.messages', limit: 1 });

@@ -18,6 +18,7 @@ export interface ListPage {
 }
 export interface Systems {
   readonly systems: readonly UnmappedSystem[];
+  readonly isCut: boolean;
 }
 export interface Rules {
   /** True: no answer is put in force by its author, whatever the author says. */

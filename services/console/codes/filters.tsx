@@ -71,6 +71,7 @@ export function Filters({ place, filter, search, children }: FiltersProps) {
               {system === '' ? 'free text' : shortSystem(system)} ({countText(codes)})
             </option>
           ))}
+          {systems.value?.isCut && <option disabled>the first {countText(all.length)}; there are more</option>}
         </select>
       </label>
       <label class="field">

@@ -19,19 +19,20 @@ interface Everything {
   readonly files: readonly ListedFile[];
   readonly drift: readonly DriftedFile[];
   readonly drafts: readonly SpecDraft[];
+  readonly isCut: boolean;
   readonly replays: readonly SpecReplay[];
 }
 
 export function page({ place }: PageProps) {
   const asked = useAsked<Everything>('mappings', async (signal) => {
-    const [now, { files }, { drift }, { drafts }, { replays }] = await Promise.all([
+    const [now, { files }, { drift }, { drafts, isCut }, { replays }] = await Promise.all([
       ask<MapsNow>('GET', '/admin/maps', undefined, signal),
       ask<{ readonly files: readonly ListedFile[] }>('GET', '/admin/maps/files', undefined, signal),
       ask<{ readonly drift: readonly DriftedFile[] }>('GET', '/admin/maps/drift', undefined, signal),
-      ask<{ readonly drafts: readonly SpecDraft[] }>('GET', '/admin/maps/drafts?state=open', undefined, signal),
+      ask<Pick<Everything, 'drafts' | 'isCut'>>('GET', '/admin/maps/drafts?state=open', undefined, signal),
       ask<{ readonly replays: readonly SpecReplay[] }>('GET', '/admin/maps/replays', undefined, signal),
     ]);
-    return { now, files, drift, drafts, replays };
+    return { now, files, drift, drafts, isCut, replays };
   });
   const [isBeginning, setBeginning] = useState(false);
   return (
@@ -49,7 +50,7 @@ export function page({ place }: PageProps) {
         {(all) => (
           <>
             <Now all={all} />
-            <Drafts drafts={all.drafts} />
+            <Drafts drafts={all.drafts} isCut={all.isCut} />
             <Tree files={all.files} drift={all.drift} isPublished={all.now.release !== null} place={place} />
           </>
         )}
@@ -86,7 +87,7 @@ const Now = ({ all: { now, replays } }: { readonly all: Everything }) => {
   );
 };
 
-const Drafts = ({ drafts }: { readonly drafts: readonly SpecDraft[] }) =>
+const Drafts = ({ drafts, isCut }: Pick<Everything, 'drafts' | 'isCut'>) =>
   drafts.length === 0 ? (
     <Empty title="No open draft">
       <p>
@@ -111,6 +112,7 @@ const Drafts = ({ drafts }: { readonly drafts: readonly SpecDraft[] }) =>
         { title: 'Changed', of: ({ changedAt }) => <Time at={changedAt} /> },
       ]}
       rows={drafts}
+      isCut={isCut}
       keyOf={({ id }) => id}
     />
   );

@@ -13,7 +13,13 @@ const SAMPLES = ['', '1000', '10000', '100000'] as const;
 export function Plans({ draft }: { readonly draft: WholeDraft }) {
   const asked = useAsked(
     `${draft.id}`,
-    (signal) => ask<{ readonly plans: readonly SpecPlan[] }>('GET', `/admin/maps/plans?draft=${draft.id}`, undefined, signal),
+    (signal) =>
+      ask<{ readonly plans: readonly SpecPlan[]; readonly isCut: boolean }>(
+        'GET',
+        `/admin/maps/plans?draft=${draft.id}`,
+        undefined,
+        signal,
+      ),
     5_000,
   );
   const [sample, setSample] = useState<string>('');
@@ -70,6 +76,7 @@ export function Plans({ draft }: { readonly draft: WholeDraft }) {
             { title: 'Of', of: (plan) => (plan.digest === draft.digest ? 'the draft as it is' : `revision ${plan.draftRevision}`) },
           ]}
           rows={rows}
+          isCut={asked.value?.isCut ?? false}
           keyOf={({ id }) => id}
         />
       )}

@@ -10,18 +10,24 @@ import { Link } from '../router.tsx';
 import '../style/mappings.css';
 import type { Release, SpecReplay } from './answers.ts';
 
+interface Cut {
+  readonly isCut: boolean;
+}
+
 interface History {
   readonly releases: readonly Release[];
+  readonly areReleasesCut: boolean;
   readonly replays: readonly SpecReplay[];
+  readonly areReplaysCut: boolean;
 }
 
 export function page() {
   const asked = useAsked<History>('releases', async (signal) => {
-    const [{ releases }, { replays }] = await Promise.all([
-      ask<{ readonly releases: readonly Release[] }>('GET', '/admin/maps/releases', undefined, signal),
-      ask<{ readonly replays: readonly SpecReplay[] }>('GET', '/admin/maps/replays', undefined, signal),
+    const [{ releases, isCut: areReleasesCut }, { replays, isCut: areReplaysCut }] = await Promise.all([
+      ask<Pick<History, 'releases'> & Cut>('GET', '/admin/maps/releases', undefined, signal),
+      ask<Pick<History, 'replays'> & Cut>('GET', '/admin/maps/replays', undefined, signal),
     ]);
-    return { releases, replays };
+    return { releases, areReleasesCut, replays, areReplaysCut };
   });
   return (
     <>
@@ -30,7 +36,7 @@ export function page() {
         <Link to="/mappings">All maps</Link>
       </div>
       <Asked asked={asked}>
-        {({ releases, replays }) =>
+        {({ releases, areReleasesCut, replays, areReplaysCut }) =>
           releases.length === 0 ? (
             <Empty title="Nothing is published yet">
               <p>
@@ -40,8 +46,8 @@ export function page() {
             </Empty>
           ) : (
             <>
-              <ReleaseTable releases={releases} />
-              <ReplayTable replays={replays} />
+              <ReleaseTable releases={releases} isCut={areReleasesCut} />
+              <ReplayTable replays={replays} isCut={areReplaysCut} />
             </>
           )
         }
@@ -50,7 +56,7 @@ export function page() {
   );
 }
 
-const ReleaseTable = ({ releases }: { readonly releases: readonly Release[] }) => (
+const ReleaseTable = ({ releases, isCut }: Pick<History, 'releases'> & Cut) => (
   <Table
     caption="Releases, newest first"
     columns={[
@@ -74,11 +80,12 @@ const ReleaseTable = ({ releases }: { readonly releases: readonly Release[] }) =
       },
     ]}
     rows={releases}
+    isCut={isCut}
     keyOf={({ id }) => id}
   />
 );
 
-const ReplayTable = ({ replays }: { readonly replays: readonly SpecReplay[] }) =>
+const ReplayTable = ({ replays, isCut }: Pick<History, 'replays'> & Cut) =>
   replays.length === 0 ? null : (
     <Table
       caption="Replays, newest first"
@@ -89,6 +96,7 @@ const ReplayTable = ({ replays }: { readonly replays: readonly SpecReplay[] }) =
         { title: 'Begun', of: ({ startedAt }) => <Time at={startedAt} /> },
       ]}
       rows={replays}
+      isCut={isCut}
       keyOf={({ id }) => id}
     />
   );

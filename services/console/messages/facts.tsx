@@ -88,5 +88,10 @@ export function Timeline({ page }: { readonly page: MessagePage }) {
     page.settledAt === undefined ? [] : [{ at: page.settledAt, what: page.status, who: '', why: page.spec.split('#')[0] ?? '' }];
   const received = { at: page.receivedAt, what: `received by ${page.channel}`, who: page.source, why: '' };
   const steps = [received, ...settled, ...page.acts.map(stepOf)].toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at));
-  return <Table caption="Timeline" columns={STEPS} rows={steps} keyOf={({ at, what }) => `${at} ${what}`} />;
+  return (
+    <>
+      <Table caption="Timeline" columns={STEPS} rows={steps} keyOf={({ at, what }) => `${at} ${what}`} />
+      {page.areActsCut && <p class="note">Of what people did with it, the newest {countText(page.acts.length)}; the audit log has all.</p>}
+    </>
+  );
 }

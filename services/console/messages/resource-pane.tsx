@@ -9,8 +9,11 @@ import { type Chosen, type Lit, rowName } from './links.ts';
 /** So many are open at first; the others open by a click, or when something in them lights up. */
 const OPEN = 3;
 
+/** As many as the server tells of one resource. */
+const MOST_ELEMENTS = 1_000;
+
 interface PaneProps {
-  readonly page: Pick<MessagePage, 'resources' | 'resourceCount' | 'isStored'>;
+  readonly page: Pick<MessagePage, 'resources' | 'resourceCount' | 'isStored'> & Partial<Pick<MessagePage, 'isMadeUnknown'>>;
   readonly lit: Lit;
   readonly choose: (chosen: Chosen) => void;
   /** What it is of, where that is not a stored message or its preview. */
@@ -18,19 +21,25 @@ interface PaneProps {
 }
 
 export function ResourcePane({ page, lit, choose, note }: PaneProps) {
-  const { resources, resourceCount, isStored } = page;
+  const { resources, resourceCount, isStored, isMadeUnknown = false } = page;
   return (
     <section class="pane" aria-labelledby="pane-fhir">
       <header>
         <h2 id="pane-fhir">FHIR {isStored || note !== undefined ? '' : '(preview)'}</h2>
         <p class="explained">
-          {note ?? (isStored ? `${resourceCount} versions of resources made` : 'Not stored: what the maps of today would make of it.')}
+          {note ??
+            (isMadeUnknown
+              ? ''
+              : isStored
+                ? `${resourceCount} versions of resources made`
+                : 'Not stored: what the maps of today would make of it.')}
         </p>
       </header>
       {resources.map((each, index) => (
         <Resource key={`${each.reference} ${each.version}`} resource={each} isOpen={index < OPEN} lit={lit} choose={choose} />
       ))}
-      {resources.length === 0 && <p class="note">It made no resource.</p>}
+      {isMadeUnknown && <Unknown />}
+      {resources.length === 0 && !isMadeUnknown && <p class="note">It made no resource.</p>}
       {resourceCount > resources.length && (
         <p class="note">
           The first {resources.length} of {resourceCount}.
@@ -39,6 +48,13 @@ export function ResourcePane({ page, lit, choose, note }: PaneProps) {
     </section>
   );
 }
+
+const Unknown = () => (
+  <p class="notice" role="status">
+    Looking for what it made took too long and was ended: that is not to say that it made nothing. Load the page again when the server has
+    less to do.
+  </p>
+);
 
 interface ResourceProps extends Omit<PaneProps, 'page'> {
   readonly resource: ShownResource;
@@ -65,6 +81,7 @@ const Resource = ({ resource: { reference, version, isCurrent, elements }, isOpe
           choose={() => choose({ kind: 'element', of: reference, path })}
         />
       ))}
+      {elements.length >= MOST_ELEMENTS && <p class="note">The first {MOST_ELEMENTS} elements; it may have more.</p>}
     </Folded>
   );
 };
@@ -77,12 +94,15 @@ export function RowPane({ page, lit, choose, note }: PaneProps) {
     <section class="pane" aria-labelledby="pane-omop">
       <header>
         <h2 id="pane-omop">OMOP {page.isStored || note !== undefined ? '' : '(preview)'}</h2>
-        <p class="explained">{note ?? `${rows.length === 1 ? '1 row' : `${rows.length} rows`} of current versions`}</p>
+        <p class="explained">
+          {note ?? (page.isMadeUnknown ? '' : `${rows.length === 1 ? '1 row' : `${rows.length} rows`} of current versions`)}
+        </p>
       </header>
       {rows.map((each, index) => (
         <Row key={each.name} {...each} isOpen={index < OPEN} lit={lit} choose={choose} />
       ))}
-      {rows.length === 0 && <p class="note">It made no row.</p>}
+      {page.isMadeUnknown && <Unknown />}
+      {rows.length === 0 && !page.isMadeUnknown && <p class="note">It made no row.</p>}
     </section>
   );
 }

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact';
+import { countText } from './numbers.ts';
 
 export interface Column<Row> {
   readonly title: string;
@@ -17,10 +18,12 @@ interface TableProps<Row> {
   readonly rows: readonly Row[];
   readonly keyOf: (row: Row) => string | number;
   readonly classOf?: (row: Row) => string | undefined;
+  /** True: there are more than these; nothing is cut without saying so. */
+  readonly isCut?: boolean;
 }
 
 /** A table that scrolls sideways by itself where the screen is narrower than it. Links in the first column make rows reachable by keyboard. */
-export function Table<Row>({ caption, isCaptionHidden = false, columns, rows, keyOf, classOf }: TableProps<Row>) {
+export function Table<Row>({ caption, isCaptionHidden = false, columns, rows, keyOf, classOf, isCut = false }: TableProps<Row>) {
   const sides = columns.map(({ isNumber, isExtra }) => [isNumber && 'number', isExtra && 'extra'].filter(Boolean).join(' ') || undefined);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (WCAG 2.1.1)
@@ -48,6 +51,7 @@ export function Table<Row>({ caption, isCaptionHidden = false, columns, rows, ke
           ))}
         </tbody>
       </table>
+      {isCut && <p class="note">These are the first {countText(rows.length)}; there are more.</p>}
     </section>
   );
 }

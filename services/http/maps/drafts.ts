@@ -39,7 +39,8 @@ export function draftRoutes(door: FastifyInstance, access: SpecAccess, desk: Des
   door.get('/admin/maps/drafts', async (request) => {
     await allowed(access, request, 'read');
     const { state } = Object.fromEntries(queryOf(request));
-    return { drafts: await drafts(database, { state, limit: 200 }) };
+    const found = await drafts(database, { state, limit: MOST_LISTED + 1 });
+    return { drafts: found.slice(0, MOST_LISTED), isCut: found.length > MOST_LISTED };
   });
   door.post('/admin/maps/drafts', async (request, reply) => {
     const actor = await allowed(access, request, 'draft');
@@ -124,6 +125,8 @@ function changeOf(request: FastifyRequest): Omit<FileChange, 'path'> {
     throw new Refusal([problem('spec-request-invalid', { reason: 'the text is not UTF-8' })]);
   }
 }
+
+const MOST_LISTED = 200;
 
 /** The revision that If-Match names. Throws Refusal spec-revision-missing. */
 export function revisionOf(request: FastifyRequest): number {

@@ -31,6 +31,7 @@ const PUBLICATION = z.strictObject({
   acknowledge: z.strictObject({ resourcesGone: count, rowsGone: count, moved: count, messagesParked: count }).partial().default({}),
 });
 const MOST_LISTED = 500;
+const MOST_RUNS = 100;
 
 /** Plans that this process makes; one at a time: they share the machine with what arrives. */
 export class Plans {
@@ -83,7 +84,8 @@ export function publicationRoutes(door: FastifyInstance, access: SpecAccess, des
   });
   door.get('/admin/maps/replays', async (request) => {
     await allowed(access, request, 'read');
-    return { replays: await replays(desk.database, 100) };
+    const found = await replays(desk.database, MOST_RUNS + 1);
+    return { replays: found.slice(0, MOST_RUNS), isCut: found.length > MOST_RUNS };
   });
   door.get('/admin/maps/replays/:id', async (request) => {
     await allowed(access, request, 'read');
@@ -105,9 +107,9 @@ function planRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void
   door.get('/admin/maps/plans', async (request) => {
     await allowed(access, request, 'read');
     const { draft } = Object.fromEntries(queryOf(request));
-    return {
-      plans: await plans(database, { draftId: draft !== undefined && /^\d{1,15}$/.test(draft) ? Number(draft) : undefined, limit: 100 }),
-    };
+    const draftId = draft !== undefined && /^\d{1,15}$/.test(draft) ? Number(draft) : undefined;
+    const found = await plans(database, { draftId, limit: MOST_RUNS + 1 });
+    return { plans: found.slice(0, MOST_RUNS), isCut: found.length > MOST_RUNS };
   });
   door.get('/admin/maps/plans/:id', async (request) => {
     await allowed(access, request, 'read');

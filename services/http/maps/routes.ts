@@ -25,6 +25,8 @@ export function mapsRoutes(door: FastifyInstance, access: SpecAccess): void {
   editorRoutes(door, access, desk);
 }
 
+const MOST_RELEASES = 100;
+
 function readRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void {
   const { database, dir } = desk;
   const setAsked = async (release: string | undefined): Promise<SpecSet> =>
@@ -71,10 +73,10 @@ function readRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void
     await allowed(access, request, 'read');
     const { before } = Object.fromEntries(queryOf(request));
     const found = await releases(database, {
-      limit: 100,
+      limit: MOST_RELEASES + 1,
       before: before !== undefined && /^\d{1,15}$/.test(before) ? Number(before) : undefined,
     });
-    return { releases: found.map(briefly) };
+    return { releases: found.slice(0, MOST_RELEASES).map(briefly), isCut: found.length > MOST_RELEASES };
   });
   door.get('/admin/maps/releases/:id', async (request) => {
     await allowed(access, request, 'read');

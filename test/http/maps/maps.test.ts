@@ -95,6 +95,18 @@ describe('drafts', () => {
   }, 60_000);
 });
 
+describe('a list', () => {
+  it('says that there are more than it shows', async () => {
+    expect((await call('GET', '/maps/drafts')).body).toMatchObject({ isCut: false });
+    await house.database.run(`INSERT INTO ops.spec_draft (title, author) SELECT 'many ' || n, 'ana' FROM generate_series(1, 201) n`);
+    const { body } = await call('GET', '/maps/drafts');
+    expect([listAt(body, 'drafts').length, at(body, 'isCut')]).toEqual([200, true]);
+    await house.database.run(`DELETE FROM ops.spec_draft WHERE title LIKE 'many %'`);
+    for (const path of ['/maps/plans', '/maps/replays', '/maps/releases'])
+      expect((await call('GET', path)).body).toMatchObject({ isCut: false });
+  });
+});
+
 describe('publishing', () => {
   it('needs a plan of this very draft, every removal acknowledged; then only a pointer moves, and goes back', async () => {
     const made = await call('POST', '/maps/drafts', {
