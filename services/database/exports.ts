@@ -8,6 +8,8 @@ import { plainArray } from './wire.ts';
 /** What an export holds. */
 export interface ExportAsked {
   readonly level: 'system' | 'patient' | 'group';
+  /** ndjson when it is not given. */
+  readonly format?: 'ndjson' | 'parquet' | undefined;
   readonly types: readonly string[];
   /** ISO instants: changed at or after, and before. */
   readonly since: string | undefined;
@@ -160,7 +162,7 @@ async function pin(tx: Transaction, { id, asked }: JobRow, isSorted: boolean): P
     [id, plainArray(asked.types.map(typeNumber)), asked.since ?? null, asked.until ?? null],
   );
   await tx.run("UPDATE ops.export_job SET state = 'sorting', at = $2, total = $3 WHERE id = $1", [id, moment?.at ?? null, total]);
-  if (!isSorted) await finish(tx, id);
+  if (!isSorted) await finish(tx, id, asked);
 }
 
 async function sort(tx: Transaction, job: JobRow, decide: (type: string, body: string, deleted: boolean) => boolean): Promise<void> {
@@ -177,7 +179,7 @@ async function sort(tx: Transaction, job: JobRow, decide: (type: string, body: s
     plainArray(others.map((row) => row.resource_key)),
   ]);
   const last = rows.at(-1);
-  if (last === undefined || rows.length < PAGE) await finish(tx, job.id);
+  if (last === undefined || rows.length < PAGE) await finish(tx, job.id, job.asked);
   else
     await tx.run('UPDATE ops.export_job SET done_type = $2, done_key = $3, seen = seen + $4 WHERE id = $1', [
       job.id,
@@ -187,7 +189,7 @@ async function sort(tx: Transaction, job: JobRow, decide: (type: string, body: s
     ]);
 }
 
-async function finish(tx: Transaction, id: string): Promise<void> {
+async function finish(tx: Transaction, id: string, asked: ExportAsked): Promise<void> {
   const parts = await tx.query<{ type: number; deleted: boolean; part: number; first_key: number; last_key: number; count: number }>(
     `SELECT type, deleted, part, min(resource_key) AS first_key, max(resource_key) AS last_key, count(*) AS count
      FROM (SELECT type, deleted, resource_key,
@@ -197,7 +199,8 @@ async function finish(tx: Transaction, id: string): Promise<void> {
     [id],
   );
   for (const { type, deleted, part, first_key, last_key, count } of parts) {
-    const name = `${deleted ? 'deleted-' : ''}${resourceTypeOf(type)}-${part + 1}.ndjson`;
+    const format = deleted ? 'ndjson' : (asked.format ?? 'ndjson');
+    const name = `${deleted ? 'deleted-' : ''}${resourceTypeOf(type)}-${part + 1}.${format}`;
     await tx.run(
       'INSERT INTO ops.export_file (job_id, name, type, deleted, first_key, last_key, count) VALUES ($1, $2, $3, $4, $5, $6, $7)',
       [id, name, type, deleted, first_key, last_key, count],
@@ -209,6 +212,9 @@ async function finish(tx: Transaction, id: string): Promise<void> {
 export interface ExportLine {
   readonly type: string;
   readonly id: string;
+  readonly version: number;
+  /** ISO instant. */
+  readonly updated: string;
   /** '' of a deleted one. */
   readonly body: string;
 }
@@ -223,8 +229,9 @@ export async function* exportLines(database: Queryable, jobId: string, name: str
   if (file === undefined) throw gone();
   const type = resourceTypeOf(file.type) ?? '';
   for (let after = file.first_key - 1; after < file.last_key; ) {
-    const rows = await database.query<ItemRow>(
-      `SELECT i.type, i.resource_key, r.id, CASE WHEN r.version = i.version THEN r.body ELSE h.body END AS body
+    const rows = await database.query<ItemRow & { readonly version: number; readonly updated: string }>(
+      `SELECT i.type, i.resource_key, i.version, r.id, CASE WHEN r.version = i.version THEN r.body ELSE h.body END AS body,
+         CASE WHEN r.version = i.version THEN r.updated ELSE h.updated END AS updated
        FROM ops.export_item i JOIN fhir.resource r ON r.resource_key = i.resource_key
        LEFT JOIN fhir.history h ON h.resource_key = i.resource_key AND h.version = i.version
        WHERE i.job_id = $1 AND i.type = $2 AND i.deleted = $3 AND i.resource_key > $4 AND i.resource_key <= $5
@@ -234,7 +241,7 @@ export async function* exportLines(database: Queryable, jobId: string, name: str
     const last = rows.at(-1);
     // The job was dropped, or a version was erased: a short file would be taken for a whole one.
     if (last === undefined || rows.some(({ body }) => body === null)) throw gone();
-    yield rows.map(({ id, body }) => ({ type, id, body: body ?? '' }));
+    yield rows.map(({ id, version, updated, body }) => ({ type, id, version, updated, body: body ?? '' }));
     after = last.resource_key;
   }
 }

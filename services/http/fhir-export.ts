@@ -6,6 +6,7 @@ import {
   dropExport,
   type ExportAsked,
   type ExportJob,
+  type ExportLine,
   exportFiles,
   exportLines,
   exportNext,
@@ -20,6 +21,7 @@ import { RESOURCE_TYPES } from '../fhir/definitions.ts';
 import { writeJson } from '../fhir/json.ts';
 import { inputOf, type OperationInput, typesAsked } from '../fhir/operations.ts';
 import { belongsTo, membersOf, patientTypes, readTypeFilter } from '../pipeline/exports.ts';
+import { PARQUET_TYPE, type ParquetColumn, ParquetPieces } from '../pipeline/parquet.ts';
 import type { Parts } from '../pipeline.ts';
 import { inBackground } from './background.ts';
 import { missing, resourceOf } from './fhir-answers.ts';
@@ -28,13 +30,20 @@ import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, queryOf } from './fhir-
 import { sendProblems } from './problems.ts';
 
 const KNOWN = new Set(['_outputFormat', '_since', '_until', '_type', '_typeFilter']);
-const NDJSON = 'application/fhir+ndjson';
-const FORMATS = new Set([NDJSON, 'application/ndjson', 'ndjson']);
+const FORMATS: Readonly<Record<string, ExportAsked['format']>> = {
+  'application/fhir+ndjson': 'ndjson',
+  'application/ndjson': 'ndjson',
+  ndjson: 'ndjson',
+  [PARQUET_TYPE]: 'parquet',
+  'application/parquet': 'parquet',
+  parquet: 'parquet',
+};
 
 /**
  * $export of Bulk Data 2.0 (http://hl7.org/fhir/uv/bulkdata/export.html), of everything, of all patients, of a group. What belongs to an
- * export is pinned at one moment and kept in the database: jobs go on after a restart, in whatever process. Files are made of it when they
- * are fetched, for who asked alone, and are gone with the job a day later.
+ * export is pinned at one moment and kept in the database: jobs go on after a restart, in whatever process. Files (NDJSON, or Parquet with the
+ * resource as JSON beside what finds it) are made of it when they are fetched, for who asked alone, and are gone with the job a day later.
+ * Deletions are NDJSON always: they are Bundles.
  */
 export function exportRoutes(door: FastifyInstance, parts: Parts, settings: { readonly needsToken: boolean; readonly log: Logger }): void {
   const work = inBackground('export', () => exportNext(parts.database, belongsTo), settings);
@@ -84,9 +93,11 @@ async function kickOff(parts: Parts, level: ExportAsked['level'], request: Fasti
   for (const name of input.names) if (!KNOWN.has(name)) throw wrongParameter(name.slice(0, 64), 'it is not supported here');
   // A plus sign that was not escaped in the address is a space by then.
   const format = input.text('_outputFormat')?.replace(' ', '+');
-  if (format !== undefined && !FORMATS.has(format)) throw new Refusal([problem('export-format', { format: format.slice(0, 64) })]);
+  if (format !== undefined && !Object.hasOwn(FORMATS, format))
+    throw new Refusal([problem('export-format', { format: format.slice(0, 64) })]);
   const asked: ExportAsked = {
     level,
+    format: FORMATS[format ?? ''],
     types: typesOf(level, input),
     since: instant(input, '_since'),
     until: instant(input, '_until'),
@@ -173,21 +184,44 @@ async function file(parts: Parts, request: FastifyRequest, reply: FastifyReply):
   const { id, file: name } = named(request);
   const job = await readExport(parts.database, ownerOf(request), id);
   if (job?.state !== 'done') throw unknown();
-  const lines = linesOf(parts, id, name, name.startsWith('deleted-'));
+  const pages = exportLines(parts.database, id, name);
+  const isParquet = name.endsWith('.parquet');
+  const pieces = isParquet ? parquetOf(pages) : linesOf(pages, name.startsWith('deleted-'));
   // The first piece comes before the answer begins: what is not there is answered as such.
-  const first = await lines.next();
-  const rest = async function* (): AsyncGenerator<Buffer> {
+  const first = await pieces.next();
+  const rest = async function* (): AsyncGenerator<Uint8Array> {
     if (!first.done) yield first.value;
-    yield* lines;
+    yield* pieces;
   };
-  return reply.type(NDJSON).send(Readable.from(rest(), { objectMode: false }));
+  return reply.type(isParquet ? PARQUET_TYPE : 'application/fhir+ndjson').send(Readable.from(rest(), { objectMode: false }));
 }
 
-async function* linesOf(parts: Parts, id: string, name: string, deleted: boolean): AsyncGenerator<Buffer> {
-  for await (const page of exportLines(parts.database, id, name)) {
-    const texts = page.map(({ type, id: of, body }) => (deleted ? deletion(type, of) : body));
+type Pages = AsyncIterable<readonly ExportLine[]>;
+
+async function* linesOf(pages: Pages, deleted: boolean): AsyncGenerator<Uint8Array> {
+  for await (const page of pages) {
+    const texts = page.map(({ type, id, body }) => (deleted ? deletion(type, id) : body));
     yield Buffer.from(`${texts.join('\n')}\n`);
   }
+}
+
+/** A table for each file: what finds a resource, and the resource as JSON. Other columns are a view's to choose ($sql-run). */
+const COLUMNS: readonly ParquetColumn[] = [
+  { name: 'resourceType', type: 'STRING', isRequired: true },
+  { name: 'id', type: 'STRING', isRequired: true },
+  { name: 'versionId', type: 'STRING', isRequired: true },
+  { name: 'lastUpdated', type: 'STRING', isRequired: true },
+  { name: 'resource', type: 'STRING', isRequired: true },
+];
+
+async function* parquetOf(pages: Pages): AsyncGenerator<Uint8Array> {
+  const file = new ParquetPieces(COLUMNS);
+  for await (const page of pages)
+    for (const { type, id, version, updated, body } of page) {
+      const piece = file.add([type, id, String(version), updated, body]);
+      if (piece !== undefined) yield piece;
+    }
+  yield file.end();
 }
 
 /** A deleted resource, as bulk exports tell of it. */

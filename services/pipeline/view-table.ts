@@ -1,9 +1,9 @@
 /** The rows of a view as bytes: JSON, NDJSON, CSV (RFC 4180) and Parquet, written as they come. */
-import { ByteWriter, ParquetWriter, schemaFromColumnData } from 'hyparquet-writer';
 import { writeJson } from '../fhir/json.ts';
 import type { JsonValue } from '../fhir/resource.ts';
 import type { Column } from '../fhir/views/view-read.ts';
 import { rowObject, type ViewRow } from '../fhir/views/view-run.ts';
+import { ParquetPieces, type ParquetType, type ParquetValue } from './parquet.ts';
 
 export const TABLE_FORMATS = ['json', 'ndjson', 'csv', 'parquet'] as const;
 export type TableFormat = (typeof TABLE_FORMATS)[number];
@@ -57,32 +57,17 @@ export function csvCell(value: JsonValue): string {
 /** Lists and elements with children are written as JSON. */
 const plainText = (value: JsonValue): string => (typeof value === 'string' ? value : writeJson(value));
 
-const ROWS_OF_A_GROUP = 50_000;
-
 /** Whole numbers are INT64, decimals DOUBLE (about 16 digits: the other forms keep all), booleans BOOLEAN, lists JSON, the rest text. */
 async function* parquetOf(columns: readonly Column[], batches: RowBatches): AsyncGenerator<Uint8Array> {
   const types = columns.map(parquetType);
-  const schema = schemaFromColumnData({
-    columnData: columns.map(({ name }, i) => ({ name, type: types[i] ?? 'STRING', data: [], nullable: true })),
-  });
-  const writer = new ByteWriter();
-  const parquet = new ParquetWriter({ writer, schema });
-  let waiting: ViewRow[] = [];
-  const flush = (): void => {
-    const data = (i: number): unknown[] => waiting.map((row) => parquetValue(row[i] ?? null, types[i] ?? 'STRING'));
-    parquet.write({ columnData: columns.map(({ name }, i) => ({ name, data: data(i) })) });
-    waiting = [];
-  };
-  for await (const batch of batches) {
-    for (const row of batch) waiting.push(row);
-    if (waiting.length >= ROWS_OF_A_GROUP) flush();
-  }
-  if (waiting.length > 0) flush();
-  parquet.finish();
-  yield writer.getBytes();
+  const file = new ParquetPieces(columns.map(({ name }, i) => ({ name, type: types[i] ?? 'STRING' })));
+  for await (const batch of batches)
+    for (const row of batch) {
+      const piece = file.add(types.map((type, i) => parquetValue(row[i] ?? null, type)));
+      if (piece !== undefined) yield piece;
+    }
+  yield file.end();
 }
-
-type ParquetType = 'INT64' | 'DOUBLE' | 'BOOLEAN' | 'STRING';
 
 function parquetType({ type, collection }: Column): ParquetType {
   if (collection) return 'STRING';
@@ -91,7 +76,7 @@ function parquetType({ type, collection }: Column): ParquetType {
   return /^(integer|integer64|positiveInt|unsignedInt)$/.test(type ?? '') ? 'INT64' : 'STRING';
 }
 
-function parquetValue(value: JsonValue, type: ParquetType): unknown {
+function parquetValue(value: JsonValue, type: ParquetType): ParquetValue {
   if (value === null) return null;
   if (type === 'INT64') return BigInt(String(value));
   if (type === 'DOUBLE') return Number(value);

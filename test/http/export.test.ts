@@ -1,4 +1,5 @@
 /** Bulk Data $export: what belongs to it, the moment it is of, who may fetch it, what becomes of it. */
+import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';
 
@@ -15,6 +16,8 @@ const observation = (id: string, patient: string, status = 'final') => ({
   code: { text: 'x' },
   subject: { reference: `Patient/${patient}` },
 });
+
+const narrative = (text: string) => ({ status: 'generated', div: `<div xmlns="http://www.w3.org/1999/xhtml">${text}</div>` });
 
 beforeAll(async () => {
   door = await testDoor();
@@ -119,6 +122,33 @@ describe('an export', () => {
     // Any door that starts, or takes another export, finds it.
     await finished(await begun('/$export?_type=Patient'));
     expect(names(await lines(await finished(status)))).toEqual(['Observation/oa', 'Observation/ob']);
+  });
+
+  it('is Parquet where that is asked for, in groups of rows, deletions in NDJSON all the same', async () => {
+    const before = new Date(Date.now() - 3_600_000).toISOString();
+    await put(observation('shortly', 'a'));
+    await door.call('DELETE', '/Observation/shortly');
+    // More than one group of rows.
+    const long = 'ä'.repeat(500_000);
+    for (let n = 0; n < 18; n++) await put({ resourceType: 'Basic', id: `basic-${n}`, code: { text: 'x' }, text: narrative(long) });
+    const format = encodeURIComponent('application/vnd.apache.parquet');
+    const manifest = await finished(await begun(`/$export?_type=Patient,Observation,Basic&_outputFormat=${format}&_since=${before}`));
+    const plain = await lines(await finished(await begun('/$export?_type=Patient,Observation,Basic')));
+    const rows: Record<string, unknown>[] = [];
+    for (const each of listAt(manifest, 'output')) {
+      const answer = await fetch(`${door.door.url}/fhir/R4${below(String(at(each, 'url')))}`);
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/vnd.apache.parquet']);
+      const file = await answer.arrayBuffer();
+      const found = await parquetReadObjects({ file });
+      expect(found.length).toBe(at(each, 'count'));
+      if (at(each, 'type') === 'Basic') expect(parquetMetadata(file).row_groups.length).toBeGreaterThan(1);
+      rows.push(...found);
+    }
+    expect(rows.map(({ resource }): unknown => JSON.parse(String(resource)))).toEqual(plain);
+    for (const { resourceType, id, versionId, lastUpdated, resource } of rows)
+      expect(JSON.parse(String(resource))).toMatchObject({ resourceType, id, meta: { versionId, lastUpdated } });
+    expect(listAt(manifest, 'output').map((each) => /[^/]*$/.exec(String(at(each, 'url')))?.[0])).toContain('Patient-1.parquet');
+    expect((await lines(manifest, 'deleted')).map((each) => at(each, 'entry', 0, 'request', 'url'))).toContain('Observation/shortly');
   });
 
   it('is known to who asked alone, until it is deleted or its day is over', async () => {
