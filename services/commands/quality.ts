@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Option } from 'commander';
 import { deriveStale } from '../database/derived.ts';
+import { earlierRun } from '../database/quality-changed.ts';
 import { cdmSourceRow, keepRun, outcomeChanges, runs } from '../database/quality-history.ts';
 import { countChecks } from '../database/quality-run.ts';
 import { problem, Refusal } from '../errors.ts';
@@ -27,6 +28,7 @@ interface Options {
   readonly table?: readonly string[];
   readonly failOn: Severity;
   readonly withoutDeprecated?: boolean;
+  readonly full?: boolean;
   readonly keep: boolean;
   readonly trend?: boolean;
   readonly limit: number;
@@ -46,6 +48,7 @@ export const qualityCommand: CommandDefinition = (program, terminal, exit) => {
         .choices(['fatal', 'convention', 'characterization'])
         .default('fatal'),
     )
+    .option('--full', 'count every check again, also where nothing has changed since the last run')
     .option('--without-deprecated', 'leave out the three types that others replace')
     .option('--no-keep', 'do not keep the results in results.dq_run and results.dq_result')
     .option('--trend', 'show the runs so far, without a new one')
@@ -83,12 +86,13 @@ async function checked(store: Store, options: Options, terminal: Terminal): Prom
   const checks = chosen(options);
   const startedAt = new Date().toISOString();
   const bar = progress(terminal, 'tables', new Set(checks.map(({ table: name }) => name)).size);
-  const { counts, texts, seconds } = await countChecks(store.database, checks, bar.advance);
+  const software = `polyseme@${VERSION}, ${CHECKS_VERSION}`;
+  const earlier = options.full === true ? undefined : await earlierRun(store.database, software);
+  const { counts, texts, seconds, seen, recounted } = await countChecks(store.database, checks, bar.advance, earlier);
   bar.end();
   const judged = judge(checks, counts);
-  const isPart = options.check !== undefined || options.table !== undefined;
-  if (options.keep && !isPart)
-    await keepRun(store.database, judged, { startedAt, seconds, software: `polyseme@${VERSION}, ${CHECKS_VERSION}` });
+  const isPart = options.check !== undefined || options.table !== undefined || options.withoutDeprecated === true;
+  if (options.keep && !isPart) await keepRun(store.database, judged, { startedAt, seconds, software, seen, recounted });
   const document = dqdDocument(judged, {
     startedAt,
     endedAt: new Date().toISOString(),
@@ -100,7 +104,11 @@ async function checked(store: Store, options: Options, terminal: Terminal): Prom
   const text = JSON.stringify(document, undefined, 1);
   if (options.out !== undefined) await writeFile(options.out, text);
   if (options.json) terminal.out(text);
-  else sayOutcome(judged, seconds, options.limit, terminal);
+  else {
+    sayOutcome(judged, seconds, options.limit, terminal);
+    if (recounted < checks.length)
+      terminal.say(`${plural(recounted, 'check')} counted; what the others read has not changed since the last run. --full counts all.`);
+  }
   return judged.some((each) => isFailure(each) && isAsGrave(each.check.type.severity, options.failOn)) ? 1 : 0;
 }
 

@@ -1,6 +1,7 @@
 /** Results of data-quality runs, kept for comparing. */
 import type { Judged } from '../omop/quality.ts';
 import type { Database, Queryable } from './connect.ts';
+import type { Seen } from './quality-changed.ts';
 import { plainArray, textArray } from './wire.ts';
 
 export interface QualityRun {
@@ -25,14 +26,20 @@ export async function cdmSourceRow(queryable: Queryable): Promise<Readonly<Recor
 export async function keepRun(
   database: Database,
   judged: readonly Judged[],
-  run: { readonly startedAt: string; readonly seconds: number; readonly software: string },
+  run: {
+    readonly startedAt: string;
+    readonly seconds: number;
+    readonly software: string;
+    readonly seen?: Seen;
+    readonly recounted?: number;
+  },
 ): Promise<number> {
   const count = (outcome: Judged['outcome']): number => judged.filter((each) => each.outcome === outcome).length;
   return database.transaction(async (tx) => {
     const source = await cdmSourceRow(tx);
     const [kept] = await tx.query<{ id: number }>(
-      `INSERT INTO results.dq_run (started_at, seconds, software, cdm_version, vocabulary_version, passed, failed, not_applicable, errors, failed_fatal)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING run_id AS id`,
+      `INSERT INTO results.dq_run (started_at, seconds, software, cdm_version, vocabulary_version, passed, failed, not_applicable, errors, failed_fatal,
+         seen, recounted) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12) RETURNING run_id AS id`,
       [
         run.startedAt,
         run.seconds,
@@ -44,6 +51,8 @@ export async function keepRun(
         count('not-applicable'),
         count('error'),
         fatal(judged).length,
+        run.seen === undefined ? null : JSON.stringify(run.seen),
+        run.recounted ?? null,
       ],
     );
     const id = kept?.id ?? -1;

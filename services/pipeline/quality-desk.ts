@@ -2,6 +2,7 @@
 import { audit } from '../database/audit.ts';
 import type { Database } from '../database/connect.ts';
 import { deriveStale } from '../database/derived.ts';
+import { earlierRun } from '../database/quality-changed.ts';
 import { keepRun, type OutcomeChange, outcomeChanges, type QualityRun, runs } from '../database/quality-history.ts';
 import { countChecks } from '../database/quality-run.ts';
 import {
@@ -108,11 +109,12 @@ async function runQuality(parts: Parts, id: number, checks: ReturnType<typeof al
   try {
     const startedAt = parts.clock().toISOString();
     await deriveStale(database, { pullDate: dateOf(parts, parts.clock()) });
-    const { counts, seconds } = await countChecks(database, checks, (so) => {
+    const progress = (so: number): void => {
       done = so;
       say();
-    });
-    const runId = await keepRun(database, judge(checks, counts), { startedAt, seconds, software });
+    };
+    const { counts, seconds, seen, recounted } = await countChecks(database, checks, progress, await earlierRun(database, software));
+    const runId = await keepRun(database, judge(checks, counts), { startedAt, seconds, software, seen, recounted });
     await endQualityJob(database, id, { runId });
   } catch (error) {
     const text = error instanceof Refusal ? (error.problems[0]?.text ?? '') : 'something failed that should not have';
