@@ -1,7 +1,7 @@
 import { numberedPlaces } from '../database/cdm-places.ts';
 import { checkRows, type PlainRow, type ResolvedEntry, type RowsEntry, resolveEntries } from '../database/cdm-resolve.ts';
 import { hasKey } from '../database/cdm-tables.ts';
-import { mergedResource } from '../fhir/merge.ts';
+import { mergedResource, replacingResource } from '../fhir/merge.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { Draft, Maps, RowContext } from '../mapping/conversion.ts';
 import { columnsOf } from '../omop/tables.ts';
@@ -113,7 +113,7 @@ function toldOf(said: readonly MadeResource[]): Resource {
   return inOrder(ranked)
     .map(({ resource, update, deletes }) => ({ resource, update, deletes }))
     .reduce((before, { resource, update, deletes }) => ({
-      resource: update === 'merge' ? mergedResource(before.resource, resource, deletes) : resource,
+      resource: update === 'merge' ? mergedResource(before.resource, resource, deletes) : replacingResource(before.resource, resource),
       update,
       deletes,
     })).resource;

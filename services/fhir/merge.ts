@@ -1,18 +1,45 @@
 import { choiceNames, elementsOf, kindOf } from './definitions.ts';
-import { isObject } from './json.ts';
+import { isArray, isObject } from './json.ts';
 import type { JsonObject, JsonValue, Resource } from './resource.ts';
+import { type Course, placesOfStay } from './stay-places.ts';
 
 /**
  * Returns `stored` as a message changes it: a top-level element that the message values replaces the stored one, one that it
  * deletes is gone, one that it does not mention stays (HL7v2 chapter 2.5.3, "no value" against `""`). `deletes` names elements as
  * declared ('birthDate', 'value[x]') or as written ('valueQuantity'). Within an element that is a group of elements
  * (Encounter.hospitalization) the same holds for its members; a period that the message only ends keeps its start. A stay that ended
- * stays ended when a message does not speak of its end: to open it again takes a draft that replaces it.
+ * stays ended when a message does not speak of its end: to open it again takes a draft that replaces it. The places of a stay are a history.
  */
 export function mergedResource<T extends Resource>(stored: JsonObject, draft: T, deletes: readonly string[]): T {
   const kept = Object.entries(withoutReplaced(draft.resourceType, stored, [...Object.keys(draft), ...deletes]));
   const joined = Object.entries(draft).map(([name, value]) => [name, joinedValue(draft.resourceType, name, stored[name], value)] as const);
-  return { ...draft, ...Object.fromEntries(kept), ...Object.fromEntries(joined), ...stillEnded(stored, draft) };
+  const still = stillEnded(stored, draft);
+  const places = deletes.includes('location') ? {} : placesIn(stored, draft, courseOf(stored, draft, still));
+  return { ...draft, ...Object.fromEntries(kept), ...Object.fromEntries(joined), ...still, ...places };
+}
+
+/**
+ * Returns a message's draft that replaces what is stored. A stay whose end is taken back (HL7v2 A13, which says where the patient is and not
+ * since when) was where it was before: its places are kept, the last is where the patient is. The same draft once more changes nothing.
+ */
+export function replacingResource<T extends Resource>(stored: JsonObject, draft: T): T {
+  const places = draft['location'];
+  const isReopened =
+    draft['status'] === 'in-progress' &&
+    (stored['status'] === 'finished' || stored['status'] === 'in-progress') &&
+    isArray(places) &&
+    places.every((place) => isObject(place) && place['period'] === undefined);
+  return isReopened ? { ...draft, ...placesIn(stored, draft, 'runs') } : draft;
+}
+
+const placesIn = (stored: JsonObject, draft: Resource, course: Course): JsonObject =>
+  draft.resourceType === 'Encounter' && stored['location'] !== undefined && draft['location'] !== undefined
+    ? { location: placesOfStay(stored['location'], draft['location'], course) }
+    : {};
+
+function courseOf(stored: JsonObject, draft: Resource, still: JsonObject): Course {
+  if (still['status'] !== undefined) return 'ended';
+  return stored['status'] === 'finished' && OPEN.has(draft['status']) ? 'anew' : 'runs';
 }
 
 /** Returns the members that none of `names` replaces: of an element of many types only one may be there, with what `_name` says of it. */

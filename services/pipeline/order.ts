@@ -119,7 +119,8 @@ function placeOf(asked: Asked, statements: readonly Statement[], now: string): P
   const common = { before, isOver: false, overruled: undefined, said: [], forget: false } as const;
   if (change.eventAt === undefined) {
     const event = { at: last.at > now ? last.at : now, messageId: change.messageId ?? 0, way: 'replace' as const };
-    const resource = before ? overStored(before, change) : change.resource;
+    // What a request puts in place of a record is the whole of it.
+    const resource = before && change.update !== 'replace' ? overStored(before, change) : change.resource;
     const kept = isOverForeign(asked) && !change.delete ? echoed(statements, resource, event) : [];
     return { ...common, resource, event, said: kept, forget: times.length > 0 };
   }

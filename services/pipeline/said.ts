@@ -9,7 +9,7 @@ import type { CurrentResource } from '../database/resources.ts';
 import { forgetStatements, keepStatements, type Moment, type Statement, statementsOf } from '../database/statements.ts';
 import { Refusal } from '../errors.ts';
 import { contentText, readJson } from '../fhir/json.ts';
-import { mergedResource } from '../fhir/merge.ts';
+import { mergedResource, replacingResource } from '../fhir/merge.ts';
 import type { Change } from './change.ts';
 import { inOrder, type Ranked, rankOf } from './rank.ts';
 import { storedResource } from './rows.ts';
@@ -31,7 +31,7 @@ const digestOf = (way: string, deletes: readonly string[], draft: string, { orig
 /** Returns what a change makes of a resource when nothing newer is known of it. */
 export function overStored(before: Stored, { update, resource, deletes }: Pick<Change, 'update' | 'resource' | 'deletes'>): Stored {
   if (update === 'ensure') return before;
-  return update === 'merge' ? mergedResource(before, resource, deletes) : resource;
+  return update === 'merge' ? mergedResource(before, resource, deletes) : replacingResource(before, resource);
 }
 
 /** Returns what a change says at a moment. */
