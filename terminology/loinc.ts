@@ -117,6 +117,11 @@ class LoincReader {
         const text = value(property);
         if (text !== '') content.edge(concept, this.#properties.of(property), content.value(text));
       }
+      content.edge(
+        concept,
+        this.#properties.of('copyright'),
+        content.value(value('EXTERNAL_COPYRIGHT_NOTICE') === '' ? 'LOINC' : '3rdParty'),
+      );
       if (isLater(value('VersionLastChanged'), this.#newest)) this.#newest = value('VersionLastChanged');
     });
   }
@@ -238,7 +243,7 @@ class LoincReader {
 const LINKED = new Set(['LIST', 'answer-list']);
 
 function propertyOf(code: string): PropertyOfSystem {
-  const type = TABLE_PROPERTIES.includes(code) ? 'string' : 'code';
+  const type = code === 'copyright' || TABLE_PROPERTIES.includes(code) ? 'string' : 'code';
   const description = LINKED.has(code) ? 'An answer list' : code;
   return { code, uri: `http://loinc.org/property/${code}`, description, type };
 }

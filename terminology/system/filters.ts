@@ -5,6 +5,7 @@ import { EclError, type Expression } from '../ecl/syntax.ts';
 import type { Filter, FilterRefusal } from '../provider.ts';
 import { REF, refIndex, refKind } from './arrays.ts';
 import type { CodeSystem } from './code-system.ts';
+import { answersFor, loincFilter } from './loinc-filters.ts';
 import { RowSet } from './rows.ts';
 
 export const OPERATORS = {
@@ -35,7 +36,9 @@ export function filterRows(system: CodeSystem, filter: Filter, locate: Locate): 
     const chosen = system.manifest.modules.map((module) => modules.includes(module));
     return RowSet.all(system.total).where((row) => chosen[system.arrays['concept-module'][row] ?? 0] ?? false);
   }
-  return propertyRows(system, filter, locate);
+  if (system.manifest.kind !== 'loinc') return propertyRows(system, filter, locate);
+  if (property === 'answers-for' && op === '=') return answersFor(system, value, locate(value));
+  return propertyRows(system, loincFilter(filter), locate);
 }
 
 function eclRows(system: CodeSystem, text: string): RowSet | FilterRefusal {

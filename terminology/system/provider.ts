@@ -69,6 +69,7 @@ export class IndexedProvider implements CodeSystemProvider {
     this.filters = [
       { code: 'concept', op: OPERATORS.concept },
       ...(manifest.kind === 'snomed' ? [{ code: 'constraint', op: ['='] }] : []),
+      ...(manifest.kind === 'loinc' ? [{ code: 'answers-for', op: ['='] }] : []),
       ...this.properties.map(({ code }) => ({ code, op: OPERATORS.property })),
     ];
   }

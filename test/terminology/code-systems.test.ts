@@ -199,6 +199,13 @@ describe('other code systems', () => {
     expect(codesOf(system, ['COMPONENT', '=', 'LP900001-1'])).toContain('9900001-1');
     expect(codesOf(system, ['COMPONENT', '=', 'zorbine'])).toEqual(codesOf(system, ['COMPONENT', '=', 'LP900001-1']));
     expect(codesOf(system, ['LIST', '=', 'LL9001-1']).toSorted()).toEqual(['LA90001-1', 'LA90002-9', 'LA90003-7']);
+    expect(codesOf(system, ['answers-for', '=', '9900050-0']).toSorted()).toEqual(['LA90001-1', 'LA90002-9', 'LA90003-7']);
+    expect(codesOf(system, ['answers-for', '=', 'LL9001-1'])).toHaveLength(3);
+    expect(codesOf(system, ['answers-for', '=', '9900001-1'])).toEqual([]);
+    expect(codesOf(system, ['CLASSTYPE', '=', 'Laboratory class'])).toEqual(codesOf(system, ['CLASSTYPE', '=', '1']));
+    expect(codesOf(system, ['CLASSTYPE', '=', '1'])).toHaveLength(13);
+    expect([codesOf(system, ['copyright', '=', 'LOINC']).length, codesOf(system, ['copyright', '=', '3rdParty'])]).toEqual([13, []]);
+    expect(codesOf(system, ['STATUS', '=', 'DEPRECATED'])).toEqual(['9900011-1']);
     expect(codesOf(system, ['concept', 'is-a', 'LP900001-1'])).toHaveLength(5);
     expect(system.implicit?.('http://loinc.org/vs/LL9001-1')?.filters).toEqual([{ property: 'LIST', op: '=', value: 'LL9001-1' }]);
     expect([...system.search('müller blut').best(1)].map((row) => system.conceptAt(row).code)).toEqual(['9900001-1']);
