@@ -12,6 +12,12 @@ export interface Unit {
 
 export const keysOf = (unit: Unit): readonly string[] => unit.entries.map(({ type, id }) => `${type}/${id ?? ''}`);
 
+/** 'Patient/1' of all that a unit refers to by type and id. */
+export const targetsOf = ({ entries }: Unit): readonly string[] =>
+  entries
+    .flatMap(({ resource }) => (resource === undefined ? [] : references(resource)))
+    .map(({ reference }) => reference.replace(/\/_history\/.*$/, ''));
+
 export const bytesOf = (units: readonly Unit[]): number => units.reduce((sum, { content }) => sum + content.length, 0);
 
 /** What most others refer to, what is referred to most first: who and where, then stays, then what they are about. */
@@ -54,9 +60,8 @@ function edgesOf(units: readonly Unit[]): readonly (readonly number[])[] {
       return earlier ?? [];
     }),
   );
-  return units.map(({ entries }, index) => {
-    const named = entries.flatMap(({ resource }) => (resource === undefined ? [] : references(resource)));
-    const targets = named.flatMap(({ reference }) => first.get(reference.replace(/\/_history\/.*$/, '')) ?? []);
+  return units.map((unit, index) => {
+    const targets = targetsOf(unit).flatMap((target) => first.get(target) ?? []);
     return [...new Set([...(before[index] ?? []), ...targets])].filter((each) => each !== index);
   });
 }

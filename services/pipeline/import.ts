@@ -5,7 +5,7 @@ import { type AskedEntry, questionsOf } from '../fhir/transaction.ts';
 import { resolveTransaction } from '../fhir/transaction-resolve.ts';
 import { validateResource } from '../fhir/validate.ts';
 import { writeRequest } from './fhir-write.ts';
-import { bytesOf, inOrderOfReference, keysOf, type Unit } from './import-order.ts';
+import { bytesOf, inOrderOfReference, keysOf, targetsOf, type Unit } from './import-order.ts';
 import type { Parts } from './parts.ts';
 
 /** What was refused, and where it stands. */
@@ -47,10 +47,15 @@ export class FhirImport {
   /** Behind what found no room nothing else gets in: versions of a resource stay in their order. */
   #isFull = false;
   #postponed = new Set<string>();
+  #postponedKeys = new Set<string>();
   #late: Refused[] = [];
+  #refused = 0;
   #readings = 1;
-  #storedBefore = 0;
-  #isLast = false;
+  #settledBefore = 0;
+  /** When nothing gets in any more: first what refers to nothing that is still to come is refused, then, of circles, everything. */
+  #patience: 'all' | 'of-what-may-come' | 'none' = 'all';
+  /** What was still to come when this reading began. */
+  #open: ReadonlySet<string> = new Set();
 
   /** `mostWaitingBytes`: of JSON in memory; for who reads again what `next` names. */
   constructor(parts: Parts, mostWaitingBytes = Number.POSITIVE_INFINITY) {
@@ -67,13 +72,12 @@ export class FhirImport {
     if (faults.length > 0) return faults;
     const content = all.flatMap(({ resource }) => (isObject(resource) ? [writeJson(resource)] : [])).join('\n');
     const unit = { from, entries: standalone(all), content };
-    if (this.#isLast) return this.#write([unit], () => true);
     const keys = keysOf(unit);
     const isMuch = this.#gathered.length >= MOST_TOGETHER || this.#gatheredBytes + content.length > MOST_GATHERED_BYTES;
     if (isBundle || isMuch || keys.some((key) => this.#gatheredKeys.has(key))) await this.#flush();
     // Behind an older version that waits, a newer one waits too.
     if (keys.some((key) => this.#waitingKeys.has(key))) this.#wait([unit]);
-    else if (isBundle) return this.#writeOrWait(unit);
+    else if (isBundle || this.#patience !== 'all') return this.#writeOrWait(unit);
     else {
       this.#gathered.push(unit);
       this.#gatheredBytes += content.length;
@@ -98,15 +102,20 @@ export class FhirImport {
       if (stopped()) return refused;
       waiting = left;
     }
-    this.#waiting = waiting;
-    const hasMore = this.#postponed.size > 0 && this.#stored() > this.#storedBefore && this.#readings < MOST_READINGS;
-    if (hasMore) return refused;
-    // Nothing gets in any more: each hears why.
-    this.#isLast = true;
-    for (const group of inOrderOfReference(this.#waiting.splice(0))) {
+    this.#waiting = [];
+    if (this.#postponed.size === 0 || this.#readings >= MOST_READINGS) this.#patience = 'none';
+    else if (this.#settled() === this.#settledBefore) this.#patience = this.#patience === 'all' ? 'of-what-may-come' : 'none';
+    const open = new Set(this.#postponedKeys);
+    for (const group of inOrderOfReference(waiting)) {
+      if (this.#patience === 'all' || (this.#patience === 'of-what-may-come' && isAwaiting(group, open))) {
+        this.#waiting.push(...group);
+        for (const key of group.flatMap(keysOf)) open.add(key);
+        continue;
+      }
       const problems = await this.#write(group, () => true);
       if (problems.length > 0) refused.push(...group.map(({ from }) => ({ from, problems })));
     }
+    this.#refused += refused.length;
     return refused;
   }
 
@@ -114,17 +123,19 @@ export class FhirImport {
   next(): ReadonlySet<string> | undefined {
     const postponed = this.#postponed;
     if (postponed.size === 0) return undefined;
+    this.#open = new Set([...this.#postponedKeys, ...this.#waiting.flatMap(keysOf)]);
     this.#postponed = new Set();
+    this.#postponedKeys = new Set();
     this.#readings += 1;
-    this.#storedBefore = this.#stored();
+    this.#settledBefore = this.#settled();
     this.#isFull = false;
     this.#waitingBytes = bytesOf(this.#waiting);
     this.#waitingKeys = new Set(this.#waiting.flatMap(keysOf));
     return postponed;
   }
 
-  #stored(): number {
-    return this.tally.created + this.tally.updated + this.tally.unchanged;
+  #settled(): number {
+    return this.tally.created + this.tally.updated + this.tally.unchanged + this.#refused;
   }
 
   /** Returns the units that still wait for something. */
@@ -156,8 +167,10 @@ export class FhirImport {
   }
 
   async #writeOrWait(unit: Unit): Promise<readonly Problem[]> {
-    const problems = await this.#write([unit], (found) => !mayCome(found));
-    if (problems.length === 0 || !mayCome(problems)) return problems;
+    const isHopeless = this.#patience === 'none' || (this.#patience === 'of-what-may-come' && !isAwaiting([unit], this.#open));
+    const problems = await this.#write([unit], (found) => isHopeless || !mayCome(found));
+    if (isHopeless && problems.length > 0) this.#refused += 1;
+    if (problems.length === 0 || isHopeless || !mayCome(problems)) return problems;
     this.#wait([unit]);
     return [];
   }
@@ -175,8 +188,10 @@ export class FhirImport {
         continue;
       }
       this.#isFull = true;
-      if (this.#postponed.size < MOST_POSTPONED) this.#postponed.add(unit.from);
-      else this.#late.push({ from: unit.from, problems: [problem('import-waits', { most: MOST_POSTPONED })] });
+      if (this.#postponed.size < MOST_POSTPONED) {
+        this.#postponed.add(unit.from);
+        for (const key of keysOf(unit)) this.#postponedKeys.add(key);
+      } else this.#late.push({ from: unit.from, problems: [problem('import-waits', { most: MOST_POSTPONED })] });
     }
   }
 
@@ -203,6 +218,12 @@ export class FhirImport {
       throw error;
     }
   }
+}
+
+/** Whether units refer to something of what is still to come, beside themselves. */
+function isAwaiting(units: readonly Unit[], open: ReadonlySet<string>): boolean {
+  const own = new Set(units.flatMap(keysOf));
+  return units.flatMap(targetsOf).some((target) => open.has(target) && !own.has(target));
 }
 
 /** Groups in order, as many as make a transaction of a good size. */
