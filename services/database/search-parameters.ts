@@ -146,9 +146,14 @@ export async function holdParameters(tx: Transaction, sets: readonly number[]): 
   if (!isKnown || sets.some((each) => each !== parameterSet())) throw new Collision();
 }
 
+/** Waits until nobody writes resources, and keeps it so until the transaction ends. */
+export async function holdIndex(tx: Transaction): Promise<void> {
+  await tx.client.query(`SELECT pg_advisory_xact_lock(${INDEX_LOCK})`);
+}
+
 /** After SearchParameter resources were written: a new set, and jobs that index what is stored by what is new in it. */
 export async function parametersWritten(tx: Transaction): Promise<void> {
-  await tx.client.query(`SELECT pg_advisory_xact_lock(${INDEX_LOCK})`);
+  await holdIndex(tx);
   const next = await storedParameters(tx);
   const namesOf = (set: Custom): Map<string, readonly [string, ParameterText]> =>
     new Map([...set].flatMap(([type, texts]) => texts.map((text) => [JSON.stringify([type, text]), [type, text] as const] as const)));

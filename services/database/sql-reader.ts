@@ -1,15 +1,16 @@
 /**
- * The account that people's own SQL runs under: it reads the schemas cdm and results and nothing else. It is a login of its own, because a
+ * The account that people's own SQL runs under: it reads the schemas cdm, results and views (tables
+ * of ViewDefinitions, made when somebody asks for them) and nothing else. It is a login of its own, because a
  * session of ours that only says SET ROLE could be told to be itself again in the middle of a SELECT (set_config).
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { problem, Refusal } from '../errors.ts';
-import type { Database, Transaction } from './connect.ts';
+import type { Database, Queryable, Transaction } from './connect.ts';
 import { safe, sqlState } from './failures.ts';
 
 /** Schemas that may be read. */
-export const READABLE = ['cdm', 'results'] as const;
+export const READABLE = ['cdm', 'results', 'views'] as const;
 
 const LOCK = 7_401_936_129;
 const ATTEMPTS = 3;
@@ -102,6 +103,16 @@ const sessionOptions = (timeoutMs: number): string =>
 
 const unavailable = (reason: string): Refusal => new Refusal([problem('sql-unavailable', { reason })]);
 
+/** Returns the name of the account in this database, and whether it was made yet. */
+export async function sqlRole(tx: Queryable): Promise<{ readonly role: string; readonly database: string; readonly exists: boolean }> {
+  const [found] = await tx.query<{ role: string; database: string; exists: boolean }>(
+    `SELECT q.role, quote_ident(current_database()) AS database, EXISTS (SELECT FROM pg_roles WHERE rolname = q.role) AS exists
+     FROM (SELECT 'polyseme_sql_' || left(md5(current_database()), 16) AS role) q`,
+  );
+  if (found === undefined) throw unavailable('the database does not answer');
+  return found;
+}
+
 /** Makes the account what it should be, with this password, and returns its name. */
 async function prepared(database: Database, password: string): Promise<string> {
   try {
@@ -115,11 +126,7 @@ async function prepared(database: Database, password: string): Promise<string> {
 
 async function prepare(tx: Transaction, secret: string): Promise<string> {
   await tx.query(`SELECT pg_advisory_xact_lock(${LOCK})::text`);
-  const [found] = await tx.query<{ role: string; database: string; exists: boolean }>(
-    `SELECT q.role, quote_ident(current_database()) AS database, EXISTS (SELECT FROM pg_roles WHERE rolname = q.role) AS exists
-     FROM (SELECT 'polyseme_sql_' || left(md5(current_database()), 16) AS role) q`,
-  );
-  if (found === undefined) throw unavailable('the database does not answer');
+  const found = await sqlRole(tx);
   const { role } = found;
   if (!found.exists) await tx.run(`CREATE ROLE ${role} NOLOGIN`);
   await tx.run(`ALTER ROLE ${role} LOGIN NOCREATEDB NOCREATEROLE NOINHERIT CONNECTION LIMIT ${MOST_SESSIONS} PASSWORD '${secret}'`);

@@ -7,6 +7,7 @@ export const FHIR_BULK = {
   'view-element-unknown': row(200, 'AA', 'warning', 'not-found', 'FHIR R4 has no element {element} in {type}: the expression finds nothing.', 'Look at the spelling; where the element is of another version of FHIR, nothing is wrong.'),
   'view-value': row(422, 'AE', 'error', 'value', 'The view does not fit a resource: {reason}.', 'Change the expression, or leave such resources out with "where".'),
   'view-costly': row(422, 'AE', 'error', 'too-costly', 'The view takes more than {most} steps for one resource.', 'Write simpler expressions, or fewer products of selects.'),
+  'view-table': row(422, 'AE', 'error', 'business-rule', 'The view cannot be kept as a table: {reason}.', 'Change the name in the ViewDefinition, or ask for its rows with $sql-run.'),
   'export-not-async': row(400, 'AE', 'error', 'invalid', 'An export is done asynchronously only.', 'Send "Prefer: respond-async" and ask the address in Content-Location.'),
   'export-format': row(400, 'AE', 'error', 'not-supported', 'Exports are not made in the format {format}.', 'Ask for application/fhir+ndjson or application/vnd.apache.parquet, or leave _outputFormat out.'),
   'export-group': row(422, 'AE', 'error', 'not-supported', '{count} members of the group are no patients that are referred to by Patient/id.', 'Export a group whose members are patients of this server.'),

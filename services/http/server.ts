@@ -17,6 +17,7 @@ import { consoleRoutes } from './console.ts';
 import { fhirRoutes } from './fhir.ts';
 import { exportRoutes } from './fhir-export.ts';
 import { importRoutes } from './fhir-import.ts';
+import { viewTableRoutes } from './fhir-view-tables.ts';
 import { hl7v2Routes } from './hl7v2.ts';
 import { mapsRoutes } from './maps/routes.ts';
 import { type DoorGauges, metricsRoutes } from './metrics.ts';
@@ -148,6 +149,7 @@ function routes(
   adminTerminologyRoutes(door, parts, terminology.library);
   const background = { needsToken: settings.verifyToken !== undefined, log };
   exportRoutes(door, parts, background);
+  viewTableRoutes(door, parts, background);
   socketDoor(door, parts, settings);
   importRoutes(door, parts, { ...background, maxBodyBytes: settings.maxBodyBytes, outgoingCa: settings.outgoingCa });
 }
