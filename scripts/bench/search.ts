@@ -71,6 +71,7 @@ export async function fill({ parts }: House, size: number): Promise<void> {
       await addIndex(
         tx,
         rows.map(({ rid }, i) => ({ rid, rows: indexRows(resources[i] ?? { resourceType: 'Basic' }) })),
+        'fresh',
       );
     });
   }

@@ -24,6 +24,7 @@ import { lookUpTargets } from './cdm-targets.ts';
 import type { Transaction } from './connect.ts';
 import { type HeldLocks, lockReferences } from './reference-locks.ts';
 import { plainArray, textArray } from './wire.ts';
+import { bigints, texts } from './wire-binary.ts';
 
 export type { RowsEntry } from './cdm-entries.ts';
 
@@ -178,9 +179,21 @@ export async function insertInto(tx: Transaction, table: RowTable, rows: readonl
     { name, text },
     names.map((column, i) => {
       const values = rows.map((row) => row.get(column));
-      return types[i]?.quoted ? textArray(values) : bareArray(values);
+      return sent(types[i], values);
     }),
   );
+}
+
+function sent(type: ReturnType<typeof wireType> | undefined, values: readonly (PlainValue | undefined)[]): string | Buffer {
+  if (type?.cast === 'bigint[]') return bigints(values.map(wholeNumber));
+  if (type?.cast === 'text[]') return texts(values.map((value) => (value === null || value === undefined ? value : String(value))));
+  return type?.quoted ? textArray(values) : bareArray(values);
+}
+
+/** Checked before (misfit): up to 18 digits, which a double may not hold. */
+function wholeNumber(value: PlainValue | undefined): number | bigint | null | undefined {
+  if (value === null || value === undefined) return value;
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : BigInt(value);
 }
 
 // Checked before (misfit): only digits, signs, points and exponents come here.

@@ -4,7 +4,8 @@ import type { Database, Queryable, Transaction } from './connect.ts';
 import { type Arrival, JOURNAL_CHANNEL, type JournalReceipt } from './journal-entry.ts';
 import { dataKeys } from './keys.ts';
 import { holderOf, seal } from './seal.ts';
-import { byteaArray, plainArray, textArray } from './wire.ts';
+import { plainArray, textArray } from './wire.ts';
+import { bigints, byteas, texts } from './wire-binary.ts';
 
 interface StoredRow {
   readonly position: number;
@@ -52,7 +53,7 @@ SELECT position::int - 1 AS position, id, received_at, pg_notify('${JOURNAL_CHAN
 };
 
 /** Returns the columns of arrivals, their contents sealed where there is a master key. */
-async function columns(queryable: Queryable, arrivals: readonly Arrival[]): Promise<readonly string[]> {
+async function columns(queryable: Queryable, arrivals: readonly Arrival[]): Promise<readonly Buffer[]> {
   const { ring } = queryable;
   const holders =
     ring.masters.length === 0 ? [] : arrivals.map(({ entry }) => holderOf({ ...entry, patientKeys: orderingKeys(entry.patientKeys) }));
@@ -62,14 +63,14 @@ async function columns(queryable: Queryable, arrivals: readonly Arrival[]): Prom
     return key ? { id: key.id, content: seal(key.key, entry.content, hash) } : { id: null, content: entry.content };
   });
   return [
-    textArray(arrivals.map(({ entry }) => entry.source)),
-    textArray(arrivals.map(({ entry }) => entry.channel)),
-    textArray(arrivals.map(({ entry }) => entry.controlId || null)),
-    textArray(arrivals.map(({ entry }) => entry.messageType)),
-    textArray(arrivals.map(({ entry }) => orderingKeys(entry.patientKeys).join(KEY_SEPARATOR))),
-    byteaArray(sealed.map(({ content }) => content)),
-    byteaArray(arrivals.map(({ hash }) => hash)),
-    plainArray(sealed.map(({ id }) => id)),
+    texts(arrivals.map(({ entry }) => entry.source)),
+    texts(arrivals.map(({ entry }) => entry.channel)),
+    texts(arrivals.map(({ entry }) => entry.controlId || null)),
+    texts(arrivals.map(({ entry }) => entry.messageType)),
+    texts(arrivals.map(({ entry }) => orderingKeys(entry.patientKeys).join(KEY_SEPARATOR))),
+    byteas(sealed.map(({ content }) => content)),
+    byteas(arrivals.map(({ hash }) => hash)),
+    bigints(sealed.map(({ id }) => id)),
   ];
 }
 

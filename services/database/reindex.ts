@@ -80,6 +80,7 @@ async function addIndexOf(tx: Transaction, rows: readonly Row[]): Promise<void> 
   await addIndex(
     tx,
     live.map((row) => ({ rid: row.rid, rows: indexRows(resourceOf(row)) })),
+    'known',
   );
 }
 

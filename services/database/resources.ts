@@ -2,6 +2,7 @@
 import { RESOURCE_TYPES, resourceTypeOf } from '../fhir/definitions.ts';
 import type { Prepared, Queryable, Transaction } from './connect.ts';
 import { plainArray, textArray } from './wire.ts';
+import { smallints, texts } from './wire-binary.ts';
 
 export interface ResourceId {
   readonly type: string;
@@ -110,10 +111,7 @@ const READ: Prepared = { name: 'resource_read', text: `SELECT ${COLUMNS} FROM fh
 export async function lockCurrent(tx: Transaction, references: readonly ResourceId[]): Promise<ReadonlyMap<string, CurrentResource>> {
   const known = references.filter(({ type }) => RESOURCE_TYPES.has(type));
   if (known.length === 0) return new Map();
-  const rows = await tx.query<ResourceRow>(LOCK, [
-    plainArray(known.map(({ type }) => typeNumber(type))),
-    textArray(known.map(({ id }) => id)),
-  ]);
+  const rows = await tx.query<ResourceRow>(LOCK, [smallints(known.map(({ type }) => typeNumber(type))), texts(known.map(({ id }) => id))]);
   return new Map(rows.map((row) => [resourceRef(resourceTypeOf(row.type) ?? '', row.id), storedResource(row)]));
 }
 

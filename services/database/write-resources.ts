@@ -15,7 +15,8 @@ import type { HeldLocks } from './reference-locks.ts';
 import { type CurrentResource, resourceRef, typeNumber } from './resources.ts';
 import { parametersWritten } from './search-parameters.ts';
 import { announceTerminology, isTerminology } from './terminology.ts';
-import { byteaArray, plainArray, textArray } from './wire.ts';
+import { textArray } from './wire.ts';
+import { bigints, booleans, byteas, ints, smallints, texts } from './wire-binary.ts';
 
 export interface ResourceWrite {
   readonly resource: Resource & { readonly id: string };
@@ -207,29 +208,29 @@ async function storeBodies(tx: Transaction, planned: readonly Planned[], applied
   if (created.length > 0) await tx.run(CREATE, columns(created));
   const changed = all.filter(({ write }) => write.current !== undefined);
   if (changed.length === 0) return;
-  const oldRids = plainArray(changed.map(({ write }) => write.current?.rid));
+  const oldRids = bigints(changed.map(({ write }) => write.current?.rid));
   await tx.run(KEEP, [oldRids]);
   const updated = await tx.run(UPDATE, [...columns(changed), oldRids]);
   // Whoever did not lock what it read must not overwrite what came in between.
   if (updated !== changed.length) throw new Collision();
 }
 
-const columns = (all: readonly (Planned & { readonly mask: number })[]): readonly string[] => [
-  plainArray(all.map((each) => each.rid)),
-  plainArray(all.map((each) => each.resourceKey)),
-  plainArray(all.map(({ write }) => typeNumber(write.resource.resourceType))),
-  textArray(all.map(({ write }) => write.resource.id)),
-  plainArray(all.map((each) => each.version)),
+const columns = (all: readonly (Planned & { readonly mask: number })[]): readonly (string | Buffer)[] => [
+  bigints(all.map((each) => each.rid)),
+  bigints(all.map((each) => each.resourceKey)),
+  smallints(all.map(({ write }) => typeNumber(write.resource.resourceType))),
+  texts(all.map(({ write }) => write.resource.id)),
+  ints(all.map((each) => each.version)),
   textArray(all.map((each) => each.updated)),
-  plainArray(all.map(({ write }) => write.delete ?? false)),
-  byteaArray(all.map(({ write }) => write.hash)),
-  textArray(all.map((each) => each.body)),
-  plainArray(all.map(({ write }) => write.messageId)),
-  textArray(all.map((each) => each.spec)),
-  textArray(all.map(({ write }) => (write.delete ? '' : write.rows.spec))),
-  plainArray(all.map((each) => each.mask)),
+  booleans(all.map(({ write }) => write.delete ?? false)),
+  byteas(all.map(({ write }) => write.hash)),
+  texts(all.map((each) => each.body)),
+  bigints(all.map(({ write }) => write.messageId)),
+  texts(all.map((each) => each.spec)),
+  texts(all.map(({ write }) => (write.delete ? '' : write.rows.spec))),
+  ints(all.map((each) => each.mask)),
   textArray(all.map(({ write }) => write.event?.at)),
-  plainArray(all.map(({ write }) => write.event?.messageId)),
-  textArray(all.map(({ write }) => write.event?.way)),
+  bigints(all.map(({ write }) => write.event?.messageId)),
+  texts(all.map(({ write }) => write.event?.way)),
   textArray(all.map(({ write }) => write.kin)),
 ];
