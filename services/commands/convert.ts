@@ -8,16 +8,17 @@ import { validateResource } from '../fhir/validate.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
 import type { Conversion } from '../mapping/conversion.ts';
 import { authorityOf, withDirectory } from '../mapping/directory.ts';
-import { type LoadedMaps, loadMaps } from '../mapping/maps.ts';
+import type { LoadedMaps } from '../mapping/maps.ts';
 import { eventTimeOf } from '../pipeline/event-time.ts';
 import { unreadReport } from '../pipeline.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { type ConvertFormat, writeOutputs } from './convert-output.ts';
 import { type MadeResource, RowsOfRun } from './convert-rows.ts';
-import { pullDate } from './house.ts';
+import { openStore, pullDate } from './house.ts';
 import { faultOf, filesOf, type Input, inputsOf } from './inputs.ts';
 import { traceText } from './lineage-text.ts';
 import { recordContext as contextOf, recordsOfInput } from './records.ts';
+import { folderMaps, type RunningMaps, runningMaps } from './running-maps.ts';
 import { plural, problemText, type Terminal } from './terminal.ts';
 import { vocabularyWithoutDatabase } from './vocabulary-folder.ts';
 
@@ -25,6 +26,7 @@ const EXAMPLES = `
   $ npx polyseme convert message.hl7 --to fhir                     one resource per line
   $ npx polyseme convert 'in/**/*.hl7' --to omop --format csv --out rows/   one file per CDM table
   $ npx polyseme convert message.hl7 --trace                       which rule made what, which did not and why
+  $ npx polyseme convert message.hl7 --published                   by the active release instead of the folder of maps
   $ cat bundle.json | npx polyseme convert - --to omop             from standard input
 `;
 const EXIT_CODES = ['0  every input was converted', '1  something was refused or parked; each is reported', '2  wrong call'];
@@ -35,6 +37,7 @@ interface ConvertOptions {
   readonly out: string;
   readonly quiet?: boolean;
   readonly trace?: boolean;
+  readonly published?: boolean;
 }
 
 /** What became of the inputs: inputs = converted + notConverted, always. */
@@ -50,29 +53,34 @@ interface Tally {
 export const convertCommand: CommandDefinition = (program, terminal, exit) => {
   const command = program
     .command('convert <file...>')
-    .description('turn HL7v2, FHIR, CSV or JSON files into FHIR resources or OMOP rows; no database')
+    .description('turn HL7v2, FHIR, CSV or JSON files into FHIR resources or OMOP rows; no database, but with --published')
     .addOption(new Option('--to <target>', 'what to make').choices(['fhir', 'omop']).default('fhir'))
     .addOption(
       new Option('--format <format>', 'csv and parquet are for omop').choices(['ndjson', 'json', 'csv', 'parquet']).default('ndjson'),
     )
     .option('--out <dir>', "a folder, or '-' for standard output", '-')
+    .option('--published', 'by the maps that the store runs (asks the database), instead of those of the folder')
     .option('--trace', 'say of every value which rule made it from which bytes, and of rules that made nothing why')
     .option('--quiet', 'count warnings, do not print them');
   withExamples(command, EXAMPLES, EXIT_CODES);
   command.action(async (files: readonly string[], options: ConvertOptions) => {
     const config = configOfProcess();
-    const maps = loadMaps(config.mappingsDir);
-    if (!maps.ok) throw new Refusal(maps.problems);
+    const { maps, from } = options.published ? await publishedMaps(config) : folderMaps(config.mappingsDir);
     refuseFormat(options);
     if (options.out !== '-') makeFolder(options.out);
-    const tally = await convertAll(filesOf(files), options, config, maps.value, terminal);
+    const tally = await convertAll(filesOf(files), options, config, maps, terminal);
     terminal.say(
       `${plural(tally.inputs, 'input')}: ${tally.converted} converted into ${plural(tally.outputs, options.to === 'fhir' ? 'resource' : 'row')}, ` +
-        `${tally.notConverted} not converted and reported, ${plural(tally.warnings, 'warning')}.`,
+        `${tally.notConverted} not converted and reported, ${plural(tally.warnings, 'warning')}. Maps of ${from}.`,
     );
     exit(tally.notConverted === 0 ? 0 : 1);
   });
 };
+
+async function publishedMaps(config: Config): Promise<RunningMaps> {
+  await using store = await openStore(config);
+  return await runningMaps(store.database, config.mappingsDir);
+}
 
 /** Files of one table each cannot share standard output, and tables cannot hold what is nested. */
 function refuseFormat({ to, format, out }: ConvertOptions): void {
@@ -161,7 +169,7 @@ function resourcesOf(input: Exclude<Input, { kind: 'record' | 'table' }>, maps: 
   if (!parsed.ok) return { resources: undefined, problems: parsed.problems };
   const { at, problems } = eventTimeOf(parsed.value, config.sourceTimezone, READ_AT);
   const conversion = maps.convert(parsed.value, contextOf(config));
-  const { drafts, directory } = withDirectory(conversion.drafts, authorityOf(parsed.value, contextOf(config)) ?? '');
+  const { drafts, directory } = withDirectory(conversion.drafts, authorityOf(parsed.value, contextOf(config)) ?? '', parsed.value);
   return resourcesOfConversion({ ...conversion, drafts: [...drafts, ...directory] }, [...parsed.problems, ...problems], at);
 }
 

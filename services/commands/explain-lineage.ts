@@ -1,21 +1,26 @@
 import { configuredSources } from '../config/configured.ts';
 import { rulesNamed } from '../config/sources.ts';
 import type { Config } from '../config.ts';
+import type { Queryable } from '../database/connect.ts';
 import type { ExplainedRow } from '../database/explain.ts';
-import { loadMaps } from '../mapping/maps.ts';
+import { Refusal } from '../errors.ts';
 import { elementsOfRow, resourceOfRow, tracedRow } from '../pipeline/explain.ts';
 import { pullDate } from './house.ts';
 import { rowText } from './lineage-text.ts';
+import { runningMaps } from './running-maps.ts';
 import { vocabularyWithoutDatabase } from './vocabulary-folder.ts';
 
 /**
  * Returns, line by line, which rule made each column of the row, from which element, and which bytes of the message that element is from.
- * Where the maps are not those that made the row any more, that is said first.
+ * The maps are those that the store runs; where they are not those that made the row any more, that is said first.
  */
-export async function lineageText(explained: ExplainedRow, config: Config): Promise<readonly string[]> {
-  const loaded = loadMaps(config.mappingsDir);
-  if (!loaded.ok) return ['no lineage: the maps have errors (npx polyseme check)'];
-  const maps = loaded.value;
+export async function lineageText(store: Queryable, explained: ExplainedRow, config: Config): Promise<readonly string[]> {
+  const running = await runningMaps(store, config.mappingsDir).catch((error: unknown) => {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  });
+  if (running === undefined) return ['no lineage: the maps have errors (npx polyseme check)'];
+  const { maps } = running;
   const resource = resourceOfRow(explained);
   if (resource === undefined) return [];
   const vocabulary = await vocabularyWithoutDatabase(config);
@@ -24,13 +29,13 @@ export async function lineageText(explained: ExplainedRow, config: Config): Prom
     timezone: config.cdmTimezone,
     asOf: pullDate(config, new Date()),
   });
-  if (lineage === undefined) return ['no lineage: the maps of today do not make this row'];
+  if (lineage === undefined) return [`no lineage: the maps of today (${running.from}) do not make this row`];
   const sources = configuredSources(config);
   if (!sources.ok) return ['no lineage: the file of sources has errors (npx polyseme doctor)'];
   const elements =
     explained.message === undefined ? [] : elementsOfRow(explained, maps, rulesNamed(sources.value, explained.message.source));
   return [
-    'column by column',
+    `column by column, by the maps of ${running.from}`,
     ...(spec === explained.resource.rowSpec ? [] : [`  (the row was made by ${explained.resource.rowSpec}; this is ${spec})`]),
     ...rowText(lineage, explained.row, elements),
   ];

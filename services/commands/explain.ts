@@ -25,7 +25,7 @@ export const explainCommand: CommandDefinition = (program, terminal, exit) => {
     const explained = await explainRow(store.database, table, Number(id));
     if (!explained) throw new Refusal([problem('explain-no-row', { table, id })]);
     const merges = await mergesTouching(store.database, explained.resource);
-    const lineage = await lineageText(explained, config);
+    const lineage = await lineageText(store.database, explained, config);
     const text = [explanationText(explained), ...merges.map(mergeText), ...lineage].join('\n');
     terminal.out(options.json ? jsonOf(explained, merges, lineage) : text);
     exit(0);
