@@ -13,6 +13,7 @@ import { RecordMap } from './records/maps.ts';
 import { Runner } from './runner.ts';
 import { ambiguities } from './sites/match.ts';
 import type { SpecFamily } from './spec.ts';
+import { compileOutMaps, type OutMaps } from './to-hl7v2/maps.ts';
 import { compileRowMaps, type RowMaps } from './to-rows/maps.ts';
 import { isConceptTable, isRowMap } from './to-rows/read.ts';
 import type { TracedConversion } from './trace/lineage.ts';
@@ -21,12 +22,17 @@ export interface LoadedMaps extends Maps {
   readonly messageMaps: readonly MessageMap[];
   readonly families: ReadonlyMap<string, SpecFamily>;
   readonly rowMaps: RowMaps;
+  /** Maps of resources to HL7v2 messages. */
+  readonly outMaps: OutMaps;
   /** Maps of CSV and JSON records. */
   readonly recordMaps: readonly RecordMap[];
   readonly diagnostics: readonly Diagnostic[];
   /** As convert, with the lineage of every value and what became of every rule. */
   trace(message: Message, context: ConvertContext): TracedConversion;
 }
+
+/** The folder of the maps that make HL7v2. */
+const OUT_FAMILY = 'fhir-to-v2';
 
 /** Returns the maps below `dir`, compiled; fails with a problem per diagnostic when a spec has an error. */
 export function loadMaps(dir: string): Result<LoadedMaps> {
@@ -58,17 +64,20 @@ export function mapsOf(files: readonly SpecFile[], rowMaps: RowMaps = rowMapsOf(
   const recordMaps = [...families.values()].flatMap((family) =>
     family.records.map((spec) => new RecordMap(spec, withForeignTables(family, families))),
   );
+  const outMaps = compileOutMaps(files, families.get(OUT_FAMILY)?.tables ?? new Map());
   const runner = new Runner(messageMaps);
   return {
     messageMaps,
     families,
     rowMaps,
+    outMaps,
     recordMaps,
     diagnostics: [
       ...diagnostics,
       ...ambiguities(messageMaps.map((each) => each.spec)),
       ...messageMaps.flatMap((each) => each.resolveDiagnostics),
       ...rowMaps.diagnostics,
+      ...outMaps.diagnostics,
       ...recordMaps.flatMap((each) => each.diagnostics),
     ],
     convert: (message: Message, context: ConvertContext): Conversion => runner.convert(message, context),

@@ -265,7 +265,9 @@ const emptyParts: ResourceParts = {
 };
 
 function kindOf(root: MapNode): Spec['kind'] {
-  const isRows = textOf(entryOf(root, 'target')?.value, 'format') === 'omop' || entryOf(root, 'concepts') !== undefined;
+  const target = textOf(entryOf(root, 'target')?.value, 'format');
+  // Maps to HL7v2 are read, and faulted, by their own reader too.
+  const isRows = target === 'omop' || target === 'hl7v2' || entryOf(root, 'concepts') !== undefined;
   if (entryOf(root, 'extends') !== undefined) return 'site';
   if (isRows || entryOf(root, 'rows') !== undefined) return 'rows';
   if (entryOf(root, 'codes') !== undefined) return 'table';
