@@ -12,6 +12,7 @@ import { readSystems } from '../../terminology/system/system-files.ts';
 import { Chance } from '../vocabulary/chance.ts';
 import { generateRf2 } from '../vocabulary/generate-rf2.ts';
 import { compare, type Figure, number, once, quantile, rateOf, type Spread } from './measure.ts';
+import { threadFigures } from './terminology-shared.ts';
 
 const ROW = 'f terminology, SNOMED CT size';
 const SCALE = Number(process.env['POLYSEME_BENCH_SCALE'] ?? 1);
@@ -47,7 +48,7 @@ function generated(): string {
 }
 
 /** Returns the figures of numbers.md for terminology in process. */
-export function snomedFigures(): readonly Figure[] {
+export async function snomedFigures(): Promise<readonly Figure[]> {
   const home = join(tmpdir(), `polyseme-bench-home-${process.pid}`);
   mkdirSync(home);
   try {
@@ -87,6 +88,7 @@ export function snomedFigures(): readonly Figure[] {
         met: opened.megabytes <= 300,
       },
       ...askedFigures(new CodeSystem(image)),
+      ...(await threadFigures(home)),
     ];
   } finally {
     rmSync(home, { recursive: true, force: true });
