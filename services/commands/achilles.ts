@@ -1,7 +1,6 @@
 import { analyse } from '../database/achilles.ts';
 import { deriveStale } from '../database/derived.ts';
-import { chosenOf } from '../omop/options.ts';
-import { SMALLEST_CELL } from '../omop/privacy.ts';
+import { smallestCellOf } from '../omop/privacy.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openStore, pullDate } from './house.ts';
 import { choicesInForce } from './omop-options.ts';
@@ -21,12 +20,11 @@ export const achillesCommand: CommandDefinition = (program, terminal, exit) => {
     await deriveStale(store.database, { pullDate: pullDate(config, new Date()) });
     const begunMs = performance.now();
     let bar: ReturnType<typeof progress> | undefined;
-    const isPrivate = chosenOf(choicesInForce(config.dataDir), 'privacy-profile') === 'views';
     const advance = (count: number, of: number): void => {
       bar ??= progress(terminal, 'analyses', of);
       bar.advance(count);
     };
-    const done = await analyse(store.database, advance, isPrivate ? SMALLEST_CELL : 0);
+    const done = await analyse(store.database, advance, smallestCellOf(choicesInForce(config.dataDir)));
     bar?.end();
     terminal.say(`${plural(done, 'analysis', 'analyses')} in ${((performance.now() - begunMs) / 1000).toFixed(1)} s.`);
     exit(0);

@@ -4,8 +4,10 @@ import { runCohort } from '../database/cohort-run.ts';
 import { deriveStale } from '../database/derived.ts';
 import { problem, Refusal } from '../errors.ts';
 import { NOT_COVERED, readCohort } from '../omop/cohort-expression.ts';
+import { smallestCellOf } from '../omop/privacy.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openStore, pullDate } from './house.ts';
+import { choicesInForce } from './omop-options.ts';
 import { count } from './options.ts';
 import { plural } from './terminal.ts';
 
@@ -35,7 +37,11 @@ export const cohortCommand: CommandDefinition = (program, terminal, exit) => {
     await deriveStale(store.database, { pullDate: pullDate(config, new Date()) });
     const name = options.name ?? basename(file, '.json');
     const done = await runCohort(store.database, { id: options.id, name, syntax, expression: read.value });
-    if (options.json) terminal.out(JSON.stringify({ id: options.id, name, ...done }));
+    const smallest = smallestCellOf(choicesInForce(config.dataDir));
+    const isSmall = done.persons > 0 && done.persons < smallest;
+    const told = isSmall ? { entries: -smallest, persons: -smallest } : done;
+    if (options.json) terminal.out(JSON.stringify({ id: options.id, name, ...told }));
+    else if (isSmall) terminal.out(`${name}: fewer than ${smallest} persons.`);
     else terminal.out(`${name}: ${plural(done.entries, 'entry', 'entries')} of ${plural(done.persons, 'person')}.`);
     exit(0);
   });

@@ -12,6 +12,7 @@ import { type CommandDefinition, withExamples } from './command.ts';
 import { readTls, refusalsToBind } from './doors.ts';
 import { placesOf } from './mllp-doors.ts';
 import { choicesCheck } from './omop-options.ts';
+import { rowsDueCheck } from './rows-due.ts';
 import { readTlsFiles } from './tls-files.ts';
 
 const EXAMPLES = `
@@ -50,6 +51,7 @@ export async function checksOf(environment: Readonly<Record<string, string | und
     settings,
     ...sourceChecks(value),
     ...choicesCheck(value),
+    ...rowsDueCheck(value),
     tlsCheck(value),
     bindCheck(value),
     mappingsCheck(value.mappingsDir),

@@ -28,6 +28,7 @@ import { upgradeAll } from '../pipeline/vocabulary-upgrade.ts';
 import type { Parts } from '../pipeline.ts';
 import { LiveTerminology } from './live-terminology.ts';
 import { choicesToHold } from './omop-options.ts';
+import { tellRowsDue } from './rows-due.ts';
 import { STARTER_FOLDER, vocabularyFolder } from './vocabulary-folder.ts';
 import { refusing, vocabularyInto } from './vocabulary-load.ts';
 
@@ -97,6 +98,7 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
     await writeCdmSource(store.database, cdmSource(config, new Date()));
     const choices = await choicesToHold(config, store.database, log);
     await writeChoices(store.database, choices);
+    await tellRowsDue(config, store.database, log);
     journal = createJournal(store.database);
     const { cdmTimezone, sourceTimezone, sourceAuthority } = config;
     const sources = configuredSources(config);

@@ -5,10 +5,12 @@ import { earlierRun } from '../database/quality-changed.ts';
 import { cdmSourceRow, keepRun, outcomeChanges, runs } from '../database/quality-history.ts';
 import { countChecks } from '../database/quality-run.ts';
 import { problem, Refusal } from '../errors.ts';
+import { smallestCellOf } from '../omop/privacy.ts';
 import { allChecks, type Check, isDeprecated, type Judged, judge, type Severity } from '../omop/quality.ts';
 import { dqdDocument, overviewOf } from '../omop/quality-report.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openStore, pullDate, type Store, VERSION } from './house.ts';
+import { choicesInForce } from './omop-options.ts';
 import { count } from './options.ts';
 import { plural, progress, type Terminal, table } from './terminal.ts';
 
@@ -100,6 +102,7 @@ async function checked(store: Store, options: Options, terminal: Terminal): Prom
     texts,
     source: await cdmSourceRow(store.database),
     version: CHECKS_VERSION,
+    smallestCell: smallestCellOf(choicesInForce(config.dataDir)),
   });
   const text = JSON.stringify(document, undefined, 1);
   if (options.out !== undefined) await writeFile(options.out, text);

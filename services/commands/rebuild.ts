@@ -8,6 +8,7 @@ import { remakeAll } from '../pipeline/vocabulary-upgrade.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openHouse, pullDate } from './house.ts';
 import { configuredChoices, keepChoices } from './omop-options.ts';
+import { endRowsDue } from './rows-due.ts';
 import { plural, type Terminal, table } from './terminal.ts';
 
 const EXAMPLES = `
@@ -65,6 +66,7 @@ async function applied(config: Config, terminal: Terminal): Promise<number> {
   await writeChoices(house.database, choices.value);
   await deriveAll(house.database, { pullDate: pullDate(config, new Date()) });
   keepChoices(config.dataDir, choices.value);
+  await endRowsDue(config, house.database);
   terminal.say(`${plural(count, 'resource')}: rows made again.`);
   return 0;
 }

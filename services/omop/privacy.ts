@@ -3,6 +3,7 @@
  * that intervals stay; a person is never older than 90; words that were sent and numbers of things are not shown. A column that no rule names
  * is cleared when it holds text: what is new is closed until somebody says otherwise.
  */
+import { chosenOf, type OmopChoices } from './options.ts';
 import { CDM_TABLES, type CdmColumn } from './tables.generated.ts';
 
 export type PrivateTable = Exclude<keyof typeof CDM_TABLES, VocabularyTable>;
@@ -25,6 +26,13 @@ export type Shown = 'value' | 'shifted' | 'cleared' | 'birth';
 export const OLDEST = 90;
 /** Counts of fewer persons are not exported. */
 export const SMALLEST_CELL = 5;
+
+/** Returns the least count that may be told; 0 where all may be. */
+export const smallestCellOf = (choices: OmopChoices | undefined): number =>
+  chosenOf(choices, 'privacy-profile') === 'views' ? SMALLEST_CELL : 0;
+
+/** Returns a count as it may be told: of fewer than `smallest` the negative of that, as OHDSI's tools write it. None is none. */
+export const maskedCount = (count: number, smallest: number): number => (count > 0 && count < smallest ? -smallest : count);
 
 /** Tables about the data and not about a person: shown whole. */
 const WHOLE: ReadonlySet<string> = new Set(['metadata', 'cdm_source', 'cohort_definition']);

@@ -1,4 +1,5 @@
 /** The outcome of data-quality checks in the JSON that the viewer of OHDSI's DataQualityDashboard reads (same keys). */
+import { maskedCount } from './privacy.ts';
 import type { Check, Judged } from './quality.ts';
 
 export interface ReportContext {
@@ -12,6 +13,8 @@ export interface ReportContext {
   readonly source: Readonly<Record<string, string | number | null>>;
   /** This software and the version of the checks. */
   readonly version: string;
+  /** Counts below are told as its negative (omop-rules 72); 0: none is. */
+  readonly smallestCell?: number;
 }
 
 /** Returns the document; JSON.stringify writes it as the original tool does. */
@@ -31,12 +34,15 @@ const camel = (name: string): string => name.replace(/_([a-z])/g, (_, letter: st
 const upper = (text: string): string | undefined => (text === '' ? undefined : text.toUpperCase());
 const given = (text: string): string | undefined => (text === '' ? undefined : text);
 
-function resultOf({ check, outcome, violated, rows, percent, note }: Judged, { texts, seconds }: ReportContext) {
+function resultOf({ check, outcome, violated, rows, percent, note }: Judged, { texts, seconds, smallestCell = 0 }: ReportContext) {
   const isCounted = outcome !== 'error';
+  const [few, all] = [maskedCount(violated, smallestCell), maskedCount(rows, smallestCell)];
+  // From a share and one count the other can be worked out, and so can those who do not violate.
+  const isMasked = few < 0 || all < 0 || maskedCount(rows - violated, smallestCell) < 0;
   return {
-    numViolatedRows: isCounted ? violated : undefined,
-    pctViolatedRows: isCounted ? percent / 100 : undefined,
-    numDenominatorRows: isCounted ? rows : undefined,
+    numViolatedRows: isCounted ? (isMasked ? -smallestCell : few) : undefined,
+    pctViolatedRows: isCounted && !isMasked ? percent / 100 : undefined,
+    numDenominatorRows: isCounted ? all : undefined,
     executionTime: `${(seconds / Math.max(texts.size, 1)).toFixed(3)} secs`,
     queryText: texts.get(check.id) ?? '',
     checkName: check.name,

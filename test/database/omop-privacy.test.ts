@@ -1,9 +1,15 @@
 /** The privacy profile: what those see who may not know who somebody is. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { z } from 'zod';
 import { analyse } from '../../services/database/achilles.ts';
 import { writeChoices } from '../../services/database/cdm-metadata.ts';
-import { privateTables, shownOf } from '../../services/omop/privacy.ts';
+import { countChecks } from '../../services/database/quality-run.ts';
+import type { OmopChoices } from '../../services/omop/options.ts';
+import { maskedCount, privateTables, shownOf } from '../../services/omop/privacy.ts';
+import { allChecks, judge } from '../../services/omop/quality.ts';
+import { dqdDocument } from '../../services/omop/quality-report.ts';
 import { CDM_TABLES, type CdmColumn } from '../../services/omop/tables.generated.ts';
+import { usagiLines } from '../../services/pipeline/unmapped/usagi-file.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
 import { encounter, given, patient, put, subject, weight } from './omop-house.ts';
 
@@ -149,6 +155,33 @@ it('rule 72: it is off unless chosen, stands in metadata, and who may read only 
     await house.database.run(`REVOKE ALL ON SCHEMA cdm_private FROM ${role}`);
     await house.database.run(`DROP ROLE ${role}`);
   }
+});
+
+it('rule 72: of codes that fewer than 5 persons have, Usagi learns neither how many nor what stood beside them', async () => {
+  const lines = async (choices: OmopChoices) => (await usagiLines({ ...house.parts, choices }, {}, { suggest: 0 })).lines.slice(1);
+  const [open = '', closed = ''] = [(await lines({}))[0], (await lines(PRIVATE))[0]];
+  expect(open).not.toBe('');
+  const cells = (line: string): readonly string[] => line.split(',');
+  expect(Number(cells(open)[2])).toBeGreaterThan(0);
+  expect([cells(closed)[0], cells(closed)[2], ...cells(closed).slice(5, 9)]).toEqual([cells(open)[0], '-5', '-5', '', '', '']);
+});
+
+it('rule 72: results of quality checks tell no count below 5, nor a share it could be worked out from', async () => {
+  const checks = allChecks().filter(({ table }) => table === 'person' || table === 'measurement');
+  const { counts, texts } = await countChecks(house.database, checks);
+  const context = { startedAt: '', endedAt: '', seconds: 1, texts, source: {}, version: '' };
+  const results = (smallestCell: number): readonly Record<string, number | undefined>[] => {
+    const text = JSON.stringify(dqdDocument(judge(checks, counts), { ...context, smallestCell })['CheckResults']);
+    return z.array(z.record(z.string(), z.any())).parse(JSON.parse(text));
+  };
+  const isSmall = (count: number | undefined): boolean => count !== undefined && count > 0 && count < 5;
+  expect(results(0).filter((each) => isSmall(each['numViolatedRows']) || isSmall(each['numDenominatorRows'])).length).toBeGreaterThan(5);
+  for (const each of results(5)) {
+    const [few, all] = [each['numViolatedRows'], each['numDenominatorRows']];
+    expect([isSmall(few), isSmall(all), few === -5 && each['pctViolatedRows'] !== undefined]).toEqual([false, false, false]);
+    if (few !== undefined && all !== undefined && few >= 0) expect(isSmall(all - few)).toBe(false);
+  }
+  expect(maskedCount(0, 5)).toBe(0);
 });
 
 it('rule 72: counts below 5 are left out of what ATLAS reads', async () => {

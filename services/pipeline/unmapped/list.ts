@@ -20,7 +20,7 @@ export interface UnmappedItem extends UnmappedRow, Beside {
 const SAMPLES = 5;
 
 /** What the list is read with: everything, or one unchanging picture of it. */
-export type ListParts = Pick<Parts, 'live' | 'vocabulary' | 'terminologies'> & { readonly database: Queryable };
+export type ListParts = Pick<Parts, 'live' | 'vocabulary' | 'terminologies' | 'choices'> & { readonly database: Queryable };
 
 /** Returns a page of the list; `suggest`: candidates for each code, 0 for none. */
 export async function unmappedItems(parts: ListParts, filter: UnmappedFilter, suggest: number): Promise<readonly UnmappedItem[]> {

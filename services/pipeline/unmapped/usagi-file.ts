@@ -1,6 +1,7 @@
 /** Usagi's file both ways: everything that is to be answered and was, and what a file that comes back would change. */
 import { answers, type NewAnswer } from '../../database/answers.ts';
 import { problem, Refusal } from '../../errors.ts';
+import { smallestCellOf } from '../../omop/privacy.ts';
 import type { Parts } from '../parts.ts';
 import type { Preview } from './answer.ts';
 import { allUnmapped, type ListParts } from './list.ts';
@@ -28,9 +29,10 @@ export async function usagiLines(
   { suggest, most = Number.POSITIVE_INFINITY }: { readonly suggest: number; readonly most?: number },
 ): Promise<UsagiLines> {
   const lines = [usagiHeader()];
+  const smallest = smallestCellOf(parts.choices);
   for await (const item of allUnmapped(parts, { system, text, kind: 'concept' }, suggest)) {
     if (lines.length > most) throw new Refusal([problem('usagi-large', { limit: most })]);
-    lines.push(unmappedLine(item));
+    lines.push(unmappedLine(item, smallest));
   }
   const codes = lines.length - 1;
   const vocabulary = parts.live?.current ?? parts.vocabulary;

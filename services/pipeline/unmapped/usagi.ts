@@ -58,8 +58,13 @@ const cell = (value: string | number | undefined): string => {
 export const usagiHeader = (): string => USAGI_COLUMNS.join(',');
 const csvLine = (line: Line): string => USAGI_COLUMNS.map((column) => cell(line[column])).join(',');
 
-/** Returns the lines of a code that has no answer; its first suggestion stands as Usagi's own automatic mapping would, unchecked. */
-export function unmappedLine(item: UnmappedItem): string {
+/**
+ * Returns the line of a code that has no answer; its first suggestion stands as Usagi's own automatic mapping would, unchecked. Of a code that
+ * fewer than `smallest` persons have, neither how many nor what stood beside it is told (omop-rules 72).
+ */
+export function unmappedLine(given: UnmappedItem, smallest = 0): string {
+  const isRare = given.persons < smallest;
+  const item = isRare ? { ...given, count: -smallest, persons: -smallest, values: [], units: [], sources: [] } : given;
   const [best] = item.suggestions;
   return csvLine({
     ...sourceOf(item),
