@@ -47,10 +47,13 @@ function expressionFor(type: string, expression: string): string {
 
 function whyNot(definition: Definition): string | undefined {
   if (definition.expression === undefined) return 'it has no expression';
-  if (definition.xpathUsage === 'phonetic') return 'no phonetic form of names is kept';
-  if (definition.type === 'special') return 'distances between places are not computed';
   if (/\.entry\[0\]\.resource$/.test(definition.expression)) return 'it points to a resource within the resource';
   return undefined;
+}
+
+function kindOf({ type, code, xpathUsage }: Definition): ParameterText['kind'] {
+  if (xpathUsage === 'phonetic') return 'phonetic';
+  return type === 'special' && code === 'near' ? 'near' : (KINDS.find((kind) => kind === type) ?? 'token');
 }
 
 /** DocumentReference.relationship has its two definitions the wrong way round: code is the token, target the reference. */
@@ -66,7 +69,7 @@ function generated(): string {
     [name, kind, expression, ...(components.length === 0 ? [] : [components.map((each) => each.join('=')).join(' & ')])].join('\t');
   const textOf = (type: string, each: Definition): ParameterText => ({
     name: each.code,
-    kind: KINDS.find((kind) => kind === each.type) ?? 'token',
+    kind: kindOf(each),
     expression: expressionFor(type, each.expression ?? ''),
     components: componentsOf(type, each),
   });

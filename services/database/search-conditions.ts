@@ -3,6 +3,7 @@ import { MOST_OFFSET_MS } from '../fhir/dates.ts';
 import { indexed, normalise } from '../fhir/search-index.ts';
 import type { AskedNumber, AskedQuantity, ChainClause, Clause, DateRange, TextMode } from '../fhir/search-query.ts';
 import { typeNumber } from './resources.ts';
+import { nearSql } from './search-near.ts';
 import { plainArray, textArray } from './wire.ts';
 
 /** Values bound to a statement; `add` returns the placeholder. */
@@ -220,6 +221,8 @@ function conditionOf(clause: Clause, bindings: Bindings, resolved: Resolved): st
     case 'number':
     case 'quantity':
       return rowCondition(clause, bindings);
+    case 'near':
+      return anyOf(clause.any.map((asked) => nearSql(clause.parameter, asked, bindings)));
     case 'missing':
       return `${clause.missing ? 'NOT ' : ''}EXISTS (SELECT FROM fhir.present h WHERE h.rid = r.rid AND ${bindings.add(clause.parameter.p, 'int')} = ANY (h.p))`;
     case 'compartment': {

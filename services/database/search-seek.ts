@@ -11,6 +11,7 @@ import {
   slotNumbers,
   urisAbove,
 } from './search-conditions.ts';
+import { nearSeek } from './search-near.ts';
 import { plainArray } from './wire.ts';
 
 const DAY_MS = 86_400_000;
@@ -131,6 +132,8 @@ function seekOf(clause: Clause, types: readonly number[], bindings: Bindings, re
     case 'number':
     case 'quantity':
       return all(clause.any.map((asked) => byNumber(clause, asked, bindings)));
+    case 'near':
+      return clause.any.map((asked) => nearSeek(clause.parameter, asked, bindings));
     case 'updated': {
       const { from, to } = updatedBounds([clause]);
       return [

@@ -103,7 +103,13 @@ const EVERY_SEARCH: readonly JsonObject[] = [
   { name: '_filter', type: 'special', documentation: 'All of the grammar but filters in square brackets and in, ni, ss, sb.' },
 ];
 
+/** The type of a parameter as the standard names it. */
+const typeOf = (kind: ParameterKind): string => (kind === 'phonetic' ? 'string' : kind === 'near' ? 'special' : kind);
+
 function documented(kind: ParameterKind): string {
+  if (kind === 'phonetic') return 'Every word sounds like some word of the names, by Double Metaphone. Modifiers: :missing.';
+  if (kind === 'near')
+    return 'latitude|longitude|distance|unit: on a sphere; within 20 km where no distance is given. Modifiers: :missing.';
   const modifiers = modifiersOf(kind).map((each) => `:${each}`);
   if (kind === 'reference') modifiers.push(':[type]', 'chaining');
   return modifiers.length === 0 ? 'No modifiers.' : `Modifiers: ${modifiers.join(', ')}.`;
@@ -153,7 +159,10 @@ function resourceEntry(type: string, more: MoreCapabilities | undefined): JsonOb
     referencePolicy: ['literal', 'logical', 'local', 'enforced'],
     searchInclude: ['*', ...own.filter(({ kind }) => kind === 'reference').map(({ name }) => `${type}:${name}`)],
     ...(revIncludes(type).length === 0 ? {} : { searchRevInclude: revIncludes(type) }),
-    searchParam: [...EVERY_TYPE, ...own.map(({ name, kind }): JsonObject => ({ name, type: kind, documentation: documented(kind) }))],
+    searchParam: [
+      ...EVERY_TYPE,
+      ...own.map(({ name, kind }): JsonObject => ({ name, type: typeOf(kind), documentation: documented(kind) })),
+    ],
     operation: [...operationsOf(type), ...(more?.operations.get(type) ?? []).map((each) => ({ ...each }))],
   };
 }

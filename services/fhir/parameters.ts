@@ -3,7 +3,19 @@ import { compileExpression, isOfType, type ParameterPath } from './search-expres
 import { COMMON_PARAMETERS, COMPARTMENTS, NOT_INDEXED, SEARCH_PARAMETERS } from './search-parameters.generated.ts';
 
 /** Kinds of search parameter (http://hl7.org/fhir/R4/search.html#ptypes). */
-export type ParameterKind = 'token' | 'reference' | 'date' | 'string' | 'uri' | 'number' | 'quantity' | 'composite';
+export type ParameterKind =
+  | 'token'
+  | 'reference'
+  | 'date'
+  | 'string'
+  | 'uri'
+  | 'number'
+  | 'quantity'
+  | 'composite'
+  /** A string by its sound: codes of its words, indexed as tokens. */
+  | 'phonetic'
+  /** A place by its distance: latitude and longitude, indexed as numbers. */
+  | 'near';
 
 /**
  * What the index keeps of one element for one kind of search. Parameters that look at the same element (subject and patient,
@@ -14,7 +26,7 @@ export interface Slot {
   readonly key: string;
   /** Stable number of the key. */
   readonly p: number;
-  readonly kind: Exclude<ParameterKind, 'composite'>;
+  readonly kind: Exclude<ParameterKind, 'composite' | 'phonetic' | 'near'>;
   readonly paths: readonly ParameterPath[];
   /** All values are codes without a system of their own (code, boolean, string…): they have one form in the index. */
   readonly plain: boolean;
@@ -65,7 +77,8 @@ const SEARCHED: Readonly<Record<Slot['kind'], readonly string[]>> = {
   number: ['decimal', 'integer', 'Range'],
   quantity: ['Quantity', 'Money', 'Range', 'SampledData'],
 };
-const PLAIN = ['code', 'boolean', 'string', 'uri', 'id', 'ContactPoint'];
+export const SOUND = 'sound';
+const PLAIN = ['code', 'boolean', 'string', 'uri', 'id', 'ContactPoint', SOUND];
 const PARTS: Readonly<Record<string, readonly string[]>> = {
   HumanName: ['text', 'family', 'given', 'prefix', 'suffix'],
   Address: ['text', 'line', 'city', 'district', 'state', 'postalCode', 'country'],
@@ -118,6 +131,15 @@ function usesOf(base: string, kind: Slot['kind'], paths: readonly ParameterPath[
   return [...uses.values()];
 }
 
+/** The words of names as they sound; what stands before and behind a name says little of it. */
+const soundUses = (base: string, paths: readonly ParameterPath[]): readonly SlotUse[] =>
+  usesOf(base, 'string', paths)
+    .filter(({ slot }) => !/\.(prefix|suffix):/.test(slot.key))
+    .flatMap(({ slot, target }) => {
+      const sounds = slot.paths.map((path) => ({ ...path, datatype: SOUND }));
+      return sounds[0] === undefined ? [] : [{ slot: slotOf(base, 'token', sounds[0].element, sounds), target }];
+    });
+
 const WITH_RESOURCE = '%resource.';
 
 function componentOf(
@@ -127,7 +149,8 @@ function componentOf(
   [name, expression]: readonly [string, string],
 ): Component | undefined {
   const parameter = known.get(name);
-  if (parameter === undefined || parameter.kind === 'composite') return undefined;
+  if (parameter === undefined || parameter.kind === 'composite' || parameter.kind === 'phonetic' || parameter.kind === 'near')
+    return undefined;
   const ofResource = expression.includes(WITH_RESOURCE);
   const kind = parameter.kind;
   const roots = ofResource ? [type] : elements.map(({ datatype }) => datatype);
@@ -152,11 +175,12 @@ export function compileParameter(
   base = type,
 ): SearchParameter | string {
   const { name, kind } = text;
-  const compiled = compileExpression(text.expression, type);
+  const expression = kind === 'near' ? `${text.expression}.latitude | ${text.expression}.longitude` : text.expression;
+  const compiled = compileExpression(expression, type);
   if (!compiled.ok) return compiled.problems[0]?.text ?? 'the expression is not understood';
   const p = hash31(`${base}?${name}`);
   if (kind !== 'composite') {
-    const uses = usesOf(base, kind, compiled.value);
+    const uses = kind === 'phonetic' ? soundUses(base, compiled.value) : usesOf(base, kind === 'near' ? 'number' : kind, compiled.value);
     return uses.length === 0 ? 'its expression has no value that its type can search' : { name, kind, p, uses, composite: undefined };
   }
   // The resource itself is an element too: `Observation | Observation.component`.
@@ -167,7 +191,18 @@ export function compileParameter(
   return { name, kind, p, uses: [], composite: { elements, components: found } };
 }
 
-const KINDS: readonly ParameterKind[] = ['token', 'reference', 'date', 'string', 'uri', 'number', 'quantity', 'composite'];
+const KINDS: readonly ParameterKind[] = [
+  'token',
+  'reference',
+  'date',
+  'string',
+  'uri',
+  'number',
+  'quantity',
+  'composite',
+  'phonetic',
+  'near',
+];
 
 function textOf(line: string): ParameterText {
   const [name = '', kindText = '', expression = '', parts = ''] = line.split('\t');

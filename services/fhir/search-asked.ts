@@ -1,5 +1,6 @@
 import { failure, problem, type Result, success } from '../errors.ts';
 import { isResourceType } from './definitions.ts';
+import { readNear } from './near.ts';
 import { type SearchParameter, searchParameters, whyNotIndexed } from './parameters.ts';
 import { normalise } from './search-index.ts';
 import type { Clause } from './search-query.ts';
@@ -14,6 +15,7 @@ import {
   readToken,
   readTypedIdentifier,
   referenceClause,
+  soundClause,
   splitEscaped,
   stringClause,
   targetsOf,
@@ -29,6 +31,7 @@ export { MAXIMUM_ALTERNATIVES, splitEscaped, unescaped } from './search-read.ts'
 export const MAXIMUM_LINKS = 4;
 
 const A_DATE = 'a date such as 2020-01-31, ge2020 or lt2020-01-31T10:00:00Z';
+const A_PLACE = 'latitude|longitude|distance|unit such as -83.69|42.25|11.2|km, the unit a UCUM code of a length';
 const A_TOKEN = 'a code, system|code, |code or system|';
 
 const wrap = <T>(result: Result<T>, make: (value: T) => Clause): Result<Clause> => (result.ok ? success(make(result.value)) : result);
@@ -47,6 +50,8 @@ const MODIFIERS: Readonly<Record<SearchParameter['kind'], readonly string[]>> = 
   number: [],
   quantity: [],
   composite: [],
+  phonetic: [],
+  near: [],
 };
 
 /** Names of the modifiers that a kind of parameter can be asked with, in the order of the standard. */
@@ -160,6 +165,13 @@ export function askedOfParameter(parameter: SearchParameter, modifier: string, v
       }));
     case 'composite':
       return compositesAsked(parameter, value, options);
+    case 'phonetic':
+      return wrap(
+        readAll(name, value, 'a name', (text) => soundClause(parameter, text)),
+        anyOf,
+      );
+    case 'near':
+      return wrap(readAll(name, value, A_PLACE, readNear), (any) => ({ kind, parameter, any }));
   }
 }
 

@@ -138,6 +138,7 @@ class FilterReader {
     const modifier = Object.hasOwn(OF_TERMS, operator) ? OF_TERMS[operator] : undefined;
     if (modifier !== undefined) return this.#asked(type, `${name}:${modifier}`, escaped);
     if (operator === 'eq' || operator === 're') return this.#asked(type, name, escaped);
+    if (parameter?.kind === 'near' || parameter?.kind === 'phonetic') throw this.#wrong(`${operator} does not fit the type of ${name}`);
     const clause = this.#asked(type, name, escaped);
     const hasPrefix = clause.kind === 'date' || clause.kind === 'number' || clause.kind === 'quantity' || clause.kind === 'updated';
     if (operator === 'ne')

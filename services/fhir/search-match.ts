@@ -1,5 +1,6 @@
 import { answers, rangeOf, timeRange } from './dates.ts';
 import { isArray, isObject } from './json.ts';
+import { metresBetween } from './near.ts';
 import { compartmentOf, type SearchParameter } from './parameters.ts';
 import type { JsonObject, JsonValue, Resource } from './resource.ts';
 import { normalise } from './search-index.ts';
@@ -213,6 +214,12 @@ export function holds(resource: Resource, clause: Clause, options: IndexOptions,
       return (valuesOfParameter(resource, clause.parameter, options).filter(({ value }) => value !== '').length === 0) === clause.missing;
     case 'composite':
       return holdsComposite(resource, clause, options);
+    case 'near': {
+      const [latitude, longitude] = clause.parameter.uses.map(({ slot }) => Number(valuesOf(resource, slot)[0]?.value ?? Number.NaN));
+      return clause.any.some(
+        (asked) => metresBetween(asked, { latitude: latitude ?? Number.NaN, longitude: longitude ?? Number.NaN }) <= asked.metres,
+      );
+    }
     case 'words':
       return hasWords(resource, clause.within, clause.any);
     case 'compartment': {

@@ -887,6 +887,7 @@ endpoint	reference	InsurancePlan.endpoint
 identifier	token	InsurancePlan.identifier
 name	string	name | alias
 owned-by	reference	InsurancePlan.ownedBy
+phonetic	phonetic	InsurancePlan.name
 status	token	InsurancePlan.status
 type	token	InsurancePlan.type
 @Invoice
@@ -955,6 +956,7 @@ address-use	token	Location.address.use
 endpoint	reference	Location.endpoint
 identifier	token	Location.identifier
 name	string	Location.name | Location.alias
+near	near	Location.position
 operational-status	token	Location.operationalStatus
 organization	reference	Location.managingOrganization
 partof	reference	Location.partOf
@@ -1275,6 +1277,7 @@ endpoint	reference	Organization.endpoint
 identifier	token	Organization.identifier
 name	string	Organization.name | Organization.alias
 partof	reference	Organization.partOf
+phonetic	phonetic	Organization.name
 type	token	Organization.type
 @OrganizationAffiliation
 active	token	OrganizationAffiliation.active
@@ -1314,6 +1317,7 @@ link	reference	Patient.link.other
 name	string	Patient.name
 organization	reference	Patient.managingOrganization
 phone	token	Patient.telecom.where(system='phone')
+phonetic	phonetic	Patient.name
 telecom	token	Patient.telecom
 @PaymentNotice
 created	date	PaymentNotice.created
@@ -1348,6 +1352,7 @@ name	string	Person.name
 organization	reference	Person.managingOrganization
 patient	reference	Person.link.target.where(resolve() is Patient)
 phone	token	Person.telecom.where(system='phone')
+phonetic	phonetic	Person.name
 practitioner	reference	Person.link.target.where(resolve() is Practitioner)
 relatedperson	reference	Person.link.target.where(resolve() is RelatedPerson)
 telecom	token	Person.telecom
@@ -1392,6 +1397,7 @@ given	string	Practitioner.name.given
 identifier	token	Practitioner.identifier
 name	string	Practitioner.name
 phone	token	Practitioner.telecom.where(system='phone')
+phonetic	phonetic	Practitioner.name
 telecom	token	Practitioner.telecom
 @PractitionerRole
 active	token	PractitionerRole.active
@@ -1482,6 +1488,7 @@ identifier	token	RelatedPerson.identifier
 name	string	RelatedPerson.name
 patient	reference	RelatedPerson.patient
 phone	token	RelatedPerson.telecom.where(system='phone')
+phonetic	phonetic	RelatedPerson.name
 relationship	token	RelatedPerson.relationship
 telecom	token	RelatedPerson.telecom
 @RequestGroup
@@ -1853,13 +1860,6 @@ export const NOT_INDEXED = `
 Bundle	composition	it points to a resource within the resource
 Bundle	message	it points to a resource within the resource
 DeviceDefinition	classification	The expression of the search parameter is not understood: there is no element classification.
-InsurancePlan	phonetic	no phonetic form of names is kept
-Location	near	distances between places are not computed
-Organization	phonetic	no phonetic form of names is kept
-Patient	phonetic	no phonetic form of names is kept
-Person	phonetic	no phonetic form of names is kept
-Practitioner	phonetic	no phonetic form of names is kept
-RelatedPerson	phonetic	no phonetic form of names is kept
 `;
 
 /** `@compartment`, then the types in it with the parameters that put them there. */

@@ -23,6 +23,7 @@ type Entries = Iterable<readonly [name: string, value: string]>;
 /** Parameters (AND) of one search. */
 const MAXIMUM_PARAMETERS = 100;
 const MAXIMUM_SORT_KEYS = 8;
+const UNSORTED: ReadonlySet<string> = new Set(['composite', 'phonetic', 'near']);
 /** Said about the answer's form; the door reads them. */
 const OF_THE_DOOR = new Set(['_format', '_pretty']);
 
@@ -79,7 +80,7 @@ function readSort(type: string, value: string): Result<readonly SortKey[]> {
     const name = descending ? each.slice(1) : each;
     const parameter = type === '' ? undefined : searchParameters(type).get(name);
     if (name === '_lastUpdated' || name === '_id') sort.push({ by: name, name, descending, parameter: undefined });
-    else if (parameter !== undefined && parameter.kind !== 'composite') sort.push({ by: 'parameter', name, descending, parameter });
+    else if (parameter !== undefined && !UNSORTED.has(parameter.kind)) sort.push({ by: 'parameter', name, descending, parameter });
     else
       return wrongValue(
         '_sort',

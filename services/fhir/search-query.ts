@@ -71,6 +71,13 @@ export interface AskedToken {
 
 export type TextMode = 'starts' | 'exact' | 'equals' | 'contains' | 'ends';
 
+/** A point in degrees, and how far around it. */
+export interface AskedPlace {
+  readonly latitude: number;
+  readonly longitude: number;
+  readonly metres: number;
+}
+
 interface OfParameter {
   readonly parameter: SearchParameter;
 }
@@ -101,6 +108,7 @@ export type Clause =
   | (OfParameter & { readonly kind: 'date'; readonly any: readonly DateRange[] })
   | (OfParameter & { readonly kind: 'number'; readonly any: readonly AskedNumber[] })
   | (OfParameter & { readonly kind: 'quantity'; readonly any: readonly AskedQuantity[] })
+  | (OfParameter & { readonly kind: 'near'; readonly any: readonly AskedPlace[] })
   | (OfParameter & { readonly kind: 'missing'; readonly missing: boolean })
   /** Every alternative has one clause for each component, to hold of the same element. */
   | (OfParameter & { readonly kind: 'composite'; readonly any: readonly (readonly Clause[])[] })

@@ -3,6 +3,7 @@ import { failure, problem, type Result, success } from '../errors.ts';
 import { hasOffset, timeRange } from './dates.ts';
 import { RESOURCE_TYPES } from './definitions.ts';
 import type { SearchParameter, SlotUse } from './parameters.ts';
+import { soundsOf } from './phonetic.ts';
 import { FORM, IDENTIFIED, normalise } from './search-index.ts';
 import type { AskedNumber, AskedQuantity, AskedToken, Clause, DateRange, Prefix, TextMode } from './search-query.ts';
 import { canonicalUnit, inUnit } from './search-units.ts';
@@ -179,4 +180,15 @@ export function identifierClause(parameter: SearchParameter, any: readonly Asked
 
 export function stringClause(parameter: SearchParameter, mode: TextMode, any: readonly string[]): Clause {
   return { kind: 'string', parameter, mode, any: mode === 'exact' ? any : any.map(normalise) };
+}
+
+/** Returns the clause of names that sound like a text: each of its words like some word of the names; undefined: there is no word in it. */
+export function soundClause(parameter: SearchParameter, text: string): Clause | undefined {
+  const clauses = soundsOf(unescaped(text)).map((codes) =>
+    tokenClause(
+      parameter,
+      codes.map((code) => ({ system: undefined, code })),
+    ),
+  );
+  return clauses.length < 2 ? clauses[0] : { kind: 'and', clauses };
 }

@@ -2,7 +2,8 @@
 
 import { isResourceType } from './definitions.ts';
 import { isArray, isObject } from './json.ts';
-import type { Slot } from './parameters.ts';
+import { type Slot, SOUND } from './parameters.ts';
+import { soundsOf } from './phonetic.ts';
 import { Decimal, type JsonObject, type JsonValue } from './resource.ts';
 import type { ParameterPath } from './search-expression.ts';
 import type { SearchTerms } from './search-terms.ts';
@@ -66,6 +67,12 @@ const codingsOf = (value: JsonObject): readonly JsonObject[] => (isArray(value['
 
 /** Returns the codes that a token parameter sees in one value. */
 export function tokensOf(value: JsonValue, { datatype, system }: ParameterPath): readonly TokenValue[] {
+  if (datatype === SOUND)
+    return typeof value === 'string'
+      ? soundsOf(value)
+          .flat()
+          .map((code) => ({ system: '', code }))
+      : [];
   if (typeof value === 'string') return value === '' ? [] : [{ system: system ?? '', code: value }];
   if (typeof value === 'boolean') return [{ system: '', code: String(value) }];
   if (!isObject(value)) return [];

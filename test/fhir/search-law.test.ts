@@ -158,7 +158,17 @@ it('index rows and clauses find what matches finds: Patient', () => {
   fc.assert(fc.property(patients, patientQueries, agree), { numRuns: 2000 });
 });
 it('every parameter can be asked', () => {
-  const value = { date: '2020', number: '1', quantity: '1', token: 'x', reference: 'Patient/x', string: 'x', uri: 'x' } as const;
+  const value = {
+    date: '2020',
+    number: '1',
+    quantity: '1',
+    token: 'x',
+    reference: 'Patient/x',
+    string: 'x',
+    uri: 'x',
+    phonetic: 'x',
+    near: '1|2',
+  } as const;
   for (const type of RESOURCE_TYPES.keys()) {
     for (const { name, kind, composite } of searchParameters(type).values()) {
       const parts = composite?.components.map(({ parameter: { kind: part } }) => (part === 'composite' ? '' : value[part])) ?? [];
