@@ -8,7 +8,7 @@ import { type Problem, problem, Refusal } from '../errors.ts';
 import { readJson, writeJson } from '../fhir/json.ts';
 import type { Resource } from '../fhir/resource.ts';
 import { readSubscription, type SubscriptionAsked } from '../fhir/subscription.ts';
-import { type NotificationType, type NotifiedEvent, notificationBundle } from '../fhir/subscription-notification.ts';
+import { type NotificationType, type NotifiedEvent, notificationBundle, notificationMessage } from '../fhir/subscription-notification.ts';
 import { writeXml } from '../fhir/xml-write.ts';
 import { readHeader } from '../hl7v2/parse.ts';
 import type { Parts } from '../pipeline.ts';
@@ -191,8 +191,9 @@ async function notification(
   const numbered = events.at(-1)?.number ?? (await numberedOf(parts.database, name));
   const state = { reference: `${base}/Subscription/${name}`, topic: asked.topic, status, events: numbered };
   const bundle = notificationBundle(state, type, events, { content: asked.content, id: randomUUID(), at: parts.clock().toISOString() });
-  if (asked.payload !== 'xml') return writeJson(bundle);
-  const xml = writeXml(bundle);
+  const told = asked.isMessage ? notificationMessage(bundle, { endpoint: base, ids: [randomUUID(), randomUUID(), randomUUID()] }) : bundle;
+  if (asked.payload !== 'xml') return writeJson(told);
+  const xml = writeXml(told);
   if (!xml.ok) throw new Refusal(xml.problems);
   return xml.value;
 }

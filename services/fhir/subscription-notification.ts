@@ -89,3 +89,32 @@ export function notificationBundle(
     ],
   };
 }
+
+/**
+ * Returns a FHIR message (http://hl7.org/fhir/R4/messaging.html) whose focus is a notification, as R5 shows it
+ * (http://hl7.org/fhir/R5/notification-message-full-resource.json.html). `endpoint`: who speaks; `ids`: of the message, its header, and the notification.
+ */
+export function notificationMessage(
+  notification: Resource,
+  { endpoint, ids: [id, header, focus] }: { readonly endpoint: string; readonly ids: readonly [string, string, string] },
+): Resource {
+  return {
+    resourceType: 'Bundle',
+    id,
+    type: 'message',
+    timestamp: notification['timestamp'] ?? null,
+    entry: [
+      {
+        fullUrl: `urn:uuid:${header}`,
+        resource: {
+          resourceType: 'MessageHeader',
+          id: header,
+          eventCoding: { system: 'urn:polyseme:message-events', code: 'subscription-notification' },
+          source: { endpoint },
+          focus: [{ reference: `urn:uuid:${focus}` }],
+        },
+      },
+      { fullUrl: `urn:uuid:${focus}`, resource: { ...notification, id: focus } },
+    ],
+  };
+}

@@ -29,6 +29,8 @@ export interface SubscriptionAsked {
   readonly endpoint: string;
   readonly payload: 'none' | 'json' | 'xml' | 'hl7v2';
   readonly content: 'empty' | 'id-only' | 'full-resource';
+  /** Notifications are told in FHIR messages (http://hl7.org/fhir/R4/messaging.html). */
+  readonly isMessage: boolean;
   /** Of the HTTP request, as `Name: value`. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly heartbeatSeconds: number | undefined;
@@ -56,6 +58,7 @@ const OF_THE_RESOURCE: ReadonlySet<Clause['kind']> = new Set([
   'date',
   'number',
   'quantity',
+  'near',
   'missing',
   'composite',
   'words',
@@ -160,12 +163,13 @@ function readWay(channel: JsonObject, payload: SubscriptionAsked['payload'], top
   const type = text(channel['type']) ?? '';
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text(channel['endpoint']) ?? '')?.[1]?.toLowerCase() ?? '';
   const isHttp = scheme === 'https' || scheme === 'http';
+  if (type === 'message' && isHttp && payload !== 'hl7v2' && topic !== undefined) return success('notification');
   if (type === 'rest-hook' && isHttp && payload !== 'hl7v2') return success(topic === undefined ? 'resource' : 'notification');
   if (type === 'message' && (scheme === 'mllp' || scheme === 'mllps') && payload === 'hl7v2' && topic === undefined)
     return success('hl7v2');
   if (type === 'websocket' && scheme === '' && payload === 'none' && topic === undefined) return success('socket');
   const reason =
-    'channels are websocket without endpoint and payload and with a search as criteria, rest-hook to http(s) with an empty, JSON or XML payload, and message to mllp://host:port or mllps://host:port with payload ' +
+    'channels are websocket without endpoint and payload and with a search as criteria, rest-hook to http(s) with an empty, JSON or XML payload, message to http(s) for topics of the backport, and message to mllp://host:port or mllps://host:port with payload ' +
     `${HL7V2_PAYLOAD} and a search as criteria`;
   return failure(refused(reason, 'Subscription.channel'));
 }
@@ -195,6 +199,7 @@ export function readSubscription(subscription: JsonObject): Result<SubscriptionA
     endpoint: text(channel['endpoint']) ?? '',
     payload,
     content,
+    isMessage: way.value === 'notification' && channel['type'] === 'message',
     headers: headers.value,
     heartbeatSeconds: asked.value.topic === undefined ? undefined : whole(extensionValue(channel, 'backport-heartbeat-period')),
     timeoutSeconds: whole(extensionValue(channel, 'backport-timeout')),

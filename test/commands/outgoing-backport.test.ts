@@ -119,3 +119,29 @@ it('with a topic that is not there, or a filter of another type, is refused', as
   await expect(house.subscribe(TOPIC, channel(9, 'empty'), profiled('Patient?organization.name=x'))).rejects.toThrow(/chains/);
   await expect(house.subscribe(TOPIC, channel(9, 'everything'), profiled())).rejects.toThrow(/content/);
 });
+
+it('is told in FHIR messages where the channel is message: valid ones, each with the notification as its focus', async () => {
+  await using receiver = await httpReceiver(() => 200);
+  await using house = await outgoingHouse(`http://127.0.0.1:${receiver.port}`);
+  const asked = {
+    ...channel(receiver.port, 'full-resource'),
+    type: 'message',
+    endpoint: `http://127.0.0.1:${receiver.port}/$process-message`,
+  };
+  const id = await house.subscribe(TOPIC, asked, profiled());
+  const worker = await house.sender({ firstPauseMs: 1, longestPauseMs: 2 });
+  await house.until(worker, async () => (await house.call('GET', `/Subscription/${id}`)).body['status'] === 'active');
+  await house.call('PUT', '/Patient/p1', patient('p1', 'Doe'));
+  await house.until(worker, async () => (await house.events()).length === 0 && receiver.heard.length > 1);
+  const messages = receiver.heard.map(({ body }): unknown => JSON.parse(body));
+  for (const [n, message] of messages.entries()) {
+    expect(at(message, 'type')).toBe('message');
+    expect(at(message, 'entry', 0, 'resource', 'resourceType')).toBe('MessageHeader');
+    expect(at(message, 'entry', 0, 'resource', 'focus', 0, 'reference')).toBe(at(message, 'entry', 1, 'fullUrl'));
+    const read = readJson(receiver.heard[n]?.body ?? '');
+    expect(read.ok && validateResource({ ...read.value, resourceType: 'Bundle' })).toEqual([]);
+  }
+  const inner = messages.map((each) => JSON.stringify(at(each, 'entry', 1, 'resource')));
+  expect(inner.map((body) => statusOf({ body, headers: {}, method: '', path: '' })['type'])).toEqual(['handshake', 'event-notification']);
+  expect(at(messages.at(-1), 'entry', 1, 'resource', 'entry', 1, 'resource', 'name', 0, 'family')).toBe('Doe');
+});
