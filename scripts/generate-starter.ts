@@ -70,8 +70,52 @@ async function starterTables(): Promise<ReadonlyMap<AthenaTable, readonly Row[]>
     const target = known.get(map['concept_id_2'] ?? '');
     if (chosen.has(map['concept_id_1'] ?? '') && target !== undefined) chosen.set(target['concept_id'] ?? '', target);
   }
+  await addMetadata(chosen, known);
   return tablesOf(chosen, relationshipsOf(chosen, maps));
 }
+
+const SEEDS = join(corpus, 'dbt-synthea-seeds/vocabulary');
+const metaRows = async (table: AthenaTable): Promise<ReadonlyMap<string, Row>> =>
+  new Map((await readRows(join(SEEDS, `${table}_seed.csv`))).map((row) => [row[`${table}_id`] ?? '', row]));
+
+/** What names vocabularies, domains, classes and relationships, by the column of a concept that uses it. */
+const METADATA: readonly (readonly [table: AthenaTable, column: string, named: string])[] = [
+  ['vocabulary', 'vocabulary_id', 'Vocabulary'],
+  ['domain', 'domain_id', 'Domain'],
+  ['concept_class', 'concept_class_id', 'Concept Class'],
+  ['relationship', '', 'Relationship'],
+];
+
+/** Each of them is a concept itself, which a release has and the official foreign keys ask for: named as the table names it. */
+async function addMetadata(chosen: Map<string, Row>, known: ReadonlyMap<string, Row>): Promise<void> {
+  const metas = new Map(await Promise.all(METADATA.map(async ([table]) => [table, await metaRows(table)] as const)));
+  for (let before = -1; before !== chosen.size; ) {
+    before = chosen.size;
+    for (const [table, column, named] of METADATA) {
+      const relationships = [...Object.keys(REVERSE), ...Object.values(REVERSE)];
+      const names = column === '' ? relationships : ['None', ...[...chosen.values()].map((row) => row[column] ?? '')];
+      for (const name of new Set(names)) {
+        const meta = metas.get(table)?.get(name);
+        const id = meta?.[`${table}_concept_id`] ?? '0';
+        if (meta === undefined || id === '0' || chosen.has(id)) continue;
+        chosen.set(id, known.get(id) ?? metadataConcept(id, meta[`${table}_name`] ?? name, named));
+      }
+    }
+  }
+}
+
+const metadataConcept = (concept_id: string, concept_name: string, named: string): Row => ({
+  concept_id,
+  concept_name,
+  domain_id: 'Metadata',
+  vocabulary_id: named,
+  concept_class_id: named,
+  standard_concept: '',
+  concept_code: 'OMOP generated',
+  valid_start_date: '1970-01-01',
+  valid_end_date: '2099-12-31',
+  invalid_reason: '',
+});
 
 const REVERSE: Readonly<Record<string, string>> = { 'Maps to': 'Mapped from', 'Maps to value': 'Value mapped from' };
 
@@ -103,9 +147,8 @@ async function tablesOf(
   relationships: readonly Row[],
 ): Promise<ReadonlyMap<AthenaTable, readonly Row[]>> {
   const used = (column: string): ReadonlySet<string> => new Set([...chosen.values()].map((row) => row[column] ?? ''));
-  const seeds = join(corpus, 'dbt-synthea-seeds/vocabulary');
   const meta = async (table: AthenaTable, names: ReadonlySet<string>): Promise<Row[]> => {
-    const rows = new Map((await readRows(join(seeds, `${table}_seed.csv`))).map((row) => [row[`${table}_id`] ?? '', row]));
+    const rows = await metaRows(table);
     return [...names].map((name) => rows.get(name) ?? { [`${table}_id`]: name, [`${table}_name`]: name, [`${table}_concept_id`]: '0' });
   };
   // The rows come from several releases, so no vocabulary claims a version but 'None', with the asterisk that marks a part of a release.
@@ -113,7 +156,7 @@ async function tablesOf(
     ...row,
     vocabulary_version: row['vocabulary_id'] === 'None' ? 'v5.0 09-APR-22*' : '',
   }));
-  const ancestors = (await readRows(join(seeds, 'concept_ancestor_seed.csv'))).filter(
+  const ancestors = (await readRows(join(SEEDS, 'concept_ancestor_seed.csv'))).filter(
     (row) => chosen.has(row['ancestor_concept_id'] ?? '') && chosen.has(row['descendant_concept_id'] ?? ''),
   );
   return new Map<AthenaTable, readonly Row[]>([
