@@ -12,6 +12,7 @@ import { type NotificationType, type NotifiedEvent, notificationBundle, notifica
 import { writeXml } from '../fhir/xml-write.ts';
 import { readHeader } from '../hl7v2/parse.ts';
 import type { Parts } from '../pipeline.ts';
+import { builtMessage, standardHeader } from './outgoing-build.ts';
 import { type Answer, httpSender } from './outgoing-http.ts';
 import { mllpSender } from './outgoing-mllp.ts';
 
@@ -63,6 +64,12 @@ export function outgoingSender(parts: Parts, options: SenderOptions): OutgoingSe
     if (subscription.asked.way === 'hl7v2') {
       const bytes = await messageOf(parts, event);
       return bytes ? deliveredOf(await mllp.send(endpoint, bytes, timeoutOf(subscription, options))) : NOT_HL7V2;
+    }
+    if (subscription.asked.way === 'built') {
+      const made = await builtMessage(parts, event, standardHeader(parts));
+      return made.ok
+        ? deliveredOf(await mllp.send(endpoint, made.value, timeoutOf(subscription, options)))
+        : { became: 'refused', problem: made.problems[0] ?? UNKNOWN };
     }
     const made = await contentOf(parts, options.base, subscription, event).catch(unwritable);
     return 'became' in made ? made : deliveredOf(await post(subscription, endpoint, made));

@@ -14,8 +14,11 @@ export const BACKPORT = 'http://hl7.org/fhir/uv/subscriptions-backport/Structure
 export const HL7V2_PAYLOAD = 'x-application/hl7-v2+er7';
 const TOPIC = 'urn:polyseme:topic:';
 
-/** resource: the resource itself, as R4 has it; notification: Bundles of the backport; hl7v2: the messages; socket: a ping to whoever listens. */
-export type Way = 'resource' | 'notification' | 'hl7v2' | 'socket';
+/**
+ * resource: the resource itself, as R4 has it; notification: Bundles of the backport; hl7v2: the messages that made it; built: messages made of it;
+ * socket: a ping to whoever listens.
+ */
+export type Way = 'resource' | 'notification' | 'hl7v2' | 'built' | 'socket';
 
 export interface SubscriptionAsked {
   readonly way: Way;
@@ -158,19 +161,23 @@ const PAYLOADS: Readonly<Record<string, SubscriptionAsked['payload']>> = {
   [HL7V2_PAYLOAD]: 'hl7v2',
 };
 
+/** A parameter of the payload: messages are forwarded as they came (the default), or built of the resources, whoever wrote them. */
+const MESSAGE_CONTENTS: Readonly<Record<string, Way>> = { '': 'hl7v2', 'content=forwarded': 'hl7v2', 'content=built': 'built' };
+
 /** Which way a channel is, or why it is none of ours. */
-function readWay(channel: JsonObject, payload: SubscriptionAsked['payload'], topic: string | undefined): Result<Way> {
+function readWay(channel: JsonObject, payload: SubscriptionAsked['payload'], topic: string | undefined, parameter: string): Result<Way> {
   const type = text(channel['type']) ?? '';
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text(channel['endpoint']) ?? '')?.[1]?.toLowerCase() ?? '';
   const isHttp = scheme === 'https' || scheme === 'http';
   if (type === 'message' && isHttp && payload !== 'hl7v2' && topic !== undefined) return success('notification');
   if (type === 'rest-hook' && isHttp && payload !== 'hl7v2') return success(topic === undefined ? 'resource' : 'notification');
-  if (type === 'message' && (scheme === 'mllp' || scheme === 'mllps') && payload === 'hl7v2' && topic === undefined)
-    return success('hl7v2');
+  const isMessages = type === 'message' && (scheme === 'mllp' || scheme === 'mllps') && payload === 'hl7v2' && topic === undefined;
+  const content = MESSAGE_CONTENTS[parameter];
+  if (isMessages && content !== undefined) return success(content);
   if (type === 'websocket' && scheme === '' && payload === 'none' && topic === undefined) return success('socket');
   const reason =
     'channels are websocket without endpoint and payload and with a search as criteria, rest-hook to http(s) with an empty, JSON or XML payload, message to http(s) for topics of the backport, and message to mllp://host:port or mllps://host:port with payload ' +
-    `${HL7V2_PAYLOAD} and a search as criteria`;
+    `${HL7V2_PAYLOAD} (with "; content=forwarded" or "; content=built") and a search as criteria`;
   return failure(refused(reason, 'Subscription.channel'));
 }
 
@@ -184,9 +191,10 @@ export function readSubscription(subscription: JsonObject): Result<SubscriptionA
   if (!asked.ok) return asked;
   const query = readCriteria(asked.value.type, asked.value.criteria);
   if (!query.ok) return query;
-  const payload = PAYLOADS[(text(channel['payload']) ?? '').replace(/\s*;.*$/, '').toLowerCase()];
+  const [media = '', ...parameters] = (text(channel['payload']) ?? '').toLowerCase().split(/\s*;\s*/);
+  const payload = PAYLOADS[media];
   if (payload === undefined) return failure(refused('payloads are FHIR JSON, FHIR XML, HL7v2 or none', 'Subscription.channel.payload'));
-  const way = readWay(channel, payload, asked.value.topic);
+  const way = readWay(channel, payload, asked.value.topic, parameters.join(';'));
   if (!way.ok) return way;
   const headers = readHeaders(channel);
   if (!headers.ok) return headers;

@@ -52,7 +52,7 @@ export async function writeRequest(parts: Parts, request: WriteRequest): Promise
   const plan = async (tx: DatabaseTransaction) => {
     entries = await patchedEntries(tx, await resolvedEntries(tx, request));
     existing = await existingOnes(tx, entries);
-    const changes = acceptSubscriptions(parts.outgoing, entries.flatMap(changeOf));
+    const changes = acceptSubscriptions(parts.outgoing, entries.flatMap(changeOf), parts.maps.outMaps.types);
     const place = ({ type, id }: ResourceId) =>
       entries.find((each) => each.method === 'DELETE' && each.type === type && each.id === id)?.index;
     const isBundle = request.asked.kind === 'transaction';

@@ -1,7 +1,7 @@
 /** Subscriptions as requests of clients: taken when this server can do what they ask and may send where they say, refused else. */
 import { guardedEndpoint, NOTHING_OUT, type OutgoingRules } from '../config/outgoing.ts';
 import { lockCurrent } from '../database/resources.ts';
-import { harmless, type Problem, Refusal } from '../errors.ts';
+import { harmless, type Problem, problem, Refusal } from '../errors.ts';
 import { contentText, readJson } from '../fhir/json.ts';
 import { readSubscription } from '../fhir/subscription.ts';
 import { type Parts, write } from '../pipeline.ts';
@@ -11,14 +11,18 @@ type Asked = Omit<Change, 'messageId'>;
 
 /**
  * Returns changes with the Subscriptions among them as the server has them: one that asks to be served becomes active, or stays requested
- * until its receiver was greeted (backport). Throws Refusal for what cannot be served; what is off is kept as it is.
+ * until its receiver was greeted (backport). `buildable`: types that messages are built of. Throws Refusal for what cannot be served; what is off is kept as it is.
  */
-export function acceptSubscriptions(rules: OutgoingRules | undefined, changes: readonly Asked[]): readonly Asked[] {
+export function acceptSubscriptions(
+  rules: OutgoingRules | undefined,
+  changes: readonly Asked[],
+  buildable: readonly string[],
+): readonly Asked[] {
   if (!changes.some(({ resource }) => resource.resourceType === 'Subscription')) return changes;
   return changes.map((change) => {
     const { resource } = change;
     if (resource.resourceType !== 'Subscription' || change.delete || resource['status'] === 'off') return change;
-    const problems = refusalsOf(rules ?? NOTHING_OUT, resource);
+    const problems = refusalsOf(rules ?? NOTHING_OUT, resource, buildable);
     if (problems.length > 0) throw new Refusal(problems);
     const { error: _error, ...rest } = resource;
     const asked = readSubscription(resource);
@@ -27,10 +31,12 @@ export function acceptSubscriptions(rules: OutgoingRules | undefined, changes: r
   });
 }
 
-function refusalsOf(rules: OutgoingRules, resource: Change['resource']): readonly Problem[] {
+function refusalsOf(rules: OutgoingRules, resource: Change['resource'], buildable: readonly string[]): readonly Problem[] {
   const asked = readSubscription(resource);
   if (!asked.ok || !harmless(asked.problems)) return asked.problems;
-  if (asked.value.way === 'socket') return [];
+  const { way, type } = asked.value;
+  if (way === 'socket') return [];
+  if (way === 'built' && !buildable.includes(type)) return [problem('outgoing-no-map', { type }, 'Subscription.criteria')];
   const endpoint = guardedEndpoint(rules, asked.value.endpoint);
   return endpoint.ok ? [] : endpoint.problems.map((each) => ({ ...each, at: 'Subscription.channel.endpoint' }));
 }

@@ -72,6 +72,6 @@ export async function readBack(type: string, ...asked: Parameters<typeof built>)
   const parsed = parseMessage(made.value);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const { drafts, rung, problems } = MAPS.convert(parsed.value, { timezone: 'UTC' });
-  if (rung !== 'none') throw new Error(JSON.stringify(problems));
+  if (/park|refuse/.test(rung)) throw new Error(JSON.stringify(problems));
   return drafts.map((each) => each.resource).filter(({ resourceType }) => resourceType === type);
 }

@@ -1,7 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Resource } from '../../services/fhir/resource.ts';
-import { built, lines, PATIENT, readBack, resource } from './to-hl7v2-house.ts';
+import { parseMessage } from '../../services/hl7v2/parse.ts';
+import { built, lines, MAPS, PATIENT, readBack, resource } from './to-hl7v2-house.ts';
 
 const V2 = 'http://terminology.hl7.org/CodeSystem/v2-0203';
 const observation = (more: object): Resource =>
@@ -359,5 +362,53 @@ describe('for any patient and result', () => {
       ),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('what the messages of the fixtures make', () => {
+  const folder = join(import.meta.dirname, '../../fixtures/hl7v2');
+  const TOLD = [
+    'status',
+    'code',
+    'vaccineCode',
+    'gender',
+    'birthDate',
+    'effectiveDateTime',
+    'occurrenceDateTime',
+    'lotNumber',
+    'doseQuantity',
+    'valueString',
+    'valueQuantity',
+    'valueCodeableConcept',
+    'valueRange',
+    'note',
+    'class',
+  ];
+
+  it('is built again, and read as it was', async () => {
+    const refused: string[] = [];
+    let count = 0;
+    for (const file of readdirSync(folder).filter((name) => name.endsWith('.hl7'))) {
+      const parsed = parseMessage(readFileSync(join(folder, file)));
+      const drafts = parsed.ok ? MAPS.convert(parsed.value, { timezone: 'UTC' }).drafts.map((each) => each.resource) : [];
+      for (const each of drafts.filter(({ resourceType }) => MAPS.outMaps.types.includes(resourceType))) {
+        const made = await built({ resource: each }, drafts);
+        if (!made.ok) refused.push(...made.problems.map(({ at }) => `${file} ${at?.replace(/\[\d+\]/g, '')}`));
+        else {
+          count += 1;
+          const read = await readBack(each.resourceType, { resource: each }, drafts);
+          const said = Object.fromEntries(TOLD.flatMap((name) => (each[name] === undefined ? [] : [[name, each[name]]])));
+          expect(read, file).toContainEqual(expect.objectContaining(said));
+        }
+      }
+    }
+    expect(count).toBeGreaterThan(80);
+    expect([...new Set(refused)].sort()).toEqual([
+      'de-oru-r01-labor.hl7 DiagnosticReport',
+      'de-oru-r01-labor.hl7 Observation',
+      'pt-oru-r01-analises.hl7 DiagnosticReport',
+      'pt-oru-r01-analises.hl7 Observation',
+      'us-vxu-v04-immunization.hl7 Observation.partOf.reference',
+    ]);
   });
 });

@@ -42,8 +42,15 @@ export const askingLists = {
 
 const isContainer = (value: unknown): value is object => typeof value === 'object' && value !== null && !(value instanceof Decimal);
 
-/** Returns `resource` as it is read, noting each leaf. */
-export function watched(resource: object): Watched {
+/** What is frozen (values that conversions share) cannot be watched: a copy is. */
+function copied(value: object): object {
+  if (Array.isArray(value)) return value.map((each: unknown) => (isContainer(each) ? copied(each) : each));
+  return Object.fromEntries(Object.entries(value).map(([name, each]: [string, unknown]) => [name, isContainer(each) ? copied(each) : each]));
+}
+
+/** Returns `original` as it is read, noting each leaf. */
+export function watched(original: object): Watched {
+  const resource = copied(original);
   const seen = new WeakMap<object, Set<string>>();
   const wrappers = new WeakMap<object, object>();
   const wrap = (target: object): object => {
