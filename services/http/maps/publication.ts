@@ -5,10 +5,12 @@ import { audit } from '../../database/audit.ts';
 import { type PlanFilter, planById, planChanges, plans } from '../../database/spec-plans.ts';
 import { replayById, replays } from '../../database/spec-replays.ts';
 import { problem, Refusal } from '../../errors.ts';
+import type { SpecTexts } from '../../pipeline/specs/author.ts';
 import type { Desk } from '../../pipeline/specs/drafts.ts';
 import { cancelPlan, startPlan } from '../../pipeline/specs/plan.ts';
-import { maskedChange } from '../../pipeline/specs/plan-mask.ts';
+import { maskedChange, wordsOf } from '../../pipeline/specs/plan-mask.ts';
 import { checkDraft, publishDraft, replayActive, rollback } from '../../pipeline/specs/publish.ts';
+import { TextsAround } from '../../pipeline/specs/texts-around.ts';
 import { isRevealed } from '../../pipeline/specs/try.ts';
 import { bodyOf } from '../admin-request.ts';
 import { queryOf } from '../fhir-request.ts';
@@ -98,6 +100,13 @@ export function publicationRoutes(door: FastifyInstance, access: SpecAccess, des
 
 function planRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void {
   const { database } = desk;
+  const around = new TextsAround(desk);
+  let said: { readonly texts: SpecTexts; readonly words: ReadonlySet<string> } | undefined;
+  const wordsNow = async (): Promise<ReadonlySet<string>> => {
+    const texts = await around.of(undefined);
+    if (said?.texts !== texts) said = { texts, words: wordsOf(texts) };
+    return said.words;
+  };
   const planned = async (request: FastifyRequest) => {
     const id = numberOf(request, 'plan');
     const plan = await planById(database, id);
@@ -138,9 +147,10 @@ function planRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void
     const after = grade === undefined ? undefined : ([Number(grade), Number(seq)] as const);
     const changes = await planChanges(database, id, { what, change, kind, after, limit: most, whole: whole === 'true' });
     const last = changes.length < most ? undefined : changes.at(-1);
+    const words = isWhole ? new Set<string>() : await wordsNow();
     return {
       isMasked: !isWhole,
-      changes: isWhole ? changes : changes.map(maskedChange),
+      changes: isWhole ? changes : changes.map((each) => maskedChange(each, words)),
       next: last === undefined ? null : `${last.grade}.${last.seq}`,
     };
   });
