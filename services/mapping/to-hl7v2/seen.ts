@@ -45,7 +45,9 @@ const isContainer = (value: unknown): value is object => typeof value === 'objec
 /** What is frozen (values that conversions share) cannot be watched: a copy is. */
 function copied(value: object): object {
   if (Array.isArray(value)) return value.map((each: unknown) => (isContainer(each) ? copied(each) : each));
-  return Object.fromEntries(Object.entries(value).map(([name, each]: [string, unknown]) => [name, isContainer(each) ? copied(each) : each]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]: [string, unknown]) => [name, isContainer(each) ? copied(each) : each]),
+  );
 }
 
 /** Returns `original` as it is read, noting each leaf. */
