@@ -46,7 +46,8 @@ const SOURCES: Readonly<Record<CriteriaDomain, Source>> = {
     key: 'procedure_occurrence_id',
     concept: 'procedure_concept_id',
     start: 'procedure_date',
-    end: 'coalesce(t.procedure_end_date, t.procedure_date + 1)',
+    // circe knows no end of a procedure: what is counted from its end is counted from the day after.
+    end: 't.procedure_date + 1',
   },
   DeviceExposure: {
     table: 'device_exposure',
@@ -181,9 +182,15 @@ function correlatedText(writing: Writing, correlated: CorrelatedCriteria): strin
   if (criterion === undefined) return 'false';
   const name = writing.events(...criterion);
   const { Start, End } = correlated.StartWindow;
+  const isAnywhere = correlated.IgnoreObservationPeriod === true;
+  // Without a number of days the bound is the begin (before) or the end (after) of the observation period.
   const edge = ({ Days, Coeff }: typeof Start, operator: string): readonly string[] =>
-    Days === undefined || Days === null ? [] : [`a.start_date ${operator} e.start_date + ${writing.bind(Days * Coeff, 'int')}`];
-  const inPeriod = correlated.IgnoreObservationPeriod === true ? [] : ['a.start_date >= e.op_start', 'a.start_date <= e.op_end'];
+    Days !== undefined && Days !== null
+      ? [`a.start_date ${operator} e.start_date + ${writing.bind(Days * Coeff, 'int')}`]
+      : isAnywhere
+        ? []
+        : [`a.start_date ${operator} ${Coeff === -1 ? 'e.op_start' : 'e.op_end'}`];
+  const inPeriod = isAnywhere ? [] : ['a.start_date >= e.op_start', 'a.start_date <= e.op_end'];
   const conditions = ['a.person_id = e.person_id', ...inPeriod, ...edge(Start, '>='), ...edge(End, '<=')];
   const { Type, Count } = correlated.Occurrence;
   return `((SELECT count(*) FROM ${name} a WHERE ${conditions.join(' AND ')}) ${OCCURRENCES[Type]} ${writing.bind(Count, 'int')})`;

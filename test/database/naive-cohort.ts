@@ -96,11 +96,15 @@ function eventsOf(criteria: Parameters<typeof criterionOf>[0], history: History,
 function holds(group: Group, index: Candidate, history: History, sets: Sets): boolean {
   const tests = [
     ...group.CriteriaList.map(({ Criteria, StartWindow: { Start, End }, Occurrence, IgnoreObservationPeriod }) => {
+      const bound = ({ Days, Coeff }: typeof Start, open: number): number => {
+        if (Days != null) return index.start + Days * Coeff;
+        return IgnoreObservationPeriod ? open : Coeff === -1 ? index.from : index.to;
+      };
       const count = eventsOf(Criteria, history, sets).filter(
         ({ start }) =>
           (IgnoreObservationPeriod || (start >= index.from && start <= index.to)) &&
-          (Start.Days == null || start >= index.start + Start.Days * Start.Coeff) &&
-          (End.Days == null || start <= index.start + End.Days * End.Coeff),
+          start >= bound(Start, Number.NEGATIVE_INFINITY) &&
+          start <= bound(End, Number.POSITIVE_INFINITY),
       ).length;
       return Occurrence.Type === 0
         ? count === Occurrence.Count
