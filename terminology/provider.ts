@@ -155,6 +155,8 @@ export interface CodeSystemProvider {
   children(concept: Concept): readonly number[];
   /** True when `ancestor` is `concept` or above it. */
   subsumes(ancestor: Concept, concept: Concept): boolean;
+  /** What the code system's own rules say against a composed code that can be read: what is wrong, and what was not checked. */
+  judge?(concept: Concept): { readonly faults: readonly string[]; readonly unchecked: readonly string[] };
   /** Why it cannot be told how two concepts stand to each other where `subsumes` holds neither way; undefined: they do not. */
   undetermined?(a: Concept, b: Concept): string | undefined;
   all(): ConceptSet;

@@ -133,6 +133,7 @@ export class CodingCheck {
   #accept(prepared: Prepared, system: CodeSystemProvider, concept: Concept, code: string, listed: JsonObject | undefined): boolean {
     const { settings } = this.scope;
     const place = at(this.path, 'code');
+    if (concept.row < 0 && !this.#obeysRules(system, concept, place)) return false;
     if (concept.code !== code) this.#notNormal(system, concept, code);
     this.learned.terms = [...termsOf(system, concept), ...(listed === undefined ? [] : termsOfInclude(listed, prepared.valueSet))];
     if (!settings.abstractOk && system.isAbstract(concept)) {
@@ -148,6 +149,26 @@ export class CodingCheck {
     }
     if (listed !== undefined) this.#noteListed(prepared, system, code, listed);
     return true;
+  }
+
+  /** Whether a composed code keeps its code system's rules of composing; notes what is against them and what was not checked. */
+  #obeysRules(system: CodeSystemProvider, concept: Concept, expression: string): boolean {
+    const judged = system.judge?.(concept);
+    if (judged === undefined) return true;
+    const found = { id: undefined, expression: expression === '' ? undefined : expression };
+    for (const each of judged.faults)
+      this.findings.add({
+        ...found,
+        severity: 'error',
+        code: 'code-invalid',
+        type: 'invalid-code',
+        text: `The concept model does not allow it: ${each}`,
+      });
+    if (judged.unchecked.length > 0) {
+      const text = `The concept model has no rule for ${judged.unchecked.join(', ')}, so that part of the expression was not checked`;
+      this.findings.add({ ...found, severity: 'information', code: 'informational', type: 'processing-note', text });
+    }
+    return judged.faults.length === 0;
   }
 
   learnStatus(system: CodeSystemProvider, concept: Concept): void {

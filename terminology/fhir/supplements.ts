@@ -74,6 +74,9 @@ class Supplemented implements CodeSystemProvider {
   derived(concept: Concept, name: string): Property | undefined {
     return this.#base.derived?.(concept, name);
   }
+  judge(concept: Concept) {
+    return this.#base.judge?.(concept) ?? { faults: [], unchecked: [] };
+  }
   undetermined(a: Concept, b: Concept): string | undefined {
     return this.#base.undetermined?.(a, b);
   }

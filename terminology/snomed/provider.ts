@@ -2,6 +2,7 @@ import type { CodeSystemProvider, Concept, ConceptSet, Designation, Filter, Filt
 import { isRefusal } from '../provider.ts';
 import type { CodeSystem } from '../system/code-system.ts';
 import { IndexedProvider } from '../system/provider.ts';
+import { ConceptModel, type ModelFaults } from './concept-model.ts';
 import type { SctExpression } from './expression.ts';
 import { SctMeaning } from './meaning.ts';
 
@@ -29,12 +30,14 @@ export const providerOf = (system: CodeSystem): CodeSystemProvider =>
 class SnomedProvider extends IndexedProvider {
   readonly #system: CodeSystem;
   readonly #meaning: SctMeaning;
+  readonly #model: ConceptModel;
   readonly #known = new Map<string, SctExpression | undefined>();
 
   constructor(system: CodeSystem) {
     super(system);
     this.#system = system;
     this.#meaning = new SctMeaning(system);
+    this.#model = new ConceptModel(system);
   }
 
   override locate(code: string): Concept | undefined {
@@ -118,6 +121,11 @@ class SnomedProvider extends IndexedProvider {
       rows: (from) => found.rows(from),
       has: (concept) => (concept.row >= 0 ? found.has(concept) : above !== undefined && this.subsumes(above, concept)),
     };
+  }
+
+  judge(concept: Concept): ModelFaults {
+    const composed = this.#composed(concept);
+    return composed === undefined ? { faults: [], unchecked: [] } : this.#model.judge(composed);
   }
 
   override derived(concept: Concept, name: string): Property | undefined {
