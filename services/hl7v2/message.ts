@@ -29,8 +29,12 @@ export interface Segment {
   readonly text: string;
   /** Highest field number present. */
   readonly fieldCount: number;
+  /** True where the field has some text, `""` included. */
+  has(field: number): boolean;
   /** Text of one field as sent (all repetitions, escapes kept); undefined when absent. */
   raw(field: number): string | undefined;
+  /** Text of these fields and what is between them, as sent; '' when the segment ends before the first. */
+  span(first: number, last: number): string;
   /** Number of repetitions; 0 when the field is absent or empty. */
   repetitions(field: number): number;
   /** Number of components of one repetition; 0 when absent or empty. */

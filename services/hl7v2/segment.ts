@@ -43,10 +43,11 @@ function cut(text: string, separator: string): string[] {
   return found;
 }
 
-/** Of a field's text: nothing but the text itself; delimiters, escapes or quotes in it; not looked at yet. */
+/** What is in a field's text besides the text itself: components, repetitions or quotes; subcomponents or escapes; not looked at yet. */
 const PLAIN = 0;
 const MARKED = 1;
-const UNKNOWN = 2;
+const DEEPER = 2;
+const UNKNOWN = 4;
 
 /** Filled for one segment after the other, then copied in its length: growing a list costs more than finding what is in it. */
 const scratch: number[] = new Array<number>(2 * SHORT + 3).fill(0);
@@ -79,7 +80,8 @@ function boundsOf(text: string, { field, component, repetition, escape: mark, su
       count += 2;
       from = i + 1;
       marks = PLAIN;
-    } else if (code === c || code === r || code === e || code === s || code === 34) marks = MARKED;
+    } else if (code === c || code === r || code === 34) marks |= MARKED;
+    else if (code === e || code === s) marks |= DEEPER;
   }
   scratch[count] = from;
   scratch[count + 1] = marks;
@@ -145,11 +147,32 @@ export class ParsedSegment implements Segment {
     return end === undefined ? undefined : this.text.slice(this.#placed()[at], end - 1);
   }
 
+  has(field: number): boolean {
+    if (field < 1) return false;
+    if (this.#isHeader && field === 1) return true;
+    const bounds = this.#placed();
+    const at = (this.#isHeader ? field - 1 : field) * 2;
+    const end = bounds[at + 2];
+    return end !== undefined && end - 1 > (bounds[at] ?? end);
+  }
+
+  span(first: number, last: number): string {
+    const bounds = this.#placed();
+    const from = bounds[(this.#isHeader ? first - 1 : first) * 2];
+    const end = Math.min((this.#isHeader ? last : last + 1) * 2, bounds.length - 1);
+    return from === undefined ? '' : this.text.slice(from, (bounds[end] ?? 0) - 1);
+  }
+
+  /** What is in a field that was looked at. */
+  #marksOf(field: number): number {
+    return this.#placed()[(this.#isHeader ? field - 1 : field) * 2 + 1] ?? UNKNOWN;
+  }
+
   /** The field as it is kept once it was looked at; '' when absent or empty. MSH-1 and MSH-2 are plain texts whatever is in them. */
   #look(field: number): string | Split {
-    const raw = this.raw(field);
-    if (raw === undefined || raw === '') return '';
-    const marks = this.#placed()[(this.#isHeader ? field - 1 : field) * 2 + 1];
+    if (!this.has(field)) return '';
+    const raw = this.raw(field) ?? '';
+    const marks = this.#marksOf(field);
     const isPlain = this.#isVerbatim(field) || marks === PLAIN || (marks === UNKNOWN && !this.#isMarked(raw));
     const found = isPlain ? raw : this.#split(raw);
     if (this.#fields === NOT_LOOKED) this.#fields = new Array<Looked>(this.fieldCount + 1).fill(undefined);
@@ -238,6 +261,7 @@ export class ParsedSegment implements Segment {
     if (typeof found === 'string') return repetition === 1 && component === 1 && subcomponent === 1 && found !== '' ? found : undefined;
     const part = found[repetition - 1]?.[component - 1];
     if (part === undefined || part === '' || part === NULL) return undefined;
+    if (this.#marksOf(field) === MARKED) return subcomponent === 1 ? part : undefined;
     const { subcomponent: separator, escape: mark } = this.#delimiters;
     const leaf =
       separator === '' || !part.includes(separator) ? (subcomponent === 1 ? part : undefined) : piece(part, separator, subcomponent);

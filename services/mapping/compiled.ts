@@ -9,6 +9,7 @@ import type { MessageSpec, ResourceSpec, SpecBase, SpecFamily } from './spec.ts'
 import { Build } from './to-fhir/build.ts';
 import { decisive } from './to-fhir/judging.ts';
 import { pathsOf, segmentNames } from './to-fhir/levels.ts';
+import { Memories } from './to-fhir/memory.ts';
 import { writeModule } from './to-fhir/module.ts';
 import type { ReadFields } from './to-fhir/module-input.ts';
 import { type ResolvedMessage, resolveMessage } from './to-fhir/resolve.ts';
@@ -28,6 +29,8 @@ export interface CompiledModule {
   run(root: Group, X: MessageRun): void;
   /** Of a traced module, which a TracedRun must run: its rules. */
   readonly rules: readonly TracedRule[];
+  /** What its rules made before. */
+  readonly memories: Memories;
 }
 
 /**
@@ -123,10 +126,11 @@ export class MessageMap {
     const { text, reads } = written;
     const { constants } = build;
     if (resources === undefined || diagnostics.some((each) => each.severity === 'error'))
-      return { ok: false, diagnostics, text, constants, reads, rules: [], run: () => undefined };
+      return { ok: false, diagnostics, text, constants, reads, rules: [], memories: new Memories(0), run: () => undefined };
     const made: unknown = new Function('R', 'K', text)(variant === 'traced' ? tracedRuntime : mapRuntime, constants);
     const run = typeof made === 'function' ? (root: Group, X: MessageRun): void => void made(root, X) : (): void => undefined;
-    return { ok: true, diagnostics, text, constants, reads, rules: build.rules ?? [], run };
+    const memories = new Memories(build.remembering);
+    return { ok: true, diagnostics, text, constants, reads, rules: build.rules ?? [], memories, run };
   }
 }
 

@@ -75,7 +75,14 @@ export class Runner {
     if (authority === undefined) return nothing(map.label, problem('mapping-no-authority', {}, 'MSH-4'));
     const timezone = timezoneOf(map, context);
     const messageOffset = offsetOf(msh?.value(7));
-    return { map, module, settings: { authority, timezone, messageOffset, params: paramsOf(map), spec: map.label, message, version } };
+    const { charset, delimiters } = message;
+    const marks = Object.values(delimiters).join(' ');
+    const memory = module.memories.of(`${marks} ${charset} ${timezone} ${messageOffset ?? ''} ${authority}`);
+    return {
+      map,
+      module,
+      settings: { authority, timezone, messageOffset, params: paramsOf(map), spec: map.label, message, version, memory },
+    };
   }
 
   #converted(message: Message, { map, module }: Runnable, run: MessageRun): Conversion {

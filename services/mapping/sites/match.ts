@@ -64,11 +64,9 @@ export function chooseMap<T extends Choosable>(maps: readonly T[], message: Mess
 /** As chooseMap without a site, of maps that take messages of this type, event and version. */
 export function bestMatch<T extends Choosable>(fit: readonly T[], message: Message): Choice<T> {
   const { type, event } = message;
-  return best(
-    fit.filter((each) => matches(each.spec.match, message)),
-    type,
-    event,
-  );
+  const matching = fit.filter((each) => matches(each.spec.match, message));
+  const [only] = matching;
+  return only !== undefined && matching.length === 1 ? { map: only } : best(matching, type, event);
 }
 
 const isOf = (spec: MessageSpec, site: string): boolean => spec.site !== undefined && (spec.site === site || spec.id === site);

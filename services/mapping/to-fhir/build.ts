@@ -28,6 +28,9 @@ export class Build {
   readonly #typeFunctions = new Map<TypeSpec, Map<string, string>>();
   #names = 0;
 
+  /** How many rules of the module remember what they made. */
+  remembering = 0;
+
   /** Of a traced module: its rules. Undefined: the module is fast and tells nothing. */
   readonly rules: TracedRule[] | undefined;
 

@@ -4,6 +4,7 @@ import type { ScalarNode } from '../read.ts';
 import { isConstant, type Rule, type RuleEntry } from '../rules.ts';
 import { literalOf } from './literals.ts';
 import type { Place } from './place.ts';
+import { remembered } from './remembering.ts';
 import { elementNames, propertiesOf, type Target, targetOf } from './target.ts';
 
 /** Returns statements that set `out` to an object of `type`, or leave it undefined when no message value is in it. */
@@ -119,7 +120,8 @@ export function writeResourceFields(entries: readonly ResourceField[], type: str
       if (needed !== '') lines.push(needed.slice(' else '.length));
       continue;
     }
-    lines.push(`let ${value}${target.choice === undefined ? '' : `, ${nameVar}`};\n${body}\nif (${value} !== undefined) ${set}${needed}`);
+    const made = remembered(body, target, value, place.build);
+    lines.push(`let ${value}${target.choice === undefined ? '' : `, ${nameVar}`};\n${made}\nif (${value} !== undefined) ${set}${needed}`);
   }
   reportMissingRules(entries, type, place);
   return lines.join('\n');

@@ -12,6 +12,7 @@ import { localUriOf, type Run } from '../expression/runtime.ts';
 import type { RungName } from '../rules.ts';
 import { tableOf } from './definitions.ts';
 import { Kins } from './kins.ts';
+import type { RuleMemory } from './memory.ts';
 import { segmentLabel } from './positions.ts';
 import { referencesIn, withoutReferences } from './references.ts';
 
@@ -46,7 +47,11 @@ export interface RunSettings {
   readonly message: Pick<Message, 'segments'>;
   /** Version of the definitions in use. */
   readonly version: string;
+  /** What the module's rules made before, by their numbers. */
+  readonly memory?: readonly RuleMemory[];
 }
+
+const NO_MEMORY: readonly RuleMemory[] = [];
 
 export class MessageRun implements Run {
   error: ErrorCode | undefined;
@@ -58,12 +63,16 @@ export class MessageRun implements Run {
   readonly problems: Problem[] = [];
   readonly unmapped: UnmappedCode[] = [];
   rung: Rung = 'none';
+  /** Grows with everything that is told: what was made without a word may be remembered. */
+  told = 0;
   /** 1 for every segment that a rule or a loop reached. */
   readonly seen: Uint8Array;
   /** False when the message deletes nothing: then nobody needs to look. */
   readonly deleting: boolean;
   readonly #settings: RunSettings;
   readonly #uris = new Map<string, string>();
+  /** What rules made before, by their numbers; of nothing when the message deletes, which is told as it is met. */
+  readonly memory: readonly RuleMemory[];
   readonly #kins: Kins;
   readonly #drafts = new Map<string, { body: Body; update: Draft['update']; deletes: string[]; handle: Handle }>();
   readonly #parked = new Set<string>();
@@ -81,6 +90,7 @@ export class MessageRun implements Run {
     const { segments } = settings.message;
     this.seen = new Uint8Array(segments.length);
     this.deleting = segments.some((each) => each.text.includes('""'));
+    this.memory = this.deleting ? NO_MEMORY : (settings.memory ?? NO_MEMORY);
   }
 
   /** The segment as the map reads it; marks it as reached. */
@@ -113,16 +123,19 @@ export class MessageRun implements Run {
 
   /** Something decided though nothing is lost. */
   note(code: ErrorCode): void {
+    this.told += 1;
     this.problems.push(problem(code, { zone: this.timezone }));
   }
 
   /** The author's own word for an outcome. */
   reported(word: string, element: string, anchor = this.#anchor): void {
+    this.told += 1;
     this.problems.push(problem('mapping-reported', { word, element }, anchor === undefined ? element : segmentLabel(anchor)));
   }
 
   /** A conversion failed (`error` says how) and no rule around it handles it. */
   failed(at: string | undefined, rung: RungName): void {
+    this.told += 1;
     const code = this.error;
     this.error = undefined;
     if (code === undefined) return;
@@ -132,12 +145,14 @@ export class MessageRun implements Run {
 
   /** A conversion failed inside a rule that handles it: the first failure is held for it. */
   pending(at: string | undefined): void {
+    this.told += 1;
     if (this.error !== undefined) this.held ??= { code: this.error, at };
     this.error = undefined;
   }
 
   /** The rule around handles what was held. */
   release(rung: RungName): void {
+    this.told += 1;
     if (this.held !== undefined) this.problems.push(problem(this.held.code, {}, this.held.at));
     this.held = undefined;
     this.#reach(rung);
@@ -145,6 +160,7 @@ export class MessageRun implements Run {
 
   /** A needed element has no value: in a nested object the object is left out, at the top the resource goes its onError way. */
   lacks(element: string, top: boolean): void {
+    this.told += 1;
     // What an outer rule holds already says why the part is missing.
     if (!top && this.held !== undefined) return;
     const at = this.#anchor === undefined ? element : segmentLabel(this.#anchor);
@@ -155,17 +171,20 @@ export class MessageRun implements Run {
 
   /** A place had a value of which its datatype map made nothing. */
   nothingMade(at: string): void {
+    this.told += 1;
     this.problems.push(problem('mapping-nothing-made', {}, at));
     this.#reach('drop');
   }
 
   /** A rule chose one of many values. */
   leftOut(count: number, at: string | undefined): void {
+    this.told += 1;
     this.problems.push(problem('mapping-values-left-out', { count }, at));
     this.#reach('drop');
   }
 
   unmappedCode(system: string, code: string, at: string | undefined, rung: 'report' | RungName): void {
+    this.told += 1;
     const shown = code.length > 200 ? code.slice(0, 200) : code;
     const known = this.unmapped.some((each) => each.code === shown && each.system === system && each.at === (at ?? ''));
     if (!known) this.unmapped.push({ system, code: shown, why: 'no-row', at: at ?? '' });

@@ -5,6 +5,7 @@ import type { Group, Segment } from '../../hl7v2/message.ts';
 import { expressionRuntime, type Place } from '../expression/runtime.ts';
 import type { RungName } from '../rules.ts';
 import type { TableRow, TableSpec } from '../spec.ts';
+import { memoryFunctions } from './memory.ts';
 import { at, atPlace } from './positions.ts';
 import type { MessageRun } from './run.ts';
 
@@ -108,6 +109,7 @@ const isList = (value: unknown): value is readonly unknown[] => Array.isArray(va
 
 export const mapRuntime = {
   ...expressionRuntime,
+  ...memoryFunctions,
   at,
   atPlace,
   typed,
@@ -130,7 +132,7 @@ export const mapRuntime = {
     return found === undefined ? undefined : X.reach(found);
   },
   /** True where the field has some text, `""` included. */
-  has: (segment: Segment | undefined, field: number): boolean => segment !== undefined && segment.repetitions(field) > 0,
+  has: (segment: Segment | undefined, field: number): boolean => segment?.has(field) === true,
   /** A condition's own failed conversions are no faults: the condition does not hold. */
   quiet: <T>(value: T, X: MessageRun): T => {
     X.error = undefined;

@@ -144,6 +144,12 @@ class TracedSegment implements Segment {
   raw(field: number): string | undefined {
     return this.#segment.raw(field);
   }
+  has(field: number): boolean {
+    return this.#segment.has(field);
+  }
+  span(first: number, last: number): string {
+    return this.#segment.span(first, last);
+  }
   repetitions(field: number): number {
     return this.#segment.repetitions(field);
   }
