@@ -184,7 +184,6 @@ export type OptionName = (typeof OMOP_OPTIONS)[number]['name'];
 export type OmopChoices = Readonly<Partial<Record<OptionName, string>>>;
 
 /** Returns the choice of an option, its default when `choices` does not say. */
-export function chosenOf(choices: OmopChoices | undefined, name: OptionName): string {
-  const option = OMOP_OPTIONS.find((each) => each.name === name);
-  return choices?.[name] ?? Object.keys(option?.choices ?? {})[0] ?? '';
-}
+export const chosenOf = (choices: OmopChoices | undefined, name: OptionName): string => choices?.[name] ?? DEFAULTS.get(name) ?? '';
+
+const DEFAULTS: ReadonlyMap<OptionName, string> = new Map(OMOP_OPTIONS.map(({ name, choices }) => [name, Object.keys(choices)[0] ?? '']));

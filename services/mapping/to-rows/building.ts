@@ -46,6 +46,10 @@ export const adjusted = (row: Building, rule: number, reason: string): void => {
   row.run.adjustments.push({ rule, reason, at: row.at });
 };
 
+/** True when the column `name` has a value; without a name, when there are other than `before` columns. */
+export const hasWritten = ({ columns }: Building, name: string | undefined, before: number): boolean =>
+  name === undefined ? Object.keys(columns).length !== before : columns[name] !== undefined;
+
 /** True for a JSON object: not null, a list or a decimal. */
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Decimal);

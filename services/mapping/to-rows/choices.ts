@@ -59,10 +59,11 @@ export const isObservedOnly = ({ resource, context: { choices } }: RowRun): bool
 /** Returns the rows as they are by what was chosen; what is left out or unmapped for it is counted in `run`. */
 export function chosenRows(rows: readonly CdmRow[], run: RowRun): readonly CdmRow[] {
   const { choices } = run.context;
+  const isObserved = isObservedOnly(run);
+  if (!isObserved && !rows.some(({ table }) => table === 'person' || table === 'visit_occurrence')) return rows;
   return rows.flatMap((row) => {
     if (row.table === 'person') return person(row, run);
-    if (row.table === 'observation' && isObservedOnly(run))
-      return [{ ...row, columns: { ...row.columns, qualifier_source_value: 'provisional' } }];
+    if (row.table === 'observation' && isObserved) return [{ ...row, columns: { ...row.columns, qualifier_source_value: 'provisional' } }];
     if (row.table !== 'visit_occurrence') return [row];
     const columns = { ...row.columns };
     if (AT_HOME.has(String(columns['discharged_to_source_value'])) && chosenOf(choices, 'discharged-home') === 'home')

@@ -218,17 +218,44 @@ function referring(column: CdmColumn, types: readonly string[] | undefined): App
     if (value === 'self') row.columns[column.name] = { ref: selfOf(row) };
     else if (value === 'most-recent-visit') row.columns[column.name] = { ref: value };
     else {
-      const [, ref, type = ''] = /^((\w+)\/[A-Za-z0-9.-]{1,64})(?:\/_history\/.+)?$/.exec(referenceText(value)) ?? [];
-      if (ref !== undefined && (types === undefined || types.includes(type))) row.columns[column.name] = { ref };
+      const { ref, type } = referred(referenceText(value));
+      if (ref !== '' && (types === undefined || types.includes(type))) row.columns[column.name] = { ref };
       else adjusted(row, 27, `${column.name} left NULL: the reference is not to ${types?.join(' or ') ?? 'a resource'} of this store`);
     }
   };
+}
+
+interface Referred {
+  /** 'Patient/1', without a version; '' where the text refers to nothing of this store. */
+  readonly ref: string;
+  readonly type: string;
+}
+
+const NOWHERE: Referred = { ref: '', type: '' };
+
+/** Type, slash and id (http://hl7.org/fhir/R4/references.html#literal), perhaps of a version. */
+function referred(text: string): Referred {
+  const slash = text.indexOf('/');
+  const version = text.indexOf('/_history/', slash + 1);
+  const end = version < 0 || version + '/_history/'.length === text.length ? text.length : version;
+  const length = end - slash - 1;
+  if (slash <= 0 || length < 1 || length > 64) return NOWHERE;
+  for (let i = 0; i < end; i++) {
+    const each = text.charCodeAt(i);
+    const isWord = (each >= 48 && each <= 57) || (each >= 65 && each <= 90) || (each >= 97 && each <= 122);
+    if (!(isWord || (i < slash ? each === 95 : each === 45 || each === 46 || i === slash))) return NOWHERE;
+  }
+  return { ref: end === text.length ? text : text.slice(0, end), type: text.slice(0, slash) };
 }
 
 function referenceText(value: unknown): string {
   if (typeof value === 'string') return value;
   return isObject(value) ? (textAt(value, 'reference') ?? '') : '';
 }
+
+/** Returns the one column that a rule of this name writes if anything; undefined where there may be others. */
+export const onlyColumnOf = (name: string, table: RowTable): string | undefined =>
+  name === 'date' && table !== 'death' ? columnFor(table, name)?.name : undefined;
 
 /** Returns the names a rule may have in `table`: its columns, roles, concept groups and the special names. */
 export function nameChoices(table: RowTable): readonly string[] {

@@ -10,7 +10,7 @@ import type { Compiled, FhirScope } from '../expression/scope.ts';
 import { asCondition } from '../expression/typed.ts';
 import type { ScalarNode } from '../read.ts';
 import type { Applier } from './building.ts';
-import { applierOf, nameChoices } from './columns.ts';
+import { applierOf, nameChoices, onlyColumnOf } from './columns.ts';
 import { isByEngine } from './engine-columns.ts';
 import type { Alternative, ColumnSpec, ConceptTable, ExcludeSpec, RowMapSpec, RowSpec } from './model.ts';
 import { FHIR, shapeFault } from './shapes.ts';
@@ -61,6 +61,8 @@ export interface CompiledRow {
 export interface PlacedColumn {
   readonly column: CompiledColumn;
   readonly applier: Applier | undefined;
+  /** The one column that it writes, where that is known beforehand. */
+  readonly written: string | undefined;
 }
 
 export interface CompiledRowMap {
@@ -155,7 +157,10 @@ class RowCompiler {
     const columns = spec.columns.map((column) => this.#column(column, column.scope === 'item' ? scope : this.#root, tables));
     this.#checkRequired(spec, columns, tables);
     const placed = new Map<RowTable, readonly PlacedColumn[]>(
-      tables.map((table) => [table, columns.map((column) => ({ column, applier: column.appliers.get(table) }))]),
+      tables.map((table) => [
+        table,
+        columns.map((column) => ({ column, applier: column.appliers.get(table), written: onlyColumnOf(column.name, table) })),
+      ]),
     );
     return {
       spec,

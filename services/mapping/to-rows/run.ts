@@ -5,7 +5,7 @@ import type { CdmRow, ResourceRows, RowTable, UnmappedCode } from '../../omop/ro
 import { columnOf, eventColumnsOf, isAside, ROW_TABLES, tableOfDomain } from '../../omop/tables.ts';
 import type { RowContext } from '../conversion.ts';
 import type { RowTrace } from '../trace/rows.ts';
-import { adjusted, type Building, isObject, type RowRun, textAt, writeText } from './building.ts';
+import { adjusted, type Building, hasWritten, isObject, type RowRun, textAt, writeText } from './building.ts';
 import { absentReason, choiceExcludes, chosenRows, isObservedOnly } from './choices.ts';
 import { ideaOf, type Resolved, resolveIdea } from './coding.ts';
 import type { CompiledRow, CompiledRowMap } from './compile.ts';
@@ -207,16 +207,18 @@ function emit(row: CompiledRow, built: Building, item: unknown, place: Place, ta
     run.exclusions.push({ rule: ABSENT, reason: 'the value is absent', at: built.at });
     return;
   }
-  for (const { column, applier } of row.columnsIn(built.table)) {
+  for (const { column, applier, written } of row.columnsIn(built.table)) {
     const value = column.read.of(run.resource, item);
-    const before = column.require ? Object.keys(built.columns).length : 0;
+    // Where the column is known that was not there and then is, not all are counted.
+    const isNew = column.require && written !== undefined && built.columns[written] === undefined;
+    const before = column.require && !isNew ? Object.keys(built.columns).length : 0;
     if (value !== undefined && value !== null) {
       if (applier !== undefined) applier(built, value);
       else if (!column.constant && !isAside(built.table) && isValued(value))
         adjusted(built, 3, `${column.name} has no column in ${built.table}`);
     } else if (column.always) applier?.(built, value);
     run.trace?.wrote(column.name, column.at, built.columns);
-    if (column.require && applier !== undefined && Object.keys(built.columns).length === before) {
+    if (column.require && applier !== undefined && !hasWritten(built, isNew ? written : undefined, before)) {
       built.exclusion ??= {
         rule: 67,
         reason: `${column.name} has no value, and the map requires it`,
@@ -256,9 +258,11 @@ function isValued(value: unknown): boolean {
 /** Alternatives that are to be counted, and conversions that failed, since the last row. */
 function drain(map: CompiledRowMap, built: Building): void {
   const { run, notes } = map;
-  for (const number of run.taken.splice(0)) {
-    const note = notes[number];
-    if (note !== undefined) adjusted(built, note.rule, note.because);
+  if (run.taken.length > 0) {
+    for (const number of run.taken.splice(0)) {
+      const note = notes[number];
+      if (note !== undefined) adjusted(built, note.rule, note.because);
+    }
   }
   if (run.error === undefined) return;
   adjusted(built, 21, `a value could not be converted (${run.error})`);
