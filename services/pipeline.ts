@@ -184,7 +184,7 @@ export function converted(parts: Pick<Parts, 'maps'>, message: Recorded, rules: 
   const problems = [...parsed.problems, ...parsed.value.structureProblems, ...conversion.problems, ...unreadReport(conversion)];
   if (conversion.rung === 'park-message') return { changes: [], outcome: ended(message, 'parked', conversion.spec, problems) };
   if (conversion.rung === 'refuse') return { changes: [], outcome: ended(message, 'refused', conversion.spec, problems) };
-  const { drafts, directory } = withDirectory(conversion.drafts, authorityOf(parsed.value, contextOf(rules)) ?? '');
+  const { drafts, directory } = withDirectory(conversion.drafts, authorityOf(parsed.value, contextOf(rules)) ?? '', parsed.value);
   const faults = drafts.flatMap(({ resource }) => validateResource(resource)).filter((each) => !harmless([each]));
   const invalid = [...faults, ...faultsOf(directory)];
   if (invalid.length > 0) return { changes: [], outcome: ended(message, 'parked', conversion.spec, [...problems, ...invalid]) };

@@ -7,6 +7,7 @@ import { isArray, isObject } from '../fhir/json.ts';
 import type { JsonObject, JsonValue } from '../fhir/resource.ts';
 import type { Message } from '../hl7v2/message.ts';
 import type { ConvertContext, Draft } from './conversion.ts';
+import { nameParts, type PlaceLevel, placeLevels } from './directory-parts.ts';
 import { Remembered } from './expression/remembered.ts';
 import { idOf } from './to-fhir/ids.ts';
 
@@ -30,9 +31,13 @@ export function authorityOf(message: Message, context: Pick<ConvertContext, 'aut
   return context.authority ?? msh?.value(4) ?? msh?.value(4, 1, 2) ?? msh?.value(3) ?? msh?.value(3, 1, 2);
 }
 
-/** Returns drafts whose References to directory entries have their targets, and these. Ids are made of authority, type, system and value. */
-export function withDirectory(drafts: readonly Draft[], authority: string): WithDirectory {
-  const links = new Links(authority, drafts);
+/**
+ * Returns drafts whose References to directory entries have their targets, and these. Ids are made of authority, type, system and value.
+ * A place comes with those it is part of, a person with the parts of the name, where `message` (which the
+ * drafts are of) says them.
+ */
+export function withDirectory(drafts: readonly Draft[], authority: string, message?: Message): WithDirectory {
+  const links = new Links(authority, drafts, message);
   const linked = drafts.map((draft) => {
     if (NOT_CARE.has(draft.resource.resourceType)) return draft;
     links.spec = draft.spec;
@@ -56,10 +61,12 @@ class Links {
   spec = '';
   readonly #authority: string;
   readonly #persons: Persons;
+  readonly #message: Message | undefined;
 
-  constructor(authority: string, drafts: readonly Draft[]) {
+  constructor(authority: string, drafts: readonly Draft[], message: Message | undefined) {
     this.#authority = authority;
     this.#persons = new Persons(drafts);
+    this.#message = message;
   }
 
   object(value: JsonObject): JsonObject {
@@ -93,24 +100,66 @@ class Links {
 
   #target(named: Named): string {
     const { type, system, value, display } = named;
+    if (type === 'Location') return this.#place(named);
+    const name =
+      type === 'Practitioner' && display !== undefined && this.#message !== undefined
+        ? nameParts(this.#message, value, display)
+        : undefined;
     // The same few are named all day long.
-    const draft = entries.get(JSON.stringify([this.#authority, this.spec, type, system, value, display]), () =>
-      draftOf(named, idOf(this.#authority, type, ['directory', system, value]), this.spec),
+    return this.#noted(
+      entries.get(JSON.stringify([this.#authority, this.spec, type, system, value, display, name]), () =>
+        draftOf(named, this.#idOf(type, system, value), this.spec, name === undefined ? {} : { name: [name] }),
+      ),
     );
-    const reference = `${type}/${draft.resource.id}`;
+  }
+
+  /** A place, and after those that it is part of. */
+  #place(named: Named): string {
+    const { type, system, value } = named;
+    const levels = this.#message === undefined ? [] : placeLevels(this.#message, value);
+    let whole: string | undefined;
+    for (const level of levels.slice(0, -1)) whole = this.#level({ type, system, value: level.value, display: level.name }, level, whole);
+    return this.#level(named, levels.at(-1), whole);
+  }
+
+  #level({ type, system, value, display }: Named, level: PlaceLevel | undefined, whole: string | undefined): string {
+    const about = {
+      ...(level?.kind === undefined ? {} : { physicalType: level.kind }),
+      ...(whole === undefined ? {} : { partOf: { reference: whole } }),
+    };
+    return this.#noted(
+      entries.get(JSON.stringify([this.#authority, this.spec, type, system, value, display, about]), () =>
+        draftOf({ type, system, value, display }, this.#idOf(type, system, value), this.spec, about),
+      ),
+    );
+  }
+
+  #idOf(type: DirectoryType, system: string, value: string): string {
+    return idOf(this.#authority, type, ['directory', system, value]);
+  }
+
+  #noted(draft: Draft): string {
+    const reference = `${draft.resource.resourceType}/${draft.resource.id}`;
     const known = this.found.get(reference);
     // One message may name somebody by number in one place and by number and name in another.
-    if (known === undefined || (!isNamed(known.resource) && isNamed(draft.resource))) this.found.set(reference, draft);
+    if (known === undefined || namedness(known.resource) < namedness(draft.resource)) this.found.set(reference, draft);
     return reference;
   }
 }
 
-/** Returns true for a directory entry of which more than its number is known. */
-export const isNamed = (resource: JsonObject): boolean => resource['name'] !== undefined;
+/**
+ * Returns how much a directory entry says of a name: 0 nothing, 1 that of its own parts (a place called as it is numbered), 2 a name that
+ * somebody gave it.
+ */
+export function namedness({ name, identifier }: JsonObject): 0 | 1 | 2 {
+  if (name === undefined) return 0;
+  const [own] = objectsOf(identifier);
+  return typeof name === 'string' && name.replaceAll(' ', '-') === own?.['value'] ? 1 : 2;
+}
 
-function draftOf({ type, system, value, display }: Named, id: string, spec: string): Draft {
+function draftOf({ type, system, value, display }: Named, id: string, spec: string, about: JsonObject): Draft {
   const name = display === undefined ? {} : { name: type === 'Practitioner' ? [{ text: display }] : display };
-  return { resource: { resourceType: type, id, identifier: [{ system, value }], ...name }, update: 'replace', deletes: [], spec };
+  return { resource: { resourceType: type, id, identifier: [{ system, value }], ...name, ...about }, update: 'replace', deletes: [], spec };
 }
 
 function namedIn({ type, reference, identifier, display }: JsonObject): Named | undefined {

@@ -1,8 +1,9 @@
 /**
  * The entries of the directory that messages name: Practitioner, Organization, Location. Thousands of patients' messages say the same of
  * one doctor, so an entry is written only when something new is said, and what counts is chosen so that nothing else need be kept: of two
- * statements one has the last word whatever order they come in and however often. What came as FHIR stays; a name counts more than none;
- * then the later day; of one day, the text that sorts last. Times finer than a day would have every message write every doctor.
+ * statements one has the last word whatever order they come in and however often. What came as FHIR stays; a name counts more than none,
+ * and one that somebody gave a place more than that of its parts; then the later day; of one day, the text that sorts last. Times finer
+ * than a day would have every message write every doctor.
  */
 import type { Transaction } from '../database/connect.ts';
 import { keptEntries, sayAgain } from '../database/directory.ts';
@@ -12,7 +13,7 @@ import { harmless, type Problem } from '../errors.ts';
 import { contentText } from '../fhir/json.ts';
 import { validateResource } from '../fhir/validate.ts';
 import type { Draft } from '../mapping/conversion.ts';
-import { DIRECTORY_TYPES, isNamed } from '../mapping/directory.ts';
+import { DIRECTORY_TYPES, namedness } from '../mapping/directory.ts';
 import { type Change, idOf, keyOf } from './change.ts';
 import { mergedWith, writeOf } from './merged.ts';
 import { dateOf, type RowParts, rowsOf, storedDate, storedResource } from './rows.ts';
@@ -40,20 +41,20 @@ export const ofDay = (drafts: readonly Draft[], messageId: number, eventAt: stri
   }));
 
 interface Said {
-  readonly isNamed: boolean;
+  readonly named: 0 | 1 | 2;
   readonly day: string;
   readonly text: string;
 }
 
 const saidIn = (resource: Change['resource'], eventAt: string | undefined): Said => ({
-  isNamed: isNamed(resource),
+  named: namedness(resource),
   day: eventAt?.slice(0, 10) ?? '',
   text: contentText(resource),
 });
 
 /** Returns true when `a` has the last word over `b`. */
 function isOver(a: Said, b: Said): boolean {
-  if (a.isNamed !== b.isNamed) return a.isNamed;
+  if (a.named !== b.named) return a.named > b.named;
   return a.day === b.day ? a.text > b.text : a.day > b.day;
 }
 

@@ -105,15 +105,22 @@ describe('doctors, wards and organizations that messages name by a number', () =
     await tell(admission(told), report({ patient: 'A1', time: '20260302090000' }));
     expect(await notApplied()).toBe(0);
     const [practitioner, more] = await entries('Practitioner');
-    expect([practitioner?.name, more]).toEqual([[{ text: 'Dr Adele Curie' }], undefined]);
+    expect([practitioner?.name, more]).toEqual([
+      [{ text: 'Dr Adele Curie', family: 'Curie', given: ['Adele'], prefix: ['Dr'] }],
+      undefined,
+    ]);
     expect(await namesOf('Organization')).toEqual(['North Wing']);
-    expect(await namesOf('Location')).toEqual(['DIRHOSP W1 12 A']);
+    const places = await entries('Location');
+    expect(places.map(({ name }) => name).sort()).toEqual(['DIRHOSP', 'DIRHOSP W1', 'DIRHOSP W1 12', 'DIRHOSP W1 12 A']);
+    const bed = places.find(({ name }) => name === 'DIRHOSP W1 12 A');
+    const room = places.find(({ name }) => name === 'DIRHOSP W1 12');
+    expect(bed).toMatchObject({ partOf: { reference: `Location/${room?.id}` }, physicalType: { coding: [{ code: 'bd' }] } });
     const [stay] = await entries('Encounter');
     expect(stay).toMatchObject({
       participant: [
         { individual: { reference: `Practitioner/${practitioner?.id}`, identifier: { value: '77' }, display: 'Dr Adele Curie' } },
       ],
-      location: [{ location: { reference: `Location/${(await entries('Location'))[0]?.id}` } }],
+      location: [{ location: { reference: `Location/${bed?.id}` } }],
       serviceProvider: { reference: `Organization/${(await entries('Organization'))[0]?.id}` },
     });
     const rows = await house.database.query(
@@ -144,7 +151,7 @@ describe('doctors, wards and organizations that messages name by a number', () =
     expect(await entries()).toEqual([]);
     // The number of a doctor may be the number of a patient, too.
     await tell(report({ ...at, doctor: 'A1^Curie^Adele' }));
-    expect(await namesOf('Practitioner')).toEqual([[{ text: 'Adele Curie' }]]);
+    expect(await namesOf('Practitioner')).toEqual([[{ text: 'Adele Curie', family: 'Curie', given: ['Adele'] }]]);
     expect(await rebuilt()).toEqual(SAME);
   });
 
@@ -175,7 +182,7 @@ describe('doctors, wards and organizations that messages name by a number', () =
       seen.add(body);
     }
     expect(await notApplied()).toBe(0);
-    expect([...seen]).toEqual(['[{"text": "Adele Zander"}]2026-03-04 00:00:00+00']);
+    expect([...seen]).toEqual(['[{"text": "Adele Zander", "given": ["Adele"], "family": "Zander"}]2026-03-04 00:00:00+00']);
     // Every day on which a name holds is noted; a version is written only for another content.
     expect(await rebuilt()).toEqual(SAME);
   });
@@ -200,7 +207,7 @@ describe('doctors, wards and organizations that messages name by a number', () =
     expect(await house.database.query('SELECT gender_source_value AS gender FROM cdm.provider')).toEqual([{ gender: 'female' }]);
     await write(house.parts, entry, async () => [{ ...change, resource: { resourceType: 'Practitioner', id }, delete: true }]);
     await tell(admission({ patient: 'A3', time: '20260702090000', doctor: '77^Other^Name' }));
-    expect(await namesOf('Practitioner')).toEqual([[{ text: 'Name Other' }]]);
+    expect(await namesOf('Practitioner')).toEqual([[{ text: 'Name Other', family: 'Other', given: ['Name'] }]]);
     expect(await rebuilt()).toEqual(SAME);
   });
 
@@ -210,7 +217,7 @@ describe('doctors, wards and organizations that messages name by a number', () =
       admission({ patient: 'A2', time: '20260201090000', doctor: '77^Curie^Adele' }),
     );
     await erasePatients(house.parts, house.database, ['GONE^DIRHOSP'], 'asked for');
-    expect(await namesOf('Practitioner')).toEqual([[{ text: 'Dr Adele Curie' }]]);
+    expect(await namesOf('Practitioner')).toEqual([[{ text: 'Dr Adele Curie', family: 'Curie', given: ['Adele'], prefix: ['Dr'] }]]);
     const holding = await house.database.query(
       `SELECT body FROM fhir.resource WHERE body LIKE '%GONE%' UNION ALL SELECT body FROM fhir.history WHERE body LIKE '%GONE%'`,
     );
