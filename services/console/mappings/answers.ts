@@ -7,6 +7,7 @@ export type { SpecDraft } from '../../database/spec-drafts.ts';
 export type { PlanFilter, SpecPlan } from '../../database/spec-plans.ts';
 export type { SpecReplay } from '../../database/spec-replays.ts';
 export type { Completion, Diagnostic, SpecKind } from '../../pipeline/specs/author.ts';
+export type { CasesRun } from '../../pipeline/specs/cases-desk.ts';
 export type { DraftConflict } from '../../pipeline/specs/drafts.ts';
 export type { KindCounts, PlanSummary, Removals } from '../../pipeline/specs/plan-desk.ts';
 export type { Preview, PreviewRule } from '../../pipeline/specs/preview.ts';

@@ -11,6 +11,7 @@ import { Link, type PageProps } from '../router.tsx';
 import '../style/message.css';
 import '../style/mappings.css';
 import type { Diagnostic, WholeDraft } from './answers.ts';
+import { CaseLine } from './case-line.tsx';
 import { CheckPanel } from './check-panel.tsx';
 import { FileHistory } from './file-history.tsx';
 import { LivePanel } from './live-panel.tsx';
@@ -87,6 +88,7 @@ function Workbench({ opening, path, line }: WorkbenchProps) {
             <kbd>S</kbd> saves, <kbd>Ctrl</kbd>+<kbd>Z</kbd> takes back.
           </p>
           <FaultList faults={faults} go={(n) => code.current?.go(n)} />
+          <CaseLine draft={draft} path={path} text={text} go={(n) => code.current?.go(n)} />
           <CheckPanel draft={draft} path={path} isSaved={!isDirty} />
           <FileHistory draft={draft} path={path} take={(past) => code.current?.replace(past)} />
         </section>

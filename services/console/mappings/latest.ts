@@ -11,26 +11,50 @@ export interface Latest<T> {
   readonly tookMs: number | undefined;
 }
 
-/** Returns what `load` answered last; asks when `key` changes and `pauseMs` have passed, and ends the question before. undefined: asks nothing. */
-export function useLatest<T>(key: string | undefined, load: (signal: AbortSignal) => Promise<T>, pauseMs: number): Latest<T> {
+export interface Asking {
+  /** The key has to stand for so long, milliseconds. */
+  readonly pauseMs: number;
+  /**
+   * True: a question that is under way is answered before the next one is asked, so that whoever types fast asks no faster than the server
+   * answers. False: it is ended, and the server stops working on it.
+   */
+  readonly isPatient: boolean;
+}
+
+/** Returns what `load` answered last; asks when `key` changes. undefined: asks nothing. */
+export function useLatest<T>(
+  key: string | undefined,
+  load: (signal: AbortSignal) => Promise<T>,
+  { pauseMs, isPatient }: Asking,
+): Latest<T> {
   const [state, setState] = useState<Latest<T>>({ value: undefined, error: undefined, isAsking: false, tookMs: undefined });
-  const latest = useRef(load);
-  latest.current = load;
-  useEffect(() => {
-    if (key === undefined) return;
+  const latest = useRef({ key, load });
+  latest.current = { key, load };
+  const running = useRef<AbortController | undefined>(undefined);
+  const ask = (): void => {
     const ending = new AbortController();
-    const timer = setTimeout(() => {
-      setState((before) => ({ ...before, isAsking: true }));
-      const start = performance.now();
-      latest.current(ending.signal).then(
-        (value) => !ending.signal.aborted && setState({ value, error: undefined, isAsking: false, tookMs: performance.now() - start }),
-        (error: unknown) => !ending.signal.aborted && setState((before) => ({ ...before, error, isAsking: false })),
-      );
-    }, pauseMs);
-    return () => {
-      clearTimeout(timer);
-      ending.abort();
+    const { key: asked } = latest.current;
+    running.current = ending;
+    setState((before) => ({ ...before, isAsking: true }));
+    const start = performance.now();
+    const ended = (next: (before: Latest<T>) => Latest<T>): void => {
+      if (ending.signal.aborted) return;
+      running.current = undefined;
+      setState(next);
+      if (latest.current.key !== undefined && latest.current.key !== asked) ask();
     };
+    latest.current.load(ending.signal).then(
+      (value) => ended(() => ({ value, error: undefined, isAsking: false, tookMs: performance.now() - start })),
+      (error: unknown) => ended((before) => ({ ...before, error, isAsking: false })),
+    );
+  };
+  useEffect(() => {
+    if (key === undefined || (isPatient && running.current !== undefined)) return;
+    running.current?.abort();
+    running.current = undefined;
+    const timer = setTimeout(ask, pauseMs);
+    return () => clearTimeout(timer);
   }, [key, pauseMs]);
+  useEffect(() => () => running.current?.abort(), []);
   return state;
 }

@@ -11,8 +11,8 @@ import { litByRule, rulesOf } from './lit.ts';
 import { Result } from './result.tsx';
 import { type Sample, SampleBar } from './sample.tsx';
 
-/** Short enough to feel at once, long enough that a word typed is one question. */
-const PAUSE_MS = 60;
+/** What is pasted or completed comes in several changes at once: they are one question. Typing asks no faster than it is answered. */
+const PAUSE_MS = 15;
 
 interface LivePanelProps {
   readonly draft: WholeDraft;
@@ -36,7 +36,7 @@ export function LivePanel({ draft, path, text, entered, code }: LivePanelProps) 
       const message = asked === undefined ? {} : 'id' in asked ? { messageId: asked.id } : { message: asked.text };
       return ask<Preview>('POST', '/admin/maps/preview', { draft: draft.id, path, files: [{ path, text }], ...message }, signal);
     },
-    PAUSE_MS,
+    { pauseMs: PAUSE_MS, isPatient: true },
   );
   const [usable, setUsable] = useState<Preview>();
   useEffect(() => {

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { problem, Refusal } from '../../errors.ts';
 import { isSpecPath, specSchema } from '../../pipeline/specs/author.ts';
+import { CasesDesk } from '../../pipeline/specs/cases-desk.ts';
 import type { Desk } from '../../pipeline/specs/drafts.ts';
 import { LanguageDesk } from '../../pipeline/specs/language-desk.ts';
 import { preview } from '../../pipeline/specs/preview.ts';
@@ -47,7 +48,7 @@ const PREVIEW = z.strictObject({ ...TRIED, path: PATH.optional() });
 
 const NOTHING = { items: [], text: null, at: null, diagnostics: [] };
 
-/** POST /admin/maps/editor/{completion|hover|definition|diagnostics}, POST /admin/maps/try, GET /admin/maps/schema. */
+/** POST /admin/maps/editor/{completion|hover|definition|diagnostics|cases}, POST /admin/maps/try, GET /admin/maps/schema. */
 export function editorRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void {
   const language = new LanguageDesk();
   door.addHook('onClose', () => language[Symbol.asyncDispose]());
@@ -62,6 +63,18 @@ export function editorRoutes(door: FastifyInstance, access: SpecAccess, desk: De
       return answer ?? NOTHING;
     });
   }
+  const cases = new CasesDesk();
+  door.addHook('onClose', () => cases[Symbol.asyncDispose]());
+  door.post('/admin/maps/editor/cases', async (request, reply) => {
+    const actor = await allowed(access, request, 'read');
+    const { draft, path, text } = bodyOf(request, ASKED);
+    let isLeft = false;
+    reply.raw.once('close', () => {
+      isLeft = true;
+    });
+    const question = { texts: await around.of(draft), path, text, dir: desk.dir };
+    return cases.run(`${actor} ${draft ?? ''} ${path}`, question, () => isLeft);
+  });
   door.get('/admin/maps/schema', async (request) => {
     await allowed(access, request, 'read');
     return specSchema();

@@ -10,6 +10,7 @@ import type { Completion } from '../../mapping/editor/language.ts';
 import { type LoadedMaps, mapsOf } from '../../mapping/maps.ts';
 import { lockOf } from '../../mapping/publication.ts';
 import { type SpecTexts, specFilesOf } from '../../mapping/texts.ts';
+import { CaseLists, type ListReport } from './case-lists.ts';
 import type { VocabularyImage } from './image.ts';
 import { PlanDesk, type PlannedMessage, type PlanSummary, type ScanPage, type StoredBody } from './plan-desk.ts';
 
@@ -22,6 +23,8 @@ export interface LanguageQuestion extends Omit<Asked, 'texts'> {
 
 export type Task =
   | { readonly kind: 'language'; readonly question: LanguageQuestion }
+  | { readonly kind: 'cases'; readonly texts: SpecTexts; readonly path: string; readonly text: string; readonly dir: string }
+  | { readonly kind: 'case-list'; readonly file: string }
   | { readonly kind: 'check'; readonly texts: SpecTexts; readonly dir: string }
   | {
       readonly kind: 'begin';
@@ -45,6 +48,8 @@ export interface Answers {
     readonly at?: Position | null;
     readonly diagnostics?: readonly Diagnostic[];
   };
+  readonly cases: { readonly lists: readonly string[] };
+  readonly 'case-list': ListReport;
   readonly check: CheckReport & { readonly specs: ReturnType<typeof lockOf> };
   readonly begin: { readonly rowTypes: readonly string[] };
   readonly scan: ScanPage;
@@ -59,11 +64,17 @@ export class SpecWork {
   #desk: PlanDesk | undefined;
   #editor: EditorDesk | undefined;
   #texts: SpecTexts = new Map();
+  #cases: CaseLists | undefined;
 
   /** Does one task; tasks of a plan follow their 'begin'. */
   run(task: Task): Answers[Task['kind']] {
     if (task.kind === 'check') return checked(task.texts, task.dir);
     if (task.kind === 'language') return this.#answer(task.question);
+    if (task.kind === 'cases') {
+      this.#cases = new CaseLists(new Map([...task.texts, [task.path, task.text]]), task.path, task.dir);
+      return { lists: this.#cases.files };
+    }
+    if (task.kind === 'case-list') return this.#cases?.run(task.file) ?? { passed: 0, failed: 0, diagnostics: [] };
     if (task.kind === 'begin') {
       const { cdmTimezone, vocabulary } = task;
       this.#desk = new PlanDesk({
