@@ -12,6 +12,8 @@ export interface WorkerOptions {
   readonly batch: number;
   /** Returns YYYY-MM-DD, where open observation periods end. */
   readonly pullDate: () => string;
+  /** How long messages are applied before what is derived from them has its turn, in milliseconds, however many wait. Default 10,000. */
+  readonly turnMs?: number;
 }
 
 export interface Worker {
@@ -26,6 +28,8 @@ export interface WorkerLog {
 }
 
 const RETRY_AFTER_MS = 1_000;
+// What is derived must be up to date within a minute, also while messages come as fast as they are applied and the journal never empties.
+const TURN_MS = 10_000;
 
 /**
  * Processes the journal as it fills: woken by this process's own intake and by others' NOTIFY, and once a minute in case one was
@@ -36,14 +40,19 @@ export async function startWorker(parts: Parts, options: WorkerOptions, log: Wor
   let asked = false;
   let running: Promise<void> | undefined;
 
-  const lane = async (): Promise<void> => {
-    while (!stopping && (await processNext(parts, options.batch)) > 0);
+  const lane = async (until: number): Promise<void> => {
+    while (!stopping && (await processNext(parts, options.batch)) > 0) {
+      if (performance.now() < until) continue;
+      asked = true;
+      return;
+    }
   };
   const work = async (): Promise<void> => {
     while (asked && !stopping) {
       asked = false;
       try {
-        await Promise.all(Array.from({ length: options.parallel }, lane));
+        const until = performance.now() + (options.turnMs ?? TURN_MS);
+        await Promise.all(Array.from({ length: options.parallel }, () => lane(until)));
         await deriveStale(parts.database, { pullDate: options.pullDate() });
         await reindexAll(parts.database, () => stopping);
         await parts.upgrade?.(() => stopping);
