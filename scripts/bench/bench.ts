@@ -11,6 +11,7 @@ import { httpFigures } from './http.ts';
 import { intakeFigures } from './intake.ts';
 import { messageFigures, rowFigures, terminologyFigures } from './maps.ts';
 import { type Figure, number } from './measure.ts';
+import { qualityFigures } from './quality.ts';
 import { sealedFigures } from './sealed.ts';
 import { searchFigures } from './search.ts';
 import { startFigures } from './start.ts';
@@ -28,13 +29,13 @@ const ROWS: Readonly<Record<string, () => readonly Figure[] | Promise<readonly F
   bundles: bundleFigures,
   http: httpFigures,
   search: searchFigures,
+  quality: qualityFigures,
   start: startFigures,
 };
 
 const NOT_MEASURED = [
   'searches over 1 million resources, unless POLYSEME_BENCH_SEARCH=1000000 asks for it',
   'terminology: Athena default bundle (scripts/vocabulary/generate-athena.ts; RESULTS.md has its figures)',
-  'data-quality checks on 1 million rows',
   'memory over an hour',
   'TLS, remote databases, more than one process',
 ];
