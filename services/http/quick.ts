@@ -9,6 +9,8 @@ export interface Answered {
   readonly status: number;
   /** Content-Type. */
   readonly type: string;
+  /** Beside Content-Type and Content-Length. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly bytes: Buffer;
 }
 
@@ -17,7 +19,7 @@ export interface QuickWay {
   /** Whether a request is one of those, by its address and headers alone. */
   takes(request: IncomingMessage): boolean;
   /** Undefined: not now; the usual way is to answer. */
-  answer(request: IncomingMessage): Answered | undefined;
+  answer(request: IncomingMessage): Answered | undefined | Promise<Answered | undefined>;
 }
 
 export interface QuickSettings extends AccessSettings {
@@ -44,15 +46,20 @@ export function putBefore(server: Server, quick: QuickWay, settings: QuickSettin
   };
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     const started = performance.now();
+    const send = (answered: Answered | undefined): void => {
+      if (answered === undefined) {
+        pass(request, response);
+        return;
+      }
+      const { route, status, type, headers, bytes } = answered;
+      const closed = settings.isClosing() ? { connection: 'close' } : undefined;
+      response.writeHead(status, { ...headers, ...closed, 'content-type': type, 'content-length': bytes.length });
+      response.end(bytes);
+      settings.ended({ method: 'GET', route, status, ms: performance.now() - started });
+    };
     const answered = quick.answer(request);
-    if (answered === undefined) {
-      pass(request, response);
-      return;
-    }
-    const { route, status, type, bytes } = answered;
-    response.writeHead(status, { 'content-type': type, 'content-length': bytes.length });
-    response.end(bytes);
-    settings.ended({ method: 'GET', route, status, ms: performance.now() - started });
+    if (answered instanceof Promise) answered.then(send, () => pass(request, response));
+    else send(answered);
   };
   server.on('request', (request, response) => {
     // Whoever may not call is told so by the usual way.

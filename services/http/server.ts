@@ -17,12 +17,13 @@ import { consoleRoutes } from './console.ts';
 import { fhirRoutes } from './fhir.ts';
 import { exportRoutes } from './fhir-export.ts';
 import { importRoutes } from './fhir-import.ts';
+import { quickReads } from './fhir-quick.ts';
 import { viewTableRoutes } from './fhir-view-tables.ts';
 import { hl7v2Routes } from './hl7v2.ts';
 import { mapsRoutes } from './maps/routes.ts';
 import { type DoorGauges, metricsRoutes } from './metrics.ts';
 import { sendProblems } from './problems.ts';
-import { putBefore, type QuickSettings } from './quick.ts';
+import { putBefore, type QuickSettings, type RequestEnd } from './quick.ts';
 import { socketDoor } from './sockets.ts';
 import { statusRoutes } from './status.ts';
 import { terminologyRoutes } from './terminology.ts';
@@ -137,14 +138,16 @@ function routes(
   const measured = metricsRoutes(door, parts, settings.gauges);
   hl7v2Routes(door, parts, settings.maxMessageBytes);
   const terminology = terminologyRoutes(door, parts, settings);
-  putBefore(door.server, terminology.quick, {
+  const quick = {
     ...settings,
     isClosing,
-    ended: (told) => {
+    ended: (told: RequestEnd) => {
       measured(told);
       log.info({ ...told, ms: Math.round(told.ms) }, 'http');
     },
-  });
+  };
+  putBefore(door.server, quickReads(parts), quick);
+  putBefore(door.server, terminology.quick, quick);
   fhirRoutes(door, parts, settings, terminology);
   adminTerminologyRoutes(door, parts, terminology.library);
   const background = { needsToken: settings.verifyToken !== undefined, log };
