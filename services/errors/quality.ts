@@ -8,7 +8,7 @@ export const QUALITY = {
   'person-unknown': row(404, 'AR', 'error', 'not-found', 'The CDM has no such person.', 'Find the person by number or identifier; a record that was merged into another one has no person of its own.'),
   'quality-running': row(409, 'AR', 'error', 'conflict', 'The quality checks are running already.', 'Wait until that run is done: the page shows how far it is.'),
   'sql-unavailable': row(503, 'AR', 'error', 'not-supported', 'SQL is not offered here: {reason}.', 'Give the account in POLYSEME_DATABASE_URL the right CREATEROLE and a password login from this server, or read the database with psql, R or Python by an account of your own.'),
-  'sql-failed': row(422, 'AR', 'error', 'invalid', 'The database does not run the statement: {reason}.', 'Correct it; one SELECT, WITH or VALUES over the schemas cdm and results is run.'),
+  'sql-failed': row(422, 'AR', 'error', 'invalid', 'The database does not run the statement: {reason}.', 'Correct it; one SELECT, WITH or VALUES over the schemas cdm, results and views is run.'),
   'sql-timeout': row(408, 'AR', 'error', 'timeout', 'The statement was ended by the database after {seconds} seconds.', 'Ask for less: a smaller range, fewer tables; or run it by psql, R or Python, which have no such limit.'),
   'sql-stopped': row(409, 'AR', 'error', 'conflict', 'The statement was stopped.', 'Run it again when you want its answer.'),
   'sql-too-large': row(413, 'AR', 'error', 'too-long', 'The answer holds more than {limit} bytes at once.', 'Ask for fewer or shorter columns, or download it as CSV.'),

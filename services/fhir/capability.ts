@@ -199,7 +199,8 @@ export function capabilityStatement({ base, version, date, more }: CapabilityOpt
         mode: 'server',
         documentation:
           'Unknown search parameters are refused unless "Prefer: handling=lenient" is sent. Writes also make OMOP CDM rows. ' +
-          'ViewDefinition (SQL on FHIR v2) is stored like a type of R4, whose value set of types has no place to list it.',
+          'ViewDefinition (SQL on FHIR v2) is stored like a type of R4, whose value set of types has no place to list it; POST ' +
+          'ViewDefinition/[id]/$materialize keeps it as a table.',
         resource: R4_TYPES.map((type) => resourceEntry(type, more)),
         interaction: codesOf(['system'], ['capabilities']),
         searchParam: EVERY_SEARCH,
