@@ -19,6 +19,27 @@ UPDATE cdm.visit_occurrence v SET preceding_visit_occurrence_id = o.before FROM 
 WHERE v.visit_occurrence_id = o.id AND v.preceding_visit_occurrence_id IS DISTINCT FROM o.before`,
 };
 
+const OVERLAPS = 'overlaps another stay of several days';
+
+/**
+ * Stays of several days of one person that overlap (omop-rules 34) are counted: they stand as they were stated, for which of them is wrong, or
+ * whether they are one, nobody has said. On the day that one ends another may begin.
+ */
+export const OVERLAPPING_STAYS: Prepared = {
+  name: 'derive_overlapping_stays',
+  text: `
+WITH visit AS (
+  SELECT visit_occurrence_id / 1024 AS k, person_id, visit_start_date AS s, visit_end_date AS e FROM cdm.visit_occurrence WHERE person_id = ANY ($1::bigint[])
+), marked AS (
+  SELECT k, s, e, max(e) OVER (PARTITION BY person_id ORDER BY s, e, k ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before,
+    lead(s) OVER (PARTITION BY person_id ORDER BY s, e, k) AS after FROM visit WHERE e > s
+), gone AS (
+  DELETE FROM ops.exclusion x USING visit v WHERE x.resource_key = v.k AND x.rule = 34 AND x.kind = 'adjusted' AND x.reason = '${OVERLAPS}'
+)
+INSERT INTO ops.exclusion (resource_key, kind, rule, reason, place)
+SELECT DISTINCT k, 'adjusted', 34, '${OVERLAPS}', 'visit_occurrence' FROM marked WHERE before > s OR after < e`,
+};
+
 /** Drugs and devices are of a visit only where they say so (omop-rules 37); specimens have no column for it. */
 const LINKED = EVENT_DATES.filter(({ table }) => !/^(visit_|drug_|device_|specimen$)/.test(table));
 

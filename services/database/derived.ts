@@ -13,7 +13,7 @@ import { deriveDated } from './derived-dated.ts';
 import { CONDITION_ERAS, DOSE_ERAS, DRUG_ERAS } from './derived-eras.ts';
 import { PERIODS_PER_PERSON } from './derived-keys.ts';
 import { deriveLinks } from './derived-links.ts';
-import { linkByDate, PRECEDING_VISITS } from './derived-visits.ts';
+import { linkByDate, OVERLAPPING_STAYS, PRECEDING_VISITS } from './derived-visits.ts';
 import { plainArray } from './wire.ts';
 
 export { markStale } from './cdm.ts';
@@ -107,7 +107,7 @@ async function derivePersons(tx: Transaction, ids: readonly number[], { pullDate
     await tx.run(CONTRADICTED, [persons]);
     await tx.run(BIRTHS, [persons]);
     await tx.run(PERIODS[strategy], [persons, pullDate, goLive ?? null]);
-    for (const statement of [PRECEDING_VISITS, CONDITION_ERAS, DRUG_ERAS, DOSE_ERAS]) await tx.run(statement, [persons]);
+    for (const statement of [PRECEDING_VISITS, OVERLAPPING_STAYS, CONDITION_ERAS, DRUG_ERAS, DOSE_ERAS]) await tx.run(statement, [persons]);
     await deriveLinks(tx, persons);
     await linkByDate(tx, persons);
     if (isFilled) await tx.run(FILL_BIRTH_PARTS, [persons]);
