@@ -39,7 +39,7 @@ await withHouse(async (house) => {
   say(`recorded ${recorded} reports of 12 results: ${Math.round(await send(recorded))}/s`);
   const text = (await activeSpecs(house.database, dir)).texts.get(FILE) ?? '';
   const draft = await beginDraft(desk, 'bench', 'plan');
-  const changed = text.replace('version: 1.0.0', 'version: 1.0.1').replace(/^ {2}encounter: .*$/m, '');
+  const changed = text.replace(/^version: .*$/m, 'version: 1.0.1').replace(/^ {2}encounter: .*$/m, '');
   await changeDraft(desk, 'bench', { id: draft.id, revision: 0, changes: [{ path: FILE, text: changed }] });
   const rates = await rounds(house, desk, draft.id, send);
   const mean = (all: readonly number[]): number => all.reduce((sum, each) => sum + each, 0) / all.length;

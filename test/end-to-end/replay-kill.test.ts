@@ -51,14 +51,14 @@ it('finishes a replay whose process is killed again and again, and ends in what 
       path: OBSERVATION,
       text: house
         .text(OBSERVATION)
-        .replace('version: 1.0.0', 'version: 1.0.1')
+        .replace(/^version: .*$/m, 'version: 1.0.1')
         .replace(/^ {2}encounter: .*$/m, ''),
     },
     {
       path: PATIENT,
       text: house
         .text(PATIENT)
-        .replace('version: 1.0.0', 'version: 1.0.1')
+        .replace(/^version: .*$/m, 'version: 1.0.1')
         .replace(/^ {2}maritalStatus: .*$/m, ''),
     },
   ]);

@@ -70,7 +70,7 @@ it('follow each other: published at one, run and replayed by both; rolled back a
   expect((await send(two, 'BEFORE')).status).toBe(200);
   await until(async () => at(await patientOf('BEFORE'), 'birthDate') !== undefined);
   const text = readFileSync(join(dir, 'maps', PATIENT), 'utf8')
-    .replace('version: 1.0.0', 'version: 1.0.1')
+    .replace(/^version: .*$/m, 'version: 1.0.1')
     .replace(/^ {2}birthDate: .*$/m, '');
   const draft = await ask(one, 'POST', '/admin/maps/drafts', { title: 'two servers', files: [{ path: PATIENT, text }] });
   const begun = await ask(one, 'POST', `/admin/maps/drafts/${at(draft.body, 'id')}/plan`, {});

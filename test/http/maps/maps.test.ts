@@ -42,7 +42,7 @@ const codes = (body: unknown): readonly unknown[] => listAt(body, 'issue').map((
 const original = (): string => house.text(PATIENT);
 const edited = (): string =>
   original()
-    .replace('version: 1.0.0', 'version: 1.0.1 # raised')
+    .replace(/^version: .*$/m, 'version: 1.0.1 # raised')
     .replace(/^ {2}maritalStatus: .*$/m, '');
 
 async function planned(id: unknown, filter: object = {}): Promise<unknown> {

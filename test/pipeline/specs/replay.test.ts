@@ -42,7 +42,8 @@ async function differences() {
 }
 
 const EQUAL = { way: 'journal', resources: [], rows: [] };
-const raised = (text: string, from = '1.0.0', to = '1.0.1'): string => text.replace(`version: ${from}`, `version: ${to}`);
+/** Whatever version it is at: another one than what is published. */
+const raised = (text: string): string => text.replace(/^version: .*$/m, 'version: 99.0.1');
 
 /** Results lose their device and reference range, and are called otherwise; patients lose their marital status. */
 const edited = () => [
@@ -86,7 +87,7 @@ describe('a replay', () => {
   it('makes rows again when only a row map changed, and leaves the resources alone', { timeout: 60_000 }, async () => {
     await hospital(4, 11);
     const before = await bodies();
-    const text = raised(house.text(ROWS), '1.1.0', '1.2.0').replace('      range: =referenceRange\n', '');
+    const text = raised(house.text(ROWS)).replace('      range: =referenceRange\n', '');
     const { summary } = await house.publish([{ path: ROWS, text }]);
     expect(summary.resources).toMatchObject({ added: 0, changed: 0, gone: 0, moved: 0 });
     expect(summary.rows.changed).toBeGreaterThan(0);
