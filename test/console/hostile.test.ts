@@ -2,8 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import type { Browser } from 'playwright-core';
+import { h } from 'preact';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { visiblePieces } from '../../services/console/parts/visible.ts';
+import { visiblePieces, visibleText } from '../../services/console/parts/visible.ts';
+import { makeVisibleEverywhere } from '../../services/console/parts/visible-everywhere.ts';
 import { receive } from '../../services/pipeline.ts';
 import { type TestDoor, testDoor } from '../http/door.ts';
 import { openBrowser, openPage, SIZES, SKIPPED } from './browser.ts';
@@ -121,6 +123,13 @@ describe('what does not print', () => {
         },
       ),
     );
+  });
+
+  it('is named in what is plain text too, lines and tabs apart, and in what is said on hover, whoever forgets it', () => {
+    expect(visibleText('a\u202Eb\u0007\n\tc\u{E0041}')).toBe('a⟨U+202E⟩b⟨U+0007⟩\n\tc⟨U+E0041⟩');
+    makeVisibleEverywhere();
+    const node = h('p', { title: 'a\u202Eb', 'data-x': 'a\u202Eb' }, 'c');
+    expect(node.props).toMatchObject({ title: 'a⟨U+202E⟩b', 'data-x': 'a\u202Eb' });
   });
 
   it('comes to no page but as text: nothing writes HTML, no attribute holds script', () => {

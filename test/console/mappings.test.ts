@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import { pino } from 'pino';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { auditRecords } from '../../services/database/audit.ts';
+import { createPlan } from '../../services/database/spec-plans.ts';
 import { type HttpDoor, startHttp } from '../../services/http/server.ts';
-import { beginDraft, changeDraft } from '../../services/pipeline/specs/drafts.ts';
+import { beginDraft, changeDraft, type FileChange } from '../../services/pipeline/specs/drafts.ts';
 import { startPlan } from '../../services/pipeline/specs/plan.ts';
 import { replayAll } from '../../services/pipeline/specs/replay.ts';
 import { receive } from '../../services/pipeline.ts';
@@ -84,10 +86,15 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
     await page.keyboard.press('Shift+End');
     await page.keyboard.press('Backspace');
     await page.locator('.segment .value.unread').first().waitFor();
-    await find(page, 'version: 1.0.0');
+    await find(page, /^version: .*$/m.exec(house.text(PATIENT))?.[0] ?? '');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('Backspace');
-    await page.keyboard.insertText('1');
+    await page.keyboard.insertText('9');
+    // So do the cases: nothing is saved yet.
+    await page
+      .getByLabel('Cases of the text as it stands')
+      .getByText(/✓ \d+ cases pass/)
+      .waitFor();
     // Lit both ways.
     await page.locator('.line', { hasText: 'birthDate' }).first().click();
     await page.locator('.code .lit-line', { hasText: 'birthDate: =PID-7' }).waitFor();
@@ -169,14 +176,100 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
     expect([...ana.faults, ...ben.faults].filter((each) => !each.includes('412'))).toEqual([]);
   }, 120_000);
 
+  /** A draft of the patient's map, and its plan. */
+  async function planned(version: string, more: readonly FileChange[] = []): Promise<{ readonly draft: number; readonly plan: number }> {
+    const { id } = await beginDraft(house.desk, 'ana', `no day of birth in ${version}`);
+    const text = house
+      .text(PATIENT)
+      .replace(/^ {2}birthDate: .*$/m, '')
+      .replace(/^version: .*$/m, `version: ${version}`);
+    await changeDraft(house.desk, 'ana', { id, revision: 0, changes: [{ path: PATIENT, text }, ...more] });
+    const { plan, done } = await startPlan(house.parts, house.dir, { actor: 'ana', draftId: id, filter: {} });
+    await done;
+    return { draft: id, plan: plan.id };
+  }
+
+  it('what a plan takes away is ticked one by one; who it is about is masked until a reason is given; what it showed is old once the draft changed', async () => {
+    const { draft, plan } = await planned('1.0.20');
+    await using opened = await openPage(browser, door.url);
+    const { page } = opened;
+    await page.goto(`/mappings/plans/${plan}`);
+    const publish = page.getByRole('button', { name: 'Publish…' });
+    await page.getByText('Tick what goes away first.').waitFor();
+    const boxes = await page.locator('.removals input').all();
+    expect(boxes.length).toBeGreaterThan(0);
+    for (const box of boxes) {
+      expect(await publish.isDisabled()).toBe(true);
+      await box.check();
+    }
+    await expect.poll(() => publish.isDisabled()).toBe(false);
+    // Removals first, their values masked.
+    await page.getByLabel('Kind of change').selectOption('gone');
+    await page.getByText('− goes away').first().waitFor();
+    await page.getByLabel('Kind of change').selectOption('');
+    await page.getByLabel('Kind of thing').selectOption('Patient');
+    await page.getByText('•••').first().waitFor();
+    await page.getByRole('button', { name: 'Reveal…' }).click();
+    const dialog = page.getByRole('dialog', { name: `Show the changes of plan ${plan} unmasked` });
+    await dialog.getByText(/written into the audit log before anything is shown/).waitFor();
+    expect(await dialog.getByRole('button', { name: 'Show them' }).isDisabled()).toBe(true);
+    await dialog.getByLabel(/^Reason/).fill('a look at the days');
+    expect(await opened.violations()).toEqual([]);
+    await dialog.getByRole('button', { name: 'Show them' }).click();
+    await page.getByText('•••').first().waitFor({ state: 'detached' });
+    expect((await auditRecords(house.database, { action: 'spec.reveal', limit: 1 }))[0]).toMatchObject({ reason: 'a look at the days' });
+    const text = `${house.text(PATIENT)}# later\n`.replace(/^version: .*$/m, 'version: 1.0.21');
+    await changeDraft(house.desk, 'ana', { id: draft, revision: 1, changes: [{ path: PATIENT, text }] });
+    await page.reload();
+    await page.getByText(/has changed since this plan/).waitFor();
+    expect(await publish.isDisabled()).toBe(true);
+    await opened.shot('mappings-plan-old');
+    expect(opened.faults).toEqual([]);
+  }, 180_000);
+
+  it('a publication whose cases fail is refused, and says so with the cure', async () => {
+    const text = `cases:\n  - name: never so\n    given: { message: ${JSON.stringify(readFileSync(fixture('hl7v2', 'us-oru-r01-cbc.hl7'), 'utf8'))} }\n    expect: ["ack = 'AR'"]\n`;
+    const { plan } = await planned('1.0.30', [{ path: 'v2-to-fhir/messages/wrong.cases.yaml', text }]);
+    await using opened = await openPage(browser, door.url);
+    const { page } = opened;
+    await page.goto(`/mappings/plans/${plan}`);
+    await page.getByText('Tick what goes away first.').waitFor();
+    for (const box of await page.locator('.removals input').all()) await box.check();
+    await page.getByRole('button', { name: 'Publish…' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel(/^Reason/).fill('it does not matter');
+    await dialog.getByRole('button', { name: 'Publish', exact: true }).click();
+    await dialog.getByText('spec-check-fails').waitFor();
+    await opened.shot('mappings-refused');
+    expect(await opened.violations()).toEqual([]);
+    // The browser itself writes what a door refused.
+    expect(opened.faults.filter((each) => !/Failed to load resource/.test(each))).toEqual([]);
+  }, 180_000);
+
+  it('a plan that is being made shows how far it is, and ends when somebody says so', async () => {
+    const { draft } = await planned('1.0.40');
+    const of = { draftRevision: 1, digest: 'x', baseDigest: 'y', filter: {}, actor: 'ana', total: 1_000 };
+    const id = await createPlan(house.database, { draftId: draft, ...of });
+    await using opened = await openPage(browser, door.url);
+    const { page } = opened;
+    await page.goto(`/mappings/plans/${id}`);
+    await page.getByRole('progressbar', { name: 'Messages looked at' }).waitFor();
+    await page.getByText('0 of 1,000').waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByText('cancelled', { exact: true }).waitFor();
+    expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0);
+    expect((await auditRecords(house.database, { action: 'spec.plan-cancel', limit: 1 }))[0]).toMatchObject({ target: `plan/${id}` });
+    expect(opened.faults).toEqual([]);
+  }, 120_000);
+
   describe('for everybody', () => {
     let places: Readonly<Record<'draft' | 'plan' | 'release' | 'replay', number>>;
     beforeAll(async () => {
       const text = house.text(PATIENT).replace(/^ {2}birthDate: .*$/m, '');
-      const { releaseId, replayId } = await house.publish([{ path: PATIENT, text: text.replace('version: 1.0.0', 'version: 1.0.8') }]);
+      const { releaseId, replayId } = await house.publish([{ path: PATIENT, text: text.replace(/^version: .*$/m, 'version: 1.0.8') }]);
       await replayAll(house.parts);
       const { id } = await beginDraft(house.desk, 'ana', 'sex is left out <img src=x onerror=alert(1)>');
-      const less = text.replace(/^ {2}gender: .*$/m, '').replace('version: 1.0.0', 'version: 1.0.9');
+      const less = text.replace(/^ {2}gender: .*$/m, '').replace(/^version: .*$/m, 'version: 1.0.9');
       await changeDraft(house.desk, 'ana', { id, revision: 0, changes: [{ path: PATIENT, text: less }] });
       const { plan, done } = await startPlan(house.parts, house.dir, { actor: 'ana', draftId: id, filter: {} });
       await done;

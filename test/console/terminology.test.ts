@@ -89,7 +89,15 @@ describe.skipIf(SKIPPED !== '')('the terminology browser', () => {
     await page.getByRole('link', { name: 'Grey wolf' }).click();
     await page.getByText('Canis lupus').waitFor();
     expect(await page.getByRole('cell', { name: 'Grauwolf' }).count()).toBe(1);
-    await page.goBack();
+    // What is chosen while the letters wait is not lost to the address of before.
+    await page.goto('/terminology?text=wolf');
+    await page.getByRole('link', { name: 'Grey wolf' }).waitFor();
+    await page.clock.install();
+    await page.getByLabel('Words in any order, or a code').fill('wolf g');
+    await page.getByLabel('standard only').check();
+    await page.clock.runFor(1_000);
+    await page.waitForURL((url) => url.searchParams.get('text') === 'wolf g' && url.searchParams.has('standard'));
+    await page.clock.resume();
     await page.getByLabel('Words in any order, or a code').fill('no such thing');
     await page.getByText('No concept fits').waitFor();
   });

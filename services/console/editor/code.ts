@@ -17,6 +17,7 @@ import {
   GutterMarker,
   gutter,
   highlightActiveLine,
+  highlightSpecialChars,
   hoverTooltip,
   keymap,
   lineNumbers,
@@ -180,6 +181,8 @@ export class Code {
     return [
       lineNumbers(),
       highlightActiveLine(),
+      // What turns the direction of a line round, or has no width, could show a map that is not the one that runs.
+      highlightSpecialChars({ addSpecialChars: /[\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u{e0000}-\u{e007f}]/gu }),
       history(),
       drawSelection(),
       bracketMatching(),

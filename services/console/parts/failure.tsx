@@ -1,4 +1,5 @@
 import { DoorError } from '../doors.ts';
+import { Text } from './text.tsx';
 
 /** What went wrong, its code and its cure; never an error's own text, which may hold data. */
 export function Failure({ error, again }: { readonly error: unknown; readonly again?: () => void }) {
@@ -10,7 +11,10 @@ export function Failure({ error, again }: { readonly error: unknown; readonly ag
     <section class="failure" role="alert">
       {problems.map(({ code, text, cure }) => (
         <p key={`${code} ${text}`}>
-          <strong>{text}</strong> {cure} <code>{code}</code>
+          <strong>
+            <Text value={text} most={600} />
+          </strong>{' '}
+          {cure} <code>{code}</code>
         </p>
       ))}
       {again !== undefined && (

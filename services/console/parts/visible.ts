@@ -15,10 +15,15 @@ export function visiblePieces(text: string): readonly Piece[] {
   for (const found of text.matchAll(UNSEEN)) {
     if (found.index > from) pieces.push({ text: text.slice(from, found.index), isSign: false });
     const [sign] = found;
-    const point = sign.codePointAt(0) ?? 0;
-    pieces.push({ text: NAMES[sign] ?? `U+${point.toString(16).toUpperCase().padStart(4, '0')}`, isSign: true });
+    pieces.push({ text: nameOf(sign), isSign: true });
     from = found.index + sign.length;
   }
   if (from < text.length) pieces.push({ text: text.slice(from), isSign: false });
   return pieces;
 }
+
+/** Returns the text with what does not print named in it ('⟨U+202E⟩'); lines and tabs stay, they stand in what is laid out. */
+export const visibleText = (text: string): string =>
+  text.replace(UNSEEN, (sign) => (sign === '\n' || sign === '\t' ? sign : `⟨${nameOf(sign)}⟩`));
+
+const nameOf = (sign: string): string => NAMES[sign] ?? `U+${(sign.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;

@@ -48,7 +48,10 @@ function SearchForm({ place, systems }: { readonly place: Place; readonly system
   const [text, setText] = useState(there);
   // What this form put into the address itself must not overwrite what was typed meanwhile.
   const own = useRef(there);
-  const set = (changes: Readonly<Record<string, string | undefined>>) => go(withQuery(place, changes), { isStep: false });
+  // What is chosen while the pause runs must not be lost to the address of before.
+  const latest = useRef(place);
+  latest.current = place;
+  const set = (changes: Readonly<Record<string, string | undefined>>) => go(withQuery(latest.current, changes), { isStep: false });
   useEffect(() => {
     if (there !== own.current) setText(there);
     own.current = there;
