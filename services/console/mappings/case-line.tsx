@@ -31,7 +31,8 @@ export function CaseLine({ draft, path, text, go }: CaseLineProps) {
   return (
     <section class="check" aria-label="Cases of the text as it stands">
       <p class="verdict">
-        {run?.isWhole && (
+        {run?.isWhole && run.passed + run.failed === 0 && 'No case is there to say whether it is right.'}
+        {run?.isWhole && run.passed + run.failed > 0 && (
           <>
             <strong class={run.failed === 0 ? 'good' : 'bad'}>
               {run.failed === 0
