@@ -54,6 +54,7 @@ const SETTINGS = z.object({
   POLYSEME_MASTER_KEY: z.string().min(1).optional(),
   POLYSEME_OUTGOING_ALLOW: z.string().min(1).optional(),
   POLYSEME_OUTGOING_PRIVATE: z.string().min(1).optional(),
+  POLYSEME_RECEIVERS: z.string().min(1).optional(),
   POLYSEME_OUTGOING_CA: z.string().min(1).optional(),
   POLYSEME_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   POLYSEME_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
@@ -90,6 +91,8 @@ export interface Config {
   readonly masterKeys?: string | undefined;
   /** Where subscriptions may send to: nowhere when undefined. */
   readonly outgoing?: OutgoingRules | undefined;
+  /** The YAML file that says who is sent what is written, beside those that subscribe. */
+  readonly receiversFile?: string | undefined;
   /** PEM file of the authorities that receivers' certificates are checked with. */
   readonly outgoingCa?: string | undefined;
   /** The FHIR base URL as others reach it, without a slash at the end; the door's own address when undefined. */
@@ -156,6 +159,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     terminology: typeof terminology === 'string' ? undefined : terminology,
     masterKeys: of.POLYSEME_MASTER_KEY,
     outgoing: outgoing.ok ? outgoing.value : undefined,
+    receiversFile: of.POLYSEME_RECEIVERS === undefined ? undefined : resolve(of.POLYSEME_RECEIVERS),
     outgoingCa: of.POLYSEME_OUTGOING_CA === undefined ? undefined : resolve(of.POLYSEME_OUTGOING_CA),
     publicUrl: of.POLYSEME_PUBLIC_URL?.replace(/\/+$/, ''),
     fourEyes: {

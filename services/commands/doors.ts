@@ -14,7 +14,9 @@ import { type BacklogGuard, guardBacklog } from './backlog.ts';
 import { type House, pullDate, VERSION } from './house.ts';
 import { faultOf as faultCode } from './inputs.ts';
 import { type MllpDoors, openMllpDoors } from './mllp-doors.ts';
+import { configuredReceivers, ReceiverBook, receiverFiles } from './outgoing-receivers.ts';
 import { OUTGOING_DEFAULTS, startOutgoing } from './outgoing-worker.ts';
+import { filesOf } from './reload.ts';
 import { type SilenceWatch, watchSilence } from './silence.ts';
 import { followSpecs } from './spec-follower.ts';
 import { readTlsFiles, type TlsTexts } from './tls-files.ts';
@@ -25,6 +27,8 @@ export interface Doors extends AsyncDisposable {
   readonly mllp: MllpDoors;
   readonly worker: Worker;
   /** A token made just now because there was none and the HTTP door needs one; shown once. */
+  /** Returns the paths of all files that a reload reads. */
+  files(): readonly string[];
   readonly newToken: string | undefined;
   /** The HTTP door needs a token, and every one that there was is revoked. */
   readonly isClosedToAll: boolean;
@@ -79,7 +83,9 @@ export async function openDoors(config: Config, house: House, log: Logger, insec
   const isClosedToAll = known.length > 0 && known.every((each) => each.revokedAt);
   const worker = await startWorker(parts, { parallel: 2, batch: 100, pullDate: () => pullDate(config, new Date()) }, log);
   const base = config.publicUrl ?? `${http.url}/fhir/R4`;
-  const outgoing = await startOutgoing(parts, { ...OUTGOING_DEFAULTS, base, ca: authoritiesOf(config) }, log);
+  const receivers = new ReceiverBook(parts, authoritiesOf(config));
+  await receivers.follow(parts.database, configuredReceivers(config, parts));
+  const outgoing = await startOutgoing(parts, { ...OUTGOING_DEFAULTS, base, ca: authoritiesOf(config), receivers }, log);
   const unfollow = await house.database.listen(VOCABULARY_CHANNEL, () => {
     house.live
       .catchUp(house.database)
@@ -98,13 +104,23 @@ export async function openDoors(config: Config, house: House, log: Logger, insec
     await unfollow();
     await specs.stop();
     await outgoing.stop();
+    await receivers.close();
   };
   const reload = inTurn(async () => {
-    const problems = await reloaded(config, { http, mllp }, insecureBind, log);
+    const problems = await reloaded(config, { http, mllp }, { parts, receivers }, insecureBind, log);
     state.isFileStale = problems.length > 0;
     return problems;
   });
-  return { http, mllp, worker, newToken, isClosedToAll, reload, [Symbol.asyncDispose]: close };
+  return {
+    http,
+    mllp,
+    worker,
+    files: () => [...filesOf(config, book.current), ...receiverFiles(config, receivers.receivers)],
+    newToken,
+    isClosedToAll,
+    reload,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 interface Watched {
@@ -159,6 +175,7 @@ function inTurn<T>(work: () => Promise<T>): () => Promise<T> {
 async function reloaded(
   config: Config,
   doors: Pick<Doors, 'http' | 'mllp'>,
+  { parts, receivers }: { readonly parts: Parts; readonly receivers: ReceiverBook },
   insecureBind: boolean,
   log: Logger,
 ): Promise<readonly Problem[]> {
@@ -168,6 +185,7 @@ async function reloaded(
     const refusals = refusalsToBind(config, insecureBind, sources.value);
     if (refusals.length > 0) throw new Refusal(refusals);
     const tls = readTls(config);
+    await receivers.follow(parts.database, configuredReceivers(config, parts));
     await doors.mllp.follow(sources.value);
     if (tls) doors.http.renew({ cert: tls.cert, key: tls.key, clientCa: tls.ca });
     log.info({ sources: sources.value.list.length }, 'sources and certificates were read again');

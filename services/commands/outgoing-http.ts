@@ -32,11 +32,24 @@ const MOST_SOCKETS = 32;
 const MOST_ANSWER_BYTES = 64 * 1024;
 const LONGEST_ASKED_PAUSE_MS = 3_600_000;
 
-/** Returns a sender; `ca`: PEM text of the authorities to believe, the system's when undefined. */
-export function httpSender(rules: OutgoingRules, ca: string | undefined): HttpSender {
+/** PEM texts: the authorities to believe (the system's when undefined), and the own certificate where the receiver asks for one. */
+export interface SenderTls {
+  readonly ca: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** The texts that are there, as TLS takes them. */
+export const tlsTexts = ({ ca, cert, key }: SenderTls): { readonly ca?: string; readonly cert?: string; readonly key?: string } => ({
+  ...(ca === undefined ? {} : { ca }),
+  ...(cert === undefined || key === undefined ? {} : { cert, key }),
+});
+
+/** Returns a sender. */
+export function httpSender(rules: OutgoingRules, tlsOf: SenderTls): HttpSender {
   const common = { keepAlive: true, maxSockets: MOST_SOCKETS, lookup: guardedLookup(rules) };
   const plain = new Agent(common);
-  const tls = new TlsAgent({ ...common, ...(ca === undefined ? {} : { ca }) });
+  const tls = new TlsAgent({ ...common, ...tlsTexts(tlsOf) });
   return {
     send: (delivery) => sent(delivery, delivery.endpoint.scheme === 'https' ? tls : plain),
     close: () => {

@@ -3,7 +3,7 @@ import { type Endpoint, guardedLookup, type OutgoingRules } from '../config/outg
 import { problem, Refusal } from '../errors.ts';
 import { parseMessage } from '../hl7v2/parse.ts';
 import { connectMllp, type MllpClient } from '../mllp/client.ts';
-import type { Answer } from './outgoing-http.ts';
+import { type Answer, type SenderTls, tlsTexts } from './outgoing-http.ts';
 
 export interface MllpSender {
   /** Resolves with what became of it; never rejects because of the receiver. */
@@ -11,14 +11,14 @@ export interface MllpSender {
   close(): Promise<void>;
 }
 
-/** Returns a sender; `ca`: PEM text of the authorities to believe, the system's when undefined. */
-export function mllpSender(rules: OutgoingRules, ca: string | undefined): MllpSender {
+/** Returns a sender. */
+export function mllpSender(rules: OutgoingRules, tlsOf: SenderTls): MllpSender {
   const clients = new Map<string, MllpClient>();
   const clientOf = ({ scheme, host, port }: Endpoint, timeoutMs: number): MllpClient => {
     const key = `${scheme} ${host} ${port} ${timeoutMs}`;
     const known = clients.get(key);
     if (known) return known;
-    const tls = scheme === 'mllps' ? { tls: ca === undefined ? {} : { ca } } : {};
+    const tls = scheme === 'mllps' ? { tls: tlsTexts(tlsOf) } : {};
     const client = connectMllp({ host, port, timeoutMs, lookup: guardedLookup(rules), ...tls });
     clients.set(key, client);
     return client;

@@ -1,13 +1,13 @@
 /** Makes of an event what its Subscription asks for, and delivers it: the resource, a notification, or the HL7v2 message that made it. */
 import { randomUUID } from 'node:crypto';
-import { type Endpoint, guardedEndpoint, NOTHING_OUT } from '../config/outgoing.ts';
+import { type Endpoint, guardedEndpoint, NOTHING_OUT, type OutgoingRules, readEndpoint } from '../config/outgoing.ts';
 import { messageById } from '../database/journal-take.ts';
 import { numberedOf, type OutgoingEvent } from '../database/outgoing-take.ts';
 import { readResource, readVersion } from '../database/resources.ts';
 import { type Problem, problem, Refusal } from '../errors.ts';
 import { readJson, writeJson } from '../fhir/json.ts';
 import type { Resource } from '../fhir/resource.ts';
-import { readSubscription, type SubscriptionAsked } from '../fhir/subscription.ts';
+import { readSubscription } from '../fhir/subscription.ts';
 import { type NotificationType, type NotifiedEvent, notificationBundle, notificationMessage } from '../fhir/subscription-notification.ts';
 import { writeXml } from '../fhir/xml-write.ts';
 import { readHeader } from '../hl7v2/parse.ts';
@@ -15,6 +15,7 @@ import type { Parts } from '../pipeline.ts';
 import { builtMessage, standardHeader } from './outgoing-build.ts';
 import { type Answer, httpSender } from './outgoing-http.ts';
 import { mllpSender } from './outgoing-mllp.ts';
+import { type Channel, isOfFile, type ReceiverBook } from './outgoing-receivers.ts';
 
 /** What became of one event. skipped: there is nothing to send for it. */
 export type Delivered =
@@ -32,9 +33,8 @@ export interface OutgoingSender {
   close(): Promise<void>;
 }
 
-interface Subscription {
+interface Subscription extends Channel {
   readonly name: string;
-  readonly asked: SubscriptionAsked;
   readonly status: 'requested' | 'active' | 'error' | 'off';
 }
 
@@ -42,6 +42,8 @@ export interface SenderOptions {
   readonly base: string;
   readonly ca: string | undefined;
   readonly timeoutMs: number;
+  /** Those of the file; none when undefined. */
+  readonly receivers?: ReceiverBook | undefined;
 }
 
 const STATES = ['requested', 'active', 'error', 'off'] as const;
@@ -49,26 +51,31 @@ const STATES = ['requested', 'active', 'error', 'off'] as const;
 /** Returns a sender over the guard of `parts`. */
 export function outgoingSender(parts: Parts, options: SenderOptions): OutgoingSender {
   const rules = parts.outgoing ?? NOTHING_OUT;
-  const http = httpSender(rules, options.ca);
-  const mllp = mllpSender(rules, options.ca);
+  const http = httpSender(rules, { ca: options.ca });
+  const mllp = mllpSender(rules, { ca: options.ca });
   const subscriptionOf = async (name: string): Promise<Subscription | undefined> => {
+    if (isOfFile(name)) {
+      const channel = options.receivers?.channelOf(name);
+      return channel && { ...channel, name, status: 'active' };
+    }
     const body = (await readResource(parts.database, 'Subscription', name))?.body ?? '';
     const read = readJson(body);
     const asked = read.ok ? readSubscription(read.value) : undefined;
     if (!read.ok || asked?.ok !== true) return undefined;
-    return { name, asked: asked.value, status: STATES.find((each) => each === read.value['status']) ?? 'off' };
+    const channel = { asked: asked.value, header: standardHeader(parts), http, mllp, isTrusted: false };
+    return { ...channel, name, status: STATES.find((each) => each === read.value['status']) ?? 'off' };
   };
   const post = (subscription: Subscription, endpoint: Endpoint, request: Request): Promise<Answer> =>
-    http.send({ ...requestOf(subscription, endpoint, request), timeoutMs: timeoutOf(subscription, options) });
+    subscription.http.send({ ...requestOf(subscription, endpoint, request), timeoutMs: timeoutOf(subscription, options) });
   const one = async (subscription: Subscription, endpoint: Endpoint, event: OutgoingEvent): Promise<Delivered> => {
     if (subscription.asked.way === 'hl7v2') {
       const bytes = await messageOf(parts, event);
-      return bytes ? deliveredOf(await mllp.send(endpoint, bytes, timeoutOf(subscription, options))) : NOT_HL7V2;
+      return bytes ? deliveredOf(await subscription.mllp.send(endpoint, bytes, timeoutOf(subscription, options))) : NOT_HL7V2;
     }
     if (subscription.asked.way === 'built') {
-      const made = await builtMessage(parts, event, standardHeader(parts));
+      const made = await builtMessage(parts, event, subscription.header);
       return made.ok
-        ? deliveredOf(await mllp.send(endpoint, made.value, timeoutOf(subscription, options)))
+        ? deliveredOf(await subscription.mllp.send(endpoint, made.value, timeoutOf(subscription, options)))
         : { became: 'refused', problem: made.problems[0] ?? UNKNOWN };
     }
     const made = await contentOf(parts, options.base, subscription, event).catch(unwritable);
@@ -87,8 +94,14 @@ export function outgoingSender(parts: Parts, options: SenderOptions): OutgoingSe
   return {
     send: async (name, events) => {
       const subscription = await subscriptionOf(name);
+      // Another process knows it, or will when it has read the file.
+      if (subscription === undefined && isOfFile(name))
+        return events.map(() => ({
+          became: 'unreachable',
+          problem: problem('outgoing-unreachable', { reason: 'not in the file of this process' }),
+        }));
       if (subscription === undefined) return events.map(() => ({ became: 'skipped', problem: problem('outgoing-subscription-off') }));
-      const endpoint = guardedEndpoint(rules, subscription.asked.endpoint);
+      const endpoint = guardedEndpoint(subscription.isTrusted ? trusting(subscription) : rules, subscription.asked.endpoint);
       // The operator took the address off the list: it waits until it is back on it, or the patience ends.
       if (!endpoint.ok) return events.map(() => ({ became: 'unreachable', problem: endpoint.problems[0] ?? UNKNOWN }));
       return Promise.all(events.map((event) => one(subscription, endpoint.value, event)));
@@ -106,6 +119,12 @@ export function outgoingSender(parts: Parts, options: SenderOptions): OutgoingSe
       await mllp.close();
     },
   };
+}
+
+/** The operator's file names the address: it is allowed by that. */
+function trusting({ asked }: Subscription): OutgoingRules {
+  const endpoint = readEndpoint(asked.endpoint);
+  return typeof endpoint === 'string' ? NOTHING_OUT : { allowed: [endpoint], networks: undefined };
 }
 
 const UNKNOWN = problem('internal', { reason: 'a refusal without a reason' });

@@ -19,6 +19,7 @@ import {
 import { problem, Refusal } from '../errors.ts';
 import { writeSubscriptionStatus } from '../pipeline/subscriptions.ts';
 import type { Parts } from '../pipeline.ts';
+import type { ReceiverBook } from './outgoing-receivers.ts';
 import { type Delivered, type OutgoingSender, outgoingSender } from './outgoing-send.ts';
 import { faultOf } from './terminal.ts';
 
@@ -38,6 +39,8 @@ export interface OutgoingOptions {
   readonly patienceMs: number;
   /** For each delivery, where the Subscription does not ask for less. */
   readonly timeoutMs: number;
+  /** Receivers of the file; none when undefined. */
+  readonly receivers?: ReceiverBook | undefined;
 }
 
 /** What holds where nothing else is said. */

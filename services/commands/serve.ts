@@ -3,7 +3,7 @@ import { Refusal } from '../errors.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
 import { openDoors, readTls, refusalsToBind } from './doors.ts';
 import { openHouse } from './house.ts';
-import { filesOf, reloading } from './reload.ts';
+import { reloading } from './reload.ts';
 import { retaining } from './retention.ts';
 
 const EXAMPLES = `
@@ -55,7 +55,7 @@ export const serveCommand: CommandDefinition = (program, terminal, exit) => {
     const exposed = refusalsToBind(config, options.insecureBind === true, house.book.current);
     if (exposed.length > 0) throw new Refusal(exposed);
     await using doors = await openDoors(config, house, log, options.insecureBind === true);
-    using _watched = reloading(() => filesOf(config, house.book.current), doors.reload, log);
+    using _watched = reloading(doors.files, doors.reload, log);
     const { retentionMonths: months } = config;
     using _kept = months === undefined ? undefined : retaining(house.database, { months, clock: house.parts.clock, log });
     terminal.say(`Console ${doors.http.url}/`);

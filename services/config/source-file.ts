@@ -2,18 +2,19 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import { type Document, isMap, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from 'yaml';
-import { nearest } from '../errors/nearest.ts';
 import { failure, type Problem, problem, type Result, success } from '../errors.ts';
 import { addressList } from './addresses.ts';
 import type { SourceRules } from './rules.ts';
+import { readSettings, type Where } from './settings-file.ts';
 import { namesAt, type RuleEntries, SOURCE_FILE, type SourceEntry, type SourceFile } from './source-schema.ts';
 import { type Listener, type Source, type Sources, STANDARD_BACKLOG, type TlsFiles } from './sources.ts';
 
-const LONGEST = 1 << 20;
-type Path = readonly PropertyKey[];
-/** file:line:column of what stands at a path of the file; of its name where the name is at fault. */
-type Where = (path: Path, ofKey?: boolean) => string;
+const SOURCE_WORDS = {
+  syntax: 'source-file-syntax',
+  unknown: 'source-setting-unknown',
+  invalid: 'source-setting-invalid',
+  namesAt,
+} as const;
 
 /** What the file is read against. */
 export interface SourceGround {
@@ -39,31 +40,14 @@ export function readSources(path: string, ground: SourceGround): Result<Sources>
 
 /** As `readSources`, of text; `file` is its path, which places and relative paths of certificates are told from. */
 export function sourcesOf(text: string, file: string, ground: SourceGround): Result<Sources> {
-  const lines = new LineCounter();
-  const at = (offset: number): string => {
-    const { line, col } = lines.linePos(offset);
-    return `${file}:${Math.max(line, 1)}:${Math.max(col, 1)}`;
-  };
-  if (text.length > LONGEST)
-    return failure(problem('source-file-syntax', { reason: `it is longer than ${LONGEST} characters` }, `${file}:1:1`));
-  const document = documentOf(text, lines);
-  if (document === undefined) return failure(problem('source-file-syntax', { reason: 'it nests too deep' }, `${file}:1:1`));
-  const plain = plainOf(document);
-  const faults = [...document.errors, ...document.warnings];
-  if (faults.length > 0) {
-    const reason = (message: string): string => (message.split('\n')[0] ?? '').replace(/ at line \d+.*$/, '');
-    return failure(...faults.slice(0, 20).map((each) => problem('source-file-syntax', { reason: reason(each.message) }, at(each.pos[0]))));
-  }
-  if (plain === undefined)
-    return failure(problem('source-file-syntax', { reason: 'aliases and anchors are not part of it' }, `${file}:1:1`));
-  const where: Where = (path, ofKey = false) => at(offsetOf(document.contents, path, ofKey));
-  const parsed = SOURCE_FILE.safeParse(plain);
-  if (!parsed.success) return failure(...parsed.error.issues.flatMap((each) => faultsOf(each, where)));
-  const sources = Object.entries(parsed.data.sources).map(([name, entry]) => sourceOf(name, entry, parsed.data, file, ground));
+  const read = readSettings(text, file, SOURCE_FILE, SOURCE_WORDS);
+  if (!read.ok) return read;
+  const { data, where } = read.value;
+  const sources = Object.entries(data.sources).map(([name, entry]) => sourceOf(name, entry, data, file, ground));
   const wrong = [...listening(sources, ground, where), ...certificates(sources, ground, where)];
   const unreached = wrong.length > 0 ? [] : shadowed(sources, where);
   if (wrong.length + unreached.length > 0) return failure(...wrong, ...unreached);
-  const { unknown = 'refuse', defaults, backlog } = parsed.data;
+  const { unknown = 'refuse', defaults, backlog } = data;
   return success({
     list: sources,
     unknown,
@@ -71,81 +55,6 @@ export function sourcesOf(text: string, file: string, ground: SourceGround): Res
     backlog: { most: backlog?.most ?? STANDARD_BACKLOG.most, beyond: backlog?.beyond ?? STANDARD_BACKLOG.beyond },
   });
 }
-
-/** Undefined when the text nests deeper than the library's recursion goes. */
-function documentOf(text: string, lineCounter: LineCounter) {
-  try {
-    return parseDocument(text, { schema: 'failsafe', lineCounter, merge: false, logLevel: 'silent' });
-  } catch {
-    return undefined;
-  }
-}
-
-/** The values as plain text, lists and objects; undefined where an alias would have to be followed. */
-function plainOf(document: Document.Parsed): unknown {
-  try {
-    return document.toJS({ maxAliasCount: 0 }) ?? {};
-  } catch {
-    return undefined;
-  }
-}
-
-type Issue = NonNullable<ReturnType<typeof SOURCE_FILE.safeParse>['error']>['issues'][number];
-
-function faultsOf(issue: Issue, where: Where): readonly Problem[] {
-  if (issue.code === 'unrecognized_keys') {
-    const names = namesAt(issue.path);
-    return issue.keys.map((key) => {
-      const found = nearest(key, names);
-      const hint = found === undefined ? `there are: ${names.join(', ')}` : `the nearest is "${found}"`;
-      return problem('source-setting-unknown', { name: key, hint }, where([...issue.path, key], true));
-    });
-  }
-  const name = issue.path.map(String).join('.') || 'the file';
-  const reason =
-    issue.code === 'invalid_type'
-      ? `${issue.input === undefined ? 'is missing or ' : ''}must be ${KINDS[issue.expected] ?? issue.expected}`
-      : issue.message;
-  return [
-    problem(
-      'source-setting-invalid',
-      { name, reason: issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? reason) : reason },
-      where(issue.path),
-    ),
-  ];
-}
-
-const KINDS: Readonly<Record<string, string>> = {
-  string: 'one value',
-  object: 'a group of settings',
-  record: 'a group of settings by name',
-  array: 'a list',
-};
-
-/** Where the value at `path` stands, else the nearest that there is above it; of a key's own fault the key. */
-function offsetOf(root: ParsedNode | null, path: Path, ofKey: boolean): number {
-  let node: Node | null | undefined = root;
-  let offset = node?.range?.[0] ?? 0;
-  for (const step of path) {
-    if (isMap(node)) {
-      const pair: { readonly key: unknown; readonly value: unknown } | undefined = node.items.find(
-        (each) => isScalar(each.key) && each.key.value === String(step),
-      );
-      if (pair === undefined) return offset;
-      if (isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset;
-      node = asNode(pair.value);
-    } else {
-      const items: readonly unknown[] =
-        node !== null && node !== undefined && 'items' in node && Array.isArray(node.items) ? node.items : [];
-      node = asNode(items[Number(step)]);
-      offset = node?.range?.[0] ?? offset;
-    }
-  }
-  return isScalar(node) && !ofKey ? (node.range?.[0] ?? offset) : offset;
-}
-
-const asNode = (value: unknown): Node | undefined => (isMap(value) || isScalar(value) || isItems(value) ? value : undefined);
-const isItems = (value: unknown): value is Node => typeof value === 'object' && value !== null && 'items' in value;
 
 function rulesOf(entries: RuleEntries, base: SourceRules): SourceRules {
   const ms = (seconds: number | undefined, otherwise: number): number => (seconds === undefined ? otherwise : seconds * 1000);

@@ -36,8 +36,11 @@ interface ReceiverRow {
 
 const LIVE: Prepared = {
   name: 'outgoing_live',
-  text: `SELECT name, way, type, criteria FROM outgoing.receiver
-         WHERE state IN ('active', 'error') AND type = ANY ($1::text[]) AND (ends_at IS NULL OR ends_at > now()) ORDER BY name`,
+  text: `SELECT r.name, r.way, i.type, i.criteria FROM outgoing.receiver r CROSS JOIN LATERAL (
+           SELECT r.type, r.criteria WHERE r.origin = 'subscription'
+           UNION ALL SELECT e ->> 0, e ->> 1 FROM jsonb_array_elements(r.interests) AS e) AS i(type, criteria)
+         WHERE r.state IN ('active', 'error') AND (r.origin = 'file' OR r.type = ANY ($1::text[])) AND i.type = ANY ($1::text[])
+           AND (r.ends_at IS NULL OR r.ends_at > now()) ORDER BY r.name`,
 };
 
 /** Writes the events of what was written, and the receivers that Subscriptions among it make, end or change. */
@@ -47,7 +50,7 @@ export async function tellSubscribers(tx: Transaction, written: readonly Written
   const types = [...new Set(written.map(({ resource }) => resource.resourceType))];
   const receivers = await tx.query<ReceiverRow>(LIVE, [textArray(types)]);
   await ping(tx, receivers, written);
-  const events = receivers
+  const all = receivers
     .filter(({ way }) => way !== 'socket')
     .flatMap((receiver) =>
       written.flatMap((each) => {
@@ -55,9 +58,17 @@ export async function tellSubscribers(tx: Transaction, written: readonly Written
         return why === false ? [] : [{ ...each, receiver: receiver.name, once: onceOf(receiver, each), isReadable: why === true }];
       }),
     );
+  const events = onceEach(all);
   if (events.length > 0) await keepEvents(tx, events);
   if (events.length > 0 || subscriptions.length > 0) await announceOutgoing(tx);
 }
+
+/** What one receiver wants for several reasons it is told once. */
+const onceEach = (all: readonly Event[]): readonly Event[] => [
+  ...new Map(
+    all.map((each) => [`${each.receiver} ${each.resource.resourceType}/${each.resource.id} ${each.version}`, each] as const),
+  ).values(),
+];
 
 /** A ping says only that there is something: nothing is kept for who does not listen. */
 async function ping(tx: Transaction, receivers: readonly ReceiverRow[], written: readonly WrittenResource[]): Promise<void> {

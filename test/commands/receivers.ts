@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { acknowledgement } from '../../services/hl7v2/acknowledge.ts';
 import { parseMessage } from '../../services/hl7v2/parse.ts';
-import { startMllp } from '../../services/mllp/server.ts';
+import { type MllpTls, startMllp } from '../../services/mllp/server.ts';
 
 export interface Heard {
   readonly method: string;
@@ -60,11 +60,13 @@ export async function httpReceiver(react: (heard: Heard, count: number) => React
 /** An MLLP receiver: `answer` returns MSA-1 for a message, and MSA-2 where it is to be another. */
 export async function mllpReceiver(
   answer: (text: string, count: number) => { readonly code: string; readonly id?: string } = () => ({ code: 'AA' }),
+  tls?: MllpTls,
 ) {
   const heard: string[] = [];
   const server = await startMllp({
     host: '127.0.0.1',
     port: 0,
+    ...(tls === undefined ? {} : { tls }),
     limits: { maxBytes: 1_000_000, idleTimeoutMs: 60_000, frameTimeoutMs: 10_000, maxConnections: 10 },
     receive: async (bytes) => {
       const text = Buffer.from(bytes).toString('latin1');
