@@ -1,7 +1,7 @@
 /** Bytes to Message: delimiters and segment ends are settled here; everything else waits until it is read. */
 import { failure, type Problem, problem, type Result, success } from '../errors.ts';
 import { headerLine, type ParseOptions, textOf, unwrap } from './bytes.ts';
-import { nearestVersion, versionIndex } from './definitions.ts';
+import { DEFINED_VERSIONS, nearestVersion, versionIndex } from './definitions.ts';
 import { unknownEscapes } from './escape.ts';
 import type { Delimiters, Group, Message, Segment } from './message.ts';
 import { isHeader, ParsedSegment } from './segment.ts';
@@ -196,6 +196,10 @@ function headerProblems(msh: Segment): Problem[] {
   if (version !== undefined && versionIndex(version) >= 0 && !/^2\.\d/.test(version)) {
     problems.push(problem('hl7v2-version-unknown', { used: nearestVersion(version) }, 'MSH-12'));
   }
+  // No open definitions of 2.9 are known.
+  const newest = DEFINED_VERSIONS.at(-1) ?? '';
+  if (version !== undefined && nearestVersion(version) === newest && version !== newest)
+    problems.push(problem('hl7v2-version-newer', { version: version.slice(0, 10), used: newest }, 'MSH-12'));
   return problems;
 }
 

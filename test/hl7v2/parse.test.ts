@@ -175,6 +175,8 @@ describe('what is no message', () => {
   it('warns of header fields that are missing', () => {
     expect(parseMessage(Buffer.from('MSH|^~\\&|A')).problems.map((each) => each.at)).toEqual(['MSH-9', 'MSH-10', 'MSH-12']);
     expect(codes(Buffer.from('MSH|^~\\&|||||||ADT^A01|1|P|5.0.0'))).toEqual(['hl7v2-version-unknown']);
+    expect(codes(Buffer.from('MSH|^~\\&|||||||ADT^A01|1|P|2.9'))).toEqual(['hl7v2-version-newer']);
+    expect(codes(Buffer.from('MSH|^~\\&|||||||ADT^A01|1|P|2.8.2'))).toEqual([]);
   });
 
   it('names its sender in the character set that it declares', () => {
