@@ -1,5 +1,6 @@
 /**
- * Converts every message of a folder and writes one collection Bundle per message, for validators that others wrote.
+ * Converts every message of a folder and writes one collection Bundle per message, with the doctors and places it names, for validators that
+ * others wrote.
  *   node scripts/maps/convert-corpus.ts [FOLDER] --to DIR
  * The last line says how many messages there were, how many no map takes, how many were parked, and how many resources they gave.
  */
@@ -7,6 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { harmless } from '../../services/errors.ts';
+import { withDirectory } from '../../services/mapping/directory.ts';
 import { loadMaps } from '../../services/mapping/maps.ts';
 import { corpusFolder, messagesOf } from './corpus.ts';
 
@@ -23,7 +25,10 @@ const withoutMap = new Map<string, number>();
 const parkedBy = new Map<string, number>();
 for (const { message } of messagesOf(folder, () => (counts.unreadable += 1))) {
   counts.messages += 1;
-  const { drafts, rung, problems, spec } = loaded.value.convert(message, { timezone: 'UTC', authority: `corpus-${counts.messages}` });
+  const authority = `corpus-${counts.messages}`;
+  const { drafts: made, rung, problems, spec } = loaded.value.convert(message, { timezone: 'UTC', authority });
+  const linked = withDirectory(made, authority, message);
+  const drafts = [...linked.drafts, ...linked.directory];
   if (spec === '') {
     counts.withoutMap += 1;
     withoutMap.set(`${message.type}^${message.event}`, (withoutMap.get(`${message.type}^${message.event}`) ?? 0) + 1);
