@@ -141,13 +141,16 @@ describe('RuleMemory', () => {
 });
 
 describe('Memories', () => {
-  it('keeps contexts apart, and no more of them than some tens', () => {
+  it('keeps contexts apart, and nothing of senders beyond some hundreds', () => {
     const memories = new Memories(2);
-    memories.of('a')[1]?.remember('k', { text: 'of a' });
+    const ofA = memories.of('a');
+    ofA[1] = new RuleMemory();
+    ofA[1].remember('k', { text: 'of a' });
     expect(memories.of('a')[1]?.recall('k')?.value).toEqual({ text: 'of a' });
-    expect(memories.of('a')[0]?.recall('k')).toBeUndefined();
-    expect(memories.of('b')[1]?.recall('k')).toBeUndefined();
-    for (let i = 0; i < 100; i++) memories.of(`context ${i}`);
-    expect(memories.of('one more')).not.toBe(memories.of('one more'));
+    expect(memories.of('a')[0]).toBeUndefined();
+    expect(memories.of('b')[1]).toBeUndefined();
+    for (let i = 0; i < 600; i++) memories.of(`context ${i}`);
+    expect(memories.of('one more')).toEqual([]);
+    expect(memories.of('a')).toBe(ofA);
   });
 });

@@ -11,7 +11,7 @@ const MOST_ANSWERS = 500;
 const MOST_OF_ALL = 20_000;
 /** After so many questions a rule is judged by how many were answered. */
 const TRIED = 1000;
-const MOST_CONTEXTS = 50;
+const MOST_CONTEXTS = 500;
 
 let kept = 0;
 /** Grows when everything is forgotten. */
@@ -60,7 +60,8 @@ export class RuleMemory {
   }
 
   #judge(): void {
-    if (this.#found * 2 < this.#asked) {
+    // Keeping an answer costs about as much as three spare.
+    if (this.#found * 4 < this.#asked * 3) {
       this.#isOpen = false;
       kept -= this.#answers.size;
       this.#answers.clear();
@@ -75,20 +76,27 @@ export class RuleMemory {
   }
 }
 
+/** By the rules' numbers; empty where nothing is remembered. */
+export type Remembering = (RuleMemory | undefined)[];
+
+export const NO_MEMORY: Remembering = [];
+
 /** The memories of a module's rules, for each context that decides beside the words: sender, delimiters, character set, time zone. */
 export class Memories {
   readonly #rules: number;
-  readonly #contexts = new Map<string, readonly RuleMemory[]>();
+  readonly #contexts = new Map<string, Remembering>();
 
   constructor(rules: number) {
     this.#rules = rules;
   }
 
-  of(context: string): readonly RuleMemory[] {
+  /** Returns the memories by rule, made when there is something to keep; none for senders beyond the first hundreds. */
+  of(context: string): Remembering {
     let found = this.#contexts.get(context);
     if (found === undefined) {
-      found = Array.from({ length: this.#rules }, () => new RuleMemory());
-      if (this.#contexts.size < MOST_CONTEXTS) this.#contexts.set(context, found);
+      if (this.#contexts.size >= MOST_CONTEXTS) return NO_MEMORY;
+      found = new Array<RuleMemory | undefined>(this.#rules).fill(undefined);
+      this.#contexts.set(context, found);
     }
     return found;
   }
@@ -96,7 +104,7 @@ export class Memories {
 
 /** What a run tells of itself to whoever remembers. */
 interface Telling {
-  readonly memory: readonly RuleMemory[];
+  readonly memory: Remembering;
   readonly told: number;
   readonly error: unknown;
   readonly held: unknown;
@@ -105,11 +113,14 @@ interface Telling {
 /** Called by modules. */
 export const memoryFunctions = {
   /** True where the answers of a rule are worth asking for. */
-  recalls: (rule: number, X: Telling): boolean => X.memory[rule]?.isOpen === true,
+  recalls: (rule: number, { memory }: Telling): boolean => memory.length > 0 && memory[rule]?.isOpen !== false,
   recall: (rule: number, key: string, X: Telling): Answer | undefined => X.memory[rule]?.recall(key),
   /** Keeps what a rule made of `key`, unless nothing was made or something was told meanwhile (`told` was so much before). */
   remember: (rule: number, key: string, value: unknown, told: number, X: Telling): void => {
-    if (value !== undefined && X.told === told && X.error === undefined && X.held === undefined) X.memory[rule]?.remember(key, value);
+    if (value === undefined || X.told !== told || X.error !== undefined || X.held !== undefined) return;
+    const memory = X.memory[rule] ?? new RuleMemory();
+    X.memory[rule] = memory;
+    memory.remember(key, value);
   },
 };
 

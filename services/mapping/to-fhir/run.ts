@@ -12,7 +12,7 @@ import { localUriOf, type Run } from '../expression/runtime.ts';
 import type { RungName } from '../rules.ts';
 import { tableOf } from './definitions.ts';
 import { Kins } from './kins.ts';
-import type { RuleMemory } from './memory.ts';
+import { NO_MEMORY, type Remembering } from './memory.ts';
 import { segmentLabel } from './positions.ts';
 import { referencesIn, withoutReferences } from './references.ts';
 
@@ -48,10 +48,8 @@ export interface RunSettings {
   /** Version of the definitions in use. */
   readonly version: string;
   /** What the module's rules made before, by their numbers. */
-  readonly memory?: readonly RuleMemory[];
+  readonly memory?: Remembering;
 }
-
-const NO_MEMORY: readonly RuleMemory[] = [];
 
 export class MessageRun implements Run {
   error: ErrorCode | undefined;
@@ -72,7 +70,7 @@ export class MessageRun implements Run {
   readonly #settings: RunSettings;
   readonly #uris = new Map<string, string>();
   /** What rules made before, by their numbers; of nothing when the message deletes, which is told as it is met. */
-  readonly memory: readonly RuleMemory[];
+  readonly memory: Remembering;
   readonly #kins: Kins;
   readonly #drafts = new Map<string, { body: Body; update: Draft['update']; deletes: string[]; handle: Handle }>();
   readonly #parked = new Set<string>();
