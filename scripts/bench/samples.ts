@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { isArray, isObject, isResource, readJson } from '../../services/fhir/json.ts';
+import { isArray, isObject, isResource, readJson, writeJson } from '../../services/fhir/json.ts';
 import type { JsonObject, Resource } from '../../services/fhir/resource.ts';
 
 export const root = resolve(import.meta.dirname, '..', '..');
@@ -25,14 +25,25 @@ export function sampleBundles(count: number): Samples {
     const read = readJson(text);
     return read.ok ? [read.value] : [];
   });
-  const resources = bundles.flatMap((bundle) => {
-    const entries = bundle['entry'];
-    return isArray(entries) ? entries.filter(isObject).flatMap((entry) => (isResource(entry['resource']) ? [entry['resource']] : [])) : [];
-  });
+  const resources = bundles.flatMap(resourcesOf);
   const from = existsSync(SYNTHEA)
     ? `${bundles.length} Synthea bundles`
     : `${bundles.length} copies of our fixtures; Synthea is not beside the checkout`;
   return { bundles, texts, resources, from };
+}
+
+/** The resources of a bundle as they are stored: a reference to another entry's fullUrl names its type and id. Rows need to know their patient. */
+function resourcesOf(bundle: JsonObject): readonly Resource[] {
+  const all = bundle['entry'];
+  const entries = isArray(all) ? all.filter(isObject) : [];
+  const stored = new Map<string, string>();
+  for (const { fullUrl, resource } of entries)
+    if (typeof fullUrl === 'string' && isResource(resource)) stored.set(fullUrl, `${resource.resourceType}/${resource.id ?? ''}`);
+  return entries.flatMap(({ resource }) => {
+    const text = writeJson(resource).replaceAll(/(?<="reference":")urn:uuid:[^"]+/g, (url) => stored.get(url) ?? url);
+    const read = readJson(text);
+    return read.ok && isResource(read.value) ? [read.value] : [];
+  });
 }
 
 function syntheaTexts(count: number): readonly string[] {
