@@ -83,8 +83,7 @@ export async function openDoors(config: Config, house: House, log: Logger, insec
   const isClosedToAll = known.length > 0 && known.every((each) => each.revokedAt);
   const worker = await startWorker(parts, { parallel: 2, batch: 100, pullDate: () => pullDate(config, new Date()) }, log);
   const base = config.publicUrl ?? `${http.url}/fhir/R4`;
-  const receivers = new ReceiverBook(parts, authoritiesOf(config));
-  await receivers.follow(parts.database, configuredReceivers(config, parts));
+  const receivers = await receiverBook(config, parts);
   const outgoing = await startOutgoing(parts, { ...OUTGOING_DEFAULTS, base, ca: authoritiesOf(config), receivers }, log);
   const unfollow = await house.database.listen(VOCABULARY_CHANNEL, () => {
     house.live
@@ -221,6 +220,13 @@ const httpDoor = (
     parts,
     log,
   );
+
+/** Returns the receivers of the file, which are told what is written from now on. */
+async function receiverBook(config: Config, parts: Parts): Promise<ReceiverBook> {
+  const book = new ReceiverBook(parts, authoritiesOf(config));
+  await book.follow(parts.database, configuredReceivers(config, parts));
+  return book;
+}
 
 /** PEM text of the authorities that receivers are checked with. */
 function authoritiesOf({ outgoingCa: file }: Config): string | undefined {

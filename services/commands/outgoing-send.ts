@@ -94,13 +94,7 @@ export function outgoingSender(parts: Parts, options: SenderOptions): OutgoingSe
   return {
     send: async (name, events) => {
       const subscription = await subscriptionOf(name);
-      // Another process knows it, or will when it has read the file.
-      if (subscription === undefined && isOfFile(name))
-        return events.map(() => ({
-          became: 'unreachable',
-          problem: problem('outgoing-unreachable', { reason: 'not in the file of this process' }),
-        }));
-      if (subscription === undefined) return events.map(() => ({ became: 'skipped', problem: problem('outgoing-subscription-off') }));
+      if (subscription === undefined) return events.map(() => unknownReceiver(name));
       const endpoint = guardedEndpoint(subscription.isTrusted ? trusting(subscription) : rules, subscription.asked.endpoint);
       // The operator took the address off the list: it waits until it is back on it, or the patience ends.
       if (!endpoint.ok) return events.map(() => ({ became: 'unreachable', problem: endpoint.problems[0] ?? UNKNOWN }));
@@ -120,6 +114,12 @@ export function outgoingSender(parts: Parts, options: SenderOptions): OutgoingSe
     },
   };
 }
+
+/** A Subscription that is gone is told nothing more; a receiver of the file is known to another process, or will be here when the file was read. */
+const unknownReceiver = (name: string): Delivered =>
+  isOfFile(name)
+    ? { became: 'unreachable', problem: problem('outgoing-unreachable', { reason: 'not in the file of this process' }) }
+    : { became: 'skipped', problem: problem('outgoing-subscription-off') };
 
 /** The operator's file names the address: it is allowed by that. */
 function trusting({ asked }: Subscription): OutgoingRules {
