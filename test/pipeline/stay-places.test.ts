@@ -97,7 +97,7 @@ describe('beds of a stay', () => {
       fc.asyncProperty(fc.shuffledSubarray([...HISTORY], { minLength: HISTORY.length }), async (history) => {
         expect(await told(history)).toEqual(expected);
       }),
-      { numRuns: Number(process.env['POLYSEME_TEST_ORDERS'] ?? 8) },
+      { numRuns: Number(process.env['POLYSEME_TEST_ORDERS'] ?? 5) },
     );
   });
 });
