@@ -12,23 +12,10 @@ import { receive } from '../../services/pipeline.ts';
 import { fixture } from '../parts.ts';
 import { type SpecsHouse, specsHouse } from '../specs-house.ts';
 import { openBrowser, openPage, SKIPPED } from './browser.ts';
+import { curedBy, editor, find } from './editor.ts';
 
 const PATIENT = 'v2-to-fhir/resources/pid-to-patient.yaml';
 const LIMITS = { host: '127.0.0.1', port: 0, tls: undefined, maxBodyBytes: 2_000_000, maxMessageBytes: 1_000_000, version: 'test' };
-
-/** The text of the editor as it stands there: what is drawn is only what is in sight. */
-const editor = (page: Page) => page.locator('.code .cm-content');
-
-/** Puts the cursor behind the first place where `text` stands, as a person searches for it. */
-async function find(page: Page, text: string): Promise<void> {
-  await editor(page).click();
-  await page.keyboard.press('Control+Home');
-  await page.keyboard.press('Control+f');
-  await page.keyboard.insertText(text.slice(0, -1));
-  await page.keyboard.type(text.slice(-1));
-  await page.keyboard.press('Enter');
-  await page.keyboard.press('Escape');
-}
 
 describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
   let browser: Browser;
@@ -76,9 +63,8 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
     await page.keyboard.press('Backspace');
     await page.keyboard.insertText(':');
     await page.getByLabel('Faults of the text').getByText('Patient has no element "birthDat"').waitFor();
-    await page.locator('.code .cm-lintRange-error').first().hover();
     await opened.shot('mappings-fault');
-    await page.getByRole('button', { name: 'Use "birthDate"' }).click();
+    await curedBy(page, 'Use "birthDate"');
     await page.getByLabel('Faults of the text').waitFor({ state: 'detached' });
     // The result changes while one types.
     await find(page, 'maritalStatus: { from: =PID-16, map: marital }');
@@ -205,7 +191,7 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
     await expect.poll(() => publish.isDisabled()).toBe(false);
     // Removals first, their values masked.
     await page.getByLabel('Kind of change').selectOption('gone');
-    await page.getByText('− goes away').first().waitFor();
+    await page.locator('summary', { hasText: '− goes away' }).first().waitFor();
     await page.getByLabel('Kind of change').selectOption('');
     await page.getByLabel('Kind of thing').selectOption('Patient');
     await page.getByText('•••').first().waitFor();

@@ -76,7 +76,10 @@ export async function startPlan(parts: Parts, dir: string, { actor, draftId, fil
     return number;
   });
   const run = new PlanRun(parts, { id, drafted, filter, range, progress });
-  return { plan: await known(parts.database, id), done: run.made().then(() => known(parts.database, id)) };
+  const done = run.made().then(() => known(parts.database, id));
+  // Nobody has to wait for it: a store that is closed meanwhile must not end the process.
+  done.catch(() => {});
+  return { plan: await known(parts.database, id), done };
 }
 
 async function known(database: Queryable, id: number): Promise<SpecPlan> {
