@@ -64,22 +64,31 @@ export function Plans({ draft }: { readonly draft: WholeDraft }) {
         </button>
       </form>
       {error !== undefined && <Failure error={error} />}
-      {rows.length > 0 && (
-        <Table
-          caption="Plans of this draft"
-          isCaptionHidden
-          columns={[
-            { title: 'Plan', of: ({ id }: SpecPlan) => <Link to={`/mappings/plans/${id}`}>{id}</Link> },
-            { title: 'State', of: ({ state }) => state },
-            { title: 'Messages', isNumber: true, of: ({ looked, total }) => `${countText(looked)} of ${countText(total)}` },
-            { title: 'Begun', of: ({ startedAt }) => <Time at={startedAt} /> },
-            { title: 'Of', of: (plan) => (plan.digest === draft.digest ? 'the draft as it is' : `revision ${plan.draftRevision}`) },
-          ]}
-          rows={rows}
-          isCut={asked.value?.isCut ?? false}
-          keyOf={({ id }) => id}
-        />
-      )}
+      {rows.length > 0 && <PlanTable rows={rows} isCut={asked.value?.isCut ?? false} digest={draft.digest} />}
     </section>
   );
 }
+
+interface PlanTableProps {
+  readonly rows: readonly SpecPlan[];
+  readonly isCut: boolean;
+  /** Of the draft as it is. */
+  readonly digest: string;
+}
+
+const PlanTable = ({ rows, isCut, digest }: PlanTableProps) => (
+  <Table
+    caption="Plans of this draft"
+    isCaptionHidden
+    columns={[
+      { title: 'Plan', of: ({ id }: SpecPlan) => <Link to={`/mappings/plans/${id}`}>{id}</Link> },
+      { title: 'State', of: ({ state }) => state },
+      { title: 'Messages', isNumber: true, of: ({ looked, total }) => `${countText(looked)} of ${countText(total)}` },
+      { title: 'Begun', of: ({ startedAt }) => <Time at={startedAt} /> },
+      { title: 'Of', of: (plan) => (plan.digest === digest ? 'the draft as it is' : `revision ${plan.draftRevision}`) },
+    ]}
+    rows={rows}
+    isCut={isCut}
+    keyOf={({ id }) => id}
+  />
+);
