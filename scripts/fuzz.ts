@@ -5,11 +5,11 @@
  */
 import { globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { openMllpDoors } from '../services/commands/mllp-doors.ts';
-import { startWorker } from '../services/commands/worker.ts';
+import { openMllpDoors } from '../services/commands/serve/mllp-doors.ts';
+import { startWorker } from '../services/commands/serve/worker.ts';
 import { standardRules } from '../services/config/rules.ts';
 import { openSources, SourceBook } from '../services/config/sources.ts';
-import { counts } from '../services/database/journal-take.ts';
+import { counts } from '../services/database/journal/take.ts';
 import { withHouse } from './bench/house.ts';
 import { fuzzDoor } from './fuzz/door.ts';
 import { fuzzParser } from './fuzz/parser.ts';

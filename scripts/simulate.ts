@@ -5,7 +5,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { withExamples } from '../services/commands/command.ts';
 import { untilAsked } from '../services/commands/interruption.ts';
 import { count, positive } from '../services/commands/options.ts';
-import { isWhole, sayDelivery } from '../services/commands/send-report.ts';
+import { isWhole, sayDelivery } from '../services/commands/send/report.ts';
 import { faultOf, plural, problemText, processTerminal, type Terminal, table } from '../services/commands/terminal.ts';
 import { Refusal } from '../services/errors.ts';
 import { type DeliveryReport, deliver, receiverOf } from '../services/mllp/delivery.ts';

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
-import { STARTER_FOLDER } from '../services/commands/vocabulary-folder.ts';
+import { STARTER_FOLDER } from '../services/commands/vocabulary/folder.ts';
 import { type Database, openDatabase } from '../services/database/connect.ts';
-import { createJournal } from '../services/database/journal.ts';
+import { createJournal } from '../services/database/journal/journal.ts';
 import { loadMaps } from '../services/mapping/maps.ts';
 import type { Parts } from '../services/pipeline.ts';
 import { processNext } from '../services/pipeline.ts';

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../services/database/connect.ts';
-import { createJournal } from '../services/database/journal.ts';
-import { counts } from '../services/database/journal-take.ts';
+import { createJournal } from '../services/database/journal/journal.ts';
+import { counts } from '../services/database/journal/take.ts';
 import { Refusal } from '../services/errors.ts';
 import { splitBatch } from '../services/hl7v2/batch.ts';
 import { receive } from '../services/pipeline.ts';

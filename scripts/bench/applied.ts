@@ -1,8 +1,8 @@
 /** Messages and bundles all the way: resources, history, index, OMOP rows, what derives from them; beside COPY of the same rows. */
 import { pino } from 'pino';
 import type { House } from '../../services/commands/house.ts';
-import { startWorker } from '../../services/commands/worker.ts';
-import { counts } from '../../services/database/journal-take.ts';
+import { startWorker } from '../../services/commands/serve/worker.ts';
+import { counts } from '../../services/database/journal/take.ts';
 import { receive } from '../../services/pipeline.ts';
 import { copyFloor } from './copy-floor.ts';
 import { withHouse } from './house.ts';

@@ -1,8 +1,8 @@
 /** FHIR transactions all the way, several under way at once as a server has them, and one after the other as `polyseme import` does. */
 import type { House } from '../../services/commands/house.ts';
-import { readJson } from '../../services/fhir/json.ts';
-import { answerBundle } from '../../services/http/fhir-bundle.ts';
-import { FhirImport } from '../../services/pipeline/import.ts';
+import { readJson } from '../../services/fhir/format/json.ts';
+import { answerBundle } from '../../services/http/fhir/bundle.ts';
+import { FhirImport } from '../../services/pipeline/import/import.ts';
 import { resourcesStored } from './applied.ts';
 import { copyFloor } from './copy-floor.ts';
 import { withHouse } from './house.ts';

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
 import { from, to } from 'pg-copy-streams';
 import type { House } from '../../services/commands/house.ts';
-import { ROW_TABLES } from '../../services/database/cdm-tables.ts';
+import { ROW_TABLES } from '../../services/database/cdm/tables.ts';
 
 export interface Floor {
   readonly seconds: number;

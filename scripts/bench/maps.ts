@@ -1,8 +1,8 @@
 /** Rows of one thread and no database: messages to resources, resources to rows, terminology. */
 import { isDeepStrictEqual } from 'node:util';
 import { Hl7Message } from '@medplum/core';
-import { STARTER_FOLDER } from '../../services/commands/vocabulary-folder.ts';
-import { readJson } from '../../services/fhir/json.ts';
+import { STARTER_FOLDER } from '../../services/commands/vocabulary/folder.ts';
+import { readJson } from '../../services/fhir/format/json.ts';
 import type { Resource } from '../../services/fhir/resource.ts';
 import { parseMessage } from '../../services/hl7v2/parse.ts';
 import type { Conversion } from '../../services/mapping/conversion.ts';

@@ -5,8 +5,8 @@
 import { loadavg } from 'node:os';
 import { pino } from 'pino';
 import type { House } from '../../services/commands/house.ts';
-import { startWorker, type Worker } from '../../services/commands/worker.ts';
-import { planById } from '../../services/database/spec-plans.ts';
+import { startWorker, type Worker } from '../../services/commands/serve/worker.ts';
+import { planById } from '../../services/database/specs/plans.ts';
 import { beginDraft, changeDraft, type Desk } from '../../services/pipeline/specs/drafts.ts';
 import { activeSpecs } from '../../services/pipeline/specs/live.ts';
 import { cancelPlan, startPlan } from '../../services/pipeline/specs/plan.ts';

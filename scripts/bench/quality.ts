@@ -1,7 +1,7 @@
 /** All checks of data quality over 10,000, 100,000 and 1 million rows, and again after one row has changed. */
-import { earlierRun } from '../../services/database/quality-changed.ts';
-import { keepRun } from '../../services/database/quality-history.ts';
-import { countChecks } from '../../services/database/quality-run.ts';
+import { earlierRun } from '../../services/database/ohdsi/quality-changed.ts';
+import { keepRun } from '../../services/database/ohdsi/quality-history.ts';
+import { countChecks } from '../../services/database/ohdsi/quality-run.ts';
 import { allChecks, judge } from '../../services/omop/quality.ts';
 import { withHouse } from './house.ts';
 import { type Figure, once } from './measure.ts';

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { isArray, isObject, isResource, readJson, writeJson } from '../../services/fhir/json.ts';
+import { isArray, isObject, isResource, readJson, writeJson } from '../../services/fhir/format/json.ts';
 import type { JsonObject, Resource } from '../../services/fhir/resource.ts';
 
 export const root = resolve(import.meta.dirname, '..', '..');

@@ -1,9 +1,9 @@
 /** What sealing the journal's contents costs: the same intake and the same taking with and without keys, in turn. */
 import { randomBytes } from 'node:crypto';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { createJournal, type Journal } from '../../services/database/journal.ts';
-import { settle, takeMessages } from '../../services/database/journal-take.ts';
-import { readMasterKeys } from '../../services/database/seal.ts';
+import { createJournal, type Journal } from '../../services/database/journal/journal.ts';
+import { readMasterKeys } from '../../services/database/journal/seal.ts';
+import { settle, takeMessages } from '../../services/database/journal/take.ts';
 import { withHouse } from './house.ts';
 import { type Figure, spreadOf } from './measure.ts';
 import { laboratoryReport } from './messages.ts';

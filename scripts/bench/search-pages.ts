@@ -6,8 +6,8 @@
 import pg from 'pg';
 import { z } from 'zod';
 import type { Database, Prepared, Queryable, Transaction } from '../../services/database/connect.ts';
-import { searchResources } from '../../services/database/search.ts';
-import { parseSearch } from '../../services/fhir/search-parse.ts';
+import { searchResources } from '../../services/database/search/search.ts';
+import { parseSearch } from '../../services/fhir/search/parse.ts';
 import { withHouse } from './house.ts';
 import { number, quantile } from './measure.ts';
 import { KINDS, PER_PATIENT } from './search.ts';

@@ -1,14 +1,14 @@
 /** Searches over a store of a given size: generated patients, each with observations, put in by sets; then one client and 16 at once, in process. */
 import { join } from 'node:path';
 import type { House } from '../../services/commands/house.ts';
-import { addIndex } from '../../services/database/index-rows.ts';
-import { typeNumber } from '../../services/database/resources.ts';
-import { searchResources } from '../../services/database/search.ts';
+import { typeNumber } from '../../services/database/resources/resources.ts';
+import { addIndex } from '../../services/database/search/index-rows.ts';
+import { searchResources } from '../../services/database/search/search.ts';
 import { plainArray, textArray } from '../../services/database/wire.ts';
-import { writeJson } from '../../services/fhir/json.ts';
+import { writeJson } from '../../services/fhir/format/json.ts';
 import type { Resource } from '../../services/fhir/resource.ts';
-import { indexRows } from '../../services/fhir/search-index.ts';
-import { parseSearch } from '../../services/fhir/search-parse.ts';
+import { indexRows } from '../../services/fhir/search/index.ts';
+import { parseSearch } from '../../services/fhir/search/parse.ts';
 import { type Kept, withHouse } from './house.ts';
 import { type Figure, number, once, quantile } from './measure.ts';
 

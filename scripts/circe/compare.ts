@@ -9,8 +9,8 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cohortStatement } from '../../services/database/cohort-sql.ts';
 import { openDatabase, type Transaction } from '../../services/database/connect.ts';
+import { cohortStatement } from '../../services/database/ohdsi/cohort-sql.ts';
 import { CRITERIA_DOMAINS, type CriteriaDomain, readCohort } from '../../services/omop/cohort-expression.ts';
 import { chanceOf } from '../simulator/chance.ts';
 import { type Concepts, definitionOf } from './definitions.ts';

@@ -9,11 +9,11 @@ import { type Check, databaseChecks } from '../database/embedded/checks.ts';
 import { ERRORS, type Problem, Refusal } from '../errors.ts';
 import { checkSpecs } from '../mapping/check.ts';
 import { type CommandDefinition, withExamples } from './command.ts';
-import { readTls, refusalsToBind } from './doors.ts';
-import { placesOf } from './mllp-doors.ts';
-import { choicesCheck } from './omop-options.ts';
+import { choicesCheck } from './omop/omop-options.ts';
 import { rowsDueCheck } from './rows-due.ts';
-import { readTlsFiles } from './tls-files.ts';
+import { readTls, refusalsToBind } from './serve/doors.ts';
+import { placesOf } from './serve/mllp-doors.ts';
+import { readTlsFiles } from './serve/tls-files.ts';
 
 const EXAMPLES = `
   $ npx polyseme doctor              what is well, what is not, and the cure to copy

@@ -1,16 +1,16 @@
 import { createWriteStream, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { readResource } from '../database/resources.ts';
+import { readResource } from '../database/resources/resources.ts';
 import { problem, Refusal } from '../errors.ts';
-import { isArray, isObject, readJson } from '../fhir/json.ts';
+import { isArray, isObject, readJson } from '../fhir/format/json.ts';
 import type { JsonObject } from '../fhir/resource.ts';
 import { readView, type View } from '../fhir/views/view-read.ts';
-import { type RowBatches, TABLE_FORMATS, type TableFormat, tableOf } from '../pipeline/view-table.ts';
-import { rowsOfResources, rowsOfStore } from '../pipeline/views.ts';
+import { type RowBatches, TABLE_FORMATS, type TableFormat, tableOf } from '../pipeline/views/table.ts';
+import { rowsOfResources, rowsOfStore } from '../pipeline/views/views.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from './command.ts';
+import { faultOf, filesOf, inputsOf } from './convert/inputs.ts';
 import { openStore } from './house.ts';
-import { faultOf, filesOf, inputsOf } from './inputs.ts';
 import { problemText, type Terminal } from './terminal.ts';
 
 const RUN = `

@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { problem, Refusal } from '../errors.ts';
 import { isCollision, isTimeout, safe } from './failures.ts';
-import { type KeyRing, keyRing, type MasterKey } from './seal.ts';
+import { type KeyRing, keyRing, type MasterKey } from './journal/seal.ts';
 import { typeParsers } from './wire.ts';
 
 /** A statement that every session prepares once; `name` is unique to the text. */

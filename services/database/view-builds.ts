@@ -6,9 +6,9 @@ import { type Problem, problem, Refusal } from '../errors.ts';
 import type { View } from '../fhir/views/view-read.ts';
 import { audit } from './audit.ts';
 import type { Database, Queryable, Transaction } from './connect.ts';
-import { typeNumber } from './resources.ts';
-import { holdIndex } from './search-parameters.ts';
-import { sqlRole } from './sql-reader.ts';
+import { typeNumber } from './resources/resources.ts';
+import { holdIndex } from './search/parameters.ts';
+import { sqlRole } from './sql/reader.ts';
 import { plainArray, textArray } from './wire.ts';
 
 /** A definition as it is stored. */

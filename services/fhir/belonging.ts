@@ -2,8 +2,8 @@ import { searchParameters } from './parameters.ts';
 import { references } from './references.ts';
 import { refersTo } from './referrers.ts';
 import type { Resource } from './resource.ts';
-import { holds, valuesOfParameter } from './search-match.ts';
-import { type IndexOptions, localReference, referenceOf } from './search-values.ts';
+import { holds, valuesOfParameter } from './search/match.ts';
+import { type IndexOptions, localReference, referenceOf } from './search/values.ts';
 
 /** Whose record a $everything is about: the resource itself, and the patients it is of. */
 export interface Subject {

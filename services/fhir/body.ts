@@ -1,7 +1,7 @@
 import type { Result } from '../errors.ts';
-import { readJson } from './json.ts';
+import { readJson } from './format/json.ts';
+import { readXml } from './format/xml-read.ts';
 import type { JsonObject } from './resource.ts';
-import { readXml } from './xml-read.ts';
 
 /** Returns true for bytes whose first character is "<": FHIR XML begins so, JSON never does. */
 export function isXml(bytes: Uint8Array): boolean {

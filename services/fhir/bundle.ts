@@ -1,14 +1,14 @@
 import { type Problem, type Result, success } from '../errors.ts';
-import { isArray, isObject, isResource } from './json.ts';
+import { isArray, isObject, isResource } from './format/json.ts';
 import { operationOutcome } from './outcome.ts';
 import type { JsonObject, JsonValue, Resource } from './resource.ts';
-import type { SearchQuery } from './search-query.ts';
-import type { AskedEntry, Transaction } from './transaction.ts';
-import { resolveTransaction } from './transaction-resolve.ts';
+import type { SearchQuery } from './search/query.ts';
+import type { AskedEntry, Transaction } from './transaction/transaction.ts';
+import { resolveTransaction } from './transaction/transaction-resolve.ts';
 
 export { mapReferences, references } from './references.ts';
-export { orderTransaction, questionsOf } from './transaction.ts';
-export { resolveTransaction } from './transaction-resolve.ts';
+export { orderTransaction, questionsOf } from './transaction/transaction.ts';
+export { resolveTransaction } from './transaction/transaction-resolve.ts';
 
 export interface Searchset {
   /** Own base URL without a slash at the end. */

@@ -2,8 +2,8 @@ import { R4_TYPES, RESOURCE_TYPES } from './definitions.ts';
 import { operationsOf, systemOperations } from './operations.ts';
 import { type ParameterKind, type SlotUse, searchParameters } from './parameters.ts';
 import type { JsonObject, Resource } from './resource.ts';
-import { modifiersOf } from './search-asked.ts';
-import { subscriptionCapability } from './subscription-capability.ts';
+import { modifiersOf } from './search/asked.ts';
+import { subscriptionCapability } from './subscription/capability.ts';
 
 /** An interaction as http://hl7.org/fhir/R4/http.html defines it, with the route that serves it below the base URL. */
 export interface Interaction {

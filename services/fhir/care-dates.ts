@@ -1,5 +1,5 @@
 import { timeRange } from './dates.ts';
-import { isObject } from './json.ts';
+import { isObject } from './format/json.ts';
 import type { JsonObject, JsonValue, Resource } from './resource.ts';
 
 /** Where resources say when care was given, most telling first; what has none of them belongs to every time. */

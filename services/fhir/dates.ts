@@ -1,6 +1,6 @@
-import { isArray, isObject } from './json.ts';
+import { isArray, isObject } from './format/json.ts';
 import type { JsonValue } from './resource.ts';
-import type { Clock, DateRange } from './search-query.ts';
+import type { Clock, DateRange } from './search/query.ts';
 
 /** Milliseconds since 1970, lower bound inclusive, upper bound exclusive. */
 export interface TimeRange {

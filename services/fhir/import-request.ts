@@ -4,7 +4,7 @@
  */
 import { failure, problem, type Result, success } from '../errors.ts';
 import { isResourceType } from './definitions.ts';
-import { isArray, isObject } from './json.ts';
+import { isArray, isObject } from './format/json.ts';
 import type { JsonObject, JsonValue } from './resource.ts';
 
 /** A file to fetch; `type`: what every line has to be. */

@@ -1,5 +1,5 @@
 import { choiceNames, elementsOf, kindOf } from './definitions.ts';
-import { isArray, isObject } from './json.ts';
+import { isArray, isObject } from './format/json.ts';
 import type { JsonObject, JsonValue, Resource } from './resource.ts';
 import { type Course, placesOfStay } from './stay-places.ts';
 

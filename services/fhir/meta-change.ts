@@ -1,4 +1,4 @@
-import { isArray, isObject } from './json.ts';
+import { isArray, isObject } from './format/json.ts';
 import type { JsonObject, JsonValue, Resource } from './resource.ts';
 
 /** A change of profiles, tags and security labels, as $meta-add and $meta-delete ask for it. */

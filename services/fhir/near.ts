@@ -1,7 +1,7 @@
 /** The parameter `near` of Location (http://hl7.org/fhir/R4/location.html#search): places within a distance of a point. */
-import type { AskedPlace } from './search-query.ts';
-import { splitEscaped, unescaped } from './search-read.ts';
-import { canonicalUnit } from './search-units.ts';
+import type { AskedPlace } from './search/query.ts';
+import { splitEscaped, unescaped } from './search/read.ts';
+import { canonicalUnit } from './search/units.ts';
 
 /** Degrees of a box that holds everything within the distance; the ranges of longitude are two where it crosses the 180th meridian. */
 export interface Box {

@@ -1,5 +1,5 @@
 import { careRange } from './care-dates.ts';
-import { isArray, isObject } from './json.ts';
+import { isArray, isObject } from './format/json.ts';
 import type { JsonObject, Resource } from './resource.ts';
 
 /** Returns 'system|code' of each coding of an Observation's code; its text where it has no coding. */

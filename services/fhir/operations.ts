@@ -1,5 +1,5 @@
 import { isResourceType } from './definitions.ts';
-import { isArray, isObject } from './json.ts';
+import { isArray, isObject } from './format/json.ts';
 import type { JsonObject, JsonValue } from './resource.ts';
 
 /** An operation as its OperationDefinition says (http://hl7.org/fhir/R4/operations.html). */

@@ -1,5 +1,5 @@
 import { hash31, hasherAfter } from './hash.ts';
-import { compileExpression, isOfType, type ParameterPath } from './search-expression.ts';
+import { compileExpression, isOfType, type ParameterPath } from './search/expression.ts';
 import { COMMON_PARAMETERS, COMPARTMENTS, NOT_INDEXED, SEARCH_PARAMETERS } from './search-parameters.generated.ts';
 
 /** Kinds of search parameter (http://hl7.org/fhir/R4/search.html#ptypes). */

@@ -1,6 +1,6 @@
-import { isArray, isObject } from './json.ts';
+import { isArray, isObject } from './format/json.ts';
 import type { JsonObject, JsonValue } from './resource.ts';
-import { normalise } from './search-index.ts';
+import { normalise } from './search/index.ts';
 
 /** How sure a match is (http://hl7.org/fhir/R4/valueset-match-grade.html). */
 export type MatchGrade = 'certain' | 'probable' | 'possible' | 'certainly-not';

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import { isResourceType } from './definitions.ts';
-import { isArray, isObject } from './json.ts';
+import { isArray, isObject } from './format/json.ts';
 import type { JsonObject } from './resource.ts';
 
 /** What '#id' may mean within one resource. */

@@ -1,5 +1,5 @@
 import { choiceNames, elementsOf, kindOf } from './definitions.ts';
-import { isArray, isObject } from './json.ts';
+import { isArray, isObject } from './format/json.ts';
 import type { JsonObject, JsonValue } from './resource.ts';
 
 /** A literal reference of a resource and its place. */

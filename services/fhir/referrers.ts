@@ -2,8 +2,8 @@ import { RESOURCE_TYPES } from './definitions.ts';
 import { slotsOf } from './parameters.ts';
 import { mapReferences } from './references.ts';
 import type { Resource } from './resource.ts';
-import { REFERENCE_ELSEWHERE } from './search-index.ts';
-import { localReference } from './search-values.ts';
+import { REFERENCE_ELSEWHERE } from './search/index.ts';
+import { localReference } from './search/values.ts';
 
 /**
  * Returns the hashes under which fhir.tok has every reference to a resource ('Patient/1'), whatever resource has it in whatever element.

@@ -1,5 +1,5 @@
 import { careRange } from './care-dates.ts';
-import { isArray, isObject } from './json.ts';
+import { isArray, isObject } from './format/json.ts';
 import { Decimal, type JsonObject, type Resource } from './resource.ts';
 
 /** The statistics of Observation $stats, by their codes (http://hl7.org/fhir/R4/valueset-observation-statistics.html). */

@@ -2,7 +2,7 @@
  * Where a patient lay during a stay: Encounter.location as a history (https://hl7.org/fhir/R4/encounter-definitions.html#Encounter.location).
  * A message says where the patient is now; a move (a place with the time it began) ends the place before, one without a time corrects it.
  */
-import { isArray, isObject } from './json.ts';
+import { isArray, isObject } from './format/json.ts';
 import type { JsonObject, JsonValue } from './resource.ts';
 
 /** How the stay itself goes on: it runs, it ended and the message does not open it again, or it begins anew under an old number. */

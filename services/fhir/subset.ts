@@ -1,6 +1,6 @@
 import { failure, problem, type Result, success } from '../errors.ts';
 import { choiceNames, type ElementDefinition, elementOf, elementsOf } from './definitions.ts';
-import { isArray, isObject } from './json.ts';
+import { isArray, isObject } from './format/json.ts';
 import type { JsonObject, JsonValue, Resource } from './resource.ts';
 
 /** What of a resource is asked for: _summary (http://hl7.org/fhir/R4/search.html#summary) and _elements (…#elements). */

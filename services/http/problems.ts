@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { gravest, type Problem } from '../errors.ts';
-import { writeJson } from '../fhir/json.ts';
+import { writeJson } from '../fhir/format/json.ts';
 import { operationOutcome } from '../fhir/outcome.ts';
 
 export const FHIR_JSON = 'application/fhir+json; charset=utf-8';

@@ -7,11 +7,11 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { isPinged, PING_CHANNEL } from '../database/outgoing.ts';
+import { isPinged, PING_CHANNEL } from '../database/outgoing/outgoing.ts';
 import { ERRORS, type Problem, problem } from '../errors.ts';
 import type { Parts } from '../pipeline.ts';
 import { type AccessSettings, refusalOfCaller } from './access.ts';
-import { FHIR_PATH } from './fhir-request.ts';
+import { FHIR_PATH } from './fhir/request.ts';
 
 /** Where clients connect to. */
 export const SOCKET_PATH = `${FHIR_PATH}/_socket`;

@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
-import { counts } from '../database/journal-take.ts';
+import { counts } from '../database/journal/take.ts';
 import type { Parts } from '../pipeline.ts';
 
 /** GET /healthz: the process answers. GET /readyz: the database does too; `off` names what is loaded and cannot be read. */

@@ -5,7 +5,7 @@
  */
 import { ERRORS, gravest, harmless } from '../errors.ts';
 import { RESOURCE_TYPES } from '../fhir/definitions.ts';
-import { readJson } from '../fhir/json.ts';
+import { readJson } from '../fhir/format/json.ts';
 import { withRaw, withValue } from '../hl7v2/encode.ts';
 import type { Message } from '../hl7v2/message.ts';
 import { parseMessage } from '../hl7v2/parse.ts';

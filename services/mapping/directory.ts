@@ -3,7 +3,7 @@
  * identifier and display; here each gets a resource of its own that the Reference points to, so that no map can forget one. A name without a
  * number stays a name.
  */
-import { isArray, isObject } from '../fhir/json.ts';
+import { isArray, isObject } from '../fhir/format/json.ts';
 import type { JsonObject, JsonValue } from '../fhir/resource.ts';
 import type { Message } from '../hl7v2/message.ts';
 import type { ConvertContext, Draft } from './conversion.ts';

@@ -1,5 +1,5 @@
 /** Merges of two records of one patient, as resources state them: Patient.link of type replaced-by (http://hl7.org/fhir/R4/patient.html). */
-import { isArray, isObject } from '../fhir/json.ts';
+import { isArray, isObject } from '../fhir/format/json.ts';
 import type { Resource } from '../fhir/resource.ts';
 
 /** Ids of Patients: everything about `loser` belongs to `survivor` from now on. */

@@ -3,7 +3,8 @@
  * tombstone stays that names nobody. It is applied again after a restore, and to messages that are sent again.
  */
 import type { Database, Transaction } from '../database/connect.ts';
-import { belongingTo, type Kinds } from '../database/erase-closure.ts';
+import { eraseMessages, namedByTombstones, setTombstones } from '../database/journal/erase.ts';
+import { belongingTo, type Kinds } from '../database/resources/erase-closure.ts';
 import {
   forgetResources,
   mergedWith,
@@ -12,14 +13,13 @@ import {
   patientVersions,
   type StoredPatient,
   speakingOf,
-} from '../database/erase-resources.ts';
-import { eraseMessages, namedByTombstones, setTombstones } from '../database/journal-erase.ts';
-import { lockByKeys } from '../database/resources.ts';
+} from '../database/resources/erase-resources.ts';
+import { lockByKeys } from '../database/resources/resources.ts';
 import { RESOURCE_TYPES } from '../fhir/definitions.ts';
-import { isArray, isObject } from '../fhir/json.ts';
+import { isArray, isObject } from '../fhir/format/json.ts';
 import { slotsOf } from '../fhir/parameters.ts';
-import { rewrite } from './apply.ts';
-import type { RowParts } from './rows.ts';
+import { rewrite } from './apply/apply.ts';
+import type { RowParts } from './apply/rows.ts';
 
 export interface Erased {
   readonly messages: number;

@@ -1,7 +1,6 @@
 /** The explanation of a row as the doors answer it: row, resource, message, rules, vocabulary; masked unless somebody said why. */
 import { audit } from '../database/audit.ts';
-import { type ExplainedRow, explainRow, isExplainable } from '../database/explain.ts';
-import { type MergeOfResource, mergesTouching } from '../database/merges.ts';
+import { type ExplainedRow, explainRow, isExplainable } from '../database/cdm/explain.ts';
 import {
   answersUsed,
   type ContributingRow,
@@ -14,16 +13,17 @@ import {
   relationshipsBetween,
   type UsedAnswer,
   vocabularyRelease,
-} from '../database/row-concepts.ts';
+} from '../database/cdm/row-concepts.ts';
+import { type MergeOfResource, mergesTouching } from '../database/resources/merges.ts';
 import { problem, Refusal } from '../errors.ts';
 import type { ByteRange } from '../mapping/trace/bytes.ts';
 import type { ElementLineage } from '../mapping/trace/lineage.ts';
+import { dateOf } from './apply/rows.ts';
 import { elementsOfRow, resourceOfRow, type TracedRow, tracedRow } from './explain.ts';
-import type { Act } from './message-acts.ts';
-import { type RulePlace, shownElements, specFile } from './message-lineage.ts';
-import { isColumnPlain, masked } from './message-mask.ts';
+import type { Act } from './message/acts.ts';
+import { type RulePlace, shownElements, specFile } from './message/lineage.ts';
+import { isColumnPlain, masked } from './message/mask.ts';
 import { type Parts, rulesFor } from './parts.ts';
-import { dateOf } from './rows.ts';
 
 export interface ExplainedElement {
   /** 'Observation.code.coding[0].code'. */

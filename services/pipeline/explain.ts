@@ -3,9 +3,9 @@
  * from. Nothing of it is stored: the resource and the message are mapped again and watched, as it is asked for.
  */
 import type { SourceRules } from '../config/rules.ts';
-import { ROWS_PER_RESOURCE } from '../database/cdm-tables.ts';
-import type { ExplainedRow } from '../database/explain.ts';
-import { readJson } from '../fhir/json.ts';
+import type { ExplainedRow } from '../database/cdm/explain.ts';
+import { ROWS_PER_RESOURCE } from '../database/cdm/tables.ts';
+import { readJson } from '../fhir/format/json.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { RowContext } from '../mapping/conversion.ts';
 import type { LoadedMaps } from '../mapping/maps.ts';

@@ -1,14 +1,14 @@
 /** What belongs to a bulk export: compartments of patients, and filters by type (http://hl7.org/fhir/uv/bulkdata/export.html). */
-import type { Belongs, ExportAsked } from '../database/exports.ts';
+import type { Belongs, ExportAsked } from '../database/bulk/exports.ts';
 import { failure, problem, Refusal, type Result, success } from '../errors.ts';
 import { isResourceType } from '../fhir/definitions.ts';
-import { isArray, isObject, readJson } from '../fhir/json.ts';
+import { isArray, isObject, readJson } from '../fhir/format/json.ts';
 import { compartmentOf, type SearchParameter } from '../fhir/parameters.ts';
 import type { JsonObject, Resource } from '../fhir/resource.ts';
-import { matches, valuesOfParameter } from '../fhir/search-match.ts';
-import { parseSearch } from '../fhir/search-parse.ts';
-import type { Clause, SearchQuery } from '../fhir/search-query.ts';
-import { referenceOf } from '../fhir/search-values.ts';
+import { matches, valuesOfParameter } from '../fhir/search/match.ts';
+import { parseSearch } from '../fhir/search/parse.ts';
+import type { Clause, SearchQuery } from '../fhir/search/query.ts';
+import { referenceOf } from '../fhir/search/values.ts';
 
 let compartment: ReadonlyMap<string, readonly SearchParameter[]> | undefined;
 

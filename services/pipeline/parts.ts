@@ -6,7 +6,7 @@ import { type SourceRules, standardRules } from '../config/rules.ts';
 import { type Origin, openSources, rulesNamed, type SourceBook, type Sources } from '../config/sources.ts';
 import type { FourEyes } from '../config.ts';
 import type { Database } from '../database/connect.ts';
-import type { Journal } from '../database/journal.ts';
+import type { Journal } from '../database/journal/journal.ts';
 import type { Result } from '../errors.ts';
 import type { Resource } from '../fhir/resource.ts';
 import type { Message } from '../hl7v2/message.ts';
@@ -15,7 +15,7 @@ import type { Conversion, ConvertContext } from '../mapping/conversion.ts';
 import type { LoadedMaps } from '../mapping/maps.ts';
 import type { Annotator } from '../omop/annotate.ts';
 import type { OmopChoices } from '../omop/options.ts';
-import type { LiveVocabulary } from './rows.ts';
+import type { LiveVocabulary } from './apply/rows.ts';
 import type { VocabularyImage } from './specs/image.ts';
 import type { LiveSpecs } from './specs/live.ts';
 

@@ -1,16 +1,16 @@
 /** Persons of the CDM as the console shows them: found by id or identifier, their time drawn; who they are only for a reason. */
 import { audit } from '../database/audit.ts';
+import { newestPersons, type PersonLine, personLine, personsOf, personTimeline, type Timeline } from '../database/cdm/person-timeline.ts';
 import type { Database } from '../database/connect.ts';
-import { newestPersons, type PersonLine, personLine, personsOf, personTimeline, type Timeline } from '../database/person-timeline.ts';
-import { readResource } from '../database/resources.ts';
-import { searchResources } from '../database/search.ts';
+import { readResource } from '../database/resources/resources.ts';
+import { searchResources } from '../database/search/search.ts';
 import { problem, Refusal } from '../errors.ts';
-import { isObject, readJson } from '../fhir/json.ts';
+import { isObject, readJson } from '../fhir/format/json.ts';
 import type { Resource } from '../fhir/resource.ts';
-import { parseSearch } from '../fhir/search-parse.ts';
+import { parseSearch } from '../fhir/search/parse.ts';
 import { replacedBy } from '../mapping/merges.ts';
-import type { Act } from './message-acts.ts';
-import { type ShownElement, shownElements } from './message-lineage.ts';
+import type { Act } from './message/acts.ts';
+import { type ShownElement, shownElements } from './message/lineage.ts';
 
 /** Events that a timeline shows at once. */
 export const MOST_EVENTS = 2_000;

@@ -1,10 +1,10 @@
 /** Quality checks as the console runs and reads them. */
 import { audit } from '../database/audit.ts';
 import type { Database } from '../database/connect.ts';
-import { deriveStale } from '../database/derived.ts';
-import { earlierRun } from '../database/quality-changed.ts';
-import { keepRun, type OutcomeChange, outcomeChanges, type QualityRun, runs } from '../database/quality-history.ts';
-import { countChecks } from '../database/quality-run.ts';
+import { deriveStale } from '../database/derived/derived.ts';
+import { earlierRun } from '../database/ohdsi/quality-changed.ts';
+import { keepRun, type OutcomeChange, outcomeChanges, type QualityRun, runs } from '../database/ohdsi/quality-history.ts';
+import { countChecks } from '../database/ohdsi/quality-run.ts';
 import {
   beginQualityJob,
   type CheckPoint,
@@ -20,11 +20,11 @@ import {
   type TableOutcome,
   type Violations,
   violatingRows,
-} from '../database/quality-view.ts';
+} from '../database/ohdsi/quality-view.ts';
 import { problem, Refusal } from '../errors.ts';
 import { allChecks, type Check, judge } from '../omop/quality.ts';
+import { dateOf } from './apply/rows.ts';
 import type { Parts } from './parts.ts';
-import { dateOf } from './rows.ts';
 
 const MOST_RUNS = 50;
 

@@ -2,11 +2,13 @@
  * The proof that the CDM is what it would be if everything were done again: what was applied is applied once more to an empty store, and the
  * two are compared row by row (storage.md; omop-rules 65, 70).
  */
-import { compareCdm, type RowDifference, type TableComparison } from '../database/cdm-compare.ts';
-import { writeChoices } from '../database/cdm-metadata.ts';
+import { compareCdm, type RowDifference, type TableComparison } from '../database/cdm/compare.ts';
+import { writeChoices } from '../database/cdm/metadata.ts';
 import type { Database, Transaction } from '../database/connect.ts';
-import { type DeriveOptions, deriveAll } from '../database/derived.ts';
-import type { JournalMessage } from '../database/journal-take.ts';
+import { type DeriveOptions, deriveAll } from '../database/derived/derived.ts';
+import type { JournalMessage } from '../database/journal/take.ts';
+import { readResources } from '../database/resources/resources.ts';
+import { copyDrugVocabulary } from '../database/scratch.ts';
 import {
   type AppliedEntry,
   appliedEntries,
@@ -16,17 +18,15 @@ import {
   type StoredState,
   storedStates,
   type WrittenVersion,
-} from '../database/replay.ts';
-import { readResources } from '../database/resources.ts';
-import { copyDrugVocabulary } from '../database/scratch.ts';
+} from '../database/specs/replay.ts';
 import { Refusal } from '../errors.ts';
-import { readJson, sameContent } from '../fhir/json.ts';
+import { readJson, sameContent } from '../fhir/format/json.ts';
 import { applyMessages, type Parts, write } from '../pipeline.ts';
-import { apply } from './apply.ts';
-import type { Change } from './change.ts';
-import { keptOf, unsaidEntries, writeDirectory } from './directory.ts';
-import { mergePatients } from './merge.ts';
-import { dateOf, storedResource } from './rows.ts';
+import { apply } from './apply/apply.ts';
+import type { Change } from './apply/change.ts';
+import { keptOf, unsaidEntries, writeDirectory } from './apply/directory.ts';
+import { mergePatients } from './apply/merge.ts';
+import { dateOf, storedResource } from './apply/rows.ts';
 
 export interface Explained extends RowDifference {
   /** What can be found out about it. */

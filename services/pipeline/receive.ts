@@ -5,9 +5,9 @@
  */
 import type { SourceRules } from '../config/rules.ts';
 import { type Attribution, attribute, type Origin } from '../config/sources.ts';
-import type { JournalReceipt } from '../database/journal-entry.ts';
-import { outcomeOf } from '../database/journal-outcomes.ts';
-import { recordSettled } from '../database/journal-record.ts';
+import type { JournalReceipt } from '../database/journal/entry.ts';
+import { outcomeOf } from '../database/journal/outcomes.ts';
+import { recordSettled } from '../database/journal/record.ts';
 import { gravest, harmless, type Problem, problem, Refusal, type Result } from '../errors.ts';
 import { type AcknowledgementCode, acknowledgement } from '../hl7v2/acknowledge.ts';
 import { type ShallowKeys, shallowKeys } from '../hl7v2/keys.ts';

@@ -4,7 +4,7 @@
  * a source that never sends at night is not missed at night, and one that sends every quarter is missed within the hour.
  */
 import { IANAZone } from 'luxon';
-import type { DayKind, Habit } from '../database/journal-rhythm.ts';
+import type { DayKind, Habit } from '../database/journal/rhythm.ts';
 
 export interface Silence {
   readonly source: string;

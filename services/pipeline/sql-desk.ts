@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { audit } from '../database/audit.ts';
 import type { Database } from '../database/connect.ts';
-import { runSql, type SqlAnswer, type SqlRun, streamSql } from '../database/sql-run.ts';
+import { runSql, type SqlAnswer, type SqlRun, streamSql } from '../database/sql/run.ts';
 import { problem, Refusal } from '../errors.ts';
-import { csvCell } from './view-table.ts';
+import { csvCell } from './views/table.ts';
 
 /** Rows that are shown; a download has all. */
 export const MOST_ROWS = 1_000;

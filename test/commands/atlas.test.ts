@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { openDatabase } from '../../services/database/connect.ts';
-import { atlasSql, SNIPPETS, snippet } from '../../services/database/connect-text.ts';
+import { atlasSql, SNIPPETS, snippet } from '../../services/database/ohdsi/connect-text.ts';
 import { freshDatabase } from '../fresh-database.ts';
 
 const url = new URL('postgres://re%40der:secret@db.example:6543/our%20cdm');

@@ -2,10 +2,10 @@ import { appendFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { vocabularyChecks } from '../../services/commands/doctor.ts';
-import { LiveTerminology } from '../../services/commands/live-terminology.ts';
+import { LiveTerminology } from '../../services/commands/vocabulary/live-terminology.ts';
 import { readConfig } from '../../services/config.ts';
 import type { Queryable } from '../../services/database/connect.ts';
-import { keyRing } from '../../services/database/seal.ts';
+import { keyRing } from '../../services/database/journal/seal.ts';
 
 import { loadVocabulary } from '../../terminology/load.ts';
 import { loadCodeSystem } from '../../terminology/load-system.ts';

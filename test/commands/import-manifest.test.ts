@@ -1,6 +1,6 @@
 /** Bulk data by its manifest: the files beside it, and what does not agree with them. */
 import { expect, it } from 'vitest';
-import { inputsOf } from '../../services/commands/inputs.ts';
+import { inputsOf } from '../../services/commands/convert/inputs.ts';
 import { folder } from './command-line.ts';
 
 async function read(file: string): Promise<readonly string[]> {

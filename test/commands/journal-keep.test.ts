@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { counts, messageById } from '../../services/database/journal-take.ts';
+import { counts, messageById } from '../../services/database/journal/take.ts';
 import { receive } from '../../services/pipeline.ts';
 import { laboratoryMessage } from '../end-to-end/messages.ts';
 import { at, listAt } from '../http/door.ts';

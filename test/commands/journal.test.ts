@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { counts, messageById } from '../../services/database/journal-take.ts';
+import { counts, messageById } from '../../services/database/journal/take.ts';
 import { receive } from '../../services/pipeline.ts';
 import { laboratoryMessage } from '../end-to-end/messages.ts';
 import { at, listAt } from '../http/door.ts';

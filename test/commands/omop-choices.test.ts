@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openHouse } from '../../services/commands/house.ts';
-import { choicesCheck } from '../../services/commands/omop-options.ts';
+import { choicesCheck } from '../../services/commands/omop/omop-options.ts';
 import { readConfig } from '../../services/config.ts';
 import { openDatabase } from '../../services/database/connect.ts';
 import { write } from '../../services/pipeline.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { isObject, readJson } from '../../services/fhir/json.ts';
-import { validateResource } from '../../services/fhir/validate.ts';
+import { isObject, readJson } from '../../services/fhir/format/json.ts';
+import { validateResource } from '../../services/fhir/validation/validate.ts';
 import { at, listAt } from '../http/door.ts';
 import { BACKPORT, outgoingHouse } from './outgoing-house.ts';
 import { type Heard, httpReceiver } from './receivers.ts';

@@ -1,6 +1,6 @@
 import { createServer } from 'node:tls';
 import { expect, it } from 'vitest';
-import { forgetEvents } from '../../services/database/outgoing-view.ts';
+import { forgetEvents } from '../../services/database/outgoing/view.ts';
 import { acknowledgement } from '../../services/hl7v2/acknowledge.ts';
 import { parseMessage } from '../../services/hl7v2/parse.ts';
 import { FrameReader, framed } from '../../services/mllp/frame.ts';

@@ -1,8 +1,8 @@
 /** Receivers that are away, slow, wrong or hostile; senders that are killed; and whether order and count hold all the same. */
 import { describe, expect, it } from 'vitest';
-import { OUTGOING_DEFAULTS, pauseAfter } from '../../services/commands/outgoing-worker.ts';
-import { retryEvents } from '../../services/database/outgoing-take.ts';
-import { receiverPulses, skipEvents } from '../../services/database/outgoing-view.ts';
+import { OUTGOING_DEFAULTS, pauseAfter } from '../../services/commands/outgoing/worker.ts';
+import { retryEvents } from '../../services/database/outgoing/take.ts';
+import { receiverPulses, skipEvents } from '../../services/database/outgoing/view.ts';
 import { problem } from '../../services/errors.ts';
 import { startServer } from '../end-to-end/server-process.ts';
 import { outgoingHouse } from './outgoing-house.ts';

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { OUTGOING_DEFAULTS, type OutgoingOptions, type OutgoingWorker, startOutgoing } from '../../services/commands/outgoing-worker.ts';
+import { OUTGOING_DEFAULTS, type OutgoingOptions, type OutgoingWorker, startOutgoing } from '../../services/commands/outgoing/worker.ts';
 import { readOutgoingRules } from '../../services/config/outgoing.ts';
 import { startHttp } from '../../services/http/server.ts';
 import type { Parts } from '../../services/pipeline.ts';

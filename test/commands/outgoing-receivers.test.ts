@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { describe, expect, it } from 'vitest';
-import { configuredReceivers, ReceiverBook } from '../../services/commands/outgoing-receivers.ts';
+import { configuredReceivers, ReceiverBook } from '../../services/commands/outgoing/receivers.ts';
 import { readConfig } from '../../services/config.ts';
 import { AUTHORITY, CLIENT_CERTIFICATE, CLIENT_KEY, SERVER_CERTIFICATE, SERVER_KEY } from '../mllp/certificates.ts';
 import { type OutgoingHouse, outgoingHouse } from './outgoing-house.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { Header } from 'tar';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readPackage } from '../../services/commands/package-archive.ts';
+import { readPackage } from '../../services/commands/package/archive.ts';
 import { Refusal } from '../../services/errors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'polyseme-package-'));

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type House, openHouse } from '../../services/commands/house.ts';
 import { readConfig } from '../../services/config.ts';
 import { openDatabase } from '../../services/database/connect.ts';
-import { deriveStale } from '../../services/database/derived.ts';
+import { deriveStale } from '../../services/database/derived/derived.ts';
 import type { JsonObject } from '../../services/fhir/resource.ts';
 import { rebuildCompared } from '../../services/pipeline/rebuild.ts';
 import { answerCodes, remakeNext } from '../../services/pipeline/unmapped/answer.ts';

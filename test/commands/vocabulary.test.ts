@@ -2,9 +2,9 @@ import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync 
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type House, openHouse } from '../../services/commands/house.ts';
-import { STARTER_FOLDER } from '../../services/commands/vocabulary-folder.ts';
+import { STARTER_FOLDER } from '../../services/commands/vocabulary/folder.ts';
 import { readConfig } from '../../services/config.ts';
-import { terminologyStore } from '../../services/http/terminology-store.ts';
+import { terminologyStore } from '../../services/http/terminology/store.ts';
 import { write } from '../../services/pipeline.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 import { type Folder, folder, ran } from './command-line.ts';

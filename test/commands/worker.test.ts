@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { startWorker } from '../../services/commands/worker.ts';
+import { startWorker } from '../../services/commands/serve/worker.ts';
 import { type Parts, receive } from '../../services/pipeline.ts';
 import { testHouse } from '../parts.ts';
 

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditRecords } from '../../services/database/audit.ts';
-import { createPlan } from '../../services/database/spec-plans.ts';
+import { createPlan } from '../../services/database/specs/plans.ts';
 import { type HttpDoor, startHttp } from '../../services/http/server.ts';
 import { beginDraft, changeDraft, type FileChange } from '../../services/pipeline/specs/drafts.ts';
 import { startPlan } from '../../services/pipeline/specs/plan.ts';

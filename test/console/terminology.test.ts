@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { STARTER_FOLDER } from '../../services/commands/vocabulary-folder.ts';
+import { STARTER_FOLDER } from '../../services/commands/vocabulary/folder.ts';
 import { loadedSources } from '../../terminology/sources.ts';
 import { type TestDoor, testDoor } from '../http/door.ts';
 import { openBrowser, openPage, SKIPPED } from './browser.ts';

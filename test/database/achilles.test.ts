@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ANALYSES, analyse } from '../../services/database/achilles.ts';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
+import { ANALYSES, analyse } from '../../services/database/ohdsi/achilles.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 
 let fresh: FreshDatabase;

@@ -6,11 +6,11 @@ import {
   possibleKeys,
   switchedOn,
   violations,
-} from '../../services/database/cdm-constraints.ts';
-import { writeChoices } from '../../services/database/cdm-metadata.ts';
+} from '../../services/database/cdm/constraints.ts';
+import { writeChoices } from '../../services/database/cdm/metadata.ts';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { deriveAll, deriveStale } from '../../services/database/derived.ts';
-import { readResource } from '../../services/database/resources.ts';
+import { deriveAll, deriveStale } from '../../services/database/derived/derived.ts';
+import { readResource } from '../../services/database/resources/resources.ts';
 import { choicesOf } from '../../services/omop/choices.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 import { encounter, observation, patient, write } from './sample.ts';

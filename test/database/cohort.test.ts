@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCohort } from '../../services/database/cohort-run.ts';
-import { cohortStatement } from '../../services/database/cohort-sql.ts';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
+import { runCohort } from '../../services/database/ohdsi/cohort-run.ts';
+import { cohortStatement } from '../../services/database/ohdsi/cohort-sql.ts';
 import { readCohort } from '../../services/omop/cohort-expression.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 import { dateOf, type Event, type History, naiveCohort } from './naive-cohort.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { deriveAll, deriveStale } from '../../services/database/derived.ts';
+import { deriveAll, deriveStale } from '../../services/database/derived/derived.ts';
 import { addDays } from '../../services/omop/dates.ts';
 import { erasOf } from '../../services/omop/eras.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';

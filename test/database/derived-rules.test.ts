@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { deriveStale } from '../../services/database/derived.ts';
+import { deriveStale } from '../../services/database/derived/derived.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 import { encounter, observation, patient, write } from './sample.ts';
 

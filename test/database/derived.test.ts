@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { writeCdmSource } from '../../services/database/cdm-source.ts';
+import { writeCdmSource } from '../../services/database/cdm/source.ts';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { type DeriveOptions, deriveAll, deriveStale } from '../../services/database/derived.ts';
-import { readResource } from '../../services/database/resources.ts';
+import { type DeriveOptions, deriveAll, deriveStale } from '../../services/database/derived/derived.ts';
+import { readResource } from '../../services/database/resources/resources.ts';
 import { observationPeriods } from '../../services/omop/observation-period.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 import { encounter, observation, patient, rowsOnly, write } from './sample.ts';

@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { deriveStale } from '../../services/database/derived.ts';
-import { explainRow } from '../../services/database/explain.ts';
+import { explainRow } from '../../services/database/cdm/explain.ts';
 import {
   adjustmentCounts,
   cdmCounts,
@@ -9,9 +7,11 @@ import {
   parkedCounts,
   problemCounts,
   unmappedCodes,
-} from '../../services/database/issues.ts';
-import { createJournal } from '../../services/database/journal.ts';
-import { settle, takeMessages } from '../../services/database/journal-take.ts';
+} from '../../services/database/cdm/issues.ts';
+import { type Database, openDatabase } from '../../services/database/connect.ts';
+import { deriveStale } from '../../services/database/derived/derived.ts';
+import { createJournal } from '../../services/database/journal/journal.ts';
+import { settle, takeMessages } from '../../services/database/journal/take.ts';
 import { createToken, revokeToken, tokens, verifyToken } from '../../services/database/tokens.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 import { observation, patient, rowsOf, write } from './sample.ts';

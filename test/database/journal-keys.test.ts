@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { createJournal, type Journal } from '../../services/database/journal.ts';
-import type { JournalEntry } from '../../services/database/journal-entry.ts';
-import { eraseFromJournal, reapplyTombstones } from '../../services/database/journal-erase.ts';
-import { recordSettled } from '../../services/database/journal-record.ts';
-import { counts, messageById, requeue, settle, takeMessages } from '../../services/database/journal-take.ts';
-import { rewrapKeys } from '../../services/database/keys.ts';
-import { readMasterKeys } from '../../services/database/seal.ts';
+import type { JournalEntry } from '../../services/database/journal/entry.ts';
+import { eraseFromJournal, reapplyTombstones } from '../../services/database/journal/erase.ts';
+import { createJournal, type Journal } from '../../services/database/journal/journal.ts';
+import { rewrapKeys } from '../../services/database/journal/keys.ts';
+import { recordSettled } from '../../services/database/journal/record.ts';
+import { readMasterKeys } from '../../services/database/journal/seal.ts';
+import { counts, messageById, requeue, settle, takeMessages } from '../../services/database/journal/take.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 
 const masterText = (name: string): string => `${name}:${randomBytes(32).toString('base64')}`;

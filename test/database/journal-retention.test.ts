@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { retain } from '../../services/commands/retention.ts';
+import { retain } from '../../services/commands/serve/retention.ts';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { createJournal, type Journal } from '../../services/database/journal.ts';
-import { counts, requeue, settle, takeMessages } from '../../services/database/journal-take.ts';
-import { refuseParked } from '../../services/database/journal-view.ts';
-import { dropMonths, journalMonths, sumTally } from '../../services/database/retention.ts';
-import { pruneStatements } from '../../services/database/statements.ts';
+import { createJournal, type Journal } from '../../services/database/journal/journal.ts';
+import { dropMonths, journalMonths, sumTally } from '../../services/database/journal/retention.ts';
+import { counts, requeue, settle, takeMessages } from '../../services/database/journal/take.ts';
+import { refuseParked } from '../../services/database/journal/view.ts';
+import { pruneStatements } from '../../services/database/resources/statements.ts';
 import { problem } from '../../services/errors.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 

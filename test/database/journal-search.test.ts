@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { searchMessages } from '../../services/database/journal-search.ts';
+import { searchMessages } from '../../services/database/journal/search.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
 
 /** POLYSEME_TEST_MESSAGES=1000000 measures with a million; the figures are printed, never asserted. */

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { createJournal, JOURNAL_CHANNEL, type JournalEntry } from '../../services/database/journal.ts';
-import { counts, messageById, recordFailure, requeue, settle, takeMessages } from '../../services/database/journal-take.ts';
+import { createJournal, JOURNAL_CHANNEL, type JournalEntry } from '../../services/database/journal/journal.ts';
+import { counts, messageById, recordFailure, requeue, settle, takeMessages } from '../../services/database/journal/take.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 
 let fresh: FreshDatabase;

@@ -1,8 +1,8 @@
 /** Costs, episodes, answers of forms, drugs that others name, and what the operator may choose. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { writeChoices } from '../../services/database/cdm-metadata.ts';
-import { deriveAll } from '../../services/database/derived.ts';
-import { remakeAll } from '../../services/pipeline/vocabulary-upgrade.ts';
+import { writeChoices } from '../../services/database/cdm/metadata.ts';
+import { deriveAll } from '../../services/database/derived/derived.ts';
+import { remakeAll } from '../../services/pipeline/vocabulary/upgrade.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
 import { encounter, expectRebuildEqual, type Given, given, patient, put, remove, subject } from './omop-house.ts';
 

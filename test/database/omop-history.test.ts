@@ -1,9 +1,9 @@
 /** Updates, deletions, another vocabulary, and merges that are undone: the CDM is what the record says now. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { deriveAll } from '../../services/database/derived.ts';
+import { deriveAll } from '../../services/database/derived/derived.ts';
 import { writtenVocabulary } from '../../services/mapping/to-rows/vocabulary.ts';
-import { mergeRequested } from '../../services/pipeline/fhir-merge.ts';
-import { plannedChanges, remakeAll } from '../../services/pipeline/vocabulary-upgrade.ts';
+import { mergeRequested } from '../../services/pipeline/fhir/merge.ts';
+import { plannedChanges, remakeAll } from '../../services/pipeline/vocabulary/upgrade.ts';
 import { concept } from '../mapping/rows-maps.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
 import { expectRebuildEqual, given, patient, put, remove, subject, weight } from './omop-house.ts';

@@ -1,7 +1,7 @@
 /** Writing resources through the real maps, what follows from them, and the comparison with a full rebuild. */
 import { expect } from 'vitest';
 import { openDatabase } from '../../services/database/connect.ts';
-import { deriveStale } from '../../services/database/derived.ts';
+import { deriveStale } from '../../services/database/derived/derived.ts';
 import type { Resource } from '../../services/fhir/resource.ts';
 import { rebuildCompared } from '../../services/pipeline/rebuild.ts';
 import { write } from '../../services/pipeline.ts';

@@ -1,9 +1,9 @@
 /** Care plans, consents and answers of forms: changed, withdrawn, deleted; what the operator chooses of encounters and worded results. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { writeChoices } from '../../services/database/cdm-metadata.ts';
-import { deriveAll } from '../../services/database/derived.ts';
+import { writeChoices } from '../../services/database/cdm/metadata.ts';
+import { deriveAll } from '../../services/database/derived/derived.ts';
 import type { OmopChoices } from '../../services/omop/options.ts';
-import { remakeAll } from '../../services/pipeline/vocabulary-upgrade.ts';
+import { remakeAll } from '../../services/pipeline/vocabulary/upgrade.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
 import { encounter, expectRebuildEqual, type Given, given, patient, put, remove, subject } from './omop-house.ts';
 

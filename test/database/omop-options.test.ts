@@ -1,9 +1,9 @@
 /** What an operator chooses holds for every row once they are made again, is undone by the next choice, and stands in metadata. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { writeChoices } from '../../services/database/cdm-metadata.ts';
-import { deriveAll } from '../../services/database/derived.ts';
+import { writeChoices } from '../../services/database/cdm/metadata.ts';
+import { deriveAll } from '../../services/database/derived/derived.ts';
 import type { OmopChoices } from '../../services/omop/options.ts';
-import { remakeAll } from '../../services/pipeline/vocabulary-upgrade.ts';
+import { remakeAll } from '../../services/pipeline/vocabulary/upgrade.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
 import { encounter, expectRebuildEqual, given, patient, put, remove, subject, weight } from './omop-house.ts';
 

@@ -1,9 +1,9 @@
 /** The privacy profile: what those see who may not know who somebody is. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
-import { analyse } from '../../services/database/achilles.ts';
-import { writeChoices } from '../../services/database/cdm-metadata.ts';
-import { countChecks } from '../../services/database/quality-run.ts';
+import { writeChoices } from '../../services/database/cdm/metadata.ts';
+import { analyse } from '../../services/database/ohdsi/achilles.ts';
+import { countChecks } from '../../services/database/ohdsi/quality-run.ts';
 import type { OmopChoices } from '../../services/omop/options.ts';
 import { maskedCount, privateTables, shownOf } from '../../services/omop/privacy.ts';
 import { allChecks, judge } from '../../services/omop/quality.ts';

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { chanceOf } from '../../scripts/simulator/chance.ts';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { earlierRun } from '../../services/database/quality-changed.ts';
-import { keepRun } from '../../services/database/quality-history.ts';
-import { countChecks } from '../../services/database/quality-run.ts';
+import { earlierRun } from '../../services/database/ohdsi/quality-changed.ts';
+import { keepRun } from '../../services/database/ohdsi/quality-history.ts';
+import { countChecks } from '../../services/database/ohdsi/quality-run.ts';
 import { allChecks, judge } from '../../services/omop/quality.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 

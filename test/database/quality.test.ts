@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { keepRun, outcomeChanges, runs } from '../../services/database/quality-history.ts';
-import { countChecks } from '../../services/database/quality-run.ts';
+import { keepRun, outcomeChanges, runs } from '../../services/database/ohdsi/quality-history.ts';
+import { countChecks } from '../../services/database/ohdsi/quality-run.ts';
 import { allChecks, type Judged, judge } from '../../services/omop/quality.ts';
 import { dqdDocument } from '../../services/omop/quality-report.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';

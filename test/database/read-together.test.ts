@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Queryable } from '../../services/database/connect.ts';
-import { readCurrent } from '../../services/database/read-together.ts';
+import { readCurrent } from '../../services/database/resources/read-together.ts';
 import { type TestDoor, testDoor } from '../http/door.ts';
 
 let door: TestDoor;

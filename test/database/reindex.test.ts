@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { reindexAll, reindexNext } from '../../services/database/reindex.ts';
-import { typeNumber } from '../../services/database/resources.ts';
-import { searchResources } from '../../services/database/search.ts';
-import { DEFINITIONS, refreshParameters } from '../../services/database/search-parameters.ts';
+import { typeNumber } from '../../services/database/resources/resources.ts';
+import { DEFINITIONS, refreshParameters } from '../../services/database/search/parameters.ts';
+import { reindexAll, reindexNext } from '../../services/database/search/reindex.ts';
+import { searchResources } from '../../services/database/search/search.ts';
 import { setCustomParameters } from '../../services/fhir/parameters.ts';
-import { indexRows } from '../../services/fhir/search-index.ts';
-import { parseSearch } from '../../services/fhir/search-parse.ts';
+import { indexRows } from '../../services/fhir/search/index.ts';
+import { parseSearch } from '../../services/fhir/search/parse.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 import { rowsOnly, type Stored, write, writeIn } from './sample.ts';
 

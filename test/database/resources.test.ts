@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { lockCurrent, readHistory, readResource, readVersion } from '../../services/database/resources.ts';
+import { lockCurrent, readHistory, readResource, readVersion } from '../../services/database/resources/resources.ts';
 import type { CdmRow } from '../../services/omop/row.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 import { encounter, indexOf, observation, parse, patient, rowsOnly, write, writeIn } from './sample.ts';

@@ -1,11 +1,11 @@
 /** Small writes for the database tests: resources, rows and index rows made by hand. */
 import { createHash } from 'node:crypto';
 import type { Database, Transaction } from '../../services/database/connect.ts';
-import { lockCurrent } from '../../services/database/resources.ts';
-import { type ResourceWrite, type WriteOutcome, writeResources } from '../../services/database/write-resources.ts';
-import { contentText, textHash } from '../../services/fhir/json.ts';
+import { lockCurrent } from '../../services/database/resources/resources.ts';
+import { type ResourceWrite, type WriteOutcome, writeResources } from '../../services/database/resources/write-resources.ts';
+import { contentText, textHash } from '../../services/fhir/format/json.ts';
 import type { JsonValue, Resource } from '../../services/fhir/resource.ts';
-import type { IndexRows } from '../../services/fhir/search-query.ts';
+import type { IndexRows } from '../../services/fhir/search/query.ts';
 import type { CdmRow, ResourceRows } from '../../services/omop/row.ts';
 
 export type Stored = Resource & { readonly id: string };

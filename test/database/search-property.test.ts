@@ -4,10 +4,10 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { searchResources } from '../../services/database/search.ts';
-import { isResource } from '../../services/fhir/json.ts';
-import { indexRows } from '../../services/fhir/search-index.ts';
-import { parseSearch } from '../../services/fhir/search-parse.ts';
+import { searchResources } from '../../services/database/search/search.ts';
+import { isResource } from '../../services/fhir/format/json.ts';
+import { indexRows } from '../../services/fhir/search/index.ts';
+import { parseSearch } from '../../services/fhir/search/parse.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 import { type Chance, type Condition, chanceOf, type Json, makeResource, one, TYPES } from './naive-resources.ts';
 import { conditionFor } from './naive-search.ts';

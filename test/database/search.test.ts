@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { type SearchOptions, searchResources } from '../../services/database/search.ts';
-import { RARE } from '../../services/database/search-sources.ts';
+import { type SearchOptions, searchResources } from '../../services/database/search/search.ts';
+import { RARE } from '../../services/database/search/sources.ts';
 import type { Resource } from '../../services/fhir/resource.ts';
-import { indexRows } from '../../services/fhir/search-index.ts';
-import { matches } from '../../services/fhir/search-match.ts';
-import { parseSearch } from '../../services/fhir/search-parse.ts';
-import type { SearchQuery } from '../../services/fhir/search-query.ts';
+import { indexRows } from '../../services/fhir/search/index.ts';
+import { matches } from '../../services/fhir/search/match.ts';
+import { parseSearch } from '../../services/fhir/search/parse.ts';
+import type { SearchQuery } from '../../services/fhir/search/query.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 import { rowsOnly, type Stored, write } from './sample.ts';
 

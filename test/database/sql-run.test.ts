@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { createJournal } from '../../services/database/journal.ts';
-import { sqlReader } from '../../services/database/sql-reader.ts';
-import { runSql, type SqlRun, streamSql } from '../../services/database/sql-run.ts';
+import { createJournal } from '../../services/database/journal/journal.ts';
+import { sqlReader } from '../../services/database/sql/reader.ts';
+import { runSql, type SqlRun, streamSql } from '../../services/database/sql/run.ts';
 import { createToken } from '../../services/database/tokens.ts';
 import { Refusal } from '../../services/errors.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';

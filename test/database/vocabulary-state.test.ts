@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { holdResolutionAlone, holdVocabulary } from '../../services/database/vocabulary-state.ts';
+import { holdResolutionAlone, holdVocabulary } from '../../services/database/vocabulary/state.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 
 let fresh: FreshDatabase;

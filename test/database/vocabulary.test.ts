@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
 import { schemaText } from '../../services/database/schema-text.ts';
-import { loadVocabularyTables } from '../../services/database/vocabulary.ts';
+import { loadVocabularyTables } from '../../services/database/vocabulary/vocabulary.ts';
 import { readAthena } from '../../terminology/athena.ts';
 import { ATHENA_TABLES, type AthenaTable } from '../../terminology/athena-tables.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';

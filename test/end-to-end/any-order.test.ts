@@ -14,10 +14,10 @@ import { expect, it } from 'vitest';
 import { chanceOf } from '../../scripts/simulator/chance.ts';
 import { USUAL_RATES } from '../../scripts/simulator/events.ts';
 import { trafficOf } from '../../scripts/simulator/traffic.ts';
-import { dumpLines } from '../../services/database/cdm-dump.ts';
+import { dumpLines } from '../../services/database/cdm/dump.ts';
 import type { Transaction } from '../../services/database/connect.ts';
-import { deriveStale } from '../../services/database/derived.ts';
-import { writeRequest } from '../../services/pipeline/fhir-write.ts';
+import { deriveStale } from '../../services/database/derived/derived.ts';
+import { writeRequest } from '../../services/pipeline/fhir/write.ts';
 import { type Parts, processNext, receive } from '../../services/pipeline.ts';
 import { testHouse } from '../parts.ts';
 

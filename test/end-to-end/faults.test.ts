@@ -9,7 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { openStore } from '../../services/commands/house.ts';
 import { readConfig } from '../../services/config.ts';
 import { openDatabase } from '../../services/database/connect.ts';
-import { createJournal } from '../../services/database/journal.ts';
+import { createJournal } from '../../services/database/journal/journal.ts';
 import { Refusal } from '../../services/errors.ts';
 import { connectMllp } from '../../services/mllp/client.ts';
 import { processNext, receive } from '../../services/pipeline.ts';

@@ -1,7 +1,7 @@
 /** A process that does a replay, piece by piece, and says each; killed by replay-kill.test.ts. Arguments: URL of the database, folder of maps. */
-import { STARTER_FOLDER } from '../../services/commands/vocabulary-folder.ts';
+import { STARTER_FOLDER } from '../../services/commands/vocabulary/folder.ts';
 import { openDatabase } from '../../services/database/connect.ts';
-import { createJournal } from '../../services/database/journal.ts';
+import { createJournal } from '../../services/database/journal/journal.ts';
 import { loadMaps } from '../../services/mapping/maps.ts';
 import { LiveSpecs } from '../../services/pipeline/specs/live.ts';
 import { replayNext } from '../../services/pipeline/specs/replay.ts';

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { STARTER_FOLDER } from '../../services/commands/vocabulary-folder.ts';
+import { STARTER_FOLDER } from '../../services/commands/vocabulary/folder.ts';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
 import { type Folder, folder, MAIN, ranAlone } from '../commands/command-line.ts';
 import { freshDatabase } from '../fresh-database.ts';

@@ -10,11 +10,11 @@ import {
   transactionResponse,
 } from '../../services/fhir/bundle.ts';
 import { capabilityStatement, INTERACTIONS } from '../../services/fhir/capability.ts';
-import { isArray, isObject } from '../../services/fhir/json.ts';
+import { isArray, isObject } from '../../services/fhir/format/json.ts';
 import { mapLinks } from '../../services/fhir/references.ts';
 import type { JsonObject, Resource } from '../../services/fhir/resource.ts';
-import { parseSearch } from '../../services/fhir/search-parse.ts';
-import { validateResource } from '../../services/fhir/validate.ts';
+import { parseSearch } from '../../services/fhir/search/parse.ts';
+import { validateResource } from '../../services/fhir/validation/validate.ts';
 
 const base = 'https://here.example/fhir/R4';
 const urn = (n: number) => `urn:uuid:00000000-0000-4000-8000-00000000000${n}`;

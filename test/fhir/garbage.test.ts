@@ -3,8 +3,8 @@ import { expect, it } from 'vitest';
 import { orderTransaction, references, resourcesIn } from '../../services/fhir/bundle.ts';
 import { choiceNames, elementsOf, RESOURCE_TYPES } from '../../services/fhir/definitions.ts';
 import type { JsonObject, JsonValue, Resource } from '../../services/fhir/resource.ts';
-import { indexRows } from '../../services/fhir/search-index.ts';
-import { validateResource } from '../../services/fhir/validate.ts';
+import { indexRows } from '../../services/fhir/search/index.ts';
+import { validateResource } from '../../services/fhir/validation/validate.ts';
 
 /** Values that trip readers who trust: objects that cannot become text or number, names of Object, wrong types everywhere. */
 const scalars: fc.Arbitrary<JsonValue> = fc.constantFrom<JsonValue>(

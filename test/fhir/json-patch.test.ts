@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { applyPatch } from 'rfc6902';
 import { describe, expect, it } from 'vitest';
-import { readJson, writeJson } from '../../services/fhir/json.ts';
-import { applyJsonPatch, readJsonPatch } from '../../services/fhir/json-patch.ts';
+import { readJson, writeJson } from '../../services/fhir/format/json.ts';
+import { applyJsonPatch, readJsonPatch } from '../../services/fhir/patch/json-patch.ts';
 
 /** The text that a patch makes of a text, or the code of its first problem. */
 function patchedText(document: string, patch: string): string | undefined {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { contentText, etag, readJson, sameContent, textHash, withMeta, writeJson } from '../../services/fhir/json.ts';
-import { readStrictly } from '../../services/fhir/json-reader.ts';
+import { contentText, etag, readJson, sameContent, textHash, withMeta, writeJson } from '../../services/fhir/format/json.ts';
+import { readStrictly } from '../../services/fhir/format/json-reader.ts';
 import { Decimal } from '../../services/fhir/resource.ts';
 
 function value(text: string | Uint8Array) {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { ERRORS, type ErrorCode, problem } from '../../services/errors.ts';
 import { operationOutcome } from '../../services/fhir/outcome.ts';
-import { validateResource } from '../../services/fhir/validate.ts';
+import { validateResource } from '../../services/fhir/validation/validate.ts';
 
 const isCode = (name: string): name is ErrorCode => Object.hasOwn(ERRORS, name);
 

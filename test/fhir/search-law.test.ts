@@ -4,10 +4,10 @@ import { answers, MOST_OFFSET_MS, type TimeRange, timeRange } from '../../servic
 import { RESOURCE_TYPES } from '../../services/fhir/definitions.ts';
 import { type SearchParameter, searchParameters } from '../../services/fhir/parameters.ts';
 import type { Resource } from '../../services/fhir/resource.ts';
-import { indexed, indexRows } from '../../services/fhir/search-index.ts';
-import { matches } from '../../services/fhir/search-match.ts';
-import { parseSearch } from '../../services/fhir/search-parse.ts';
-import type { Clause, DateRange } from '../../services/fhir/search-query.ts';
+import { indexed, indexRows } from '../../services/fhir/search/index.ts';
+import { matches } from '../../services/fhir/search/match.ts';
+import { parseSearch } from '../../services/fhir/search/parse.ts';
+import type { Clause, DateRange } from '../../services/fhir/search/query.ts';
 
 const base = 'https://here.example/fhir';
 const codes = fc.constantFrom('a', 'b', 'A', 'a|b', 'a,b', 'x\\y', '$', 'é');

@@ -5,9 +5,9 @@ import { type TimeRange, timeRange } from '../../services/fhir/dates.ts';
 import { RESOURCE_TYPES } from '../../services/fhir/definitions.ts';
 import { hash31, hash64 } from '../../services/fhir/hash.ts';
 import { searchParameters, slotsOf, whyNotIndexed } from '../../services/fhir/parameters.ts';
-import { indexRows, normalise } from '../../services/fhir/search-index.ts';
-import { matches } from '../../services/fhir/search-match.ts';
-import { parseSearch, type SearchOptions } from '../../services/fhir/search-parse.ts';
+import { indexRows, normalise } from '../../services/fhir/search/index.ts';
+import { matches } from '../../services/fhir/search/match.ts';
+import { parseSearch, type SearchOptions } from '../../services/fhir/search/parse.ts';
 
 const base = 'https://polyseme.example/fhir/R4';
 

@@ -2,13 +2,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { resourcesIn } from '../../services/fhir/bundle.ts';
 import { choiceNames, elementsOf, kindOf, RESOURCE_TYPES } from '../../services/fhir/definitions.ts';
-import { isArray, isObject, isResource, readJson } from '../../services/fhir/json.ts';
+import { isArray, isObject, isResource, readJson } from '../../services/fhir/format/json.ts';
 import type { JsonObject, JsonValue, Resource } from '../../services/fhir/resource.ts';
-import { validateResource } from '../../services/fhir/validate.ts';
+import { validateResource } from '../../services/fhir/validation/validate.ts';
 import { medplumValidator, schemaValidator } from './reference-validators.ts';
 
-const fixtures = new URL('../../fixtures/fhir/', import.meta.url);
-const corpus = new URL('../../../shared/corpus/fhir/', import.meta.url);
+const fixtures = new URL('../../fixtures/fhir', import.meta.url);
+const corpus = new URL('../../../shared/corpus/fhir', import.meta.url);
 const fromSchema = schemaValidator();
 const fromMedplum = medplumValidator();
 

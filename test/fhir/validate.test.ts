@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { isObject } from '../../services/fhir/json.ts';
+import { isObject } from '../../services/fhir/format/json.ts';
 import { Decimal, type JsonObject } from '../../services/fhir/resource.ts';
-import { validateResource } from '../../services/fhir/validate.ts';
+import { validateResource } from '../../services/fhir/validation/validate.ts';
 
 const found = (resource: unknown) => validateResource(resource).map((each) => `${each.at}: ${each.code}`);
 const loinc = (code: string) => ({ coding: [{ system: 'http://loinc.org', code }] });

@@ -3,10 +3,10 @@ import { join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { choiceNames, elementsOf, kindOf, RESOURCE_TYPES } from '../../services/fhir/definitions.ts';
-import { readJson, sameContent, writeJson } from '../../services/fhir/json.ts';
+import { readJson, sameContent, writeJson } from '../../services/fhir/format/json.ts';
+import { readXml } from '../../services/fhir/format/xml-read.ts';
+import { writeXml } from '../../services/fhir/format/xml-write.ts';
 import type { JsonObject } from '../../services/fhir/resource.ts';
-import { readXml } from '../../services/fhir/xml-read.ts';
-import { writeXml } from '../../services/fhir/xml-write.ts';
 
 const DIV = '<div xmlns="http://www.w3.org/1999/xhtml"><p title="&lt;">A &amp; B&#160;<br/></p></div>';
 const example = `{"resourceType":"Patient","id":"x","text":{"status":"generated","div":${JSON.stringify(DIV)}},

@@ -1,6 +1,6 @@
 /** "Prefer: respond-async": 202, an address to ask, and there the answer as it would have been. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { validateResource } from '../../services/fhir/validate.ts';
+import { validateResource } from '../../services/fhir/validation/validate.ts';
 import { at, type TestDoor, testDoor } from './door.ts';
 
 const ASYNC = { prefer: 'respond-async' };

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { deriveStale } from '../../services/database/derived.ts';
+import { deriveStale } from '../../services/database/derived/derived.ts';
 import { resourceTypeOf } from '../../services/fhir/definitions.ts';
 import { fixture } from '../parts.ts';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { counts } from '../../services/database/journal-take.ts';
+import { counts } from '../../services/database/journal/take.ts';
 import { fixture } from '../parts.ts';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';
 

@@ -1,6 +1,6 @@
 /** What a caller may say about the answer: conditions of a read, its form, the part of a resource that is wanted. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { validateResource } from '../../services/fhir/validate.ts';
+import { validateResource } from '../../services/fhir/validation/validate.ts';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';
 
 const DIV = '<div xmlns="http://www.w3.org/1999/xhtml">A person</div>';

@@ -1,6 +1,6 @@
 /** $graphql: fields from R4's definitions, lists by search, references followed, limits, errors as OperationOutcome. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { validateResource } from '../../services/fhir/validate.ts';
+import { validateResource } from '../../services/fhir/validation/validate.ts';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';
 
 let door: TestDoor;

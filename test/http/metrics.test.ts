@@ -1,8 +1,8 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import type { SourcePulse } from '../../services/database/journal-pulse.ts';
+import type { SourcePulse } from '../../services/database/journal/pulse.ts';
 import { problem, Refusal } from '../../services/errors.ts';
-import { bounded } from '../../services/http/metrics.ts';
+import { bounded } from '../../services/http/metrics/metrics.ts';
 import { startHttp } from '../../services/http/server.ts';
 import { receive } from '../../services/pipeline.ts';
 import { laboratoryMessage } from '../end-to-end/messages.ts';

@@ -1,6 +1,6 @@
 /** Operations of the FHIR door: $validate, $meta, $everything, $lastn, $stats, $match, $merge. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { validateResource } from '../../services/fhir/validate.ts';
+import { validateResource } from '../../services/fhir/validation/validate.ts';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';
 
 let door: TestDoor;

@@ -1,6 +1,6 @@
 /** :in, :not-in, :below and :above of tokens, and in, ni, ss and sb of _filter, answered by the terminology engine. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { storePackage } from '../../services/database/packages.ts';
+import { storePackage } from '../../services/database/resources/packages.ts';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';
 
 const CS = 'urn:cs';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Answers, pairsOf } from '../../services/http/terminology-quick.ts';
+import { Answers, pairsOf } from '../../services/http/terminology/quick.ts';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';
 
 const TOKEN = 'right';

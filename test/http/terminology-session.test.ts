@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startHttp } from '../../services/http/server.ts';
-import { TerminologyCaches } from '../../services/http/terminology-caches.ts';
+import { TerminologyCaches } from '../../services/http/terminology/caches.ts';
 import { entryOf, Library } from '../../terminology/fhir/library.ts';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';
 

@@ -1,7 +1,7 @@
 /** $validate by profiles, value sets and code systems that were stored by writes, with the terminology engine behind the bindings. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { storePackage } from '../../services/database/packages.ts';
-import { validateResource } from '../../services/fhir/validate.ts';
+import { storePackage } from '../../services/database/resources/packages.ts';
+import { validateResource } from '../../services/fhir/validation/validate.ts';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';
 
 const BASE = 'urn:guide';

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { auditRecords } from '../../services/database/audit.ts';
-import { runSql } from '../../services/database/sql-run.ts';
+import { runSql } from '../../services/database/sql/run.ts';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';
 
 /** POLYSEME_VIEW_RUNS: more for a proof. */

@@ -1,6 +1,6 @@
 /** What $everything of one patient may hold, $meta above instances, and $stats over components and time. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { validateResource } from '../../services/fhir/validate.ts';
+import { validateResource } from '../../services/fhir/validation/validate.ts';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';
 
 let door: TestDoor;

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { validateResource } from '../../services/fhir/validate.ts';
+import { validateResource } from '../../services/fhir/validation/validate.ts';
 import { withRaw } from '../../services/hl7v2/encode.ts';
 import type { Message } from '../../services/hl7v2/message.ts';
 import { parseMessage } from '../../services/hl7v2/parse.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { validateResource } from '../../services/fhir/validate.ts';
+import { validateResource } from '../../services/fhir/validation/validate.ts';
 import { splitBatch } from '../../services/hl7v2/batch.ts';
 import { parseMessage } from '../../services/hl7v2/parse.ts';
 import type { Conversion } from '../../services/mapping/conversion.ts';

@@ -23,7 +23,7 @@ import {
   StreamMessageWriter,
 } from 'vscode-languageserver-protocol/node';
 import { parse } from 'yaml';
-import { serveEditor } from '../../services/commands/map-language-server.ts';
+import { serveEditor } from '../../services/commands/map/language-server.ts';
 import { specSchema } from '../../services/mapping/editor/schema.ts';
 import { specFiles } from '../../services/mapping/files.ts';
 import { messageMap, NAME, SEX } from './specs.ts';

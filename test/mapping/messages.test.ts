@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { accountOf } from '../../scripts/maps/accounted.ts';
 import { corpusFolder, messagesOf } from '../../scripts/maps/corpus.ts';
-import { validateResource } from '../../services/fhir/validate.ts';
+import { validateResource } from '../../services/fhir/validation/validate.ts';
 import { parseMessage } from '../../services/hl7v2/parse.ts';
 import { loadMaps } from '../../services/mapping/maps.ts';
 

@@ -4,13 +4,13 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readJson } from '../../services/fhir/json.ts';
+import { readJson } from '../../services/fhir/format/json.ts';
 import type { JsonObject, Resource } from '../../services/fhir/resource.ts';
 import type { CdmRow, CdmValue } from '../../services/omop/row.ts';
 import { vocabularyOfSeed } from './golden-vocabulary.ts';
 import { projectMaps } from './rows-maps.ts';
 
-const folder = new URL('../../../shared/corpus/omop/golden-cases/', import.meta.url);
+const folder = new URL('../../../shared/corpus/omop/golden-cases', import.meta.url);
 const here = existsSync(folder);
 if (!here) console.log(`Skipped: the golden cases are not beside this checkout (${folder.pathname}).`);
 

@@ -1,6 +1,6 @@
 /** Rules that the project's own maps keep, each by its number. */
 import { describe, expect, it } from 'vitest';
-import { readJson } from '../../services/fhir/json.ts';
+import { readJson } from '../../services/fhir/format/json.ts';
 import type { Resource } from '../../services/fhir/resource.ts';
 import type { CdmRow } from '../../services/omop/row.ts';
 import { coded, concept, rowsFor } from './rows-maps.ts';

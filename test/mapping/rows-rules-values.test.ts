@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readJson } from '../../services/fhir/json.ts';
+import { readJson } from '../../services/fhir/format/json.ts';
 import type { JsonObject, Resource } from '../../services/fhir/resource.ts';
 import type { CdmRow } from '../../services/omop/row.ts';
 import { coded, concept, rowsFor } from './rows-maps.ts';

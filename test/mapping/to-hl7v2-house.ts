@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readJson } from '../../services/fhir/json.ts';
+import { readJson } from '../../services/fhir/format/json.ts';
 import type { Resource } from '../../services/fhir/resource.ts';
 import { parseMessage } from '../../services/hl7v2/parse.ts';
 import { type LoadedMaps, loadMaps } from '../../services/mapping/maps.ts';

@@ -1,12 +1,12 @@
 /** What senders hear and when, by the rules of their source, through a live port and the real pipeline. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type MllpDoors, openMllpDoors } from '../../services/commands/mllp-doors.ts';
+import { type MllpDoors, openMllpDoors } from '../../services/commands/serve/mllp-doors.ts';
 import { standardRules } from '../../services/config/rules.ts';
 import { sourcesOf } from '../../services/config/source-file.ts';
 import { SourceBook, type Sources } from '../../services/config/sources.ts';
 import { openDatabase } from '../../services/database/connect.ts';
-import { createJournal } from '../../services/database/journal.ts';
-import { counts } from '../../services/database/journal-take.ts';
+import { createJournal } from '../../services/database/journal/journal.ts';
+import { counts } from '../../services/database/journal/take.ts';
 import { type Parts, processNext, receive } from '../../services/pipeline.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
 import { sender } from './doors.ts';

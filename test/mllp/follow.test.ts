@@ -2,13 +2,13 @@
 import { once } from 'node:events';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BacklogGuard, guardBacklog } from '../../services/commands/backlog.ts';
-import { openMllpDoors } from '../../services/commands/mllp-doors.ts';
-import { reloading } from '../../services/commands/reload.ts';
+import { type BacklogGuard, guardBacklog } from '../../services/commands/serve/backlog.ts';
+import { openMllpDoors } from '../../services/commands/serve/mllp-doors.ts';
+import { reloading } from '../../services/commands/serve/reload.ts';
 import { standardRules } from '../../services/config/rules.ts';
 import { sourcesOf } from '../../services/config/source-file.ts';
 import { SourceBook, type Sources } from '../../services/config/sources.ts';
-import { counts } from '../../services/database/journal-take.ts';
+import { counts } from '../../services/database/journal/take.ts';
 import { Refusal } from '../../services/errors.ts';
 import { framed } from '../../services/mllp/frame.ts';
 import { type Parts, processNext, receive } from '../../services/pipeline.ts';

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { chanceOf } from '../../scripts/simulator/chance.ts';
 import { openDatabase } from '../../services/database/connect.ts';
-import { deriveStale } from '../../services/database/derived.ts';
-import { counts } from '../../services/database/journal-take.ts';
+import { deriveStale } from '../../services/database/derived/derived.ts';
+import { counts } from '../../services/database/journal/take.ts';
 import { erasePatients } from '../../services/pipeline/erase.ts';
 import { rebuildCompared } from '../../services/pipeline/rebuild.ts';
 import { type Parts, processNext, receive, write } from '../../services/pipeline.ts';

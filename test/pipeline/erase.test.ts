@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { deriveStale } from '../../services/database/derived.ts';
-import { addTombstones, tombstones } from '../../services/database/journal-erase.ts';
-import { counts } from '../../services/database/journal-take.ts';
+import { deriveStale } from '../../services/database/derived/derived.ts';
+import { addTombstones, tombstones } from '../../services/database/journal/erase.ts';
+import { counts } from '../../services/database/journal/take.ts';
 import { eraseAgain, erasePatients } from '../../services/pipeline/erase.ts';
 import { processNext, receive, write } from '../../services/pipeline.ts';
 import { type TestHouse, testHouse } from '../parts.ts';

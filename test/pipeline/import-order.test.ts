@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { inOrderOfReference, type Unit } from '../../services/pipeline/import-order.ts';
+import { inOrderOfReference, type Unit } from '../../services/pipeline/import/order.ts';
 
 /** A unit of one Observation that refers to others by hasMember. */
 function unit(id: number, targets: readonly number[], from: number): Unit {

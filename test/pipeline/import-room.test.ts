@@ -1,9 +1,9 @@
 /** What waits during a bulk import has a room of limited size: what finds none is read again. A job that ends with its process is not begun for ever. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { orderImport, readImport, takeImport } from '../../services/database/imports.ts';
-import { readResource } from '../../services/database/resources.ts';
-import { importNext, type LinesOf } from '../../services/pipeline/import-job.ts';
+import { orderImport, readImport, takeImport } from '../../services/database/bulk/imports.ts';
+import { readResource } from '../../services/database/resources/resources.ts';
+import { importNext, type LinesOf } from '../../services/pipeline/import/job.ts';
 import { testHouse } from '../parts.ts';
 
 /** POLYSEME_IMPORT_RUNS: more for a proof. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { deriveStale } from '../../services/database/derived.ts';
-import { unmergePatients } from '../../services/pipeline/merge.ts';
+import { deriveStale } from '../../services/database/derived/derived.ts';
+import { unmergePatients } from '../../services/pipeline/apply/merge.ts';
 import { processNext, receive } from '../../services/pipeline.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
 

@@ -1,9 +1,9 @@
 /** What a merge brought to the survivor is known as such: it goes with the merge, whoever spoke of whom, in whatever chain, and is nobody's own word. */
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { readResource } from '../../services/database/resources.ts';
-import { mergeRequested } from '../../services/pipeline/fhir-merge.ts';
-import { unmergePatients } from '../../services/pipeline/merge.ts';
+import { readResource } from '../../services/database/resources/resources.ts';
+import { unmergePatients } from '../../services/pipeline/apply/merge.ts';
+import { mergeRequested } from '../../services/pipeline/fhir/merge.ts';
 import { processNext, receive } from '../../services/pipeline.ts';
 import { expectRebuildEqual, type Given, given, put } from '../database/omop-house.ts';
 import { type TestHouse, testHouse } from '../parts.ts';

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { USUAL_RATES } from '../../scripts/simulator/events.ts';
 import { trafficOf } from '../../scripts/simulator/traffic.ts';
-import { deriveAll, deriveStale } from '../../services/database/derived.ts';
+import { deriveAll, deriveStale } from '../../services/database/derived/derived.ts';
 import { type Problem, Refusal } from '../../services/errors.ts';
 import { parseMessage } from '../../services/hl7v2/parse.ts';
 import type { LoadedMaps } from '../../services/mapping/maps.ts';
-import { mergePatients, unmergePatients } from '../../services/pipeline/merge.ts';
+import { mergePatients, unmergePatients } from '../../services/pipeline/apply/merge.ts';
 import { type Parts, processNext, receive, write } from '../../services/pipeline.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
 

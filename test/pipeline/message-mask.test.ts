@@ -1,6 +1,6 @@
 /** What the console shows before a reveal: nothing that may say who somebody is, wherever FHIR has a place for it. */
 import { describe, expect, it } from 'vitest';
-import { isColumnPlain, isElementPlain } from '../../services/pipeline/message-mask.ts';
+import { isColumnPlain, isElementPlain } from '../../services/pipeline/message/mask.ts';
 
 describe('elements', () => {
   it.each([

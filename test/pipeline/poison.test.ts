@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { counts } from '../../services/database/journal-take.ts';
+import { counts } from '../../services/database/journal/take.ts';
 import { type Parts, processNext, receive } from '../../services/pipeline.ts';
 import { laboratoryMessage } from '../end-to-end/messages.ts';
 import { type TestHouse, testHouse } from '../parts.ts';

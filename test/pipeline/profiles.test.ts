@@ -3,10 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadedPackages, removePackage, storePackage } from '../../services/database/packages.ts';
-import { isArray, isObject, readJson, writeJson } from '../../services/fhir/json.ts';
+import { loadedPackages, removePackage, storePackage } from '../../services/database/resources/packages.ts';
+import { isArray, isObject, readJson, writeJson } from '../../services/fhir/format/json.ts';
 import type { JsonObject } from '../../services/fhir/resource.ts';
-import { profileProblems } from '../../services/pipeline/profiles.ts';
+import { profileProblems } from '../../services/pipeline/fhir/profiles.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
 
 const BASE = 'urn:guide';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { inOrder, rankOf } from '../../services/pipeline/rank.ts';
+import { inOrder, rankOf } from '../../services/pipeline/apply/rank.ts';
 
 const STATUSES = ['preliminary', 'registered', 'final', 'corrected', 'amended', 'entered-in-error'] as const;
 interface Told {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { silenceWatch } from '../../services/commands/silence.ts';
+import { silenceWatch } from '../../services/commands/serve/silence.ts';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
-import { type Habit, habits, lastSigns } from '../../services/database/journal-rhythm.ts';
+import { type Habit, habits, lastSigns } from '../../services/database/journal/rhythm.ts';
 import { localDay, silenceOf, silenceText } from '../../services/pipeline/silence.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 

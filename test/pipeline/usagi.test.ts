@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { STARTER_FOLDER } from '../../services/commands/vocabulary-folder.ts';
-import type { StoredAnswer } from '../../services/database/answers.ts';
+import { STARTER_FOLDER } from '../../services/commands/vocabulary/folder.ts';
+import type { StoredAnswer } from '../../services/database/vocabulary/answers.ts';
 import { readCsv } from '../../services/mapping/records/csv.ts';
 import { answerLines, readUsagi, usagiHeader } from '../../services/pipeline/unmapped/usagi.ts';
 import { readRelease } from '../../terminology/load.ts';

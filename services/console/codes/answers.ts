@@ -1,6 +1,6 @@
 /** What the doors of this area answer. */
-import type { StoredAnswer } from '../../database/answers.ts';
-import type { UnmappedSystem } from '../../database/unmapped-list.ts';
+import type { StoredAnswer } from '../../database/vocabulary/answers.ts';
+import type { UnmappedSystem } from '../../database/vocabulary/unmapped-list.ts';
 import type { Answered, Preview } from '../../pipeline/unmapped/answer.ts';
 import type { AnswersPage } from '../../pipeline/unmapped/history.ts';
 import type { UnmappedItem } from '../../pipeline/unmapped/list.ts';

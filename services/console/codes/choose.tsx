@@ -1,7 +1,7 @@
 /** Concepts to choose from: suggestions with their reasons, and a search of what is loaded. */
 import { useEffect, useState } from 'preact/hooks';
 import type { Concept } from '../../../terminology/vocabulary.ts';
-import type { SearchAnswer } from '../../pipeline/browse.ts';
+import type { SearchAnswer } from '../../pipeline/vocabulary/browse.ts';
 import { ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';
 import { countText } from '../parts/numbers.ts';

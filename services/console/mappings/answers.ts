@@ -1,11 +1,11 @@
 /** What the doors of specs answer. */
-import type { DraftFile, SpecDraft } from '../../database/spec-drafts.ts';
-import type { PlanChange } from '../../database/spec-plans.ts';
+import type { DraftFile, SpecDraft } from '../../database/specs/drafts.ts';
+import type { PlanChange } from '../../database/specs/plans.ts';
 import type { CheckReport, Difference, SpecKind } from '../../pipeline/specs/author.ts';
 
-export type { SpecDraft } from '../../database/spec-drafts.ts';
-export type { PlanFilter, SpecPlan } from '../../database/spec-plans.ts';
-export type { SpecReplay } from '../../database/spec-replays.ts';
+export type { SpecDraft } from '../../database/specs/drafts.ts';
+export type { PlanFilter, SpecPlan } from '../../database/specs/plans.ts';
+export type { SpecReplay } from '../../database/specs/replays.ts';
 export type { Completion, Diagnostic, SpecKind } from '../../pipeline/specs/author.ts';
 export type { CasesRun } from '../../pipeline/specs/cases-desk.ts';
 export type { DraftConflict } from '../../pipeline/specs/drafts.ts';

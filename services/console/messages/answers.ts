@@ -1,13 +1,13 @@
 /** What the doors on messages answer. */
-import type { SourcePulse } from '../../database/journal-pulse.ts';
-import type { ParkedGroup } from '../../database/journal-view.ts';
+import type { SourcePulse } from '../../database/journal/pulse.ts';
+import type { ParkedGroup } from '../../database/journal/view.ts';
 
-export type { SourcePulse } from '../../database/journal-pulse.ts';
-export type { SearchPage } from '../../database/journal-search.ts';
-export type { ListedMessage } from '../../database/journal-view.ts';
-export type { FieldName, MessageText, SegmentText } from '../../pipeline/message-fields.ts';
-export type { RulePlace, ShownColumn, ShownElement, ShownRow } from '../../pipeline/message-lineage.ts';
-export type { MessageAct, MessagePage, ShownProblem, ShownResource } from '../../pipeline/message-page.ts';
+export type { SourcePulse } from '../../database/journal/pulse.ts';
+export type { SearchPage } from '../../database/journal/search.ts';
+export type { ListedMessage } from '../../database/journal/view.ts';
+export type { FieldName, MessageText, SegmentText } from '../../pipeline/message/fields.ts';
+export type { RulePlace, ShownColumn, ShownElement, ShownRow } from '../../pipeline/message/lineage.ts';
+export type { MessageAct, MessagePage, ShownProblem, ShownResource } from '../../pipeline/message/page.ts';
 
 export interface Sources {
   readonly at: string;

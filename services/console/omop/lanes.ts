@@ -1,5 +1,5 @@
 /** How a person's time is laid out: lanes by domain, days as numbers, what is in sight. Pure. */
-import type { TimelineEvent } from '../../database/person-timeline.ts';
+import type { TimelineEvent } from '../../database/cdm/person-timeline.ts';
 
 export interface Lane {
   readonly table: string;

@@ -1,5 +1,5 @@
 /** Rows, fields and concepts as links. */
-import type { RowConcept } from '../../database/row-concepts.ts';
+import type { RowConcept } from '../../database/cdm/row-concepts.ts';
 import { Text } from '../parts/text.tsx';
 import { Link } from '../router.tsx';
 import { ConceptLink } from '../terminology/links.tsx';

@@ -1,5 +1,5 @@
 /** The CDM at a glance: its tables, how much is in each, how fresh it is, what it was made with. */
-import type { CdmOverview, TableOverview } from '../../database/cdm-overview.ts';
+import type { CdmOverview, TableOverview } from '../../database/cdm/overview.ts';
 import { ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';
 import { Detail } from '../parts/detail.tsx';

@@ -1,6 +1,6 @@
 /** One person of the CDM: its time drawn, every event in a table beside, who it is only for a reason. */
 import { useMemo, useState } from 'preact/hooks';
-import type { TimelineEvent } from '../../database/person-timeline.ts';
+import type { TimelineEvent } from '../../database/cdm/person-timeline.ts';
 import type { PersonPage } from '../../pipeline/persons.ts';
 import { ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';

@@ -1,6 +1,6 @@
 /** Finds a person: by number, or by an identifier, which never stands in an address. */
 import { useState } from 'preact/hooks';
-import type { PersonLine } from '../../database/person-timeline.ts';
+import type { PersonLine } from '../../database/cdm/person-timeline.ts';
 import type { FoundPersons } from '../../pipeline/persons.ts';
 import { ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';

@@ -1,7 +1,7 @@
 /** Data quality: what fails, the gravest first; how it went over time; each failure down to rows that violate it. */
 import { useEffect, useState } from 'preact/hooks';
-import type { OutcomeChange, QualityRun } from '../../database/quality-history.ts';
-import type { QualityFailure, QualityJob, TableOutcome } from '../../database/quality-view.ts';
+import type { OutcomeChange, QualityRun } from '../../database/ohdsi/quality-history.ts';
+import type { QualityFailure, QualityJob, TableOutcome } from '../../database/ohdsi/quality-view.ts';
 import type { QualityPage } from '../../pipeline/quality-desk.ts';
 import { type Asked as AskedState, ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';

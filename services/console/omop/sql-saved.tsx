@@ -1,6 +1,6 @@
 /** Saved queries: opened by name, saved under one; two who change the same hear of each other. */
 import { useState } from 'preact/hooks';
-import type { SavedQuery } from '../../database/saved-queries.ts';
+import type { SavedQuery } from '../../database/sql/saved-queries.ts';
 import { ask } from '../doors.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Failure } from '../parts/failure.tsx';

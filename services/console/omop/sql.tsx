@@ -1,7 +1,7 @@
 /** SQL over the CDM: one statement, read only; its limits are said, its stop is one of the database; kept by a name. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { SavedQuery } from '../../database/saved-queries.ts';
-import type { SqlAnswer } from '../../database/sql-run.ts';
+import type { SqlAnswer } from '../../database/sql/run.ts';
+import type { SavedQuery } from '../../database/sql/saved-queries.ts';
 import type { SqlFacts } from '../../pipeline/sql-desk.ts';
 import { ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';

@@ -1,6 +1,6 @@
 /** A person's time, drawn: periods, visits, conditions, drugs, measurements and the rest in lanes. Keys zoom and move; the table beside it says the same. */
 import { useMemo } from 'preact/hooks';
-import type { TimelineEvent } from '../../database/person-timeline.ts';
+import type { TimelineEvent } from '../../database/cdm/person-timeline.ts';
 import type { PersonPage } from '../../pipeline/persons.ts';
 import { go } from '../router.tsx';
 import { dateOfDay, dayOf, type Lane, lanesOf, moved, type PlacedEvent, ticksOf, type Window, zoomed } from './lanes.ts';

@@ -1,8 +1,8 @@
 /** How it goes: throughput, lag, errors, silent sources, jobs, room on disk, backlog; over the past two hours. */
 
-import type { SourcePulse } from '../../database/journal-pulse.ts';
+import type { SourcePulse } from '../../database/journal/pulse.ts';
 import type { Job, Room } from '../../database/operations.ts';
-import type { ReceiverPulse } from '../../database/outgoing-view.ts';
+import type { ReceiverPulse } from '../../database/outgoing/view.ts';
 import type { Silence } from '../../pipeline/silence.ts';
 import { ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';

@@ -1,7 +1,7 @@
 /** One concept: what it is called, where it stands, what it means in OMOP, and where it occurs in our data. */
 import { useState } from 'preact/hooks';
 import type { ConceptLine } from '../../../terminology/browse.ts';
-import type { ConceptAnswer } from '../../pipeline/browse.ts';
+import type { ConceptAnswer } from '../../pipeline/vocabulary/browse.ts';
 import { ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';
 import { Detail } from '../parts/detail.tsx';

@@ -1,5 +1,5 @@
 /** Concepts as links, and what stands beside their names in lists. */
-import type { FoundConcept } from '../../pipeline/browse.ts';
+import type { FoundConcept } from '../../pipeline/vocabulary/browse.ts';
 import { Text } from '../parts/text.tsx';
 import { Link } from '../router.tsx';
 

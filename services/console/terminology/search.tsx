@@ -1,6 +1,6 @@
 /** The terminology browser: what is loaded, and a search that answers as one types. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { FoundConcept, SearchAnswer, SystemsAnswer } from '../../pipeline/browse.ts';
+import type { FoundConcept, SearchAnswer, SystemsAnswer } from '../../pipeline/vocabulary/browse.ts';
 import { ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';
 import { Empty } from '../parts/empty.tsx';

@@ -35,7 +35,7 @@ CREATE TABLE fhir.resource (
   CONSTRAINT resource_resource_key UNIQUE (resource_key)
 ) WITH (${HOT});
 CREATE INDEX resource_updated ON fhir.resource (type, updated, rid) WHERE NOT deleted;
-COMMENT ON COLUMN fhir.resource.cdm_mask IS 'Bit n: has rows in the n-th table of services/database/cdm-tables.ts.';
+COMMENT ON COLUMN fhir.resource.cdm_mask IS 'Bit n: has rows in the n-th table of services/database/cdm/tables.ts.';
 
 CREATE TABLE fhir.history (
   resource_key bigint NOT NULL,

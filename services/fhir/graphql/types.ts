@@ -16,10 +16,10 @@ import {
   GraphQLString,
 } from 'graphql';
 import { choiceNames, type ElementDefinition, elementsOf, kindOf, R4_TYPES } from '../definitions.ts';
-import { isArray, isObject } from '../json.ts';
+import { isArray, isObject } from '../format/json.ts';
 import { searchParameters } from '../parameters.ts';
 import type { JsonObject, JsonValue, Resource } from '../resource.ts';
-import { targetsOf } from '../search-read.ts';
+import { targetsOf } from '../search/read.ts';
 import { scalarOf } from './scalars.ts';
 
 /** One page of a search. */

@@ -1,6 +1,6 @@
 /** Compiles FHIRPath into functions: the part of the language that views need (https://sql-on-fhir.org), with types known beforehand. */
 import { choiceNames, elementOf, elementsOf, isResourceType, kindOf } from '../definitions.ts';
-import { isObject } from '../json.ts';
+import { isObject } from '../format/json.ts';
 import { decimal, type JsonObject, type JsonValue } from '../resource.ts';
 import { calculate, isNumeric } from './numbers.ts';
 import { callOf } from './path-functions.ts';

@@ -1,6 +1,6 @@
 /** Functions of single values: texts, numbers, conversions, boundaries. */
 import { RE2JS } from 're2js';
-import { isObject } from '../json.ts';
+import { isObject } from '../format/json.ts';
 import { Decimal, decimal, type JsonValue } from '../resource.ts';
 import { calculate, compareNumbers, decimalBoundary, isNumeric, type Numeric, rounded } from './numbers.ts';
 import { NOTHING, type Scope, single, textOf, truth, ValueFault, type Values } from './path-values.ts';

@@ -1,6 +1,6 @@
 /** The functions of FHIRPath that views have (http://hl7.org/fhirpath/N1/#functions), and those of SQL on FHIR. */
 import { nearest } from '../../errors/nearest.ts';
-import { isObject } from '../json.ts';
+import { isObject } from '../format/json.ts';
 import type { JsonValue } from '../resource.ts';
 import { BOUNDARIES, TEXTS, type ValueFunction } from './path-function-values.ts';
 import { PathFault, type PathNode } from './path-parse.ts';

@@ -1,5 +1,5 @@
 /** What expressions work on: collections, what they are equal to, and how much work they may do. */
-import { isArray, isObject } from '../json.ts';
+import { isArray, isObject } from '../format/json.ts';
 import { Decimal, type JsonObject, type JsonValue } from '../resource.ts';
 import { compareNumbers, isNumeric } from './numbers.ts';
 import { compareTimes, timeKindOf } from './times.ts';

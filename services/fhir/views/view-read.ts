@@ -1,7 +1,7 @@
 /** ViewDefinition of SQL on FHIR v2 (https://sql-on-fhir.org/ig/StructureDefinition-ViewDefinition.html): read, checked, made ready to run. */
 import { failure, type Problem, problem, type Result, success } from '../../errors.ts';
 import { isResourceType } from '../definitions.ts';
-import { isArray, isObject } from '../json.ts';
+import { isArray, isObject } from '../format/json.ts';
 import type { JsonObject, JsonValue } from '../resource.ts';
 import { compilePath } from './path-compile.ts';
 import { PathFault } from './path-parse.ts';

@@ -1,6 +1,6 @@
 /** Runs a view over resources in memory: the algorithm of https://sql-on-fhir.org/ig/StructureDefinition-ViewDefinition-notes.html. */
 import { failure, problem, type Result, success } from '../../errors.ts';
-import { isArray, isObject } from '../json.ts';
+import { isArray, isObject } from '../format/json.ts';
 import { Decimal, type JsonObject, type JsonValue } from '../resource.ts';
 import { Budget, type Scope, TooCostly, ValueFault, type Values } from './path-values.ts';
 import type { Column, ColumnPath, Selection, View } from './view-read.ts';

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { rolesOfToken, type SpecRole } from '../../database/tokens.ts';
 import { problem, Refusal } from '../../errors.ts';
 import type { Parts } from '../../pipeline.ts';
-import { actorOf } from '../admin-request.ts';
+import { actorOf } from '../admin/request.ts';
 
 export type SpecAction = 'read' | 'draft' | 'plan' | 'publish' | 'replay' | 'audit';
 

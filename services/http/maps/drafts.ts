@@ -1,10 +1,10 @@
 /** Drafts of specs: begun, read, changed under If-Match, taken back, compared. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { draftFiles, draftHistory, drafts } from '../../database/spec-drafts.ts';
-import { textsOf } from '../../database/spec-releases.ts';
+import { draftFiles, draftHistory, drafts } from '../../database/specs/drafts.ts';
+import { textsOf } from '../../database/specs/releases.ts';
 import { problem, Refusal } from '../../errors.ts';
-import { writeJson } from '../../fhir/json.ts';
+import { writeJson } from '../../fhir/format/json.ts';
 import { operationOutcome } from '../../fhir/outcome.ts';
 import { diffOf } from '../../pipeline/specs/author.ts';
 import {
@@ -17,8 +17,8 @@ import {
   type FileChange,
   restoreDraft,
 } from '../../pipeline/specs/drafts.ts';
-import { bodyOf } from '../admin-request.ts';
-import { headerOf, ifMatchOf, queryOf } from '../fhir-request.ts';
+import { bodyOf } from '../admin/request.ts';
+import { headerOf, ifMatchOf, queryOf } from '../fhir/request.ts';
 import { allowed, type SpecAccess } from './access.ts';
 
 const TITLE = z.string().trim().min(1).max(200);

@@ -9,7 +9,7 @@ import { LanguageDesk } from '../../pipeline/specs/language-desk.ts';
 import { preview } from '../../pipeline/specs/preview.ts';
 import { TextsAround } from '../../pipeline/specs/texts-around.ts';
 import { isRevealed, tryMessage } from '../../pipeline/specs/try.ts';
-import { bodyOf } from '../admin-request.ts';
+import { bodyOf } from '../admin/request.ts';
 import { allowed, type SpecAccess } from './access.ts';
 
 const PATH = z.string().max(200).refine(isSpecPath);

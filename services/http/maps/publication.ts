@@ -2,8 +2,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { audit } from '../../database/audit.ts';
-import { type PlanFilter, planById, planChanges, plans } from '../../database/spec-plans.ts';
-import { replayById, replays } from '../../database/spec-replays.ts';
+import { type PlanFilter, planById, planChanges, plans } from '../../database/specs/plans.ts';
+import { replayById, replays } from '../../database/specs/replays.ts';
 import { problem, Refusal } from '../../errors.ts';
 import type { SpecTexts } from '../../pipeline/specs/author.ts';
 import type { Desk } from '../../pipeline/specs/drafts.ts';
@@ -12,8 +12,8 @@ import { maskedChange, wordsOf } from '../../pipeline/specs/plan-mask.ts';
 import { checkDraft, publishDraft, replayActive, rollback } from '../../pipeline/specs/publish.ts';
 import { TextsAround } from '../../pipeline/specs/texts-around.ts';
 import { isRevealed } from '../../pipeline/specs/try.ts';
-import { bodyOf } from '../admin-request.ts';
-import { queryOf } from '../fhir-request.ts';
+import { bodyOf } from '../admin/request.ts';
+import { queryOf } from '../fhir/request.ts';
 import { allowed, type SpecAccess } from './access.ts';
 import { numberOf } from './drafts.ts';
 

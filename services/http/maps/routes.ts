@@ -1,13 +1,13 @@
 /** /admin/maps: what runs, its files and history, how the folder differs; and everything about drafts. */
 import type { FastifyInstance } from 'fastify';
 import { auditChain, auditRecords } from '../../database/audit.ts';
-import { releaseById, releases, type SpecRelease, textsOf } from '../../database/spec-releases.ts';
+import { releaseById, releases, type SpecRelease, textsOf } from '../../database/specs/releases.ts';
 import { problem, Refusal } from '../../errors.ts';
 import { describedFiles, diffOf } from '../../pipeline/specs/author.ts';
 import type { Desk } from '../../pipeline/specs/drafts.ts';
 import { activeSpecs, releaseSpecs, type SpecSet } from '../../pipeline/specs/live.ts';
 import { driftOf } from '../../pipeline/specs/publish.ts';
-import { queryOf } from '../fhir-request.ts';
+import { queryOf } from '../fhir/request.ts';
 import { allowed, type SpecAccess } from './access.ts';
 import { draftRoutes, numberOf } from './drafts.ts';
 import { editorRoutes } from './editor.ts';

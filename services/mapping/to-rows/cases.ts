@@ -1,5 +1,5 @@
 /** Runs the cases that stand in a row map: given a resource and a written-out vocabulary, exactly these rows. */
-import { readJson } from '../../fhir/json.ts';
+import { readJson } from '../../fhir/format/json.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import type { CdmRow, CdmValue, ResourceRows } from '../../omop/row.ts';
 import { type Diagnostic, diagnostic, type Position } from '../diagnostics.ts';

@@ -4,17 +4,17 @@
  */
 import type { Vocabulary } from '../../../terminology/vocabulary.ts';
 import type { SourceRules } from '../../config/rules.ts';
-import type { PlanChange } from '../../database/spec-plans.ts';
+import type { PlanChange } from '../../database/specs/plans.ts';
 import type { Problem } from '../../errors.ts';
-import { contentText } from '../../fhir/json.ts';
+import { contentText } from '../../fhir/format/json.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import { readHeader } from '../../hl7v2/parse.ts';
 import type { LoadedMaps } from '../../mapping/maps.ts';
 import { replacedBy } from '../../mapping/merges.ts';
 import type { CdmRow, ResourceRows, UnmappedCode } from '../../omop/row.ts';
 import { converted, type Recorded } from '../../pipeline.ts';
-import { type Change, keyOf } from '../change.ts';
-import { folded, type Said, saidBy } from '../said.ts';
+import { type Change, keyOf } from '../apply/change.ts';
+import { folded, type Said, saidBy } from '../apply/said.ts';
 import { Differences } from './differences.ts';
 
 export interface CompareParts {

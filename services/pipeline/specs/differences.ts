@@ -1,6 +1,6 @@
 /** Differences between two worlds, counted and each told: what goes to another patient first, then what goes away, what changes, what comes. */
-import type { PlanChange } from '../../database/spec-plans.ts';
-import { isObject, writeJson } from '../../fhir/json.ts';
+import type { PlanChange } from '../../database/specs/plans.ts';
+import { isObject, writeJson } from '../../fhir/format/json.ts';
 import { Decimal, type Resource } from '../../fhir/resource.ts';
 import type { CdmRow, ResourceRows } from '../../omop/row.ts';
 

@@ -10,8 +10,8 @@ import {
   lockDraft,
   type SpecDraft,
   writeDraft,
-} from '../../database/spec-drafts.ts';
-import { keepTexts, textHashOf, textsOf } from '../../database/spec-releases.ts';
+} from '../../database/specs/drafts.ts';
+import { keepTexts, textHashOf, textsOf } from '../../database/specs/releases.ts';
 import { problem, Refusal } from '../../errors.ts';
 import { isSpecPath } from '../../mapping/texts.ts';
 import { activeSpecs, type SpecSet, specSetOf } from './live.ts';

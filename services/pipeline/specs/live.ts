@@ -3,7 +3,7 @@
  * the process runs; a transaction that began with one release ends with it.
  */
 import type { Database, Queryable } from '../../database/connect.ts';
-import { activeReleaseId, filesDigest, holdSpecs, releaseById, textHashOf, textsOf } from '../../database/spec-releases.ts';
+import { activeReleaseId, filesDigest, holdSpecs, releaseById, textHashOf, textsOf } from '../../database/specs/releases.ts';
 import { problem, Refusal } from '../../errors.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import type { Message } from '../../hl7v2/message.ts';

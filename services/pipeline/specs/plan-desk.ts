@@ -1,7 +1,7 @@
 /** The work of a plan, message by message, and its sums. Pure but for the time it takes: it runs in a thread of its own, or where there is none in this one. */
 import type { SourceRules } from '../../config/rules.ts';
-import type { PlanChange, RecordedMessage } from '../../database/spec-plans.ts';
-import { readJson } from '../../fhir/json.ts';
+import type { PlanChange, RecordedMessage } from '../../database/specs/plans.ts';
+import { readJson } from '../../fhir/format/json.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import type { LoadedMaps } from '../../mapping/maps.ts';
 import { type Both, type CompareParts, Comparison } from './compare.ts';

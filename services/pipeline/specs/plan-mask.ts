@@ -1,7 +1,7 @@
 /** Differences of a plan without what may tell who they are about (security.md, point 5), until somebody reveals the plan for a reason. */
-import type { PlanChange } from '../../database/spec-plans.ts';
+import type { PlanChange } from '../../database/specs/plans.ts';
 import type { SpecTexts } from '../../mapping/texts.ts';
-import { isColumnPlain, isElementPlain, masked } from '../message-mask.ts';
+import { isColumnPlain, isElementPlain, masked } from '../message/mask.ts';
 
 /** Returns the words that maps say themselves: codes of their tables, constants. What a map that runs says is nobody's name. */
 export function wordsOf(texts: SpecTexts): ReadonlySet<string> {

@@ -2,7 +2,7 @@
 
 import { audit } from '../../database/audit.ts';
 import type { Database, Queryable } from '../../database/connect.ts';
-import { type CurrentResource, readResources } from '../../database/resources.ts';
+import { type CurrentResource, readResources } from '../../database/resources/resources.ts';
 import {
   beatPlan,
   createPlan,
@@ -17,12 +17,12 @@ import {
   recordedMessages,
   recordedRange,
   type SpecPlan,
-} from '../../database/spec-plans.ts';
-import { manyWait, storedOfTypes } from '../../database/spec-store.ts';
+} from '../../database/specs/plans.ts';
+import { manyWait, storedOfTypes } from '../../database/specs/store.ts';
 import { problem, Refusal } from '../../errors.ts';
-import { readJson } from '../../fhir/json.ts';
+import { readJson } from '../../fhir/format/json.ts';
+import { namedBy, storedDate } from '../apply/rows.ts';
 import { type Parts, rulesFor } from '../parts.ts';
-import { namedBy, storedDate } from '../rows.ts';
 import { type DraftedSpecs, draftedSpecs } from './drafts.ts';
 import { PatientGroups } from './groups.ts';
 import { Pace } from './pace.ts';

@@ -1,5 +1,5 @@
 /** What an author sees of a message while a map is written: as the page of a message, by texts that nobody published, masked until it was revealed. */
-import { cureOf } from '../../database/journal-view.ts';
+import { cureOf } from '../../database/journal/view.ts';
 import { ERRORS } from '../../errors.ts';
 import { fieldOf } from '../../hl7v2/definitions.ts';
 import type { Message } from '../../hl7v2/message.ts';
@@ -7,9 +7,9 @@ import type { UnreadField } from '../../mapping/conversion.ts';
 import { readSpec } from '../../mapping/read.ts';
 import type { ElementLineage } from '../../mapping/trace/lineage.ts';
 import type { UnmappedCode } from '../../omop/row.ts';
-import { type MessageText, messageText } from '../message-fields.ts';
-import { type RulePlace, type ShownElement, type ShownRow, shownElements, shownTraced, specFile } from '../message-lineage.ts';
-import { isElementPlain, isFieldPlain, masked } from '../message-mask.ts';
+import { type MessageText, messageText } from '../message/fields.ts';
+import { type RulePlace, type ShownElement, type ShownRow, shownElements, shownTraced, specFile } from '../message/lineage.ts';
+import { isElementPlain, isFieldPlain, masked } from '../message/mask.ts';
 import type { Parts } from '../parts.ts';
 import { type Attempt, attempt, type Trial, type TriedRows } from './try.ts';
 

@@ -1,8 +1,8 @@
 /** Publishing a draft, and going back: a release is stored whole, and one pointer moves. */
 import { audit } from '../../database/audit.ts';
 import type { Transaction } from '../../database/connect.ts';
-import { draftHistory, endDraft, lockDraft } from '../../database/spec-drafts.ts';
-import { planById } from '../../database/spec-plans.ts';
+import { draftHistory, endDraft, lockDraft } from '../../database/specs/drafts.ts';
+import { planById } from '../../database/specs/plans.ts';
 import {
   activateRelease,
   activeReleaseId,
@@ -12,8 +12,8 @@ import {
   keepTexts,
   releaseById,
   type SpecRelease,
-} from '../../database/spec-releases.ts';
-import { createReplay } from '../../database/spec-replays.ts';
+} from '../../database/specs/releases.ts';
+import { createReplay } from '../../database/specs/replays.ts';
 import { problem, Refusal } from '../../errors.ts';
 import type { CheckReport } from '../../mapping/check.ts';
 import { specFilesOf, versionsOf } from '../../mapping/texts.ts';

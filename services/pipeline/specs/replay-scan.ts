@@ -1,7 +1,7 @@
 /** The first part of a replay: every recorded message is looked at, and what the specs of now make otherwise is noted. */
 import type { Transaction } from '../../database/connect.ts';
-import { requeue } from '../../database/journal-take.ts';
-import { type RecordedMessage, recordedMessages, recordedRange } from '../../database/spec-plans.ts';
+import { requeue } from '../../database/journal/take.ts';
+import { type RecordedMessage, recordedMessages, recordedRange } from '../../database/specs/plans.ts';
 import {
   joinParts,
   jointPatients,
@@ -10,11 +10,11 @@ import {
   restateOutcomes,
   touchedParts,
   versionsMadeBy,
-} from '../../database/spec-replay-parts.ts';
-import type { ReplayProgress, SpecReplay } from '../../database/spec-replays.ts';
+} from '../../database/specs/replay-parts.ts';
+import type { ReplayProgress, SpecReplay } from '../../database/specs/replays.ts';
 import { resourceTypeOf } from '../../fhir/definitions.ts';
 import type { LoadedMaps } from '../../mapping/maps.ts';
-import { keyOf } from '../change.ts';
+import { keyOf } from '../apply/change.ts';
 import { type Parts, rulesFor } from '../parts.ts';
 import { type Both, Comparison } from './compare.ts';
 import { PatientGroups } from './groups.ts';

@@ -3,12 +3,13 @@
  * message is looked at, then what is nobody's, then patient by patient, then rows that another map makes. A process that is killed leaves the next
  * piece to whoever comes; new messages go their way meanwhile.
  */
+
+import { rederive, remake } from '../../database/cdm/dependants.ts';
 import type { Database, Transaction } from '../../database/connect.ts';
-import { rederive, remake } from '../../database/dependants.ts';
-import type { HeldLocks } from '../../database/reference-locks.ts';
-import { lockByKeys, typeNumber } from '../../database/resources.ts';
-import { recordedByIds } from '../../database/spec-plans.ts';
-import { activeReleaseId } from '../../database/spec-releases.ts';
+import type { HeldLocks } from '../../database/resources/reference-locks.ts';
+import { lockByKeys, typeNumber } from '../../database/resources/resources.ts';
+import { recordedByIds } from '../../database/specs/plans.ts';
+import { activeReleaseId } from '../../database/specs/releases.ts';
 import {
   mergesAbout,
   nextParts,
@@ -17,17 +18,17 @@ import {
   referencesOf,
   restateOutcomes,
   staleRows,
-} from '../../database/spec-replay-parts.ts';
-import { type ReplayProgress, recordReplay, type SpecReplay, takeReplay } from '../../database/spec-replays.ts';
-import { manyWait } from '../../database/spec-store.ts';
+} from '../../database/specs/replay-parts.ts';
+import { type ReplayProgress, recordReplay, type SpecReplay, takeReplay } from '../../database/specs/replays.ts';
+import { manyWait } from '../../database/specs/store.ts';
 import { problem, Refusal } from '../../errors.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import { mergesOf } from '../../mapping/merges.ts';
-import { type Change, keyOf } from '../change.ts';
-import { unsaidEntries, writeDirectory } from '../directory.ts';
-import { mergePatients, unmergePatients } from '../merge.ts';
+import { type Change, keyOf } from '../apply/change.ts';
+import { unsaidEntries, writeDirectory } from '../apply/directory.ts';
+import { mergePatients, unmergePatients } from '../apply/merge.ts';
+import { rowsOf, storedDate } from '../apply/rows.ts';
 import { type Parts, rulesFor } from '../parts.ts';
-import { rowsOf, storedDate } from '../rows.ts';
 import { type Made, made } from './compare.ts';
 import { Pace } from './pace.ts';
 import { comparisonOf, more, SCAN_PAGE, scanned } from './replay-scan.ts';

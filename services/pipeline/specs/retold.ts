@@ -3,19 +3,19 @@
  * of a resource, what they say now is put in, and the resource is what all of it makes. What others said, and requests, stays.
  */
 import type { Transaction } from '../../database/connect.ts';
-import { type CurrentResource, lockCurrent } from '../../database/resources.ts';
-import { deletionsOf, notedAmong, requestsAmong } from '../../database/spec-replay-parts.ts';
-import { forgetStatements, type Moment } from '../../database/statements.ts';
-import { type ResourceWrite, writeResources } from '../../database/write-resources.ts';
+import { type CurrentResource, lockCurrent } from '../../database/resources/resources.ts';
+import { forgetStatements, type Moment } from '../../database/resources/statements.ts';
+import { type ResourceWrite, writeResources } from '../../database/resources/write-resources.ts';
+import { deletionsOf, notedAmong, requestsAmong } from '../../database/specs/replay-parts.ts';
 import { harmless, Refusal } from '../../errors.ts';
-import { validateResource } from '../../fhir/validate.ts';
-import { rewrite } from '../apply.ts';
-import { type Change, keyOf } from '../change.ts';
-import { writeOf } from '../merged.ts';
+import { validateResource } from '../../fhir/validation/validate.ts';
+import { rewrite } from '../apply/apply.ts';
+import { type Change, keyOf } from '../apply/change.ts';
+import { writeOf } from '../apply/merged.ts';
+import { inOrder } from '../apply/rank.ts';
+import { rowsOf, storedDate, storedResource } from '../apply/rows.ts';
+import { folded, retell, type Said, saidBy, saidOf } from '../apply/said.ts';
 import type { Parts } from '../parts.ts';
-import { inOrder } from '../rank.ts';
-import { rowsOf, storedDate, storedResource } from '../rows.ts';
-import { folded, retell, type Said, saidBy, saidOf } from '../said.ts';
 
 export interface Retold {
   readonly written: number;

@@ -1,6 +1,6 @@
 /** The texts around one that is being written: read again only when they may have changed, and the same object as long as they have not. */
-import { draftById } from '../../database/spec-drafts.ts';
-import { activeReleaseId } from '../../database/spec-releases.ts';
+import { draftById } from '../../database/specs/drafts.ts';
+import { activeReleaseId } from '../../database/specs/releases.ts';
 import type { SpecTexts } from '../../mapping/texts.ts';
 import { type Desk, draftedSpecs } from './drafts.ts';
 import { activeSpecs } from './live.ts';

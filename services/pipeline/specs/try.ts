@@ -3,9 +3,9 @@
  * stored, and nothing is read of the store but the message where one of the journal is meant.
  */
 import { auditRecords } from '../../database/audit.ts';
-import { messageById } from '../../database/journal-take.ts';
+import { messageById } from '../../database/journal/take.ts';
 import { gravest, harmless, type Problem, problem, Refusal } from '../../errors.ts';
-import { validateResource } from '../../fhir/validate.ts';
+import { validateResource } from '../../fhir/validation/validate.ts';
 import { acknowledgement } from '../../hl7v2/acknowledge.ts';
 import { encode } from '../../hl7v2/charset.ts';
 import type { Message } from '../../hl7v2/message.ts';
@@ -16,8 +16,8 @@ import { type SpecTexts, specFilesOf } from '../../mapping/texts.ts';
 import type { RowMaps, TracedRows } from '../../mapping/to-rows/maps.ts';
 import type { RuleOutcome, TracedConversion } from '../../mapping/trace/lineage.ts';
 import type { ResourceRows } from '../../omop/row.ts';
+import { dateOf } from '../apply/rows.ts';
 import { contextOf, type Parts, parsedBy, rulesFor } from '../parts.ts';
-import { dateOf } from '../rows.ts';
 import { specSetOf } from './live.ts';
 
 export interface Trial {

@@ -2,7 +2,7 @@
 import { AnsweredVocabulary } from '../../../terminology/answered.ts';
 import { vocabularyOf } from '../../../terminology/reader.ts';
 import type { Vocabulary } from '../../../terminology/vocabulary.ts';
-import type { PlanChange } from '../../database/spec-plans.ts';
+import type { PlanChange } from '../../database/specs/plans.ts';
 import { type CheckReport, caseFilesOf, checkFiles } from '../../mapping/check.ts';
 import type { Diagnostic, Position } from '../../mapping/diagnostics.ts';
 import { type Asked, EditorDesk } from '../../mapping/editor/desk.ts';

@@ -1,6 +1,8 @@
 /** Answering an unmapped code: what it would change, putting it in force, taking it back, and making the rows that carry it again. */
 import { AnsweredVocabulary, standardOf, targetsOf } from '../../../terminology/answered.ts';
 import type { Vocabulary } from '../../../terminology/vocabulary.ts';
+import { audit } from '../../database/audit.ts';
+import type { Transaction } from '../../database/connect.ts';
 import {
   answersChanged,
   answersInForce,
@@ -19,15 +21,13 @@ import {
   type StoredAnswer,
   takeRemakes,
   writeSourceToConceptMap,
-} from '../../database/answers.ts';
-import { audit } from '../../database/audit.ts';
-import type { Transaction } from '../../database/connect.ts';
-import { unmappedCode } from '../../database/unmapped-list.ts';
+} from '../../database/vocabulary/answers.ts';
+import { unmappedCode } from '../../database/vocabulary/unmapped-list.ts';
 import { type Problem, problem, Refusal } from '../../errors.ts';
 import type { UpgradeReport } from '../../omop/upgrade.ts';
 import type { Parts } from '../parts.ts';
 import { isOnePerson } from '../person.ts';
-import { changesWithin, remakeRows } from '../vocabulary-upgrade.ts';
+import { changesWithin, remakeRows } from '../vocabulary/upgrade.ts';
 import { kindOf } from './list.ts';
 import { sourceVocabularyOf } from './source-vocabulary.ts';
 

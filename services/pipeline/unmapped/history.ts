@@ -1,6 +1,6 @@
 /** What was said about codes, by whom, and what became of it. */
 import type { Concept } from '../../../terminology/vocabulary.ts';
-import { type AnswerFilter, answers, type StoredAnswer } from '../../database/answers.ts';
+import { type AnswerFilter, answers, type StoredAnswer } from '../../database/vocabulary/answers.ts';
 import type { Parts } from '../parts.ts';
 
 /** Answers, the newest first, and the concepts that they name. */

@@ -1,8 +1,14 @@
 /** The list of unmapped codes as people work through it. */
 import { setImmediate as breath } from 'node:timers/promises';
-import type { Code } from '../../database/answers.ts';
 import type { Queryable } from '../../database/connect.ts';
-import { type UnmappedFilter, type UnmappedRow, unmappedCode, unmappedPage, unmappedSamples } from '../../database/unmapped-list.ts';
+import type { Code } from '../../database/vocabulary/answers.ts';
+import {
+  type UnmappedFilter,
+  type UnmappedRow,
+  unmappedCode,
+  unmappedPage,
+  unmappedSamples,
+} from '../../database/vocabulary/unmapped-list.ts';
 import type { Parts } from '../parts.ts';
 import { type Beside, besideCode } from './samples.ts';
 import { type Suggestion, suggestionsFor } from './suggest.ts';

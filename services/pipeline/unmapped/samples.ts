@@ -1,5 +1,5 @@
 /** What stands beside a code that is not mapped: values and units, from resources that have it. */
-import { isObject, readJson } from '../../fhir/json.ts';
+import { isObject, readJson } from '../../fhir/format/json.ts';
 import type { Resource } from '../../fhir/resource.ts';
 
 export interface Beside {

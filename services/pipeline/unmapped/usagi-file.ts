@@ -1,5 +1,5 @@
 /** Usagi's file both ways: everything that is to be answered and was, and what a file that comes back would change. */
-import { answers, type NewAnswer } from '../../database/answers.ts';
+import { answers, type NewAnswer } from '../../database/vocabulary/answers.ts';
 import { problem, Refusal } from '../../errors.ts';
 import { smallestCellOf } from '../../omop/privacy.ts';
 import type { Parts } from '../parts.ts';

@@ -3,7 +3,7 @@
  * on several lines; ADD_INFO: columns are the user's own and are kept by Usagi.
  */
 import type { Vocabulary } from '../../../terminology/vocabulary.ts';
-import { type AnswerTarget, MAPPING_TYPES, type NewAnswer, type StoredAnswer } from '../../database/answers.ts';
+import { type AnswerTarget, MAPPING_TYPES, type NewAnswer, type StoredAnswer } from '../../database/vocabulary/answers.ts';
 import { type Problem, problem, Refusal } from '../../errors.ts';
 import { readCsv } from '../../mapping/records/csv.ts';
 import type { UnmappedItem } from './list.ts';

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import fhirpath from 'fhirpath';
 import model from 'fhirpath/fhir-context/r4';
 import { describe, expect, it } from 'vitest';
-import { readJson } from '../../../services/fhir/json.ts';
+import { readJson } from '../../../services/fhir/format/json.ts';
 import type { JsonObject, JsonValue } from '../../../services/fhir/resource.ts';
 import { readView } from '../../../services/fhir/views/view-read.ts';
 import { rowObject, viewRows } from '../../../services/fhir/views/view-run.ts';

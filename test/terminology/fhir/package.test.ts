@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadFhirTerminology } from '../../../services/commands/vocabulary-fhir.ts';
-import { readResource } from '../../../services/database/resources.ts';
+import { loadFhirTerminology } from '../../../services/commands/vocabulary/fhir.ts';
+import { readResource } from '../../../services/database/resources/resources.ts';
 import { kindOfFile, packageFiles } from '../../../terminology/fhir/package.ts';
 import { type TestHouse, testHouse } from '../../parts.ts';
 

@@ -1,0 +1,55 @@
+/** Builds the HL7v2 message of an event from the resource: the same bytes, and the same control id, whenever it is sent. */
+import { createHash } from 'node:crypto';
+import { readAsOf } from '../../database/outgoing/linked.ts';
+import type { OutgoingEvent } from '../../database/outgoing/take.ts';
+import { readVersion } from '../../database/resources/resources.ts';
+import { failure, problem, type Result } from '../../errors.ts';
+import { readJson } from '../../fhir/format/json.ts';
+import type { Resource } from '../../fhir/resource.ts';
+import type { FindLinked, OutHeader } from '../../mapping/to-hl7v2/maps.ts';
+import type { Parts } from '../../pipeline.ts';
+
+/** What a receiver wants in MSH; all but the control id. */
+export type BuiltFor = Omit<OutHeader, 'controlId'>;
+
+/** What stands in MSH where a receiver says nothing else. */
+export const standardHeader = ({ sourceAuthority }: Pick<Parts, 'sourceAuthority'>): BuiltFor => ({
+  sendingApplication: 'POLYSEME',
+  sendingFacility: sourceAuthority ?? 'POLYSEME',
+  receivingApplication: '',
+  receivingFacility: '',
+  charset: 'UNICODE UTF-8',
+  processingId: 'P',
+});
+
+/** MSH-10: 20 characters, of a version of a resource; another version has another. */
+export const controlIdOf = (type: string, id: string, version: number): string =>
+  createHash('sha256').update(`${type}/${id}/${version}`).digest('base64url').replace(/[-_]/g, 'x').slice(0, 20);
+
+/** Returns the message's bytes; refuses what `OutMaps.build` refuses, and what is no longer here (`outgoing-no-content`). */
+export async function builtMessage(parts: Parts, event: OutgoingEvent, header: BuiltFor): Promise<Result<Uint8Array>> {
+  const { type, id, version, change } = event;
+  // A deletion leaves nothing to tell of but what was there before.
+  const told = await versionOf(parts, event, change === 'delete' ? version - 1 : version);
+  if (told === undefined) return failure(problem('outgoing-no-content', { version, reference: `${type}/${id}` }));
+  const before = change === 'update' && version > 1 ? await versionOf(parts, event, version - 1) : undefined;
+  const find: FindLinked = async (references) => {
+    const named = references.map((each) => ({ type: each.slice(0, each.indexOf('/')), id: each.slice(each.indexOf('/') + 1) }));
+    const found = await readAsOf(parts.database, named, change === 'delete' ? event.at : told.updated);
+    return new Map([...found].flatMap(([name, body]) => ((each) => (each ? [[name, each] as const] : []))(resourceOf(body))));
+  };
+  const changed = { resource: told.resource, before: before?.resource, change, changed: change === 'delete' ? event.at : told.updated };
+  return parts.maps.outMaps.build(changed, { ...header, controlId: controlIdOf(type, id, version) }, find);
+}
+
+async function versionOf(parts: Parts, { type, id }: OutgoingEvent, version: number) {
+  const stored = await readVersion(parts.database, type, id, version);
+  const resource = stored === undefined || stored.body === '' ? undefined : resourceOf(stored.body);
+  return resource === undefined || stored === undefined ? undefined : { resource, updated: new Date(stored.updated).toISOString() };
+}
+
+function resourceOf(body: string): Resource | undefined {
+  const read = readJson(body);
+  const resourceType = read.ok ? read.value['resourceType'] : undefined;
+  return read.ok && typeof resourceType === 'string' ? { ...read.value, resourceType } : undefined;
+}

@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises';
+import { TerminologyError } from '../../../terminology/failure.ts';
+import { TERMINOLOGY_TYPES } from '../../../terminology/fhir/library.ts';
+import { kindOfFile, type PackageFile, packageFiles } from '../../../terminology/fhir/package.ts';
+import { type Problem, Refusal } from '../../errors.ts';
+import { isArray, isObject, readJson } from '../../fhir/format/json.ts';
+import type { JsonObject } from '../../fhir/resource.ts';
+import { FhirImport } from '../../pipeline/import/import.ts';
+import type { Parts } from '../../pipeline.ts';
+import { refusalOf } from './load.ts';
+
+/** What loading FHIR terminology did. */
+export interface FhirLoadReport {
+  readonly kind: 'fhir';
+  /** Code systems, value sets and concept maps. */
+  readonly read: number;
+  readonly created: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  /** Resources of other types in the same package or bundle, which are left out. */
+  readonly others: number;
+  readonly refused: readonly { readonly from: string; readonly problems: readonly Problem[] }[];
+}
+
+/** Returns true for a file that holds FHIR resources: a package (.tgz), a bundle or one resource as JSON. Recognised by its content. */
+export const isFhirFile = async (path: string): Promise<boolean> => (await kindOfFile(path)) !== undefined;
+
+/**
+ * Stores the code systems, value sets and concept maps of a FHIR package, a bundle or a single file; the terminology operations use them at
+ * once. Loading the same again changes nothing. Throws Refusal for a file that cannot be read; single resources that are refused are reported.
+ */
+export async function loadFhirTerminology(parts: Parts, path: string, stopped: () => boolean = () => false): Promise<FhirLoadReport> {
+  const into = new FhirImport(parts);
+  const refused: { readonly from: string; readonly problems: readonly Problem[] }[] = [];
+  let others = 0;
+  try {
+    for await (const file of filesOf(path)) {
+      const { taken, left, problems } = terminologyIn(file);
+      others += left;
+      if (problems.length > 0) refused.push({ from: file.place, problems });
+      for (const resource of taken) {
+        const faults = await into.add(file.place, resource);
+        if (faults.length > 0) refused.push({ from: file.place, problems: faults });
+      }
+    }
+  } catch (error) {
+    throw error instanceof TerminologyError ? refusalOf(error) : error;
+  }
+  refused.push(...(await into.finish(stopped)));
+  return { kind: 'fhir', ...into.tally, others, refused };
+}
+
+async function* filesOf(path: string): AsyncGenerator<PackageFile> {
+  if ((await kindOfFile(path)) === 'archive') {
+    for await (const file of packageFiles(path)) {
+      if (/\/package\/(?!package\.json$|\.index\.json$)[^/]+\.json$/.test(file.place)) yield file;
+    }
+  } else yield { place: path, bytes: await readFile(path) };
+}
+
+interface Found {
+  readonly taken: readonly JsonObject[];
+  readonly left: number;
+  readonly problems: readonly Problem[];
+}
+
+/** The terminology of one file: of a Bundle the resources of its entries. */
+function terminologyIn({ bytes }: PackageFile): Found {
+  const read = readJson(bytes);
+  if (!read.ok) return { taken: [], left: 0, problems: read.problems };
+  const isBundle = read.value['resourceType'] === 'Bundle';
+  const entries = isBundle && isArray(read.value['entry']) ? read.value['entry'] : [];
+  const all = isBundle ? entries.flatMap((each) => (isObject(each) && isObject(each['resource']) ? [each['resource']] : [])) : [read.value];
+  const taken = all.filter(({ resourceType }) => TERMINOLOGY_TYPES.some((each) => each === resourceType));
+  return { taken, left: all.length - taken.length, problems: [] };
+}
+
+/** Refuses a load in which nothing could be stored. */
+export function assertStored(report: FhirLoadReport): void {
+  if (report.created + report.updated + report.unchanged === 0 && report.refused.length > 0)
+    throw new Refusal(report.refused.flatMap(({ problems }) => problems).slice(0, 20));
+}

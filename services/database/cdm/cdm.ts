@@ -1,0 +1,269 @@
+/**
+ * Rows of the CDM: what a resource made before is removed by key range, what it makes now is inserted, in the transaction that
+ * writes the resource (storage.md, CDM rows).
+ */
+import { RESOURCE_TYPES } from '../../fhir/definitions.ts';
+import type { RowTable } from '../../omop/row.ts';
+import { columnOf } from '../../omop/tables.ts';
+import type { Transaction } from '../connect.ts';
+import { type HeldLocks, lockReferences } from '../resources/reference-locks.ts';
+import { plainArray, textArray } from '../wire.ts';
+import { bigints, texts } from '../wire-binary.ts';
+import { type RowsEntry, targetKey } from './entries.ts';
+import { internPlaces } from './places.ts';
+import { checkRows, outsideReferences, type PlainRow, type PlainValue, type ResolvedEntry, resolveEntries } from './resolve.ts';
+import {
+  bitOf,
+  DERIVED_FROM_ROWS,
+  hasKey,
+  isNumbered,
+  keyColumn,
+  ROW_TABLES,
+  ROWS_PER_RESOURCE,
+  TARGET_TABLES,
+  tablesOf,
+  wireType,
+} from './tables.ts';
+import { lookUpTargets } from './targets.ts';
+
+export type { RowsEntry } from './entries.ts';
+
+export interface AppliedRows {
+  /** One per entry, in order. */
+  readonly entries: readonly AppliedEntry[];
+  /** References whose rows other resources may refer to from now on, or no longer. */
+  readonly appeared: ReadonlySet<string>;
+  readonly vanished: ReadonlySet<string>;
+}
+
+export interface AppliedEntry extends ResolvedEntry {
+  readonly mask: number;
+}
+
+/**
+ * Replaces the rows of `entries` and returns what was written. Every entry's resource row must be locked by this transaction (or
+ * be new). Rows whose person has no row are left out and say what they wait for. Throws Refusal database-row-invalid.
+ */
+export async function applyRows(tx: Transaction, entries: readonly RowsEntry[], held: HeldLocks): Promise<AppliedRows> {
+  checkRows(entries);
+  const outside = outsideReferences(entries);
+  await lockReferences(tx, held, { refers: outside });
+  const oldTargets = await ownTargets(tx, entries);
+  const places = await internPlaces(tx, entries);
+  let targets = await lookUpTargets(tx, outside);
+  let resolved = resolveEntries(entries, targets, places);
+  let changes = targetChanges(resolved, oldTargets);
+  while (await lockReferences(tx, held, { ...changes, misses: missing(resolved, entries) })) {
+    // What was missing may have come until the lock was ours.
+    targets = await lookUpTargets(tx, outside);
+    resolved = resolveEntries(entries, targets, places);
+    changes = targetChanges(resolved, oldTargets);
+  }
+  const persons = new Set<number>();
+  await removeRows(tx, entries, persons);
+  await insertRows(tx, resolved, persons);
+  await replaceDeferred(tx, resolved, persons);
+  await markStale(tx, persons);
+  return {
+    entries: resolved.map((each) => ({ ...each, mask: each.rows.reduce((mask, row) => mask | bitOf(row.table), 0) })),
+    appeared: new Set(changes.appears),
+    vanished: new Set(changes.vanishes),
+  };
+}
+
+/** Waiting for a resource of this very write needs no lock: nobody else can make it appear before we end. */
+function missing(resolved: readonly ResolvedEntry[], entries: readonly RowsEntry[]): ReadonlySet<string> {
+  const inside = new Set(entries.map((entry) => entry.reference));
+  return new Set(resolved.flatMap((each) => [...each.waitsFor]).filter((reference) => !inside.has(reference)));
+}
+
+/** Returns the ids that others may hold of the entries' present rows, by target. */
+async function ownTargets(tx: Transaction, entries: readonly RowsEntry[]): Promise<ReadonlyMap<string, number>> {
+  const targetBits = TARGET_TABLES.reduce((bits, table) => bits | bitOf(table), 0);
+  return lookUpTargets(
+    tx,
+    entries.filter((entry) => (entry.oldMask & targetBits) !== 0).map((entry) => entry.reference),
+  );
+}
+
+const isReadByOthers = (reference: string): boolean => reference.startsWith('Medication/') || reference.startsWith('Device/');
+
+function targetChanges(
+  resolved: readonly ResolvedEntry[],
+  old: ReadonlyMap<string, number>,
+): { readonly appears: ReadonlySet<string>; readonly vanishes: ReadonlySet<string> } {
+  const appears = new Set<string>();
+  const vanishes = new Set<string>();
+  for (const { entry, own } of resolved) {
+    // Others take their codes from it: whatever it says now, they are to be asked again.
+    if (isReadByOthers(entry.reference)) appears.add(entry.reference);
+    for (const table of TARGET_TABLES) {
+      const now = own.get(table);
+      const before = old.get(targetKey(table, entry.reference));
+      if (now === before) continue;
+      if (before !== undefined) vanishes.add(entry.reference);
+      if (now !== undefined) appears.add(entry.reference);
+    }
+  }
+  return { appears, vanishes };
+}
+
+async function removeRows(tx: Transaction, entries: readonly RowsEntry[], persons: Set<number>): Promise<void> {
+  const all = entries.reduce((mask, entry) => mask | entry.oldMask, 0);
+  for (const table of tablesOf(all)) {
+    if (table === 'location' || !hasKey(table)) continue;
+    const keys = entries.filter((entry) => (entry.oldMask & bitOf(table)) !== 0).map((entry) => entry.resourceKey);
+    const key = keyColumn(table);
+    const condition = isNumbered(table)
+      ? `t.${key} BETWEEN a.k * ${ROWS_PER_RESOURCE} AND a.k * ${ROWS_PER_RESOURCE} + ${ROWS_PER_RESOURCE - 1}`
+      : `t.${key} = a.k`;
+    const left = columnOf(table, 'location_id') === undefined ? '' : LEFT_PLACES;
+    const owner = columnOf(table, 'person_id') === undefined ? 'NULL::bigint' : 't.person_id';
+    const gone = await tx.query<{ person_id: number | null }>(
+      {
+        name: `cdm_remove_${table}`,
+        text: `WITH gone AS (DELETE FROM cdm.${table} t USING unnest($1::bigint[]) AS a(k) WHERE ${condition} RETURNING ${owner} AS person_id
+                 ${left === '' ? '' : ', t.location_id'})${left} SELECT DISTINCT person_id FROM gone`,
+      },
+      [plainArray(keys)],
+    );
+    for (const { person_id } of gone) if (person_id !== null) persons.add(person_id);
+  }
+}
+
+/** Where somebody was and may be no more: `collectPlaces` looks whether others are. */
+const LEFT_PLACES = `, noted AS (INSERT INTO ops.stale_place (location_id) SELECT DISTINCT location_id FROM gone WHERE location_id IS NOT NULL)`;
+
+async function insertRows(tx: Transaction, resolved: readonly ResolvedEntry[], persons: Set<number>): Promise<void> {
+  const byTable = Map.groupBy(
+    resolved.flatMap((each) => each.rows),
+    (row) => row.table,
+  );
+  for (const table of ROW_TABLES) {
+    const rows = byTable.get(table) ?? [];
+    for (const row of rows) if (row.personId !== undefined) persons.add(row.personId);
+    const now = DERIVED_FROM_ROWS.includes(table) ? [] : rows.filter((row) => row.deferred === undefined);
+    await insertInto(
+      tx,
+      table,
+      (table === 'death' ? latestDeaths(now) : now).map((row) => row.columns),
+    );
+  }
+}
+
+/** One death per person; of several dates the latest counts (omop-rules 30). */
+function latestDeaths(rows: readonly PlainRow[]): readonly PlainRow[] {
+  const latest = new Map<number, PlainRow>();
+  for (const row of rows) {
+    const known = latest.get(row.id);
+    if (known === undefined || String(row.columns.get('death_date')) > String(known.columns.get('death_date'))) latest.set(row.id, row);
+  }
+  return [...latest.values()];
+}
+
+const statementNames = new Map<string, string>();
+
+/** Inserts rows of one table by one statement; columns that no row has are left to their default, NULL. */
+export async function insertInto(tx: Transaction, table: RowTable, rows: readonly ReadonlyMap<string, PlainValue>[]): Promise<void> {
+  if (rows.length === 0) return;
+  const names = [...new Set(rows.flatMap((row) => [...row.keys()]))].sort();
+  const types = names.map((name) => {
+    const column = columnOf(table, name);
+    if (column === undefined) throw new TypeError(`cdm.${table} has no column ${name}`);
+    return wireType(column);
+  });
+  const text = `INSERT INTO cdm.${table} (${names.map((name) => `"${name}"`).join(', ')}) SELECT * FROM unnest(${types.map((type, i) => `$${i + 1}::${type.cast}`).join(', ')})`;
+  const name = statementNames.get(text) ?? `cdm_insert_${statementNames.size}`;
+  statementNames.set(text, name);
+  await tx.run(
+    { name, text },
+    names.map((column, i) => {
+      const values = rows.map((row) => row.get(column));
+      return sent(types[i], values);
+    }),
+  );
+}
+
+function sent(type: ReturnType<typeof wireType> | undefined, values: readonly (PlainValue | undefined)[]): string | Buffer {
+  if (type?.cast === 'bigint[]') return bigints(values.map(wholeNumber));
+  if (type?.cast === 'text[]') return texts(values.map((value) => (value === null || value === undefined ? value : String(value))));
+  return type?.quoted ? textArray(values) : bareArray(values);
+}
+
+/** Checked before (misfit): up to 18 digits, which a double may not hold. */
+function wholeNumber(value: PlainValue | undefined): number | bigint | null | undefined {
+  if (value === null || value === undefined) return value;
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : BigInt(value);
+}
+
+// Checked before (misfit): only digits, signs, points and exponents come here.
+const bareArray = (values: readonly (PlainValue | undefined)[]): string => `{${values.map((value) => value ?? 'NULL').join(',')}}`;
+
+/** Rows that are decided per person when its derived rows are computed: every death, dates taken from visits and ages, what joins rows. */
+async function replaceDeferred(tx: Transaction, resolved: readonly ResolvedEntry[], persons: Set<number>): Promise<void> {
+  const old = resolved.filter(({ entry }) => entry.oldMask !== 0).map(({ entry }) => entry.resourceKey);
+  if (old.length > 0) {
+    const gone = await tx.query<{ readonly person_id: number }>(
+      {
+        name: 'deferred_remove',
+        // What was found by dates of the rows that are replaced is no word of the new ones (omop-rules 37).
+        text: `WITH dated AS (DELETE FROM ops.dated_visit d USING unnest($1::bigint[]) AS a(k) WHERE d.row_id BETWEEN a.k * 1024 AND a.k * 1024 + 1023)
+          DELETE FROM ops.deferred_row WHERE resource_key = ANY ($1::bigint[]) RETURNING person_id`,
+      },
+      [plainArray(old)],
+    );
+    for (const { person_id } of gone) persons.add(person_id);
+  }
+  const rows = resolved.flatMap(({ entry, rows: all }) => all.filter(isDerived).map((row) => ({ ...row, resourceKey: entry.resourceKey })));
+  if (rows.length === 0) return;
+  await tx.run(
+    `INSERT INTO ops.deferred_row (resource_key, n, person_id, cdm_table, columns)
+     SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::text[], $5::jsonb[])`,
+    [
+      plainArray(rows.map((row) => row.resourceKey)),
+      plainArray(rows.map((row) => row.n)),
+      plainArray(rows.map((row) => row.personId)),
+      textArray(rows.map((row) => row.table)),
+      textArray(rows.map((row) => JSON.stringify(deferredColumns(row)))),
+    ],
+  );
+}
+
+const isDerived = ({ table, deferred }: PlainRow): boolean =>
+  deferred !== undefined || table === 'death' || table === 'cost' || table === 'episode' || DERIVED_FROM_ROWS.includes(table);
+
+/** `@ages` are intervals by column: what they are added to is known when the person's rows are derived. */
+/** Where a column refers to a resource that may come later, its type and id stand beside it. */
+function pointersOf(row: PlainRow): Record<string, PlainValue> {
+  const found: Record<string, PlainValue> = {};
+  for (const [name, as] of POINTERS) {
+    const [type, id] = String(row.pointers.get(name) ?? '').split('/');
+    const number = RESOURCE_TYPES.get(type ?? '');
+    if (number === undefined || id === undefined) continue;
+    found[`${as}_type`] = number;
+    found[`${as}_id`] = id;
+  }
+  return found;
+}
+
+const POINTERS = [
+  ['fact_id_2', 'other'],
+  ['event_id', 'other'],
+  ['payer_plan_period_id', 'payer'],
+  ['episode_object_concept_id', 'other'],
+] as const;
+
+const deferredColumns = (row: PlainRow): Record<string, PlainValue | Readonly<Record<string, string>>> => ({
+  ...Object.fromEntries(row.columns),
+  ...pointersOf(row),
+  ...(row.ages === undefined ? {} : { '@ages': row.ages }),
+});
+
+/** Records that the derived rows of persons must be computed again; `deriveStale` does it. */
+export async function markStale(tx: Transaction, persons: Iterable<number>): Promise<void> {
+  const list = [...persons];
+  if (list.length === 0) return;
+  await tx.run({ name: 'mark_stale', text: 'INSERT INTO ops.stale_person (person_id) SELECT * FROM unnest($1::bigint[])' }, [
+    plainArray(list),
+  ]);
+}

@@ -1,0 +1,92 @@
+/** Where a row of the CDM comes from: its resource by arithmetic, that resource's version and map, the message and its bytes. */
+import { resourceTypeOf } from '../../fhir/definitions.ts';
+import type { RowTable } from '../../omop/row.ts';
+import { columnsOf } from '../../omop/tables.ts';
+import type { Queryable } from '../connect.ts';
+import { type MessageState, messageById } from '../journal/take.ts';
+import { hasKey, isNumbered, keyColumn, ROW_TABLES, ROWS_PER_RESOURCE } from './tables.ts';
+
+export interface ExplainedRow {
+  readonly table: string;
+  readonly id: number;
+  /** The row as it is stored, column by column. */
+  readonly row: Readonly<Record<string, string | number | null>>;
+  readonly resource: {
+    readonly type: string;
+    readonly id: string;
+    readonly version: number;
+    readonly updated: string;
+    /** id@version#digest of the map that made the resource; '' when it came as FHIR. */
+    readonly spec: string;
+    /** id@version#digest of the map that made the row. */
+    readonly rowSpec: string;
+    readonly body: string;
+  };
+  /** The message that made this version; undefined when the journal does not hold it any more. */
+  readonly message: MessageState | undefined;
+  /** Earlier versions that the resource was merged from, newest first. */
+  readonly earlier: readonly { readonly version: number; readonly messageId: number | undefined }[];
+}
+
+const DERIVED = ['observation_period'];
+
+/** Returns whether rows of this table can be explained. */
+export const isExplainable = (table: string): boolean => [...ROW_TABLES, ...DERIVED].some((each) => each === table);
+
+interface OwnerRow {
+  readonly type: number;
+  readonly id: string;
+  readonly version: number;
+  readonly updated: string;
+  readonly spec: string;
+  readonly row_spec: string;
+  readonly body: string;
+  readonly message_id: number | null;
+}
+
+const keyOf = (table: RowTable | undefined, id: number): number =>
+  table === undefined || isNumbered(table) ? Math.floor(id / ROWS_PER_RESOURCE) : id;
+
+/** An address that several have is explained by the one who came first. */
+async function firstAt(database: Queryable, locationId: number): Promise<number> {
+  const [row] = await database.query<{ readonly key: number | null }>(
+    `SELECT min(key) AS key FROM (SELECT person_id AS key FROM cdm.person WHERE location_id = $1
+       UNION ALL SELECT care_site_id / ${ROWS_PER_RESOURCE} FROM cdm.care_site WHERE location_id = $1) o`,
+    [locationId],
+  );
+  return row?.key ?? -1;
+}
+
+/** Returns where row `id` of `table` comes from; undefined when there is no such row or the table is none that resources fill. */
+export async function explainRow(database: Queryable, table: string, id: number): Promise<ExplainedRow | undefined> {
+  if (!Number.isSafeInteger(id)) return undefined;
+  const known = ROW_TABLES.find((each) => each === table);
+  if (known === undefined && !DERIVED.includes(table)) return undefined;
+  const key = known === undefined ? `${table}_id` : keyColumn(known);
+  if (known !== undefined && !hasKey(known)) return undefined;
+  const columns = columnsOf(table).map((column) => column.name);
+  const [row] = await database.query<Record<string, string | number | null>>(
+    `SELECT ${columns.map((name) => `"${name}"`).join(', ')} FROM cdm.${table} WHERE ${key} = $1`,
+    [id],
+  );
+  if (row === undefined) return undefined;
+  const resourceKey = known === 'location' ? await firstAt(database, id) : keyOf(known, id);
+  const [owner] = await database.query<OwnerRow>(
+    'SELECT type, id, version, updated, spec, row_spec, body, message_id FROM fhir.resource WHERE resource_key = $1',
+    [resourceKey],
+  );
+  if (owner === undefined) return undefined;
+  const earlier = await database.query<{ version: number; message_id: number | null }>(
+    'SELECT version, message_id FROM fhir.history WHERE resource_key = $1 ORDER BY version DESC LIMIT 100',
+    [resourceKey],
+  );
+  const { version, updated, spec, body } = owner;
+  return {
+    table,
+    id,
+    row,
+    resource: { type: resourceTypeOf(owner.type) ?? '', id: owner.id, version, updated, spec, rowSpec: owner.row_spec, body },
+    message: owner.message_id === null ? undefined : await messageById(database, owner.message_id),
+    earlier: earlier.map((each) => ({ version: each.version, messageId: each.message_id ?? undefined })),
+  };
+}

@@ -1,0 +1,107 @@
+import { readResource } from '../../database/resources/resources.ts';
+import { searchResources } from '../../database/search/search.ts';
+import { gravest, harmless, type Problem, problem, Refusal } from '../../errors.ts';
+import { type EntryAnswer, orderTransaction, searchsetBundle, transactionResponse } from '../../fhir/bundle.ts';
+import { etag, writeJson } from '../../fhir/format/json.ts';
+import type { Resource } from '../../fhir/resource.ts';
+import { parseSearch } from '../../fhir/search/parse.ts';
+import type { AskedEntry, Transaction } from '../../fhir/transaction/transaction.ts';
+import { validateResource } from '../../fhir/validation/validate.ts';
+import { writeRequest } from '../../pipeline/fhir/write.ts';
+import type { Parts } from '../../pipeline.ts';
+import { type OperationAnswerer, operationAnswers } from '../terminology/batch.ts';
+import { entryOfRead, entryOfWritten, isKnown, missing, resourceOf as resourceOfVersion } from './answers.ts';
+import { resourceOfType, writeAsked } from './single.ts';
+
+/** transaction and batch (http://hl7.org/fhir/R4/http.html#transaction): returns the response bundle, or throws what refuses the whole. */
+export async function answerBundle(parts: Parts, bytes: Uint8Array, base: string, answer?: OperationAnswerer): Promise<Resource> {
+  const { bundle, faults } = bundleOf(bytes);
+  const called = answer === undefined ? NOTHING_CALLED : await operationAnswers(bundle, base, answer);
+  const read = orderTransaction(bundle, { base });
+  if (!read.ok) throw new Refusal(read.problems);
+  const asked = {
+    ...read,
+    value: {
+      ...read.value,
+      entries: read.value.entries.filter(({ index }) => !called.has(index)).map((entry) => withFaults(entry, faults.get(entry.index))),
+    },
+  };
+  const answers =
+    asked.value.kind === 'batch' ? await batchAnswers(parts, asked.value, base) : await transactionAnswers(parts, asked.value, bytes, base);
+  return transactionResponse(asked.value.kind, [...answers, ...called.values()]);
+}
+
+const NOTHING_CALLED: ReadonlyMap<number, EntryAnswer> = new Map();
+
+/** A valid Bundle; what is wrong with entries of a batch is theirs alone, by their places. */
+function bundleOf(bytes: Uint8Array): { readonly bundle: Resource; readonly faults: ReadonlyMap<number, readonly Problem[]> } {
+  const bundle = resourceOfType(bytes, 'Bundle');
+  const problems = validateResource(bundle).filter((each) => !harmless([each]));
+  const entryOf = (each: Problem): number => Number(/^Bundle\.entry\[(\d+)\]\.resource\b/.exec(each.at ?? '')?.[1] ?? -1);
+  const faults = Map.groupBy(problems, entryOf);
+  if (problems.length > 0 && (bundle['type'] !== 'batch' || faults.has(-1))) throw new Refusal(problems);
+  return { bundle, faults };
+}
+
+const withFaults = (entry: AskedEntry, faults: readonly Problem[] = []): AskedEntry => ({
+  ...entry,
+  problems: [...entry.problems, ...faults],
+});
+
+async function transactionAnswers(parts: Parts, asked: Transaction, content: Uint8Array, base: string): Promise<readonly EntryAnswer[]> {
+  const entry = { source: 'fhir', channel: 'fhir', content, controlId: undefined, messageType: 'transaction', patientKeys: [] } as const;
+  const written = asked.entries.some(({ method }) => method !== 'GET') ? await writeRequest(parts, { entry, asked, base }) : [];
+  const answers = written.map(entryOfWritten);
+  const answered = new Set(answers.map(({ index }) => index));
+  for (const each of asked.entries) {
+    if (each.method === 'GET') answers.push(await readAnswer(parts, each, base));
+    else if (!answered.has(each.index)) answers.push(nothingDeleted(each));
+  }
+  return answers;
+}
+
+/** A conditional delete that found nothing. */
+const nothingDeleted = ({ index }: AskedEntry): EntryAnswer => ({ index, status: '204 No Content' });
+
+/** Entries of a batch do not know of each other: each is a request, a transaction and a journal entry of its own. */
+async function batchAnswers(parts: Parts, asked: Transaction, base: string): Promise<readonly EntryAnswer[]> {
+  const answers: EntryAnswer[] = [];
+  for (const each of asked.entries) {
+    try {
+      if (each.problems.length > 0) throw new Refusal(each.problems);
+      answers.push(each.method === 'GET' ? await readAnswer(parts, each, base) : await writeAnswer(parts, each, base));
+    } catch (error) {
+      const problems =
+        error instanceof Refusal ? error.problems : [problem('internal', { reason: error instanceof Error ? error.name : 'unknown' })];
+      answers.push({ index: each.index, status: String(gravest(problems)?.status ?? 500), problems });
+    }
+  }
+  return answers;
+}
+
+async function writeAnswer(parts: Parts, asked: AskedEntry, base: string): Promise<EntryAnswer> {
+  const sent = asked.resource ?? asked.sent;
+  const content = Buffer.from(sent === undefined ? '' : writeJson(sent));
+  const written = await writeAsked(parts, content, base, asked);
+  return written === undefined ? nothingDeleted(asked) : { ...entryOfWritten(written), index: asked.index };
+}
+
+async function readAnswer(parts: Parts, asked: AskedEntry, base: string): Promise<EntryAnswer> {
+  if (asked.search === undefined) {
+    const found = await readResource(parts.database, asked.type, asked.id ?? '');
+    if (found === undefined || found.deleted) throw new Refusal([missing(found ? 'resource-deleted' : 'resource-not-found', asked.type)]);
+    const { ifNoneMatch, ifModifiedSince } = asked;
+    if (isKnown(found, { ifNoneMatch, ifModifiedSince }))
+      return { index: asked.index, status: '304 Not Modified', etag: etag(found.version) };
+    return entryOfRead(asked.index, resourceOfVersion(found));
+  }
+  const query = parseSearch(asked.type, asked.search, { base });
+  if (!query.ok) throw new Refusal(query.problems);
+  const page = await searchResources(parts.database, query.value, { base });
+  const resources = page.resources.map(resourceOfVersion);
+  const included = page.included.map(resourceOfVersion);
+  return entryOfRead(
+    asked.index,
+    searchsetBundle({ base, query: query.value, resources, included, total: page.total, next: page.nextPage }),
+  );
+}

@@ -1,0 +1,82 @@
+import type { FastifyRequest } from 'fastify';
+import { problem, Refusal } from '../../errors.ts';
+import { isXml } from '../../fhir/body.ts';
+import { isResourceType } from '../../fhir/definitions.ts';
+import { readSubset, type Subset } from '../../fhir/subset.ts';
+import { versionOfEtag } from '../../fhir/transaction/transaction.ts';
+
+/** Where the FHIR door stands. */
+export const FHIR_PATH = '/fhir/R4';
+
+export interface Addressed {
+  /** '' where the route names none. */
+  readonly type: string;
+  readonly id: string;
+  /** Version id of …/_history/:vid. */
+  readonly vid: string;
+}
+
+/** Returns what the address names; throws Refusal for a type that R4 does not have. */
+export function addressOf(request: FastifyRequest): Addressed {
+  const params = Object.entries(request.params ?? {}).map(([name, value]) => [name, String(value)] as const);
+  const { type, id = '', vid = '' } = Object.fromEntries(params);
+  if (type !== undefined && !isResourceType(type)) throw new Refusal([problem('fhir-unknown-type', { type: type.slice(0, 64) })]);
+  return { type: type ?? '', id, vid };
+}
+
+/** The own base URL as the caller reached it. */
+export const baseOf = (request: FastifyRequest): string => `${request.protocol}://${request.host}${FHIR_PATH}`;
+
+export function headerOf(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+/** Returns the decoded parameters of the address, in their order. */
+export const queryOf = (request: FastifyRequest): readonly (readonly [name: string, value: string])[] => [
+  ...new URLSearchParams(request.url.split('?').slice(1).join('?')),
+];
+
+/** Bytes of the body: FHIR JSON or XML as its type says; an unlabelled one is JSON. `readBody` reads both. */
+export function bodyOf(request: FastifyRequest): Uint8Array {
+  const type = request.headers['content-type'] ?? 'application/fhir+json';
+  const form = /^(?:application\/(?:fhir\+)?|text\/)(json|xml)\s*(;|$)/i.exec(type)?.[1]?.toLowerCase();
+  if (form === undefined) throw new Refusal([problem('media-type-not-supported', { type })]);
+  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  if (form === 'json' && isXml(body)) throw new Refusal([problem('fhir-not-json', { reason: 'it begins with "<"' }, '1:1')]);
+  if (form === 'xml' && !isXml(body)) throw new Refusal([problem('fhir-not-xml', { reason: 'it does not begin with "<"' }, '1:1')]);
+  return body;
+}
+
+/** What a read depends on (http://hl7.org/fhir/R4/http.html#cread). */
+export interface ReadConditions {
+  readonly ifNoneMatch: string | undefined;
+  readonly ifModifiedSince: string | undefined;
+}
+
+export const readConditionsOf = (request: FastifyRequest): ReadConditions => ({
+  ifNoneMatch: headerOf(request, 'if-none-match'),
+  ifModifiedSince: headerOf(request, 'if-modified-since'),
+});
+
+const WHOLE: Subset = { summary: 'false', elements: undefined };
+
+/** Returns the part of a resource that the address asks for. */
+export function subsetAsked(request: FastifyRequest, type: string): Subset {
+  if (!request.url.includes('?')) return WHOLE;
+  const read = readSubset(type, queryOf(request));
+  if (!read.ok) throw new Refusal(read.problems);
+  if (read.value.summary === 'count') {
+    const expected = 'one of true, text, data, false: one resource cannot be counted';
+    throw new Refusal([problem('fhir-search-value', { parameter: '_summary', expected }, '_summary')]);
+  }
+  return read.value;
+}
+
+/** Returns the version that If-Match names, undefined without the header (http.html#concurrency); throws Refusal for what is no version. */
+export function ifMatchOf(request: FastifyRequest): number | undefined {
+  const tag = headerOf(request, 'if-match');
+  const version = tag === undefined ? undefined : versionOfEtag(tag);
+  if (tag !== undefined && version === undefined) throw new Refusal([problem('if-match-malformed')]);
+  return version;
+}

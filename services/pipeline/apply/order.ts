@@ -1,0 +1,176 @@
+/**
+ * The order of what is said about one resource. Messages count by the time they speak of, not by when they arrive: one that arrives
+ * late takes its place among those that were said before, and the resource is made again from all of them. So every order of arrival
+ * ends in the same resource. Results are ordered by how settled they are, too (rank.ts).
+ *
+ * A FHIR request replaces a resource at the time of the request; what messages said before it counts no more. What a merge brought and the
+ * request says again, as a client does that read the survivor and writes it back, stays what the merge brought (echo.ts).
+ */
+import type { Transaction } from '../../database/connect.ts';
+import type { CurrentResource } from '../../database/resources/resources.ts';
+import {
+  forgetStatements,
+  keepStatements,
+  type Moment,
+  type Statement,
+  type StatementTimes,
+  statementsOf,
+  statementTimes,
+} from '../../database/resources/statements.ts';
+import { sameContent } from '../../fhir/format/json.ts';
+import { type Change, keyOf } from './change.ts';
+import { echoed } from './echo.ts';
+import { inOrder, type Ranked, rankOf } from './rank.ts';
+import { storedResource } from './rows.ts';
+import { folded, implied, isBefore, overStored, type Said, spoken, UNKNOWN_TIME } from './said.ts';
+
+type Stored = Change['resource'];
+
+/** Where a change stands among what was said before. */
+export interface Place {
+  readonly before: Stored | undefined;
+  /** What is to be stored; `before` itself where the change adds nothing. */
+  readonly resource: Stored;
+  /** The change comes too late to be seen at all: the resource was deleted after it. */
+  readonly isOver: boolean;
+  /** Why something that it says is not taken; undefined when it is. */
+  readonly overruled: 'older' | 'outranked' | undefined;
+  /** The moment and way that have the last word afterwards. */
+  readonly event: Moment & { readonly way: Change['update'] };
+  /** To be kept, once the resource has its key. */
+  readonly said: readonly Omit<Statement, 'resourceKey'>[];
+  readonly forget: boolean;
+}
+
+/** Returns the place of each change; what it needs of the resources' past is read for all of them at once. `now`: ISO 8601. */
+export async function placesOf(
+  tx: Transaction,
+  changes: readonly Change[],
+  current: ReadonlyMap<string, CurrentResource>,
+  now: string,
+): Promise<readonly Place[]> {
+  const asked = changes.map((change) => ({ change, current: current.get(keyOf(change.resource)) }));
+  const times = await statementTimes(
+    tx,
+    asked.flatMap((each) => each.current?.resourceKey ?? []),
+  );
+  const found = asked.map((each) => ({ ...each, times: times.get(each.current?.resourceKey ?? -1) ?? [] }));
+  const late = found
+    .filter((each) => isLate(each) || isOverForeign(each))
+    .flatMap((each) => (each.times.length > 0 ? (each.current?.resourceKey ?? []) : []));
+  const full = await statementsOf(tx, late);
+  return found.map((each) => placeOf(each, full.get(each.current?.resourceKey ?? -1) ?? [], now));
+}
+
+interface Asked {
+  readonly change: Change;
+  readonly current: CurrentResource | undefined;
+  readonly times: readonly StatementTimes[];
+}
+
+const momentOf = ({ change }: Asked): Ranked => ({
+  rank: rankOf(change.resource),
+  at: change.eventAt ?? UNKNOWN_TIME,
+  messageId: change.messageId ?? 0,
+});
+
+/** The last word about a stored resource so far. */
+function lastWord({ current, times }: Asked, before: Stored | undefined): Ranked {
+  const known = inOrder(momentsOf(times)).at(-1);
+  if (known) return known;
+  return {
+    rank: before ? rankOf(before) : 0,
+    at: current?.eventAt ?? UNKNOWN_TIME,
+    messageId: current?.eventMessage ?? current?.messageId ?? 0,
+  };
+}
+
+function isLate(asked: Asked): boolean {
+  const { change, current } = asked;
+  if (change.eventAt === undefined || current === undefined || current.deleted) return false;
+  return isBeforeLast(asked, storedResource(current));
+}
+
+/** A request, or what else replaces, over what a merge brought. */
+const isOverForeign = ({ change, times }: Asked): boolean =>
+  (change.eventAt === undefined || change.update === 'replace') && times.some(({ origin }) => origin !== undefined);
+
+/** When the record itself was spoken of. */
+const momentsOf = (times: readonly StatementTimes[]): readonly Ranked[] =>
+  times
+    .filter(({ beneath }) => !beneath)
+    .flatMap(({ rank, first, last }) => [
+      { rank, ...first },
+      { rank, ...last },
+    ]);
+
+/** True when a change comes before the last word that was said. */
+function isBeforeLast(asked: Asked, before: Stored | undefined): boolean {
+  if (asked.change.beneath) return true;
+  const mine = momentOf(asked);
+  return inOrder([...momentsOf(asked.times), lastWord(asked, before), mine]).at(-1) !== mine;
+}
+
+function placeOf(asked: Asked, statements: readonly Statement[], now: string): Place {
+  const { change, current, times } = asked;
+  const before = current === undefined || current.deleted ? undefined : storedResource(current);
+  const last = lastWord(asked, before);
+  const mine = momentOf(asked);
+  const common = { before, isOver: false, overruled: undefined, said: [], forget: false } as const;
+  if (change.eventAt === undefined) {
+    const event = { at: last.at > now ? last.at : now, messageId: change.messageId ?? 0, way: 'replace' as const };
+    // What a request puts in place of a record is the whole of it.
+    const resource = before && change.update !== 'replace' ? overStored(before, change) : change.resource;
+    const kept = isOverForeign(asked) && !change.delete ? echoed(statements, resource, event) : [];
+    return { ...common, resource, event, said: kept, forget: times.length > 0 };
+  }
+  const event = { at: mine.at, messageId: mine.messageId, way: change.update };
+  if ((current?.deleted && last.at > mine.at) || (change.beneath && before === undefined)) {
+    return { ...common, resource: change.resource, isOver: true, overruled: 'older', event: { ...last, way: 'replace' } };
+  }
+  if (before === undefined || current === undefined) {
+    return { ...common, resource: change.resource, event, said: change.deletes.length > 0 ? [spoken(change, mine)] : [] };
+  }
+  const said = saidWith(asked, before, mine);
+  const arrived = overStored(before, change);
+  if (!isBeforeLast(asked, before) && !isOverForeign(asked))
+    return { ...common, resource: arrived, event, said: change.update === 'ensure' ? [] : said };
+  const past = statements.length > 0 ? statements : [implied(current, before)];
+  const resource = folded([...past.filter((each) => said.every(({ digest }) => digest !== each.digest)), ...said]);
+  const isTaken = change.beneath || sameContent(resource, arrived) || !isBeforeLast(asked, before);
+  const overruled = isTaken ? undefined : mine.at < last.at ? 'older' : 'outranked';
+  const word = isBeforeLast(asked, before) ? last : mine;
+  const newest = { at: word.at, messageId: word.messageId, way: 'replace' } as const;
+  return { ...common, resource: sameContent(resource, before) ? before : resource, overruled, event: newest, said };
+}
+
+/** Returns the statements that are new, or said at further times, with this change. */
+function saidWith({ change, current, times }: Asked, before: Stored, mine: Ranked): readonly Said[] {
+  const own = spoken(change, mine);
+  const before0 = times.length === 0 && current ? [implied(current, before)] : [];
+  const known: Pick<Said, 'digest' | 'rank' | 'first' | 'last'> | undefined = [...times, ...before0].find(
+    ({ digest }) => digest === own.digest,
+  );
+  if (known === undefined) return [...before0, own];
+  const isFirst = isBefore(own.first, known.first);
+  const isLast = isBefore(known.last, own.last);
+  if (!isFirst && !isLast && before0.length === 0) return [];
+  const joined = { ...own, first: isFirst ? own.first : known.first, last: isLast ? own.last : known.last };
+  return [...before0.filter(({ digest }) => digest !== own.digest), joined];
+}
+
+/** Keeps what was said; `keys`: the resource_key of each place, undefined when nothing was ever stored. */
+export async function keepSaid(tx: Transaction, places: readonly Place[], keys: readonly (number | undefined)[]): Promise<void> {
+  const withKeys = places.flatMap((place, i) => {
+    const resourceKey = keys[i];
+    return resourceKey === undefined ? [] : [{ place, resourceKey }];
+  });
+  await forgetStatements(
+    tx,
+    withKeys.filter(({ place }) => place.forget).map(({ resourceKey }) => resourceKey),
+  );
+  await keepStatements(
+    tx,
+    withKeys.flatMap(({ place, resourceKey }) => place.said.map((each) => ({ ...each, resourceKey }))),
+  );
+}

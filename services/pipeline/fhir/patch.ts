@@ -1,0 +1,52 @@
+import type { Transaction } from '../../database/connect.ts';
+import { lockCurrent } from '../../database/resources/resources.ts';
+import { failure, problem, Refusal } from '../../errors.ts';
+import type { Locate } from '../../fhir/patch/fhirpath-patch.ts';
+import { patched } from '../../fhir/patch/patch.ts';
+import type { TransactionEntry } from '../../fhir/transaction/transaction-resolve.ts';
+import { storedResource } from '../apply/rows.ts';
+import { locateFhirPath } from './fhirpath.ts';
+
+/** All of the expressions of one request together: rows are locked meanwhile. */
+const TIMEOUT_MS = 2_000;
+
+/**
+ * Returns the entries of a request with their patches done: each patch has become an update of the version it was made of, which stays
+ * locked until the transaction ends. Throws Refusal: resource-not-found, resource-deleted, resource-version-conflict, and what patches report.
+ */
+export async function patchedEntries(tx: Transaction, entries: readonly TransactionEntry[]): Promise<readonly TransactionEntry[]> {
+  if (entries.every(({ patch }) => patch === undefined)) return entries;
+  // Every row at once and in one order, as all writers take them.
+  const targets = entries.flatMap(({ method, type, id }) => (method === 'GET' || id === undefined ? [] : [{ type, id }]));
+  const current = await lockCurrent(tx, targets);
+  const deadline = performance.now() + TIMEOUT_MS;
+  const locate: Locate = (resource, expression) => {
+    const leftMs = Math.floor(deadline - performance.now());
+    if (leftMs > 0) return locateFhirPath(resource, expression, leftMs);
+    return Promise.resolve(failure(problem('fhirpath-costly', { timeoutMs: TIMEOUT_MS })));
+  };
+  const done: TransactionEntry[] = [];
+  for (const entry of entries) done.push(entry.patch === undefined ? entry : await patchedEntry(entry, current, locate));
+  return done;
+}
+
+async function patchedEntry(
+  entry: TransactionEntry,
+  all: Awaited<ReturnType<typeof lockCurrent>>,
+  locate: Locate,
+): Promise<TransactionEntry> {
+  const { type, id = '', patch, ifMatch } = entry;
+  const current = all.get(`${type}/${id}`);
+  if (patch === undefined) return entry;
+  if (current === undefined || current.deleted) {
+    throw new Refusal([problem(current ? 'resource-deleted' : 'resource-not-found', { reference: `${type} with this id` })]);
+  }
+  const { version } = current;
+  if (ifMatch !== undefined && ifMatch !== version) {
+    throw new Refusal([problem('resource-version-conflict', { reference: `${type}/${id}`, version })]);
+  }
+  const made = await patched(storedResource(current), patch, locate);
+  const linked = made.ok ? entry.relinked(made.value) : made;
+  if (!linked.ok) throw new Refusal(linked.problems);
+  return { ...entry, resource: { ...linked.value, id }, ifMatch: version };
+}
