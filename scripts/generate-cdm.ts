@@ -6,7 +6,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-const here = new URL('..', import.meta.url);
+const here = new URL('../', import.meta.url);
 const target = new URL('services/database/migrations/cdm-5.4.generated.ts', here);
 const check = process.argv.includes('--check');
 const given = process.argv.slice(2).find((each) => !each.startsWith('--'));

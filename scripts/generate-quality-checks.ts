@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readCsv } from '../services/mapping/records/csv.ts';
 
-const here = new URL('..', import.meta.url);
+const here = new URL('../', import.meta.url);
 const target = new URL('services/omop/quality-checks.generated.ts', here);
 
 type Row = ReadonlyMap<string, string>;

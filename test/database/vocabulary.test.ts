@@ -12,7 +12,7 @@ import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 let fresh: FreshDatabase;
 let db: Database;
 const folder = mkdtempSync(join(tmpdir(), 'polyseme-vocabulary-'));
-const starter = new URL('../../terminology/starter', import.meta.url).pathname;
+const starter = new URL('../../terminology/starter/', import.meta.url).pathname;
 
 beforeAll(async () => {
   fresh = await freshDatabase();

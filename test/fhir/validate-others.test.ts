@@ -7,8 +7,8 @@ import type { JsonObject, JsonValue, Resource } from '../../services/fhir/resour
 import { validateResource } from '../../services/fhir/validation/validate.ts';
 import { medplumValidator, schemaValidator } from './reference-validators.ts';
 
-const fixtures = new URL('../../fixtures/fhir', import.meta.url);
-const corpus = new URL('../../../shared/corpus/fhir', import.meta.url);
+const fixtures = new URL('../../fixtures/fhir/', import.meta.url);
+const corpus = new URL('../../../shared/corpus/fhir/', import.meta.url);
 const fromSchema = schemaValidator();
 const fromMedplum = medplumValidator();
 

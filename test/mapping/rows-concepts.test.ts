@@ -10,7 +10,7 @@ import { openVocabulary } from '../../terminology/reader.ts';
 import type { Vocabulary } from '../../terminology/vocabulary.ts';
 import { projectMaps } from './rows-maps.ts';
 
-const starter = new URL('../../terminology/starter', import.meta.url).pathname;
+const starter = new URL('../../terminology/starter/', import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), 'polyseme-rows-'));
 let vocabulary: Vocabulary;
 

@@ -10,7 +10,7 @@ import type { CdmRow, CdmValue } from '../../services/omop/row.ts';
 import { vocabularyOfSeed } from './golden-vocabulary.ts';
 import { projectMaps } from './rows-maps.ts';
 
-const folder = new URL('../../../shared/corpus/omop/golden-cases', import.meta.url);
+const folder = new URL('../../../shared/corpus/omop/golden-cases/', import.meta.url);
 const here = existsSync(folder);
 if (!here) console.log(`Skipped: the golden cases are not beside this checkout (${folder.pathname}).`);
 

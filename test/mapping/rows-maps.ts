@@ -7,7 +7,7 @@ import { compileRowMaps, type RowMaps } from '../../services/mapping/to-rows/map
 import { type WrittenConcept, writtenVocabulary } from '../../services/mapping/to-rows/vocabulary.ts';
 import type { ResourceRows } from '../../services/omop/row.ts';
 
-const folder = new URL('../../mappings/fhir-to-omop', import.meta.url);
+const folder = new URL('../../mappings/fhir-to-omop/', import.meta.url);
 
 /** Returns every YAML file of mappings/fhir-to-omop as read. */
 export const mapFiles = (): ReadSpec[] =>
