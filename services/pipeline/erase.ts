@@ -15,6 +15,7 @@ import {
   speakingOf,
 } from '../database/resources/erase-resources.ts';
 import { lockByKeys } from '../database/resources/resources.ts';
+import { forgetViewRows } from '../database/view-forget.ts';
 import { RESOURCE_TYPES } from '../fhir/definitions.ts';
 import { isArray, isObject } from '../fhir/format/json.ts';
 import { slotsOf } from '../fhir/parameters.ts';
@@ -106,6 +107,7 @@ async function eraseIn(parts: RowParts, tx: Transaction, { ids, keys, until }: N
       );
     }
   await forgetResources(tx, goneKeys, patients);
+  await forgetViewRows(tx, goneKeys);
   const messages = await eraseMessages(tx, all, { messageIds, until });
   return { messages, resources: gone.length, mentions: kept.size, ids: patients, keys: all };
 }
