@@ -34,6 +34,7 @@ const SETTINGS = z.object({
   POLYSEME_SOURCES: z.string().min(1).optional(),
   POLYSEME_OMOP: z.string().min(1).optional(),
   POLYSEME_PULL_DATE: z.iso.date().optional(),
+  POLYSEME_BACKGROUND_PERCENT: z.coerce.number().int().min(1).max(80).default(15),
   POLYSEME_RETENTION_MONTHS: z.coerce.number().int().min(1).max(1200).optional(),
   POLYSEME_MAX_MESSAGE_BYTES: z.coerce
     .number()
@@ -81,6 +82,8 @@ export interface Config {
   readonly omopFile?: string | undefined;
   /** Date of extraction for open periods (YYYY-MM-DD); today when undefined. */
   readonly pullDate: string | undefined;
+  /** Of the time, what plans and replays take while messages wait to be applied (0 to 1). */
+  readonly backgroundShare?: number | undefined;
   /** Months that the journal keeps beside the present one; for ever when undefined. */
   readonly retentionMonths?: number | undefined;
   readonly maxMessageBytes: number;
@@ -153,6 +156,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     sourcesFile: of.POLYSEME_SOURCES === undefined ? undefined : resolve(of.POLYSEME_SOURCES),
     omopFile: of.POLYSEME_OMOP === undefined ? undefined : resolve(of.POLYSEME_OMOP),
     pullDate: of.POLYSEME_PULL_DATE,
+    backgroundShare: of.POLYSEME_BACKGROUND_PERCENT / 100,
     retentionMonths: of.POLYSEME_RETENTION_MONTHS,
     maxMessageBytes: of.POLYSEME_MAX_MESSAGE_BYTES,
     maxBodyBytes: of.POLYSEME_MAX_BODY_BYTES,

@@ -129,6 +129,7 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
       terminologies: live.sources,
       outgoing: config.outgoing,
       fourEyes: config.fourEyes,
+      backgroundShare: config.backgroundShare,
     };
     return { ...store, parts, book, live, [Symbol.asyncDispose]: close };
   } catch (error) {

@@ -47,6 +47,8 @@ export interface Parts {
   readonly sources?: SourceBook | undefined;
   /** Returns true while so many messages wait that no more should be taken from this channel. */
   readonly isFull?: ((channel: Origin['channel']) => boolean) | undefined;
+  /** Of the time, what plans and replays take while messages wait to be applied: 0.15 when undefined. */
+  readonly backgroundShare?: number | undefined;
   readonly clock: () => Date;
   /** Where subscriptions may send to; nowhere when undefined. */
   readonly outgoing?: OutgoingRules | undefined;

@@ -25,6 +25,7 @@ Settings (environment; a secret may be given as NAME_FILE):
   POLYSEME_MAPPINGS_DIR       the specs that came with Polyseme
   POLYSEME_PULL_DATE          today: where open observation periods end
   POLYSEME_RETENTION_MONTHS   for ever: months that the journal keeps beside the present one; months with waiting or parked messages stay
+  POLYSEME_BACKGROUND_PERCENT 15: of the time, what plans and replays of maps take while messages wait to be applied (1 to 80)
   POLYSEME_OUTGOING_ALLOW     nowhere: where Subscriptions may send to, with commas between, such as https://host/path, mllp://10.1.2.3:2575
   POLYSEME_OUTGOING_PRIVATE   none: networks such as 10.0.0.0/8 that names on that list may resolve into
   POLYSEME_OUTGOING_CA        PEM file of the authorities that receivers' certificates are checked with

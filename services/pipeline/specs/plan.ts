@@ -32,7 +32,8 @@ import { type SpecThread, specThread, specTurn } from './thread.ts';
 const PAGE = 100;
 /** So long plans keep what they show of patients; their counts stay. */
 const KEPT_DAYS = 30;
-const GROUP_MESSAGES = 200;
+/** Their differences come to the thread that answers senders, and go to the database, in one piece. */
+const GROUP_MESSAGES = 50;
 
 export interface PlanOptions {
   readonly actor: string;
@@ -121,13 +122,13 @@ class PlanRun {
   constructor(parts: Parts, of: Running) {
     this.#parts = parts;
     this.#of = of;
-    this.#pace = new Pace(() => manyWait(parts.database));
+    this.#pace = new Pace(() => manyWait(parts.database), parts.backgroundShare);
   }
 
   /** Makes the plan; never rejects: what went wrong is kept with it. */
   async made(): Promise<void> {
     const { id } = this.#of;
-    const thread = this.#parts.vocabularyImage === undefined ? specTurn() : specThread();
+    const thread = this.#parts.vocabularyImage === undefined ? specTurn() : specThread({ isBackground: true });
     try {
       const image = await this.#parts.vocabularyImage?.();
       const vocabulary = image ?? this.#parts.live?.current ?? this.#parts.vocabulary;
@@ -180,20 +181,25 @@ class PlanRun {
 
   async #scan(thread: SpecThread): Promise<void> {
     for await (const messages of this.#pages()) {
-      const page = await this.#pace.step(() => thread.ask({ kind: 'scan', messages }));
+      const page = await this.#pace.step(async () => {
+        const found = await thread.ask({ kind: 'scan', messages });
+        await this.#keep(found.changes);
+        return found;
+      });
       for (const each of page.messages) this.#groups.add(each);
       for (const reference of page.shared) this.#shared.add(reference);
       this.#looked += messages.length;
-      await this.#keep(page.changes);
       await this.#beat();
     }
   }
 
   async #compareGroups(thread: SpecThread): Promise<void> {
     for (const batch of this.#groups.batches(GROUP_MESSAGES)) {
-      const found = new Map((await recordedByIds(this.#parts.database, batch.flat())).map((each) => [each.id, this.#planned(each)]));
-      const parts = batch.map((ids) => ids.flatMap((id) => found.get(id) ?? []));
-      await this.#keep(await this.#pace.step(() => thread.ask({ kind: 'groups', parts })));
+      await this.#pace.step(async () => {
+        const found = new Map((await recordedByIds(this.#parts.database, batch.flat())).map((each) => [each.id, this.#planned(each)]));
+        const parts = batch.map((ids) => ids.flatMap((id) => found.get(id) ?? []));
+        await this.#keep(await thread.ask({ kind: 'groups', parts }));
+      });
       await this.#beat();
     }
   }
@@ -227,7 +233,7 @@ class PlanRun {
         });
         return [{ type: each.type, id: each.id, body: each.body, asOf: storedDate(this.#parts, resource), named: Object.fromEntries(own) }];
       });
-      await this.#keep(await this.#pace.step(() => thread.ask({ kind: 'rows', stored })));
+      await this.#pace.step(async () => this.#keep(await thread.ask({ kind: 'rows', stored })));
       await this.#beat();
       after = page.at(-1)?.resourceKey ?? after;
       seen += page.length;

@@ -40,7 +40,7 @@ const ROWS = 200;
 
 /** Finishes the replay that is not finished, or goes on until `stopped` says so; messages that arrive come first. */
 export async function replayAll(parts: Parts, stopped: () => boolean = () => false): Promise<void> {
-  const pace = new Pace(() => manyWait(parts.database));
+  const pace = new Pace(() => manyWait(parts.database), parts.backgroundShare);
   while (!stopped() && (await pace.step(() => replayNext(parts))));
 }
 

@@ -1,6 +1,11 @@
 /** The thread in which specs are checked and plans are made, so that who answers and applies messages is not held up; see thread.ts. */
-import { parentPort } from 'node:worker_threads';
+import { constants, platform, setPriority } from 'node:os';
+import { parentPort, workerData } from 'node:worker_threads';
 import { SpecWork, type Task } from './work.ts';
+
+const { isBackground }: { readonly isBackground: boolean } = workerData;
+// Linux keeps a priority for each thread, and 0 names the one that asks; elsewhere it would be that of the whole process.
+if (isBackground && platform() === 'linux') setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
 
 const work = new SpecWork();
 parentPort?.on('message', ({ number, task }: { readonly number: number; readonly task: Task }) => {

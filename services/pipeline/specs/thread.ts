@@ -11,9 +11,12 @@ export interface SpecThread extends AsyncDisposable {
 
 const MEMORY_MB = 2_048;
 
-/** Begins a thread. */
-export function specThread(): SpecThread {
-  const worker = new Worker(new URL('./thread-worker.ts', import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB } });
+/** Begins a thread. `isBackground`: nobody waits for it, so that it gets the processor when others do not want it, where the system can do that. */
+export function specThread({ isBackground = false }: { readonly isBackground?: boolean } = {}): SpecThread {
+  const worker = new Worker(new URL('./thread-worker.ts', import.meta.url), {
+    resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB },
+    workerData: { isBackground },
+  });
   // A server that stops does not wait for a plan.
   worker.unref();
   const waiting = new Map<number, { readonly resolve: (value: never) => void; readonly reject: (error: unknown) => void }>();
