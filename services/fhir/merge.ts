@@ -1,6 +1,7 @@
 import { choiceNames, elementsOf, kindOf } from './definitions.ts';
 import { isArray, isObject } from './format/json.ts';
 import type { JsonObject, JsonValue, Resource } from './resource.ts';
+import { classesOfStay } from './stay-classes.ts';
 import { type Course, placesOfStay } from './stay-places.ts';
 
 /**
@@ -8,19 +9,25 @@ import { type Course, placesOfStay } from './stay-places.ts';
  * deletes is gone, one that it does not mention stays (HL7v2 chapter 2.5.3, "no value" against `""`). `deletes` names elements as
  * declared ('birthDate', 'value[x]') or as written ('valueQuantity'). Within an element that is a group of elements
  * (Encounter.hospitalization) the same holds for its members; a period that the message only ends keeps its start. A stay that ended
- * stays ended when a message does not speak of its end: to open it again takes a draft that replaces it. The places of a stay are a history.
+ * stays ended when a message does not speak of its end: to open it again takes a draft that replaces it. The places
+ * and the classes of a stay are a history.
  */
 export function mergedResource<T extends Resource>(stored: JsonObject, draft: T, deletes: readonly string[]): T {
   const kept = Object.entries(withoutReplaced(draft.resourceType, stored, [...Object.keys(draft), ...deletes]));
   const joined = Object.entries(draft).map(([name, value]) => [name, joinedValue(draft.resourceType, name, stored[name], value)] as const);
   const still = stillEnded(stored, draft);
-  const places = deletes.includes('location') ? {} : placesIn(stored, draft, courseOf(stored, draft, still));
-  return { ...draft, ...Object.fromEntries(kept), ...Object.fromEntries(joined), ...still, ...places };
+  const course = courseOf(stored, draft, still);
+  const places = deletes.includes('location') ? {} : placesIn(stored, draft, course);
+  const merged = { ...draft, ...Object.fromEntries(kept), ...Object.fromEntries(joined), ...still, ...places };
+  if (draft.resourceType !== 'Encounter' || draft['classHistory'] !== undefined || deletes.includes('classHistory')) return merged;
+  const { classHistory: _before, ...rest } = merged;
+  const classes = classesOfStay(stored, draft, course);
+  return { ...draft, ...rest, ...(classes === undefined ? {} : { classHistory: classes }) };
 }
 
 /**
  * Returns a message's draft that replaces what is stored. A stay whose end is taken back (HL7v2 A13, which says where the patient is and not
- * since when) was where it was before: its places are kept, the last is where the patient is. The same draft once more changes nothing.
+ * since when) was where it was before: its places and classes are kept, the last place is where the patient is. The same draft once more changes nothing.
  */
 export function replacingResource<T extends Resource>(stored: JsonObject, draft: T): T {
   const places = draft['location'];
@@ -29,7 +36,9 @@ export function replacingResource<T extends Resource>(stored: JsonObject, draft:
     (stored['status'] === 'finished' || stored['status'] === 'in-progress') &&
     isArray(places) &&
     places.every((place) => isObject(place) && place['period'] === undefined);
-  return isReopened ? { ...draft, ...placesIn(stored, draft, 'runs') } : draft;
+  if (!isReopened) return draft;
+  const classes = draft['classHistory'] === undefined ? classesOfStay(stored, draft, 'runs') : undefined;
+  return { ...draft, ...placesIn(stored, draft, 'runs'), ...(classes === undefined ? {} : { classHistory: classes }) };
 }
 
 const placesIn = (stored: JsonObject, draft: Resource, course: Course): JsonObject =>
@@ -43,7 +52,7 @@ function courseOf(stored: JsonObject, draft: Resource, still: JsonObject): Cours
 }
 
 /** Returns the members that none of `names` replaces: of an element of many types only one may be there, with what `_name` says of it. */
-function withoutReplaced(type: string, members: JsonObject, names: readonly string[]): JsonObject {
+export function withoutReplaced(type: string, members: JsonObject, names: readonly string[]): JsonObject {
   const alternatives = [...elementsOf(type).values()].map((element) => [element.name, ...choiceNames(element)]);
   const spellings = (name: string): readonly string[] =>
     (alternatives.find((each) => each.includes(name)) ?? [name]).flatMap((each) => [each, `_${each}`]);
