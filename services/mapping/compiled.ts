@@ -12,12 +12,13 @@ import { pathsOf, segmentNames } from './to-fhir/levels.ts';
 import { Memories } from './to-fhir/memory.ts';
 import { writeModule } from './to-fhir/module.ts';
 import type { ReadFields } from './to-fhir/module-input.ts';
-import { type ResolvedMessage, resolveMessage } from './to-fhir/resolve.ts';
+import { type Resolved, type ResolvedMessage, resolveMessage } from './to-fhir/resolve.ts';
 import type { MessageRun } from './to-fhir/run.ts';
 import { mapRuntime } from './to-fhir/runtime.ts';
 import type { TracedRule } from './trace/registry.ts';
 import { tracedRuntime } from './trace/runtime.ts';
 import { usedMaps } from './uses.ts';
+import { keepWritten, sameWritten, Written, writtenFor } from './written.ts';
 
 export interface CompiledModule {
   readonly ok: boolean;
@@ -53,6 +54,7 @@ export class MessageMap {
   readonly #knownSegments = new Set<string>();
   readonly #knownPaths = new Set<string>();
   readonly #localFaults: readonly Diagnostic[];
+  #judged: { readonly resources: readonly Resolved[] | undefined } | undefined;
 
   constructor(spec: MessageSpec, family: SpecFamily) {
     this.spec = spec;
@@ -112,27 +114,73 @@ export class MessageMap {
   }
 
   #compile(version: string, structure: string, variant: Variant): CompiledModule {
+    const resources = variant === 'judging' ? this.#decisive() : this.#resolved.resources;
+    if (resources === undefined) return undecided(this.#resolved.diagnostics);
+    const written = this.#written(version, structure, variant, resources);
+    const { diagnostics, constants, reads, rules, remembering } = written.parts;
+    const ok = diagnostics.every((each) => each.severity !== 'error');
+    return {
+      ok,
+      diagnostics,
+      get text() {
+        return written.text;
+      },
+      constants,
+      reads,
+      rules: ok ? rules : [],
+      // What a rule makes of the same words may be another thing in another version.
+      memories: new Memories(ok ? remembering : 0),
+      run: ok ? (root, X) => void written.convert(root, X) : () => undefined,
+    };
+  }
+
+  #written(version: string, structure: string, variant: Variant, resources: readonly Resolved[]): Written {
+    const children = withDeclared(structureOf(version, structure)?.children ?? [], this.spec.segments);
+    const known = this.#resolved.diagnostics.length > 0 ? [] : writtenFor(this.spec, this.#resolved.used, variant);
+    const same = sameWritten(known, version, children, this.#family);
+    if (same !== undefined) return same;
     const build = new Build(version, this.#family, variant === 'traced');
-    const resources = variant === 'judging' ? decisive(this.#resolved.resources, this.#family.types.values()) : this.#resolved.resources;
-    const written = writeModule({
+    const { text, reads } = writeModule({
       spec: this.spec,
-      resources: resources ?? [],
+      resources,
       build,
       structure,
       knownSegments: this.#knownSegments,
       knownPaths: this.#knownPaths,
     });
-    const diagnostics = [...this.#resolved.diagnostics, ...build.diagnostics];
-    const { text, reads } = written;
-    const { constants } = build;
-    if (resources === undefined || diagnostics.some((each) => each.severity === 'error'))
-      return { ok: false, diagnostics, text, constants, reads, rules: [], memories: new Memories(0), run: () => undefined };
-    const made: unknown = new Function('R', 'K', text)(variant === 'traced' ? tracedRuntime : mapRuntime, constants);
-    const run = typeof made === 'function' ? (root: Group, X: MessageRun): void => void made(root, X) : (): void => undefined;
-    const memories = new Memories(build.remembering);
-    return { ok: true, diagnostics, text, constants, reads, rules: build.rules ?? [], memories, run };
+    const written = new Written({
+      diagnostics: [...this.#resolved.diagnostics, ...build.diagnostics],
+      write: text,
+      runtime: variant === 'traced' ? tracedRuntime : mapRuntime,
+      constants: build.constants,
+      reads,
+      rules: build.rules ?? [],
+      remembering: build.remembering,
+      asked: build.asked,
+      outline: build.asked.outline(children),
+    });
+    keepWritten(known, written);
+    return written;
+  }
+
+  /** The resources that decide whether a message is taken, as far as their rules alone tell. */
+  #decisive(): readonly Resolved[] | undefined {
+    this.#judged ??= { resources: decisive(this.#resolved.resources, this.#family.types.values()) };
+    return this.#judged.resources;
   }
 }
+
+/** A judging module of a map whose rules alone do not tell. */
+const undecided = (diagnostics: readonly Diagnostic[]): CompiledModule => ({
+  ok: false,
+  diagnostics,
+  text: '',
+  constants: [],
+  reads: new Map(),
+  rules: [],
+  memories: new Memories(0),
+  run: () => undefined,
+});
 
 /** A declared segment follows one that the message has; a site gives every parameter that must have a value. */
 function localFaults(spec: MessageSpec, known: ReadonlySet<string>): readonly Diagnostic[] {

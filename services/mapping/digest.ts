@@ -13,8 +13,15 @@ function plain(node: SpecNode): Json {
   return Object.fromEntries(entries.map((each) => [each.key, plain(each.value)] as const).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** Every map that uses a datatype map has it in its digest. */
+const known = new WeakMap<SpecNode, string>();
+
 /** Returns the canonical JSON of a tree: keys sorted, every scalar a text. */
-export const canonical = (node: SpecNode): string => JSON.stringify(plain(node));
+export function canonical(node: SpecNode): string {
+  const text = known.get(node) ?? JSON.stringify(plain(node));
+  known.set(node, text);
+  return text;
+}
 
 /** Returns the sha256 (hexadecimal) over trees in an order that does not depend on the files' order. */
 export const digestOf = (trees: readonly SpecNode[]): string => hash('sha256', trees.map(canonical).sort().join('\n'), 'hex');

@@ -51,8 +51,19 @@ export interface SpecResult {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Returns the spec in a read document, or why it is none. */
+/** A document that is read once is one spec: what was compiled of it is found by it. */
+const specs = new WeakMap<ReadSpec, SpecResult>();
+
+/** Returns the spec in a read document, or why it is none; the same one each time. */
 export function specOf(read: ReadSpec): SpecResult {
+  const known = specs.get(read);
+  if (known !== undefined) return known;
+  const found = freshSpecOf(read);
+  specs.set(read, found);
+  return found;
+}
+
+function freshSpecOf(read: ReadSpec): SpecResult {
   if (read.root === undefined) return { spec: undefined, diagnostics: read.diagnostics };
   const reader = new SpecReader(read.file);
   if (read.root.kind !== 'map') return { spec: undefined, diagnostics: [diagnostic('spec-shape', read.root.at)] };

@@ -17,8 +17,19 @@ export function positionIn(node: ScalarNode, offset: number): Position {
   return { ...node.at, column: node.at.column + offset + (node.quoted ? 2 : 1) };
 }
 
+/** A map is compiled for many versions and messages: its expressions are read once. */
+const parsed = new WeakMap<ScalarNode, Parsed>();
+
 /** Returns the tree of the expression in `node` (its text starts with `=`). */
 export function parseExpression(node: ScalarNode): Parsed {
+  const known = parsed.get(node);
+  if (known !== undefined) return known;
+  const found = parse(node);
+  parsed.set(node, found);
+  return found;
+}
+
+function parse(node: ScalarNode): Parsed {
   const text = node.value.slice(1);
   const refuse = (reason: string, offset: number): Parsed => ({
     ok: false,

@@ -61,7 +61,7 @@ class RecordWriter {
     );
     const { keys, resources: own, late } = this.#root;
     const body = [...this.#declared, ...keys, ...own, ...inner, ...late].join('\n');
-    return `"use strict";\n${this.#build.functions.join('\n')}\nreturn function convert(rec, X) {\n${body}\n};`;
+    return `"use strict";\n${this.#build.functions.map((each) => each()).join('\n')}\nreturn function convert(rec, X) {\n${body}\n};`;
   }
 
   #place(resource: Resolved): void {

@@ -5,16 +5,9 @@ import type { Hl7v2Scope } from '../expression/scope.ts';
 import type { ScalarNode } from '../read.ts';
 import type { TableSpec, TypeSpec } from '../spec.ts';
 import type { Role, TracedRule } from '../trace/registry.ts';
-import { componentPart, fieldPart, SUCCESSORS } from './definitions.ts';
+import { Asked, type Family } from './asked.ts';
+import { SUCCESSORS } from './definitions.ts';
 import { readOnce } from './reads.ts';
-
-/** All specs of one family, found by name. */
-export interface Family {
-  /** Types by 'XPN HumanName'. */
-  readonly types: ReadonlyMap<string, TypeSpec>;
-  /** Concept maps by path without extension ('tables/0001-administrative-sex'). */
-  readonly tables: ReadonlyMap<string, TableSpec>;
-}
 
 /** Values the module gets beside its text: concept maps and code sets. */
 export type Constant = TableSpec | CodeSet;
@@ -23,7 +16,9 @@ export class Build {
   readonly version: string;
   readonly family: Family;
   readonly diagnostics: Diagnostic[] = [];
-  readonly functions: string[] = [];
+  /** Texts of functions, written when the whole text is asked for. */
+  readonly functions: (() => string)[] = [];
+  readonly asked = new Asked();
   readonly constants: Constant[] = [];
   readonly #typeFunctions = new Map<TypeSpec, Map<string, string>>();
   #names = 0;
@@ -72,7 +67,7 @@ export class Build {
   table(node: ScalarNode, use: ReadonlyMap<string, ScalarNode>): TableSpec | undefined {
     const asked = use.get(node.value)?.value ?? node.value;
     const [path = '', version] = asked.split('@');
-    const found = this.family.tables.get(path);
+    const found = this.asked.table(this.family, path);
     if (found === undefined) {
       this.fault('unknown-map', node.at, { name: asked, nearest: didYouMean(asked, [...use.keys(), ...this.family.tables.keys()]) });
     } else if (version !== undefined && version !== found.version) {
@@ -84,7 +79,7 @@ export class Build {
   /** Returns the datatype map from `source` (or a datatype that followed it) to `target`. */
   typeSpec(source: string, target: string): TypeSpec | undefined {
     for (let type: string | undefined = source, steps = 0; type !== undefined && steps < 4; type = SUCCESSORS[type], steps++) {
-      const found = this.family.types.get(`${type} ${target}`);
+      const found = this.asked.type(this.family, `${type} ${target}`);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -104,8 +99,9 @@ export class Build {
     if (known !== undefined) return known;
     const name = this.fresh('t');
     bySource.set(source, name);
-    const body = write(placeScope(this.version, source, spec.sourceTypes));
-    this.functions.push(`function ${name}(p, X) {\n${this.rules === undefined ? readOnce(body, PLACE) : body}\n}`);
+    const body = write(placeScope(this, source, spec.sourceTypes));
+    const isFast = this.rules === undefined;
+    this.functions.push(() => `function ${name}(p, X) {\n${isFast ? readOnce(body, PLACE) : body}\n}`);
     return name;
   }
 }
@@ -113,12 +109,12 @@ export class Build {
 const PLACE: ReadonlySet<string> = new Set(['p']);
 
 /** The scope of a datatype map: paths are relative to the place `p`; segments cannot be seen. */
-function placeScope(version: string, datatype: string, writtenFor: readonly string[]): Hl7v2Scope {
+function placeScope({ version, asked }: Build, datatype: string, writtenFor: readonly string[]): Hl7v2Scope {
   // Paths are checked against what arrives, and against what the map says it is for: what arrives may be an older, shorter type.
   const component: Hl7v2Scope['component'] = (type, n) => {
     const candidates = type === datatype ? [type, ...writtenFor] : [type];
     for (const each of candidates) {
-      const found = componentPart(version, each, n);
+      const found = asked.component(version, each, n);
       if (found !== undefined) return found;
     }
     return undefined;
@@ -127,7 +123,7 @@ function placeScope(version: string, datatype: string, writtenFor: readonly stri
     format: 'hl7v2',
     version,
     segment: (name) => ({ code: 'unknown-segment', values: { name } }),
-    field: (segment, field) => fieldPart(version, segment, field),
+    field: (segment, field) => asked.field(version, segment, field),
     component,
     read: () => undefined,
     current: { js: 'p', datatype },

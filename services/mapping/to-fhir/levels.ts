@@ -63,6 +63,7 @@ export class Levels {
     let here = from.level;
     let { group } = from;
     for (const name of each.split('.')) {
+      this.#build.asked.place(name);
       const found = elementIn(group.children, name);
       if (found === undefined) return undefined;
       if (found.element.children === undefined) {
@@ -131,6 +132,7 @@ export class Levels {
 
   /** Returns JavaScript of the segment that a rule at `from` means. */
   segment(name: string, occurrence: number | undefined, from: Spot): FoundSegment | ScopeFault {
+    this.#build.asked.place(name);
     if (occurrence === EVERY) return this.#everySegment(name, from);
     // A loop over segments of a group inside the level's own: the loop's segment is meant, not all of them.
     if (from.level.segment?.name === name && occurrence === undefined) return { js: from.level.segment.js, many: false };

@@ -6,7 +6,8 @@ import type { Resolved } from './resolve.ts';
 export type ReadFields = ReadonlyMap<string, ReadonlyMap<number, boolean>>;
 
 export interface WrittenModule {
-  readonly text: string;
+  /** Puts the text together; once. */
+  readonly text: () => string;
   /** 'PID' -> field numbers that some rule reads; true when some rule reads every repetition. */
   readonly reads: ReadFields;
 }

@@ -11,7 +11,7 @@ import { asCondition, asText } from '../expression/typed.ts';
 import { isExpression, type ScalarNode } from '../read.ts';
 import { withDeclared } from '../sites/declared.ts';
 import type { Build } from './build.ts';
-import { componentPart, fieldPart, type Part } from './definitions.ts';
+import type { Part } from './definitions.ts';
 import { placeLoop, WRITERS } from './fields.ts';
 import { declaredIn, resourceFunction } from './functions.ts';
 import { type Level, Levels, pathsOf, type Spot, type Step } from './levels.ts';
@@ -54,10 +54,15 @@ class ModuleWriter {
     for (const resource of this.#input.resources) this.#place(resource);
     for (const made of this.#made.values()) this.#writeKey(made);
     for (const made of this.#made.values()) this.#writeResource(made);
+    return { text: () => this.#text(), reads: this.#reads };
+  }
+
+  /** Puts together what was written. */
+  #text(): string {
     this.#declared = declaredIn(this.#levels.root);
     const body = this.#levelText(this.#levels.root);
-    const text = `"use strict";\n${this.#build.functions.join('\n')}\nreturn function convert(root, X) {\n${body}\n};`;
-    return { text, reads: this.#reads };
+    const functions = this.#build.functions.map((each) => each()).join('\n');
+    return `"use strict";\n${functions}\nreturn function convert(root, X) {\n${body}\n};`;
   }
 
   /** Finds where a resource is made; one whose group this structure lacks is not made. */
@@ -103,7 +108,7 @@ class ModuleWriter {
         return { ...found, values: { ...found.values, nearest: didYouMean(name, this.#input.knownSegments) } };
       },
       field: (segment, field) => this.#field(segment, field),
-      component: (datatype, component) => componentPart(version, datatype, component),
+      component: (datatype, component) => this.#build.asked.component(version, datatype, component),
       read: (segment, field, all) => this.#noteRead(segment, field, all),
       ...(spot.level.current === undefined ? {} : { current: spot.level.current }),
       handle: (name, all) => this.#handleJs(name, spot, resource, all),
@@ -113,7 +118,7 @@ class ModuleWriter {
 
   #field(segment: string, field: number): Part | undefined {
     const declared = this.#input.spec.segments.get(segment);
-    if (declared === undefined) return fieldPart(this.#build.version, segment, field);
+    if (declared === undefined) return this.#build.asked.field(this.#build.version, segment, field);
     const found = declared.fields.get(field);
     return found === undefined ? undefined : { datatype: found.datatype, many: found.repeats };
   }
@@ -241,7 +246,7 @@ class ModuleWriter {
     const { steps } = spot.level;
     (this.#late.has(resource.name) ? steps.after : steps.before).push(() => {
       const { text, args } = resourceFunction(functionName, body, this.#declared, traced === undefined);
-      this.#build.functions.push(text);
+      this.#build.functions.push(() => text);
       return `if (${handle} !== undefined${some}) { ${functionName}(${args}); ${collect} }`;
     });
   }
