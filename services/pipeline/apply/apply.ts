@@ -5,6 +5,7 @@ import { type CurrentResource, lockCurrent } from '../../database/resources/reso
 import { type ResourceWrite, type WriteOutcome, writeResources } from '../../database/resources/write-resources.ts';
 import { problem, Refusal } from '../../errors.ts';
 import type { JsonObject } from '../../fhir/resource.ts';
+import { replacedBy } from '../../mapping/merges.ts';
 import type { ResourceRows } from '../../omop/row.ts';
 import { type Change, idOf, keyOf, wavesOf } from './change.ts';
 import { isLinked, isOf, landedOn } from './landing.ts';
@@ -56,13 +57,14 @@ async function applyLocked(
   remarked: Remarked,
 ): Promise<readonly WriteOutcome[]> {
   const asked = changes.map((change) => ({ change, current: current.get(keyOf(change.resource)) }));
-  const linked = asked
-    .filter((each) => each.change.eventAt !== undefined && isLinked(each.current))
-    .map(({ change }) => change.resource.id);
+  const linked = asked.filter((each) => !each.change.delete && isLinked(each.current)).map(({ change }) => change.resource.id);
   const states = await mergeStates(tx, linked);
-  const places = (await placesOf(tx, changes, current, parts.clock().toISOString())).map((place) => {
+  const places = (await placesOf(tx, changes, current, parts.clock().toISOString())).map((place, i) => {
     const state = states.get(place.resource.resourceType === 'Patient' ? place.resource.id : '');
-    return state ? { ...place, resource: withMergeState(place.resource, state) } : place;
+    // A request says by its links whether a merged record stays one, and which becomes one (`followLinks`). That a record is a survivor the log
+    // says: what goes on under it would begin a second time for a client that writes it without links.
+    const isAsked = changes[i]?.eventAt === undefined && ((state?.hops.length ?? 0) > 0 || replacedBy(place.resource) !== undefined);
+    return state && !isAsked ? { ...place, resource: withMergeState(place.resource, state) } : place;
   });
   const merged = asked.flatMap((each, i) => {
     const place = places[i];
