@@ -34,6 +34,23 @@ export const smallestCellOf = (choices: OmopChoices | undefined): number =>
 /** Returns a count as it may be told: of fewer than `smallest` the negative of that, as OHDSI's tools write it. None is none. */
 export const maskedCount = (count: number, smallest: number): number => (count > 0 && count < smallest ? -smallest : count);
 
+/** How many of how many, and the percent that it is; null where it is not told. */
+export interface MaskedShare {
+  readonly violated: number;
+  readonly rows: number;
+  readonly percent: number | null;
+}
+
+/**
+ * Returns a share as it may be told. From a percent and one count the other can be worked out, and so can those who do not violate: where any
+ * of them is fewer than `smallest`, neither the percent nor the part is told.
+ */
+export function maskedShare({ violated, rows, percent }: MaskedShare, smallest: number): MaskedShare {
+  const all = maskedCount(rows, smallest);
+  const isMasked = maskedCount(violated, smallest) < 0 || all < 0 || maskedCount(rows - violated, smallest) < 0;
+  return isMasked ? { violated: -smallest, rows: all, percent: null } : { violated, rows, percent };
+}
+
 /** Tables about the data and not about a person: shown whole. */
 const WHOLE: ReadonlySet<string> = new Set(['metadata', 'cdm_source', 'cohort_definition']);
 /** Texts that come from a closed list, or that say when of a day. */

@@ -1,5 +1,5 @@
 /** The outcome of data-quality checks in the JSON that the viewer of OHDSI's DataQualityDashboard reads (same keys). */
-import { maskedCount } from './privacy.ts';
+import { maskedShare } from './privacy.ts';
 import type { Check, Judged } from './quality.ts';
 
 export interface ReportContext {
@@ -36,13 +36,11 @@ const given = (text: string): string | undefined => (text === '' ? undefined : t
 
 function resultOf({ check, outcome, violated, rows, percent, note }: Judged, { texts, seconds, smallestCell = 0 }: ReportContext) {
   const isCounted = outcome !== 'error';
-  const [few, all] = [maskedCount(violated, smallestCell), maskedCount(rows, smallestCell)];
-  // From a share and one count the other can be worked out, and so can those who do not violate.
-  const isMasked = few < 0 || all < 0 || maskedCount(rows - violated, smallestCell) < 0;
+  const told = maskedShare({ violated, rows, percent }, smallestCell);
   return {
-    numViolatedRows: isCounted ? (isMasked ? -smallestCell : few) : undefined,
-    pctViolatedRows: isCounted && !isMasked ? percent / 100 : undefined,
-    numDenominatorRows: isCounted ? all : undefined,
+    numViolatedRows: isCounted ? told.violated : undefined,
+    pctViolatedRows: isCounted && told.percent !== null ? told.percent / 100 : undefined,
+    numDenominatorRows: isCounted ? told.rows : undefined,
     executionTime: `${(seconds / Math.max(texts.size, 1)).toFixed(3)} secs`,
     queryText: texts.get(check.id) ?? '',
     checkName: check.name,

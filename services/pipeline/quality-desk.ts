@@ -1,6 +1,5 @@
 /** Quality checks as the console runs and reads them. */
 import { audit } from '../database/audit.ts';
-import type { Database } from '../database/connect.ts';
 import { deriveStale } from '../database/derived/derived.ts';
 import { earlierRun } from '../database/ohdsi/quality-changed.ts';
 import { keepRun, type OutcomeChange, outcomeChanges, type QualityRun, runs } from '../database/ohdsi/quality-history.ts';
@@ -22,11 +21,14 @@ import {
   violatingRows,
 } from '../database/ohdsi/quality-view.ts';
 import { problem, Refusal } from '../errors.ts';
+import { maskedShare, smallestCellOf } from '../omop/privacy.ts';
 import { allChecks, type Check, judge } from '../omop/quality.ts';
 import { dateOf } from './apply/rows.ts';
 import type { Parts } from './parts.ts';
 
 const MOST_RUNS = 50;
+
+type DeskParts = Pick<Parts, 'database' | 'choices'>;
 
 export interface QualityPage {
   /** The newest first. */
@@ -45,17 +47,19 @@ export interface QualityPage {
     | undefined;
 }
 
-/** Returns the runs, and the failures of one of them. */
-export async function qualityPage(database: Database, asked: number | undefined): Promise<QualityPage> {
+/** Returns the runs, and the failures of one of them; small counts as the privacy profile has them told. */
+export async function qualityPage({ database, choices }: DeskParts, asked: number | undefined): Promise<QualityPage> {
+  const smallest = smallestCellOf(choices);
   const [all, job] = await Promise.all([runs(database, MOST_RUNS), lastQualityJob(database)]);
   const runId = asked ?? all[0]?.runId;
   if (runId === undefined) return { runs: all, job, shown: undefined };
   const [found, tables, changes] = await Promise.all([
     failuresOf(database, runId),
     outcomesByTable(database, runId),
-    outcomeChanges(database, runId),
+    outcomeChanges(database, runId, smallest),
   ]);
-  return { runs: all, job, shown: { runId, ...found, tables, changes } };
+  const failures = found.failures.map((each) => ({ ...each, ...maskedShare(each, smallest) }));
+  return { runs: all, job, shown: { runId, ...found, failures, tables, changes } };
 }
 
 export interface CheckPage {
@@ -71,10 +75,14 @@ export interface CheckPage {
 }
 
 /** Returns one check over time, and rows that violate it now. Throws Refusal quality-unknown. */
-export async function checkPage(database: Database, checkId: string): Promise<CheckPage> {
+export async function checkPage({ database, choices }: DeskParts, checkId: string): Promise<CheckPage> {
+  const smallest = smallestCellOf(choices);
   const check = allChecks().find(({ id }) => id === checkId);
   if (check === undefined) throw new Refusal([problem('quality-unknown', { name: checkId.slice(0, 80) })]);
-  const [history, violations] = await Promise.all([checkHistory(database, checkId), violatingRows(database, check)]);
+  const [points, found] = await Promise.all([checkHistory(database, checkId), violatingRows(database, check)]);
+  const history = points.map((each) => ({ ...each, ...maskedShare(each, smallest) }));
+  const isFew = found.ids.length > 0 && found.ids.length < smallest;
+  const violations = isFew ? { ids: [], why: `fewer than ${smallest} violate it, and the privacy profile tells no such count` } : found;
   const { name, table, field, type } = check;
   return { checkId, name, description: told(check), table, field, severity: type.severity, history, violations };
 }

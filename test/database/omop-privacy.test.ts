@@ -3,12 +3,14 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';
 import { writeChoices } from '../../services/database/cdm/metadata.ts';
 import { analyse } from '../../services/database/ohdsi/achilles.ts';
+import { keepRun } from '../../services/database/ohdsi/quality-history.ts';
 import { countChecks } from '../../services/database/ohdsi/quality-run.ts';
 import type { OmopChoices } from '../../services/omop/options.ts';
-import { maskedCount, privateTables, shownOf } from '../../services/omop/privacy.ts';
+import { maskedCount, maskedShare, privateTables, shownOf } from '../../services/omop/privacy.ts';
 import { allChecks, judge } from '../../services/omop/quality.ts';
 import { dqdDocument } from '../../services/omop/quality-report.ts';
 import { CDM_TABLES, type CdmColumn } from '../../services/omop/tables.generated.ts';
+import { checkPage, qualityPage } from '../../services/pipeline/quality-desk.ts';
 import { usagiLines } from '../../services/pipeline/unmapped/usagi-file.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
 import { encounter, given, patient, put, subject, weight } from './omop-house.ts';
@@ -182,6 +184,39 @@ it('rule 72: results of quality checks tell no count below 5, nor a share it cou
     if (few !== undefined && all !== undefined && few >= 0) expect(isSmall(all - few)).toBe(false);
   }
   expect(maskedCount(0, 5)).toBe(0);
+});
+
+it("rule 72: the console's pages of quality tell no count below 5, nor a share it could be worked out from, nor which few rows", async () => {
+  const checks = allChecks().filter(({ table }) => table === 'person' || table === 'measurement');
+  const keep = async (): Promise<number> =>
+    keepRun(house.database, judge(checks, (await countChecks(house.database, checks)).counts), {
+      startedAt: '2026-06-01',
+      seconds: 1,
+      software: 't',
+    });
+  await keep();
+  // What passed fails.
+  await house.database.query('UPDATE cdm.person SET year_of_birth = 2999');
+  await keep();
+  const { database } = house;
+  const open = await qualityPage({ database, choices: undefined }, undefined);
+  const masked = await qualityPage({ database, choices: PRIVATE }, undefined);
+  const isSmall = (count: number): boolean => count > 0 && count < 5;
+  expect(open.shown?.failures.some(({ violated }) => isSmall(violated))).toBe(true);
+  expect(open.shown?.changes.some(({ percentAfter }) => percentAfter !== null && percentAfter > 0)).toBe(true);
+  expect(masked.shown?.failures.length).toBe(open.shown?.failures.length);
+  for (const { violated, rows: all, percent } of masked.shown?.failures ?? []) {
+    expect([isSmall(violated), isSmall(all)]).toEqual([false, false]);
+    expect(percent === null).toBe(violated < 0);
+  }
+  expect(masked.shown?.changes.map(({ percentAfter }) => percentAfter)).toEqual(masked.shown?.changes.map(() => null));
+  const { checkId = '' } = open.shown?.failures.find(({ name }) => name === 'plausibleValueHigh') ?? {};
+  expect((await checkPage({ database, choices: undefined }, checkId)).violations.ids.length).toBe(4);
+  const page = await checkPage({ database, choices: PRIVATE }, checkId);
+  expect(page.violations).toEqual({ ids: [], why: 'fewer than 5 violate it, and the privacy profile tells no such count' });
+  expect(page.history.at(-1)).toMatchObject({ violated: -5, percent: null });
+  expect(maskedShare({ violated: 90, rows: 93, percent: 96.8 }, 5)).toEqual({ violated: -5, rows: 93, percent: null });
+  expect(maskedShare({ violated: 0, rows: 93, percent: 0 }, 5)).toEqual({ violated: 0, rows: 93, percent: 0 });
 });
 
 it('rule 72: counts below 5 are left out of what ATLAS reads', async () => {

@@ -5,7 +5,7 @@ import { earlierRun } from '../../database/ohdsi/quality-changed.ts';
 import { cdmSourceRow, keepRun, outcomeChanges, runs } from '../../database/ohdsi/quality-history.ts';
 import { countChecks } from '../../database/ohdsi/quality-run.ts';
 import { problem, Refusal } from '../../errors.ts';
-import { smallestCellOf } from '../../omop/privacy.ts';
+import { maskedShare, smallestCellOf } from '../../omop/privacy.ts';
 import { allChecks, type Check, isDeprecated, type Judged, judge, type Severity } from '../../omop/quality.ts';
 import { dqdDocument, overviewOf } from '../../omop/quality-report.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from '../command.ts';
@@ -95,6 +95,7 @@ async function checked(store: Store, options: Options, terminal: Terminal): Prom
   const judged = judge(checks, counts);
   const isPart = options.check !== undefined || options.table !== undefined || options.withoutDeprecated === true;
   if (options.keep && !isPart) await keepRun(store.database, judged, { startedAt, seconds, software, seen, recounted });
+  const smallestCell = smallestCellOf(choicesInForce(config.dataDir));
   const document = dqdDocument(judged, {
     startedAt,
     endedAt: new Date().toISOString(),
@@ -102,13 +103,13 @@ async function checked(store: Store, options: Options, terminal: Terminal): Prom
     texts,
     source: await cdmSourceRow(store.database),
     version: CHECKS_VERSION,
-    smallestCell: smallestCellOf(choicesInForce(config.dataDir)),
+    smallestCell,
   });
   const text = JSON.stringify(document, undefined, 1);
   if (options.out !== undefined) await writeFile(options.out, text);
   if (options.json) terminal.out(text);
   else {
-    sayOutcome(judged, seconds, options.limit, terminal);
+    sayOutcome(judged, { seconds, limit: options.limit, smallestCell }, terminal);
     if (recounted < checks.length)
       terminal.say(`${plural(recounted, 'check')} counted; what the others read has not changed since the last run. --full counts all.`);
   }
@@ -119,7 +120,15 @@ const GRAVITY: readonly Severity[] = ['fatal', 'convention', 'characterization']
 const isAsGrave = (severity: Severity, least: Severity): boolean => GRAVITY.indexOf(severity) <= GRAVITY.indexOf(least);
 const isFailure = ({ outcome }: Judged): boolean => outcome === 'failed' || outcome === 'error';
 
-function sayOutcome(judged: readonly Judged[], seconds: number, limit: number, terminal: Terminal): void {
+/** As it is printed: what the privacy profile does not tell is said to be masked. */
+const toldCount = (value: number): string => (value < 0 ? 'masked' : value.toLocaleString('en'));
+const toldPercent = (value: number | null): string => (value === null ? '–' : value.toFixed(2));
+
+function sayOutcome(
+  judged: readonly Judged[],
+  { seconds, limit, smallestCell }: { readonly seconds: number; readonly limit: number; readonly smallestCell: number },
+  terminal: Terminal,
+): void {
   const failures = judged
     .filter(isFailure)
     .toSorted((a, b) => GRAVITY.indexOf(a.check.type.severity) - GRAVITY.indexOf(b.check.type.severity) || b.percent - a.percent);
@@ -129,13 +138,14 @@ function sayOutcome(judged: readonly Judged[], seconds: number, limit: number, t
         ['severity', 'check', 'place', 'violated', 'of', 'percent', 'allowed'],
         failures
           .slice(0, limit)
-          .map(({ check, violated, rows, percent, outcome, note }) => [
+          .map(({ check, outcome, note, ...share }) => ({ check, outcome, note, told: maskedShare(share, smallestCell) }))
+          .map(({ check, outcome, note, told }) => [
             check.type.severity,
             check.name,
             [check.table, check.field, check.conceptId].filter((each) => each !== '').join('.'),
-            outcome === 'error' ? (note ?? 'error') : violated.toLocaleString('en'),
-            rows.toLocaleString('en'),
-            percent.toFixed(2),
+            outcome === 'error' ? (note ?? 'error') : toldCount(told.violated),
+            toldCount(told.rows),
+            toldPercent(told.percent),
             String(check.threshold ?? 0),
           ]),
       ),
@@ -151,7 +161,8 @@ function sayOutcome(judged: readonly Judged[], seconds: number, limit: number, t
 async function sayTrend(store: Store, { limit, json }: Options, terminal: Terminal): Promise<void> {
   const all = await runs(store.database, limit);
   const [last] = all;
-  const changes = last === undefined ? [] : await outcomeChanges(store.database, last.runId);
+  const changes =
+    last === undefined ? [] : await outcomeChanges(store.database, last.runId, smallestCellOf(choicesInForce(configOfProcess().dataDir)));
   if (json) {
     terminal.out(JSON.stringify({ runs: all, changes }, undefined, 2));
     return;
@@ -172,6 +183,8 @@ async function sayTrend(store: Store, { limit, json }: Options, terminal: Termin
     ),
   );
   for (const each of changes.slice(0, limit))
-    terminal.out(`${each.checkId}: ${each.before} ${each.percentBefore.toFixed(2)} % -> ${each.after} ${each.percentAfter.toFixed(2)} %`);
+    terminal.out(
+      `${each.checkId}: ${each.before} ${toldPercent(each.percentBefore)} % -> ${each.after} ${toldPercent(each.percentAfter)} %`,
+    );
   terminal.say(last === undefined ? 'No run yet.' : `${plural(changes.length, 'check')} changed in the last run.`);
 }

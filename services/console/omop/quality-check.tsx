@@ -3,7 +3,7 @@ import type { CheckPage } from '../../pipeline/quality-desk.ts';
 import { ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';
 import { Chart } from '../parts/chart.tsx';
-import { countText } from '../parts/numbers.ts';
+import { toldCount, toldPercent } from '../parts/numbers.ts';
 import { Text } from '../parts/text.tsx';
 import { RowLink } from './links.tsx';
 
@@ -45,15 +45,15 @@ function Check({
       {last !== undefined && (
         <p>
           <strong>
-            {countText(last.violated)} of {countText(last.rows)}
+            {toldCount(last.violated)} of {toldCount(last.rows)}
           </strong>{' '}
-          violate it in run {last.runId}: {last.percent.toFixed(2)} %, allowed {last.threshold ?? 0} %.
+          violate it in run {last.runId}: {toldPercent(last.percent)} %, allowed {last.threshold ?? 0} %.
         </p>
       )}
       <div class="trends">
         <Chart
           title="Percent that violate it"
-          points={history.map(({ at, percent }) => ({ at, value: percent }))}
+          points={history.flatMap(({ at, percent }) => (percent === null ? [] : [{ at, value: percent }]))}
           textOf={(n) => `${n.toFixed(2)} %`}
         />
         <section aria-label="Rows that violate it">

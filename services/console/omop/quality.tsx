@@ -8,7 +8,7 @@ import { Asked } from '../parts/asked.tsx';
 import { Chart } from '../parts/chart.tsx';
 import { Empty } from '../parts/empty.tsx';
 import { Failure } from '../parts/failure.tsx';
-import { countText } from '../parts/numbers.ts';
+import { countText, toldCount, toldPercent } from '../parts/numbers.ts';
 import { type Column, Table } from '../parts/table.tsx';
 import { Text } from '../parts/text.tsx';
 import { Time } from '../parts/time.tsx';
@@ -173,16 +173,16 @@ const failureColumns = (place: Place): readonly Column<QualityFailure>[] => [
     title: 'Violated',
     isNumber: true,
     of: ({ outcome, violated, rows, note }) =>
-      outcome === 'error' ? <Text value={note ?? 'error'} most={80} /> : `${countText(violated)} of ${countText(rows)}`,
+      outcome === 'error' ? <Text value={note ?? 'error'} most={80} /> : `${toldCount(violated)} of ${toldCount(rows)}`,
   },
-  { title: 'Percent', isNumber: true, of: ({ percent }) => percent.toFixed(2) },
+  { title: 'Percent', isNumber: true, of: ({ percent }) => toldPercent(percent) },
   { title: 'Allowed', isNumber: true, isExtra: true, of: ({ threshold }) => String(threshold ?? 0) },
 ];
 
 const changed = (place: Place): readonly Column<OutcomeChange>[] => [
   { title: 'Check', of: ({ checkId }) => checkLink(place, checkId, checkId) },
-  { title: 'Before', of: ({ before, percentBefore }) => `${before}, ${percentBefore.toFixed(2)} %` },
-  { title: 'Now', of: ({ after, percentAfter }) => `${after}, ${percentAfter.toFixed(2)} %` },
+  { title: 'Before', of: ({ before, percentBefore }) => `${before}, ${toldPercent(percentBefore)} %` },
+  { title: 'Now', of: ({ after, percentAfter }) => `${after}, ${toldPercent(percentAfter)} %` },
 ];
 
 const TABLES: readonly Column<TableOutcome>[] = [

@@ -104,17 +104,25 @@ export interface OutcomeChange {
   readonly severity: string;
   readonly before: string;
   readonly after: string;
-  readonly percentBefore: number;
-  readonly percentAfter: number;
+  /** 0 to 100; null where it is not told. */
+  readonly percentBefore: number | null;
+  readonly percentAfter: number | null;
 }
 
-/** Returns what differs in outcome between a run and the one before it. */
-export const outcomeChanges = (queryable: Queryable, runId: number): Promise<readonly OutcomeChange[]> =>
+/** Returns what differs in outcome between a run and the one before it. A percent of which a count is below `smallest` is not told (omop-rules 72). */
+export const outcomeChanges = (queryable: Queryable, runId: number, smallest = 0): Promise<readonly OutcomeChange[]> =>
   queryable.query<OutcomeChange>(
-    `SELECT a.check_id AS "checkId", a.severity, b.outcome AS before, a.outcome AS after, b.pct_violated_rows AS "percentBefore",
-       a.pct_violated_rows AS "percentAfter"
+    `SELECT a.check_id AS "checkId", a.severity, b.outcome AS before, a.outcome AS after,
+       CASE WHEN NOT (${isSmall('b')}) THEN coalesce(b.pct_violated_rows, 0) END AS "percentBefore",
+       CASE WHEN NOT (${isSmall('a')}) THEN coalesce(a.pct_violated_rows, 0) END AS "percentAfter"
      FROM results.dq_result a JOIN results.dq_result b ON b.check_id = a.check_id
        AND b.run_id = (SELECT max(run_id) FROM results.dq_run WHERE run_id < $1)
      WHERE a.run_id = $1 AND a.outcome <> b.outcome ORDER BY a.check_id`,
-    [runId],
+    [runId, smallest],
   );
+
+/** As `maskedShare` has it. */
+function isSmall(run: 'a' | 'b'): string {
+  const [few, all] = [`coalesce(${run}.num_violated_rows, 0)`, `coalesce(${run}.num_denominator_rows, 0)`];
+  return [few, all, `${all} - ${few}`].map((count) => `(${count} > 0 AND ${count} < $2::bigint)`).join(' OR ');
+}

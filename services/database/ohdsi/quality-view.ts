@@ -14,10 +14,11 @@ export interface QualityFailure {
   readonly field: string | null;
   readonly conceptId: number | null;
   readonly outcome: 'failed' | 'error';
+  /** Below 0: not told, as are `rows` (omop-rules 72). */
   readonly violated: number;
   readonly rows: number;
-  /** 0 to 100. */
-  readonly percent: number;
+  /** 0 to 100; null where it is not told. */
+  readonly percent: number | null;
   /** Percent that may be violated. */
   readonly threshold: number | null;
   readonly note: string | null;
@@ -66,9 +67,10 @@ export interface CheckPoint {
   /** ISO 8601. */
   readonly at: string;
   readonly outcome: string;
+  /** As of a failure. */
   readonly violated: number;
   readonly rows: number;
-  readonly percent: number;
+  readonly percent: number | null;
   readonly threshold: number | null;
 }
 
