@@ -8,7 +8,7 @@ import { MessageMap } from './compiled.ts';
 import type { Conversion, ConvertContext, Maps, RowContext } from './conversion.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import { familiesOf } from './families.ts';
-import { type SpecFile, specFiles } from './files.ts';
+import { mapFiles, type SpecFile } from './files.ts';
 import { RecordMap } from './records/maps.ts';
 import { Runner } from './runner.ts';
 import { ambiguities } from './sites/match.ts';
@@ -36,7 +36,7 @@ const OUT_FAMILY = 'fhir-to-v2';
 
 /** Returns the maps below `dir`, compiled; fails with a problem per diagnostic when a spec has an error. */
 export function loadMaps(dir: string): Result<LoadedMaps> {
-  const files = specFiles(dir);
+  const files = mapFiles(dir);
   if (files.length === 0) return { ok: false, problems: [problem('mapping-folder-empty', { folder: dir }, dir)] };
   const maps = mapsOf(files);
   const errors = maps.diagnostics.filter((each) => each.severity === 'error');
