@@ -10,7 +10,7 @@ import { indexRows } from '../../services/fhir/search/index.ts';
 import { parseSearch } from '../../services/fhir/search/parse.ts';
 import { type FreshDatabase, freshDatabase } from '../fresh-database.ts';
 import { type Chance, type Condition, chanceOf, type Json, makeResource, one, TYPES } from './naive-resources.ts';
-import { conditionFor } from './naive-search.ts';
+import { conditionFor, hasCondition } from './naive-search.ts';
 import { rowsOnly, write } from './sample.ts';
 
 const QUERIES = Number(process.env['POLYSEME_SEARCH_QUERIES'] ?? 400);
@@ -111,4 +111,25 @@ test(`${QUERIES} random searches find what a naive reader finds (seed ${SEED})`,
   expect(matched / asked).toBeGreaterThan(0.3);
   if (QUERIES > 1000)
     console.log(`${asked} searches, ${matched} found something, ${kinds.size} kinds of condition: ${[...kinds].sort().join(' ')}`);
+});
+
+test('a _has answered by its referrers, as where they are many, finds what a naive reader finds', { timeout: 0 }, async () => {
+  const chance = chanceOf(SEED + 2);
+  let matched = 0;
+  for (let asked = 0; asked < Math.max(60, QUERIES / 5); ) {
+    const type = one(chance, TYPES);
+    const [first, second] = [hasCondition(chance, type, 0), chance() < 0.5 ? conditionFor(chance, type) : undefined];
+    if (first === undefined) continue;
+    const conditions = second === undefined ? [first] : [first, second];
+    const sort = one(chance, [undefined, undefined, '_id', '-_lastUpdated', ...(SORTS[type] ?? [])]);
+    // A turn that takes the ways of many candidates, looks nothing up beforehand, and asks for no total.
+    const ids = await found({ type, conditions, count: one(chance, [3, 20]), sort }, 15);
+    const expected = store.filter((each) => each['resourceType'] === type && conditions.every(({ test: holds }) => holds(each, store)));
+    expect(ids.toSorted(), `${type}?${conditions.map(({ key, value }) => `${key}=${value}`).join('&')}&_sort=${sort}`).toEqual(
+      expected.map((each) => String(each['id'])).toSorted(),
+    );
+    asked++;
+    if (expected.length > 0) matched++;
+  }
+  expect(matched).toBeGreaterThan(5);
 });

@@ -25,9 +25,12 @@ const UNCUT = 126;
 
 type OfParameter = Extract<Clause, { readonly parameter: unknown }>;
 
-/** The numbers of the slots that a parameter looks at, as a bound array. */
-export const slotNumbers = ({ parameter }: Pick<OfParameter, 'parameter'>, bindings: Bindings): string =>
-  `ANY (${bindings.add(plainArray(parameter.uses.map(({ slot }) => slot.p)), 'int[]')})`;
+/** The numbers of the slots that a parameter looks at, bound: what stands after `p =`. */
+export function slotNumbers({ parameter }: Pick<OfParameter, 'parameter'>, bindings: Bindings): string {
+  const numbers = parameter.uses.map(({ slot }) => slot.p);
+  // An array of one is taken apart again for every row that is looked up.
+  return numbers.length === 1 ? bindings.add(numbers[0], 'int') : `ANY (${bindings.add(plainArray(numbers), 'int[]')})`;
+}
 
 /** How a row of instants is asked about times on the wall: whether its time as written may answer, or must. */
 export type Certainty = 'possible' | 'certain';

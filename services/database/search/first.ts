@@ -26,7 +26,7 @@ export interface FirstPage {
 const SPARE = 8;
 /** Candidates of a rare clause that are all looked at. */
 const MOST_SOUGHT = 5 * RARE;
-/** Candidates with a token that are compared with a set. */
+/** Candidates with a token that are compared with a set, or by their dates, which one look at an index answers: no other way is better for them. */
 const MOST_COMPARED = 10 * RARE;
 /** Statements that a session keeps prepared; those of other shapes are planned each time. */
 const MOST_PREPARED = 200;
@@ -71,7 +71,8 @@ function walkedSql(
 ): string {
   const direction = descending ? 'DESC' : 'ASC';
   const limit = query.count + 1 + SPARE;
-  const most = others.length === 0 ? limit : Math.max(others.every(isOfMany) ? MOST_COMPARED : RARE, limit);
+  const most =
+    others.length === 0 ? limit : Math.max(others.every((each) => isOfMany(each) || each.kind === 'date') ? MOST_COMPARED : RARE, limit);
   const h = bindings.add(plainArray(hashes), 'bigint[]');
   const rids = (count: number): string =>
     hashes.length === 1

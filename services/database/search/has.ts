@@ -11,19 +11,6 @@ import { hashesOf } from './order.ts';
 
 export type HasClause = Extract<ChainClause, { readonly kind: 'has' }>;
 
-/** Resources of which the references are taken out of the text when looking at candidates one by one has found too few. */
-const MOST_REFERRING = 50_000;
-
-/** Returns what a _has comes to, found by its referrers; undefined where they are too many, or where each is to be parsed. */
-export async function resolveLate(
-  tx: Queryable,
-  has: HasClause,
-  resolved: Resolved,
-  mostResolved = Number.POSITIVE_INFINITY,
-): Promise<Clause | undefined> {
-  return isOfReferences(has) ? referencedBy(tx, has, resolved, Math.min(mostResolved, MOST_REFERRING)) : undefined;
-}
-
 /** Whether a _has looks at references alone, which stand in the text as they are. */
 export const isOfReferences = ({ parameter }: HasClause): boolean =>
   parameter.uses.every(({ slot }) => slot.paths.every(({ datatype }) => datatype === 'Reference'));

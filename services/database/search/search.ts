@@ -12,11 +12,12 @@ import { type Candidate, type DecideOptions, decided, type FoundResource, foundR
 import { Bindings, type Certainty, conditionSql, isExact } from './conditions.ts';
 import { cursorOf, readCursor } from './cursor.ts';
 import { firstPage } from './first.ts';
-import { type HasClause, resolveLate } from './has.ts';
+import type { HasClause } from './has.ts';
 import { includedWith } from './included.ts';
 import { resolveChains } from './links.ts';
 import { hashesOf, keyKind, orderOf } from './order.ts';
 import { assertSearchable, SEARCH_STATE, type SearchState } from './parameters.ts';
+import { referredSource, Turn } from './referred.ts';
 import { sortedMatches } from './sorted.ts';
 import {
   firstFrom,
@@ -53,8 +54,6 @@ export interface SearchOptions extends DecideOptions {
 const DEFAULT_TIMEOUT_MS = 10_000;
 const FIRST_CHUNK = 64;
 const LARGEST_CHUNK = 8_192;
-/** A chunk larger than this looks at candidates of a _has by its referrers, if they are not too many. */
-const LOOKED_AT = 1_024;
 
 interface Limits extends SearchOptions {
   /** Throws Refusal search-too-costly when the time is over. */
@@ -142,12 +141,12 @@ async function sourceOf(scope: Scope, query: SearchQuery, order: Order): Promise
 }
 
 /** Returns the first `count` + 1 matches after a position. */
-async function walk(begun: Scope, query: SearchQuery, order: Order, from: Position | undefined, limits: Limits): Promise<readonly Found[]> {
-  let scope = begun;
+async function walk(scope: Scope, query: SearchQuery, order: Order, from: Position | undefined, limits: Limits): Promise<readonly Found[]> {
   let source = await sourceOf(scope, query, order);
   const found: Found[] = [];
-  let isTried = false;
-  const unresolved = (clause: Clause): clause is HasClause => clause.kind === 'has' && !scope.resolved.has(clause);
+  let hases = query.clauses.filter((clause): clause is HasClause => clause.kind === 'has' && !scope.resolved.has(clause));
+  let turn: Turn | undefined = new Turn(hases, limits);
+  let looked = 0;
   const isNearlyExact = (clause: Clause): boolean => isExact(clause) || clause.kind === 'date' || hashesOf(clause) !== undefined;
   // Where only the resource itself tells, a chunk is read whole: most of it may be no match.
   const isNarrow = query.clauses.every(
@@ -159,14 +158,11 @@ async function walk(begun: Scope, query: SearchQuery, order: Order, from: Positi
     found.length <= query.count;
     chunk = Math.min(chunk * 4, isNarrow ? LARGEST_CHUNK : LARGEST_CHUNK / 4)
   ) {
-    const hases = query.clauses.filter(unresolved);
-    const rare: HasClause | undefined = (chunk > LOOKED_AT || limits.isLarge === true) && !isTried ? hases[0] : undefined;
-    isTried ||= rare !== undefined;
-    const late = rare && (await resolveLate(scope.tx, rare, scope.resolved, limits.mostResolved));
-    if (rare !== undefined && late !== undefined) {
-      scope = { ...scope, resolved: new Map([...scope.resolved, [rare, late]]) };
-      source = seekSource(scope, rare, order);
-      hases.splice(0, 1);
+    const taken = await turn?.taken(scope, { looked, found: found.length, wanted: query.count + 1 });
+    if (taken !== undefined) {
+      source = referredSource(scope, taken, query.clauses, order, limits.isLarge === true);
+      hases = hases.filter((each) => each !== taken);
+      turn = undefined;
     }
     const candidates = await source.next(after, chunk);
     const limit = isNarrow ? query.count + 1 : chunk;
@@ -180,6 +176,7 @@ async function walk(begun: Scope, query: SearchQuery, order: Order, from: Positi
     // A full answer may have been cut: what follows its last row has not been looked at yet.
     const cut = rows.length >= limit;
     if (!cut && candidates.length < chunk) break;
+    looked += candidates.length;
     after = cut ? positions.get(rows.at(-1)?.rid ?? 0) : candidates.at(-1);
     limits.check();
   }

@@ -154,21 +154,27 @@ export function keySql(order: Order, bindings: Bindings): string {
 export const orderSql = ({ descending }: Order): string =>
   `key IS NULL, key ${descending ? 'DESC' : 'ASC'}, CASE WHEN key IS NULL THEN -rid ELSE ${descending ? '-rid' : 'rid'} END`;
 
-/** The candidates of one rare clause, all of them at once, in the order asked for. The same query always has the same order. */
-export function seekSource({ tx, types, high, resolved }: Scope, clause: Clause, order: Order): Source {
-  const bindings = new Bindings();
-  const selects = seekSql(clause, types, bindings, resolved) ?? [];
-  const rids = `SELECT DISTINCT rid FROM (${selects.join(' UNION ALL ')}) s WHERE rid <= ${bindings.add(high, 'bigint')}`;
-  const text = `WITH c AS MATERIALIZED (${rids}), k AS MATERIALIZED (SELECT c.rid, ${keySql(order, bindings)} AS key FROM c)
-    SELECT rid, key FROM k ORDER BY ${orderSql(order)}`;
+/** Candidates that are read all at once, in the order asked for, when the first of them is wanted. */
+export function listSource(read: () => Promise<readonly PositionRow[]>, { descending }: Order): Source {
   let all: readonly Position[] | undefined;
   return {
     next: async (after, count) => {
-      all ??= selects.length === 0 ? [] : positions(await tx.query<PositionRow>(text, bindings.values));
-      const start = after === undefined ? 0 : all.findIndex((each) => comesAfter(each, after, order.descending));
+      all ??= positions(await read());
+      const start = after === undefined ? 0 : all.findIndex((each) => comesAfter(each, after, descending));
       return start < 0 ? [] : all.slice(start, start + count);
     },
   };
+}
+
+/** The candidates of one rare clause. The same query always has the same order. */
+export function seekSource({ tx, types, high, resolved }: Scope, clause: Clause, order: Order): Source {
+  const bindings = new Bindings();
+  const selects = seekSql(clause, types, bindings, resolved) ?? [];
+  if (selects.length === 0) return listSource(async () => [], order);
+  const rids = `SELECT DISTINCT rid FROM (${selects.join(' UNION ALL ')}) s WHERE rid <= ${bindings.add(high, 'bigint')}`;
+  const text = `WITH c AS MATERIALIZED (${rids}), k AS MATERIALIZED (SELECT c.rid, ${keySql(order, bindings)} AS key FROM c)
+    SELECT rid, key FROM k ORDER BY ${orderSql(order)}`;
+  return listSource(() => tx.query<PositionRow>(text, bindings.values), order);
 }
 
 /** Tries the first candidates of `first`, and asks for a better source only when they did not fill the page. */
