@@ -117,7 +117,7 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
       }),
       upgrade: async (stopped) => {
         await upgradeAll(parts, live.opened, stopped);
-        live.forgetOther();
+        if (!stopped()) live.forgetOther();
         await remakeAll(parts, stopped);
       },
       cdmTimezone,

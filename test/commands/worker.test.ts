@@ -36,4 +36,29 @@ describe('the worker', () => {
     expect(turns.filter(({ waiting }) => waiting > 0).length).toBeGreaterThanOrEqual(count - 1);
     expect(turns.at(-1)).toEqual({ waiting: 0, stale: 0, persons: count });
   });
+
+  it('applies what arrives while everything that is stored is gone through, and ends that too', async () => {
+    await using house = await testHouse();
+    const begun = Promise.withResolvers<void>();
+    let isApplied = false;
+    // Has no end of its own before the message is applied, as a new vocabulary has none for hours where much is stored.
+    const parts: Parts = {
+      ...house.parts,
+      upgrade: async (stopped) => {
+        begun.resolve();
+        while (!isApplied && !stopped()) {
+          const [row] = await house.database.query<{ applied: number }>(
+            "SELECT count(*) AS applied FROM journal.outcome WHERE status = 'applied'",
+          );
+          isApplied = row?.applied === 1;
+        }
+      },
+    };
+    const worker = await startWorker(parts, { parallel: 1, batch: 1, pullDate: () => '2026-06-01', turnMs: 0 }, log);
+    await begun.promise;
+    await receive(house.parts, Buffer.from(admission(1)), 'import');
+    await worker.idle();
+    await worker.stop();
+    expect(isApplied).toBe(true);
+  });
 });

@@ -30,12 +30,15 @@ export interface WorkerLog {
 const RETRY_AFTER_MS = 1_000;
 // What is derived must be up to date within a minute, also while messages come as fast as they are applied and the journal never empties.
 const TURN_MS = 10_000;
+/** What goes through everything that is stored (an index, a new vocabulary) has so much of a turn while messages wait, and all time while none do. */
+const BACKGROUND_SHARE = 0.2;
 
 /**
  * Processes the journal as it fills: woken by this process's own intake and by others' NOTIFY, and once a minute in case one was
  * missed. While the database is away it tries again every second; nothing is lost, for the journal holds what waits.
  */
 export async function startWorker(parts: Parts, options: WorkerOptions, log: WorkerLog): Promise<Worker> {
+  const { turnMs = TURN_MS } = options;
   let stopping = false;
   let asked = false;
   let running: Promise<void> | undefined;
@@ -51,11 +54,14 @@ export async function startWorker(parts: Parts, options: WorkerOptions, log: Wor
     while (asked && !stopping) {
       asked = false;
       try {
-        const until = performance.now() + (options.turnMs ?? TURN_MS);
+        const until = performance.now() + turnMs;
         await Promise.all(Array.from({ length: options.parallel }, () => lane(until)));
         await deriveStale(parts.database, { pullDate: options.pullDate() });
-        await reindexAll(parts.database, () => stopping);
-        await parts.upgrade?.(() => stopping);
+        const backgroundUntil = performance.now() + turnMs * BACKGROUND_SHARE;
+        // Who is asked for more meanwhile comes back here: what is left goes on then.
+        const isEnough = (): boolean => stopping || (asked && performance.now() >= backgroundUntil);
+        await reindexAll(parts.database, isEnough);
+        await parts.upgrade?.(isEnough);
       } catch (error) {
         log.error(
           { reason: error instanceof Refusal ? error.problems.map((each) => each.code) : faultOf(error) },
