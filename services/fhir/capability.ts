@@ -100,7 +100,7 @@ const EVERY_SEARCH: readonly JsonObject[] = [
   },
   { name: '_list', type: 'string', documentation: 'Resources that the List with this id refers to.' },
   { name: '_has', type: 'string', documentation: 'Reverse chaining, nested up to four links.' },
-  { name: '_filter', type: 'special', documentation: 'All of the grammar but filters in square brackets and in, ni, ss, sb.' },
+  { name: '_filter', type: 'special', documentation: 'All of the grammar but filters in square brackets.' },
 ];
 
 /** The type of a parameter as the standard names it. */
