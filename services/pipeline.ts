@@ -255,6 +255,31 @@ export async function write(
   }
 }
 
+/**
+ * Writes what several requests ask for in one transaction, each with its own entry in the journal; none may write what another one writes, nor
+ * merge patients. `plan` returns the changes of each request, and may run again. Throws Refusal with nothing stored, nor said in the journal.
+ */
+export const writeEach = (
+  parts: Parts,
+  entries: readonly JournalEntry[],
+  plan: (tx: Transaction) => Promise<readonly (readonly Omit<Change, 'messageId'>[])[]>,
+): Promise<readonly WriteOutcome[]> =>
+  parts.database.transaction(async (tx) => {
+    await parts.live?.hold(tx);
+    await parts.specs?.hold(tx);
+    const planned = await plan(tx);
+    const changes: Change[] = [];
+    for (const [i, entry] of entries.entries()) {
+      const messageId = await recordSettled(tx, entry, 'applied', []);
+      for (const change of planned[i] ?? []) changes.push({ ...change, messageId });
+    }
+    const outcomes = await apply(parts, tx, changes);
+    const patients = changes.flatMap(({ resource }) => (resource.resourceType === 'Patient' ? [resource.id] : []));
+    // What a request says of a merged patient takes the merge back, or is the survivor's: that is a request of its own.
+    if ((await hopsOf(tx, patients)).size > 0) throw new Refusal([problem('database-busy', { attempts: 1 })]);
+    return outcomes;
+  });
+
 /** A request that writes Patient.link replaced-by merges; one that writes a merged Patient without it takes the merge back. */
 async function followLinks(parts: Parts, tx: Transaction, planned: readonly Omit<Change, 'messageId'>[], messageId: number): Promise<void> {
   const patients = planned.filter(({ resource, delete: gone }) => resource.resourceType === 'Patient' && !gone);

@@ -7,11 +7,12 @@ import type { Resource } from '../../fhir/resource.ts';
 import { parseSearch } from '../../fhir/search/parse.ts';
 import type { AskedEntry, Transaction } from '../../fhir/transaction/transaction.ts';
 import { validateResource } from '../../fhir/validation/validate.ts';
-import { writeRequest } from '../../pipeline/fhir/write.ts';
+import { type Written, writeRequest } from '../../pipeline/fhir/write.ts';
+import { gathered, writeTogether } from '../../pipeline/fhir/write-together.ts';
 import type { Parts } from '../../pipeline.ts';
 import { type OperationAnswerer, operationAnswers } from '../terminology/batch.ts';
 import { entryOfRead, entryOfWritten, isKnown, missing, resourceOf as resourceOfVersion } from './answers.ts';
-import { resourceOfType, writeAsked } from './single.ts';
+import { journalEntry, resourceOfType, writeAsked } from './single.ts';
 
 /** transaction and batch (http://hl7.org/fhir/R4/http.html#transaction): returns the response bundle, or throws what refuses the whole. */
 export async function answerBundle(parts: Parts, bytes: Uint8Array, base: string, answer?: OperationAnswerer): Promise<Resource> {
@@ -63,28 +64,37 @@ async function transactionAnswers(parts: Parts, asked: Transaction, content: Uin
 /** A conditional delete that found nothing. */
 const nothingDeleted = ({ index }: AskedEntry): EntryAnswer => ({ index, status: '204 No Content' });
 
-/** Entries of a batch do not know of each other: each is a request, a transaction and a journal entry of its own. */
+/** Entries of a batch do not know of each other: each is a request and a journal entry of its own, and gets its own answer. */
 async function batchAnswers(parts: Parts, asked: Transaction, base: string): Promise<readonly EntryAnswer[]> {
   const answers: EntryAnswer[] = [];
-  for (const each of asked.entries) {
-    try {
-      if (each.problems.length > 0) throw new Refusal(each.problems);
-      answers.push(each.method === 'GET' ? await readAnswer(parts, each, base) : await writeAnswer(parts, each, base));
-    } catch (error) {
-      const problems =
-        error instanceof Refusal ? error.problems : [problem('internal', { reason: error instanceof Error ? error.name : 'unknown' })];
-      answers.push({ index: each.index, status: String(gravest(problems)?.status ?? 500), problems });
-    }
+  for (const group of gathered(asked.entries, base)) {
+    const requests = group.length > 1 ? group.map((each) => ({ asked: each, entry: journalEntry(each, contentOf(each)) })) : [];
+    const together = requests.length > 0 ? await writeTogether(parts, requests, base) : undefined;
+    for (const [i, each] of group.entries()) answers.push(together ? answerOf(each, together[i]) : await answerAlone(parts, each, base));
   }
   return answers;
 }
 
-async function writeAnswer(parts: Parts, asked: AskedEntry, base: string): Promise<EntryAnswer> {
-  const sent = asked.resource ?? asked.sent;
-  const content = Buffer.from(sent === undefined ? '' : writeJson(sent));
-  const written = await writeAsked(parts, content, base, asked);
-  return written === undefined ? nothingDeleted(asked) : { ...entryOfWritten(written), index: asked.index };
+async function answerAlone(parts: Parts, each: AskedEntry, base: string): Promise<EntryAnswer> {
+  try {
+    if (each.problems.length > 0) throw new Refusal(each.problems);
+    return each.method === 'GET'
+      ? await readAnswer(parts, each, base)
+      : answerOf(each, await writeAsked(parts, contentOf(each), base, each));
+  } catch (error) {
+    const problems =
+      error instanceof Refusal ? error.problems : [problem('internal', { reason: error instanceof Error ? error.name : 'unknown' })];
+    return { index: each.index, status: String(gravest(problems)?.status ?? 500), problems };
+  }
 }
+
+function contentOf({ resource, sent }: AskedEntry): Uint8Array {
+  const text = resource ?? sent;
+  return Buffer.from(text === undefined ? '' : writeJson(text));
+}
+
+const answerOf = (asked: AskedEntry, written: Written | undefined): EntryAnswer =>
+  written === undefined ? nothingDeleted(asked) : { ...entryOfWritten(written), index: asked.index };
 
 async function readAnswer(parts: Parts, asked: AskedEntry, base: string): Promise<EntryAnswer> {
   if (asked.search === undefined) {

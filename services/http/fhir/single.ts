@@ -1,3 +1,4 @@
+import type { JournalEntry } from '../../database/journal/entry.ts';
 import { harmless, problem, Refusal } from '../../errors.ts';
 import { readBody } from '../../fhir/body.ts';
 import type { Resource } from '../../fhir/resource.ts';
@@ -53,16 +54,19 @@ async function writeOne(parts: Parts, content: Uint8Array, base: string, asked: 
   return written;
 }
 
+/** Returns a request of one entry as it goes into the journal. */
+export const journalEntry = ({ method, type }: AskedEntry, content: Uint8Array): JournalEntry => ({
+  source: 'fhir',
+  channel: 'fhir',
+  content,
+  controlId: undefined,
+  messageType: `${method} ${type}`,
+  patientKeys: [],
+});
+
 /** Does one entry as a transaction of its own; undefined: a conditional delete that found nothing. */
 export async function writeAsked(parts: Parts, content: Uint8Array, base: string, asked: AskedEntry): Promise<Written | undefined> {
-  const entry = {
-    source: 'fhir',
-    channel: 'fhir',
-    content,
-    controlId: undefined,
-    messageType: `${asked.method} ${asked.type}`,
-    patientKeys: [],
-  } as const;
+  const entry = journalEntry(asked, content);
   const transaction = { kind: 'batch', entries: [asked], questions: questionsOf([asked], { base }) } as const;
   const [written] = await writeRequest(parts, { entry, asked: transaction, base });
   return written;

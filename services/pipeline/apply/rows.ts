@@ -89,9 +89,15 @@ export function storedDate(parts: RowParts, resource: Resource): string {
   return dateOf(parts, typeof updated === 'string' ? new Date(updated) : parts.clock());
 }
 
+const formats = new Map<string, Intl.DateTimeFormat>();
+
 /** Returns YYYY-MM-DD in the CDM's zone. */
-export const dateOf = (parts: RowParts, instant: Date): string =>
-  new Intl.DateTimeFormat('sv-SE', { timeZone: parts.cdmTimezone }).format(instant);
+export function dateOf({ cdmTimezone: timeZone }: RowParts, instant: Date): string {
+  // A format is slow to make.
+  const format = formats.get(timeZone) ?? new Intl.DateTimeFormat('sv-SE', { timeZone });
+  formats.set(timeZone, format);
+  return format.format(instant);
+}
 
 /** Returns a stored resource as data. */
 export function storedResource(current: Pick<CurrentResource, 'type' | 'id' | 'body'>): Resource & { readonly id: string } {

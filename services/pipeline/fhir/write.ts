@@ -3,6 +3,7 @@ import type { Transaction as DatabaseTransaction } from '../../database/connect.
 import type { JournalEntry } from '../../database/journal/entry.ts';
 import { lockConditions, matchingIds } from '../../database/resources/conditions.ts';
 import { lockCurrent, type ResourceId, readResources } from '../../database/resources/resources.ts';
+import type { WriteOutcome } from '../../database/resources/write-resources.ts';
 import { type Problem, problem, Refusal } from '../../errors.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import { parseSearch } from '../../fhir/search/parse.ts';
@@ -47,19 +48,37 @@ export interface WriteRequest {
  * one. References must be to what is stored or written here. Throws Refusal; then nothing was stored but the refusal in the journal.
  */
 export async function writeRequest(parts: Parts, request: WriteRequest): Promise<readonly Written[]> {
-  let entries: readonly TransactionEntry[] = [];
-  let existing: ReadonlyMap<string, Written> = new Map();
+  let planned: Planned = { entries: [], existing: new Map(), changes: [] };
   const plan = async (tx: DatabaseTransaction) => {
-    entries = await patchedEntries(tx, await resolvedEntries(tx, request));
-    existing = await existingOnes(tx, entries);
-    const changes = acceptSubscriptions(parts.outgoing, entries.flatMap(changeOf), parts.maps.outMaps.types);
-    const place = ({ type, id }: ResourceId) =>
-      entries.find((each) => each.method === 'DELETE' && each.type === type && each.id === id)?.index;
-    const isBundle = request.asked.kind === 'transaction';
-    await refuseDangling(tx, changes, (target) => (isBundle ? `Bundle.entry[${place(target)}]` : undefined));
-    return changes;
+    planned = await planOf(parts, tx, request);
+    return planned.changes;
   };
   const outcomes = await write(parts, request.entry, plan, request.isFinal);
+  return writtenOf(planned, outcomes);
+}
+
+/** What a request comes to inside its transaction. */
+export interface Planned {
+  readonly entries: readonly TransactionEntry[];
+  /** What conditional creates found, by 'Type/id'. */
+  readonly existing: ReadonlyMap<string, Written>;
+  readonly changes: readonly Omit<Change, 'messageId'>[];
+}
+
+/** Returns what a request is to write: conditions answered, references resolved and looked up. Throws Refusal. */
+export async function planOf(parts: Parts, tx: DatabaseTransaction, request: Omit<WriteRequest, 'entry'>): Promise<Planned> {
+  const entries = await patchedEntries(tx, await resolvedEntries(tx, request));
+  const existing = await existingOnes(tx, entries);
+  const changes = acceptSubscriptions(parts.outgoing, entries.flatMap(changeOf), parts.maps.outMaps.types);
+  const place = ({ type, id }: ResourceId) =>
+    entries.find((each) => each.method === 'DELETE' && each.type === type && each.id === id)?.index;
+  const isBundle = request.asked.kind === 'transaction';
+  await refuseDangling(tx, changes, (target) => (isBundle ? `Bundle.entry[${place(target)}]` : undefined));
+  return { entries, existing, changes };
+}
+
+/** Returns what became of each write of a request, by the outcomes of its changes. */
+export function writtenOf({ entries, existing }: Planned, outcomes: readonly WriteOutcome[]): readonly Written[] {
   const written = new Map(outcomes.map((outcome) => [`${outcome.type}/${outcome.id}`, outcome]));
   return entries.flatMap((entry) => {
     const outcome = entry.exists ? existing.get(`${entry.type}/${entry.id}`) : written.get(`${entry.type}/${entry.id}`);
@@ -71,7 +90,10 @@ export async function writeRequest(parts: Parts, request: WriteRequest): Promise
   });
 }
 
-async function resolvedEntries(tx: DatabaseTransaction, { asked, base, newId }: WriteRequest): Promise<readonly TransactionEntry[]> {
+async function resolvedEntries(
+  tx: DatabaseTransaction,
+  { asked, base, newId }: Omit<WriteRequest, 'entry'>,
+): Promise<readonly TransactionEntry[]> {
   const conditions = asked.entries.flatMap((entry) => entry.condition?.key ?? []);
   await lockConditions(tx, conditions);
   const pinned = new Set(asked.entries.flatMap(({ method, condition }) => (method === 'POST' ? [] : (condition?.key ?? []))));
