@@ -103,12 +103,11 @@ async function sharedDone(parts: Parts, tx: Transaction, replay: SpecReplay): Pr
   return { ...next, progress };
 }
 
-/** The same said a hundred thousand times is kept at its first and its last time. */
-function withOnce(known: Change[], change: Change): Change[] {
-  const text = JSON.stringify(change.resource);
-  const same = known
-    .filter((each) => each.update === change.update && JSON.stringify(each.resource) === text)
-    .toSorted((a, b) => ((a.eventAt ?? '') < (b.eventAt ?? '') ? -1 : 1));
+/** Returns what was said with one change more: the same said a hundred thousand times is kept at its first and its last time. */
+export function withOnce(known: Change[], change: Change): Change[] {
+  const wordOf = ({ update, deletes, resource }: Change): string => JSON.stringify([update, deletes, resource]);
+  const word = wordOf(change);
+  const same = known.filter((each) => wordOf(each) === word).toSorted((a, b) => ((a.eventAt ?? '') < (b.eventAt ?? '') ? -1 : 1));
   const [first, last] = [same[0], same.at(-1)];
   if (first === undefined || last === undefined || first === last) return [...known, change];
   const at = change.eventAt ?? '';
