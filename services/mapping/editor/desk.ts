@@ -1,7 +1,6 @@
 /** What an editor asks of a text among others: what may stand at a place, what stands there, where it is defined, what is wrong. No folder is needed. */
 import type { Diagnostic } from '../diagnostics.ts';
 import { type LoadedMaps, mapsOf } from '../maps.ts';
-import { readSpec } from '../read.ts';
 import { type SpecTexts, specFilesOf } from '../texts.ts';
 import { type Completion, type Cursor, completionsAt, definitionAt, hoverAt } from './language.ts';
 import { faultsOf } from './workspace.ts';
@@ -40,7 +39,7 @@ export class EditorDesk {
   }
 
   #mapsFor(asked: Asked): LoadedMaps {
-    if (readSpec(asked.text, asked.path).root !== undefined) return this.#maps(asked);
+    if (isReadable(asked.path, asked.text)) return this.#maps(asked);
     return this.#readable.get(asked.path) ?? this.#maps(asked);
   }
 
@@ -51,11 +50,14 @@ export class EditorDesk {
     this.#known.delete(path);
     this.#known.set(path, { texts, text, maps });
     if (this.#known.size > MOST_KEPT) this.#known.delete(this.#known.keys().next().value ?? '');
-    if (readSpec(text, path).root !== undefined) this.#readable.set(path, maps);
+    if (isReadable(path, text)) this.#readable.set(path, maps);
     if (this.#readable.size > MOST_KEPT) this.#readable.delete(this.#readable.keys().next().value ?? '');
     return maps;
   }
 }
+
+/** Asks what is read of the text anyhow, so that it is read once. */
+const isReadable = (path: string, text: string): boolean => specFilesOf(new Map([[path, text]]))[0]?.read.root !== undefined;
 
 function sameTexts(a: SpecTexts, b: SpecTexts, but: string): boolean {
   if (a === b) return true;

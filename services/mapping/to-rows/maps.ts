@@ -34,8 +34,18 @@ export interface TracedRows {
 
 const NO_MAP: ResourceRows = { rows: [], exclusions: [], unmapped: [], adjustments: [], spec: '' };
 
+/** Of the last files: most changes of a text are in maps of messages, and leave the row maps as they are. */
+let last: { readonly files: readonly ReadSpec[]; readonly rowMaps: RowMaps } | undefined;
+
 /** Returns the row maps among `files` compiled, with the concept tables among them; files of other kinds are left alone. */
 export function compileRowMaps(files: readonly ReadSpec[]): RowMaps {
+  const own = files.filter(({ root }) => isConceptTable(root) || isRowMap(root));
+  if (last?.files.length === own.length && last.files.every((each, i) => each === own[i])) return last.rowMaps;
+  last = { files: own, rowMaps: freshRowMaps(own) };
+  return last.rowMaps;
+}
+
+function freshRowMaps(files: readonly ReadSpec[]): RowMaps {
   const diagnostics: Diagnostic[] = [];
   const tables = new Map<string, ConceptTable>();
   for (const file of files.filter((each) => isConceptTable(each.root))) {
