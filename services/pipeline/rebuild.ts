@@ -153,12 +153,13 @@ async function requestedAgain(parts: Parts, { message, written = [], merge }: Ap
   }
 }
 
-function changeOf({ type, id, deleted, body, spec }: WrittenVersion): Omit<Change, 'messageId'> {
+function changeOf({ type, id, deleted, body, spec, patched }: WrittenVersion): Omit<Change, 'messageId'> {
   const common = { update: 'replace', deletes: [], spec, problems: [], unmapped: [] } as const;
   if (deleted) return { ...common, resource: { resourceType: type, id }, delete: true };
   const read = readJson(body);
   if (!read.ok) throw new Refusal(read.problems);
-  return { ...common, resource: { ...read.value, resourceType: type, id } };
+  const resource = { ...read.value, resourceType: type, id };
+  return patched === undefined ? { ...common, resource } : { ...common, update: 'patch', resource, patched };
 }
 
 const MOST_TOGETHER = 500;

@@ -70,6 +70,7 @@ export async function forgetResources(tx: Transaction, keys: readonly number[], 
   const gone = plainArray(keys);
   for (const table of [
     'fhir.statement',
+    'fhir.patch',
     'fhir.moved',
     'ops.issue',
     'ops.exclusion',

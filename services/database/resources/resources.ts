@@ -3,6 +3,7 @@ import { RESOURCE_TYPES, resourceTypeOf } from '../../fhir/definitions.ts';
 import type { Prepared, Queryable, Transaction } from '../connect.ts';
 import { plainArray, textArray } from '../wire.ts';
 import { smallints, texts } from '../wire-binary.ts';
+import type { Way } from './statements.ts';
 
 export interface ResourceId {
   readonly type: string;
@@ -32,7 +33,7 @@ export interface CurrentResource extends StoredResource {
   /** The moment that has the last word about it, and how it speaks; undefined: written before times were kept. */
   readonly eventAt: string | undefined;
   readonly eventMessage: number | undefined;
-  readonly eventWay: 'merge' | 'replace' | 'ensure' | undefined;
+  readonly eventWay: Way | undefined;
   /** UUID that its like under another record of the same patient has too (`kinId`). */
   readonly kin: string | undefined;
 }
@@ -63,7 +64,7 @@ export interface ResourceRow {
   readonly row_spec: string;
   readonly event_at: string | null;
   readonly event_message: number | null;
-  readonly event_way: 'merge' | 'replace' | 'ensure' | null;
+  readonly event_way: Way | null;
   readonly kin: string | null;
 }
 

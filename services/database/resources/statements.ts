@@ -8,12 +8,14 @@ export interface Moment {
   readonly messageId: number;
 }
 
-export type Way = 'merge' | 'replace' | 'ensure';
+/** patch: it sets the elements that it has, whole, and removes those that it deletes; the others are not its. */
+export type Way = 'merge' | 'replace' | 'ensure' | 'patch';
 
 export interface StatementTimes {
   readonly resourceKey: number;
   /** SHA-256 of what was said and how, as base64. */
   readonly digest: string;
+  readonly way: Way;
   readonly rank: number;
   readonly first: Moment;
   readonly last: Moment;
@@ -24,7 +26,6 @@ export interface StatementTimes {
 }
 
 export interface Statement extends StatementTimes {
-  readonly way: Way;
   readonly deletes: readonly string[];
   /** JSON text of the resource as the message made it. */
   readonly draft: string;
@@ -33,6 +34,7 @@ export interface Statement extends StatementTimes {
 interface TimesRow {
   readonly resource_key: number;
   readonly digest: string;
+  readonly way: Way;
   readonly rank: number;
   readonly first_at: string;
   readonly first_message: number;
@@ -43,17 +45,17 @@ interface TimesRow {
 }
 
 interface StatementRow extends TimesRow {
-  readonly way: Way;
   readonly deletes: readonly string[];
   readonly draft: string;
 }
 
 const TIMES =
-  "s.resource_key, encode(s.digest, 'base64') AS digest, s.rank, s.first_at, s.first_message, s.last_at, s.last_message, s.origin, s.beneath";
+  "s.resource_key, encode(s.digest, 'base64') AS digest, s.way, s.rank, s.first_at, s.first_message, s.last_at, s.last_message, s.origin, s.beneath";
 
 const timesOf = (row: TimesRow): StatementTimes => ({
   resourceKey: row.resource_key,
   digest: row.digest,
+  way: row.way,
   rank: row.rank,
   first: { at: row.first_at, messageId: row.first_message },
   last: { at: row.last_at, messageId: row.last_message },
@@ -77,11 +79,11 @@ export async function statementsOf(tx: Queryable, keys: readonly number[]): Prom
   const rows = await tx.query<StatementRow>(
     {
       name: 'statements',
-      text: `SELECT ${TIMES}, s.way, s.deletes, s.draft FROM fhir.statement s WHERE s.resource_key = ANY ($1::bigint[])`,
+      text: `SELECT ${TIMES}, s.deletes, s.draft FROM fhir.statement s WHERE s.resource_key = ANY ($1::bigint[])`,
     },
     [plainArray(keys)],
   );
-  const all = rows.map((row) => ({ ...timesOf(row), way: row.way, deletes: row.deletes, draft: row.draft }));
+  const all = rows.map((row) => ({ ...timesOf(row), deletes: row.deletes, draft: row.draft }));
   return Map.groupBy(all, ({ resourceKey }) => resourceKey);
 }
 
@@ -116,6 +118,35 @@ export async function keepStatements(tx: Transaction, statements: readonly State
     textArray(statements.map((each) => each.origin ?? '')),
     plainArray(statements.map((each) => each.beneath)),
   ]);
+}
+
+/** Which elements a patch set (names) and removed. */
+export interface PatchedElements {
+  readonly names: readonly string[];
+  readonly deletes: readonly string[];
+}
+
+/** Keeps which elements the patches of requests changed, so that a rebuild can do them again. */
+export async function recordPatches(
+  tx: Transaction,
+  patches: readonly (PatchedElements & { readonly messageId: number; readonly resourceKey: number })[],
+): Promise<void> {
+  if (patches.length === 0) return;
+  await tx.run(
+    {
+      name: 'patch_record',
+      text: `INSERT INTO fhir.patch (message_id, resource_key, names, deletes)
+        SELECT message_id, resource_key, string_to_array(names, ','), string_to_array(deletes, ',')
+        FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) AS t(message_id, resource_key, names, deletes)
+        ON CONFLICT DO NOTHING`,
+    },
+    [
+      plainArray(patches.map((each) => each.messageId)),
+      plainArray(patches.map((each) => each.resourceKey)),
+      textArray(patches.map((each) => each.names.join(','))),
+      textArray(patches.map((each) => each.deletes.join(','))),
+    ],
+  );
 }
 
 /** Forgets what was said of resources: a request replaced or deleted them. */

@@ -16,6 +16,7 @@ import { bigints, booleans, byteas, ints, smallints, texts } from '../wire-binar
 import { replaceFindings } from './findings.ts';
 import type { HeldLocks } from './reference-locks.ts';
 import { type CurrentResource, resourceRef, typeNumber } from './resources.ts';
+import type { Way } from './statements.ts';
 import { announceTerminology, isTerminology } from './terminology.ts';
 
 export interface ResourceWrite {
@@ -42,7 +43,7 @@ export interface ResourceWrite {
   /** UUID (`kinId`); undefined leaves the recorded one. */
   readonly kin?: string | undefined;
   /** The moment that has the last word about it afterwards, and how it speaks; unknown when undefined. */
-  readonly event?: { readonly at: string; readonly messageId: number; readonly way: 'merge' | 'replace' | 'ensure' } | undefined;
+  readonly event?: { readonly at: string; readonly messageId: number; readonly way: Way } | undefined;
 }
 
 export interface WriteOutcome {

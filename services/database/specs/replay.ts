@@ -5,6 +5,7 @@ import type { Channel } from '../journal/entry.ts';
 import { contentsOf } from '../journal/keys.ts';
 import type { JournalMessage } from '../journal/take.ts';
 import { resourceRef, typeNumber } from '../resources/resources.ts';
+import type { PatchedElements } from '../resources/statements.ts';
 import { plainArray } from '../wire.ts';
 
 const DIRECTORY = ['Practitioner', 'Organization', 'Location'];
@@ -16,6 +17,8 @@ export interface WrittenVersion {
   readonly deleted: boolean;
   readonly body: string;
   readonly spec: string;
+  /** Which elements a patch changed; undefined: the request stands for the whole. */
+  readonly patched?: PatchedElements | undefined;
 }
 
 /** Something that was applied: a message to convert again, or a request with what it wrote. */
@@ -35,14 +38,15 @@ FROM journal.outcome o JOIN journal.message m ON m.id = o.message_id AND m.recei
 WHERE o.status = 'applied' ORDER BY o.settled_at, m.id`;
 // What a merge rewrote later keeps the message's number: the first version is the request's own.
 const VERSIONS = `
-SELECT message_id, type, id, deleted, body, spec FROM (
+SELECT first.message_id, type, id, deleted, body, spec, p.names, p.deletes FROM (
   SELECT DISTINCT ON (o.settled_at, v.message_id, v.resource_key) o.settled_at, v.*
   FROM (SELECT message_id, resource_key, type, id, version, rid, deleted, body, spec FROM fhir.history WHERE message_id IS NOT NULL
         UNION ALL
         SELECT message_id, resource_key, type, id, version, rid, deleted, body, spec FROM fhir.resource WHERE message_id IS NOT NULL) v
   JOIN journal.message m ON m.id = v.message_id JOIN journal.outcome o ON o.message_id = m.id AND o.received_at = m.received_at
   WHERE ${REQUEST} ORDER BY o.settled_at, v.message_id, v.resource_key, v.version
-) first ORDER BY settled_at, message_id, rid`;
+) first LEFT JOIN fhir.patch p ON p.message_id = first.message_id AND p.resource_key = first.resource_key
+ORDER BY settled_at, first.message_id, rid`;
 const PAGE = 200;
 
 interface EntryRow {
@@ -67,6 +71,8 @@ interface VersionRow {
   readonly deleted: boolean;
   readonly body: string;
   readonly spec: string;
+  readonly names?: readonly string[] | null;
+  readonly deletes?: readonly string[] | null;
 }
 
 /** Returns everything applied, in order. `tx` must be one unchanging picture (`snapshot`). Throws Refusal journal-sealed. */
@@ -83,8 +89,9 @@ export async function* appliedEntries(tx: Transaction): AsyncGenerator<AppliedEn
   for await (const row of withContents(tx, pages<EntryRow>(tx, 'replay_entries', ENTRIES))) {
     const written: WrittenVersion[] = [];
     for (; row.is_request && next.value?.message_id === row.id; next = await versions.next()) {
-      const { type, id, deleted, body, spec } = next.value;
-      written.push({ type: resourceTypeOf(type) ?? '', id, deleted, body, spec });
+      const { type, id, deleted, body, spec, names, deletes } = next.value;
+      const patched = names && deletes ? { names, deletes } : undefined;
+      written.push({ type: resourceTypeOf(type) ?? '', id, deleted, body, spec, patched });
     }
     const merge = row.message_type === 'Patient $merge' ? merges.get(row.id) : undefined;
     yield { message: messageOf(row), written: row.is_request ? written : undefined, merge };

@@ -1,4 +1,5 @@
 import type { ResourceId } from '../../database/resources/resources.ts';
+import type { PatchedElements, Way } from '../../database/resources/statements.ts';
 import type { Problem } from '../../errors.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import type { UnmappedCode } from '../../omop/row.ts';
@@ -6,9 +7,11 @@ import type { UnmappedCode } from '../../omop/row.ts';
 /** One resource to be written, or deleted, as its door wants it. */
 export interface Change {
   readonly resource: Resource & { readonly id: string };
-  /** merge and replace as drafts have them; ensure: only where there is none yet. */
-  readonly update: 'merge' | 'replace' | 'ensure';
+  /** merge and replace as drafts have them; ensure: only where there is none yet; patch: its elements whole, and nothing else. */
+  readonly update: Way;
   readonly deletes: readonly string[];
+  /** Of a request that is a patch: the elements that it changed; `resource` is what it left. */
+  readonly patched?: PatchedElements | undefined;
   readonly spec: string;
   readonly messageId: number | undefined;
   /** If-Match: the version that must be the current one. */

@@ -4,7 +4,8 @@
  * ends in the same resource. Results are ordered by how settled they are, too (rank.ts).
  *
  * A FHIR request replaces a resource at the time of the request; what messages said before it counts no more. What a merge brought and the
- * request says again, as a client does that read the survivor and writes it back, stays what the merge brought (echo.ts).
+ * request says again, as a client does that read the survivor and writes it back, stays what the merge brought (echo.ts). A patch says only
+ * the elements that it changed, at its time: all others stay with whoever said them.
  */
 import type { Transaction } from '../../database/connect.ts';
 import type { CurrentResource } from '../../database/resources/resources.ts';
@@ -12,12 +13,15 @@ import {
   forgetStatements,
   keepStatements,
   type Moment,
+  type PatchedElements,
+  recordPatches,
   type Statement,
   type StatementTimes,
   statementsOf,
   statementTimes,
 } from '../../database/resources/statements.ts';
 import { sameContent } from '../../fhir/format/json.ts';
+import { draftOf } from '../../fhir/patch/changed-elements.ts';
 import { type Change, keyOf } from './change.ts';
 import { echoed } from './echo.ts';
 import { inOrder, type Ranked, rankOf } from './rank.ts';
@@ -40,6 +44,8 @@ export interface Place {
   /** To be kept, once the resource has its key. */
   readonly said: readonly Omit<Statement, 'resourceKey'>[];
   readonly forget: boolean;
+  /** What a patch changed, to be kept for a rebuild. */
+  readonly patch?: PatchedElements & { readonly messageId: number };
 }
 
 /** Returns the place of each change; what it needs of the resources' past is read for all of them at once. `now`: ISO 8601. */
@@ -70,6 +76,7 @@ interface Asked {
 
 const momentOf = ({ change }: Asked): Ranked => ({
   rank: rankOf(change.resource),
+  way: change.update,
   at: change.eventAt ?? UNKNOWN_TIME,
   messageId: change.messageId ?? 0,
 });
@@ -93,15 +100,17 @@ function isLate(asked: Asked): boolean {
 
 /** A request, or what else replaces, over what a merge brought. */
 const isOverForeign = ({ change, times }: Asked): boolean =>
-  (change.eventAt === undefined || change.update === 'replace') && times.some(({ origin }) => origin !== undefined);
+  change.update !== 'patch' &&
+  (change.eventAt === undefined || change.update === 'replace') &&
+  times.some(({ origin }) => origin !== undefined);
 
 /** When the record itself was spoken of. */
 const momentsOf = (times: readonly StatementTimes[]): readonly Ranked[] =>
   times
     .filter(({ beneath }) => !beneath)
-    .flatMap(({ rank, first, last }) => [
-      { rank, ...first },
-      { rank, ...last },
+    .flatMap(({ rank, way, first, last }) => [
+      { rank, way, ...first },
+      { rank, way, ...last },
     ]);
 
 /** True when a change comes before the last word that was said. */
@@ -117,6 +126,8 @@ function placeOf(asked: Asked, statements: readonly Statement[], now: string): P
   const last = lastWord(asked, before);
   const mine = momentOf(asked);
   const common = { before, isOver: false, overruled: undefined, said: [], forget: false } as const;
+  if (change.eventAt === undefined && change.patched !== undefined && before !== undefined && !change.delete)
+    return patchPlace(asked, before, change.patched, now);
   if (change.eventAt === undefined) {
     const event = { at: last.at > now ? last.at : now, messageId: change.messageId ?? 0, way: 'replace' as const };
     // What a request puts in place of a record is the whole of it.
@@ -124,7 +135,7 @@ function placeOf(asked: Asked, statements: readonly Statement[], now: string): P
     const kept = isOverForeign(asked) && !change.delete ? echoed(statements, resource, event) : [];
     return { ...common, resource, event, said: kept, forget: times.length > 0 };
   }
-  const event = { at: mine.at, messageId: mine.messageId, way: change.update };
+  const event = { at: mine.at, messageId: mine.messageId, way: change.update === 'patch' ? 'replace' : change.update } as const;
   if ((current?.deleted && last.at > mine.at) || (change.beneath && before === undefined)) {
     return { ...common, resource: change.resource, isOver: true, overruled: 'older', event: { ...last, way: 'replace' } };
   }
@@ -142,6 +153,24 @@ function placeOf(asked: Asked, statements: readonly Statement[], now: string): P
   const word = isBeforeLast(asked, before) ? last : mine;
   const newest = { at: word.at, messageId: word.messageId, way: 'replace' } as const;
   return { ...common, resource: sameContent(resource, before) ? before : resource, overruled, event: newest, said };
+}
+
+/** A patch is later than all that is known when it comes: it changes what that made. */
+function patchPlace(asked: Asked, before: Stored, patched: PatchedElements, now: string): Place {
+  const { change, times } = asked;
+  const common = { before, isOver: false, overruled: undefined, forget: false } as const;
+  const { names, deletes } = patched;
+  const last = lastWord(asked, before);
+  // What changes nothing is no word of its own.
+  if (names.length + deletes.length === 0) return { ...common, resource: before, event: { ...last, way: 'replace' }, said: [] };
+  const latest = [last, ...momentsOf(times)].map(({ at }) => at).reduce((a, b) => (a < b ? b : a));
+  const at = latest < now ? now : new Date(Date.parse(latest) + 1).toISOString();
+  const messageId = change.messageId ?? 0;
+  const own = { ...change, deletes, resource: draftOf(change.resource, names), eventAt: at, patched: undefined };
+  const made = overStored(before, own);
+  const resource = sameContent(made, change.resource) ? change.resource : made;
+  const said = saidWith({ ...asked, change: own }, before, momentOf({ ...asked, change: own }));
+  return { ...common, resource, event: { at, messageId, way: 'replace' }, said, patch: { messageId, names, deletes } };
 }
 
 /** Returns the statements that are new, or said at further times, with this change. */
@@ -172,5 +201,9 @@ export async function keepSaid(tx: Transaction, places: readonly Place[], keys: 
   await keepStatements(
     tx,
     withKeys.flatMap(({ place, resourceKey }) => place.said.map((each) => ({ ...each, resourceKey }))),
+  );
+  await recordPatches(
+    tx,
+    withKeys.flatMap(({ place: { patch }, resourceKey }) => (patch === undefined ? [] : [{ ...patch, resourceKey }])),
   );
 }

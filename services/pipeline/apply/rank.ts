@@ -3,11 +3,13 @@
  * only be changed with a corrected result" (HL7 table 0085, https://terminology.hl7.org/CodeSystem-v2-0085.html). A withdrawal (W, D) ends
  * all that was said before it: what is reported after it begins anew.
  */
-import type { Moment } from '../../database/resources/statements.ts';
+import type { Moment, Way } from '../../database/resources/statements.ts';
 import type { Resource } from '../../fhir/resource.ts';
 
 export interface Ranked extends Moment {
   readonly rank: number;
+  /** How it was said; undefined: not as a patch. */
+  readonly way?: Way | undefined;
 }
 
 const WITHDRAWN = 4;
@@ -27,8 +29,20 @@ export function rankOf({ resourceType, status }: Resource): number {
 
 const byTime = (a: Moment, b: Moment): number => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.messageId - b.messageId);
 
-/** Returns everything that was said of one resource in the order in which it counts; the last has the last word. */
+/**
+ * Returns everything that was said of one resource in the order in which it counts; the last has the last word. A patch is no result that was
+ * reported: it changes what was there at its time, and stands right after all that is older, however settled.
+ */
 export function inOrder<T extends Ranked>(all: readonly T[]): readonly T[] {
+  const patches = all.filter(({ way }) => way === 'patch').toSorted(byTime);
+  const reported = settledOrder(all);
+  if (patches.length === 0) return reported;
+  const ordered = reported.filter(({ way }) => way !== 'patch');
+  for (const patch of patches) ordered.splice(ordered.findLastIndex((each) => byTime(each, patch) <= 0) + 1, 0, patch);
+  return ordered;
+}
+
+function settledOrder<T extends Ranked>(all: readonly T[]): readonly T[] {
   const withdrawals = all.filter(({ rank }) => rank === WITHDRAWN);
   const begun = (each: T): number => withdrawals.filter((withdrawal) => byTime(withdrawal, each) < 0).length;
   const keyed = all.map((each) => ({ each, begun: withdrawals.length === 0 ? 0 : begun(each) }));

@@ -10,6 +10,7 @@ import { forgetStatements, keepStatements, type Moment, type Statement, statemen
 import { Refusal } from '../../errors.ts';
 import { contentText, readJson } from '../../fhir/format/json.ts';
 import { mergedResource, replacingResource } from '../../fhir/merge.ts';
+import { withElements } from '../../fhir/patch/changed-elements.ts';
 import type { Change } from './change.ts';
 import { inOrder, type Ranked, rankOf } from './rank.ts';
 import { storedResource } from './rows.ts';
@@ -31,6 +32,7 @@ const digestOf = (way: string, deletes: readonly string[], draft: string, { orig
 /** Returns what a change makes of a resource when nothing newer is known of it. */
 export function overStored(before: Stored, { update, resource, deletes }: Pick<Change, 'update' | 'resource' | 'deletes'>): Stored {
   if (update === 'ensure') return before;
+  if (update === 'patch') return withElements(before, resource, deletes);
   return update === 'merge' ? mergedResource(before, resource, deletes) : replacingResource(before, resource);
 }
 
@@ -107,7 +109,13 @@ export function changesOf(all: readonly Said[], spec: string): readonly Change[]
     const { way: update, deletes, origin, beneath } = each;
     const change = { resource: readDraft(each.draft), update, deletes, origin, beneath, spec, problems: [], unmapped: [] };
     const moments = each.first.messageId === each.last.messageId ? [each.last] : [each.first, each.last];
-    return moments.map(({ at, messageId }) => ({ rank: each.rank, at, messageId, change: { ...change, eventAt: at, messageId } }));
+    return moments.map(({ at, messageId }) => ({
+      rank: each.rank,
+      way: each.way,
+      at,
+      messageId,
+      change: { ...change, eventAt: at, messageId },
+    }));
   });
   return inOrder(changes).map(({ change }) => change);
 }
@@ -127,7 +135,9 @@ export function folded(statements: readonly Said[]): Stored {
 }
 
 function foldedOver(statements: readonly Said[], below?: Stored): Stored | undefined {
-  const moments = inOrder(statements.flatMap((each) => [each.first, each.last].map((moment) => ({ rank: each.rank, ...moment, each }))));
+  const moments = inOrder(
+    statements.flatMap((each) => [each.first, each.last].map((moment) => ({ rank: each.rank, way: each.way, ...moment, each }))),
+  );
   let resource: Stored | undefined;
   for (const { each } of moments) {
     const change = { update: each.way, deletes: each.deletes, resource: readDraft(each.draft) };

@@ -1,6 +1,7 @@
 import type { Transaction } from '../../database/connect.ts';
 import { lockCurrent } from '../../database/resources/resources.ts';
 import { failure, problem, Refusal } from '../../errors.ts';
+import { type ChangedElements, changedElements } from '../../fhir/patch/changed-elements.ts';
 import type { Locate } from '../../fhir/patch/fhirpath-patch.ts';
 import { patched } from '../../fhir/patch/patch.ts';
 import type { TransactionEntry } from '../../fhir/transaction/transaction-resolve.ts';
@@ -10,11 +11,16 @@ import { locateFhirPath } from './fhirpath.ts';
 /** All of the expressions of one request together: rows are locked meanwhile. */
 const TIMEOUT_MS = 2_000;
 
+/** An entry ready to be written; of a patch with the elements that it changed. */
+export interface PatchedEntry extends TransactionEntry {
+  readonly patched?: ChangedElements;
+}
+
 /**
  * Returns the entries of a request with their patches done: each patch has become an update of the version it was made of, which stays
  * locked until the transaction ends. Throws Refusal: resource-not-found, resource-deleted, resource-version-conflict, and what patches report.
  */
-export async function patchedEntries(tx: Transaction, entries: readonly TransactionEntry[]): Promise<readonly TransactionEntry[]> {
+export async function patchedEntries(tx: Transaction, entries: readonly TransactionEntry[]): Promise<readonly PatchedEntry[]> {
   if (entries.every(({ patch }) => patch === undefined)) return entries;
   // Every row at once and in one order, as all writers take them.
   const targets = entries.flatMap(({ method, type, id }) => (method === 'GET' || id === undefined ? [] : [{ type, id }]));
@@ -25,16 +31,12 @@ export async function patchedEntries(tx: Transaction, entries: readonly Transact
     if (leftMs > 0) return locateFhirPath(resource, expression, leftMs);
     return Promise.resolve(failure(problem('fhirpath-costly', { timeoutMs: TIMEOUT_MS })));
   };
-  const done: TransactionEntry[] = [];
+  const done: PatchedEntry[] = [];
   for (const entry of entries) done.push(entry.patch === undefined ? entry : await patchedEntry(entry, current, locate));
   return done;
 }
 
-async function patchedEntry(
-  entry: TransactionEntry,
-  all: Awaited<ReturnType<typeof lockCurrent>>,
-  locate: Locate,
-): Promise<TransactionEntry> {
+async function patchedEntry(entry: TransactionEntry, all: Awaited<ReturnType<typeof lockCurrent>>, locate: Locate): Promise<PatchedEntry> {
   const { type, id = '', patch, ifMatch } = entry;
   const current = all.get(`${type}/${id}`);
   if (patch === undefined) return entry;
@@ -45,8 +47,10 @@ async function patchedEntry(
   if (ifMatch !== undefined && ifMatch !== version) {
     throw new Refusal([problem('resource-version-conflict', { reference: `${type}/${id}`, version })]);
   }
-  const made = await patched(storedResource(current), patch, locate);
+  const stored = storedResource(current);
+  const made = await patched(stored, patch, locate);
   const linked = made.ok ? entry.relinked(made.value) : made;
   if (!linked.ok) throw new Refusal(linked.problems);
-  return { ...entry, resource: { ...linked.value, id }, ifMatch: version };
+  const resource = { ...linked.value, id };
+  return { ...entry, resource, ifMatch: version, patched: changedElements(stored, resource) };
 }

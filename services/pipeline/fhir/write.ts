@@ -12,7 +12,7 @@ import { type Answers, resolveTransaction, type TransactionEntry } from '../../f
 import { type Parts, write } from '../../pipeline.ts';
 import type { Change } from '../apply/change.ts';
 import { refuseDangling } from './integrity.ts';
-import { patchedEntries } from './patch.ts';
+import { type PatchedEntry, patchedEntries } from './patch.ts';
 import { acceptSubscriptions } from './subscriptions.ts';
 
 /** What became of one write of a request. */
@@ -59,7 +59,7 @@ export async function writeRequest(parts: Parts, request: WriteRequest): Promise
 
 /** What a request comes to inside its transaction. */
 export interface Planned {
-  readonly entries: readonly TransactionEntry[];
+  readonly entries: readonly PatchedEntry[];
   /** What conditional creates found, by 'Type/id'. */
   readonly existing: ReadonlyMap<string, Written>;
   readonly changes: readonly Omit<Change, 'messageId'>[];
@@ -152,9 +152,10 @@ async function existingOnes(tx: DatabaseTransaction, entries: readonly Transacti
   );
 }
 
-function changeOf({ method, type, id, resource, ifMatch, exists }: TransactionEntry): readonly Omit<Change, 'messageId'>[] {
+function changeOf({ method, type, id, resource, ifMatch, exists, patched }: PatchedEntry): readonly Omit<Change, 'messageId'>[] {
   if (method === 'GET' || id === undefined || exists) return [];
   const common = { update: 'replace', deletes: [], spec: '', problems: [], unmapped: [], expectVersion: ifMatch } as const;
   if (method === 'DELETE') return [{ ...common, resource: { resourceType: type, id }, delete: true }];
-  return resource === undefined ? [] : [{ ...common, resource }];
+  if (resource === undefined) return [];
+  return [patched === undefined ? { ...common, resource } : { ...common, update: 'patch', resource, patched }];
 }

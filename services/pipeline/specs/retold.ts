@@ -108,13 +108,18 @@ async function knownOf(
       withoutMoments(said, ({ messageId }) => ours.has(messageId)),
     );
     // A request replaced what was known when it came.
-    const request = Math.max(0, ...kept.flatMap(({ last }) => (requests.has(last.messageId) ? [last.messageId] : [])));
+    const request = Math.max(
+      0,
+      ...kept.flatMap(({ way, last }) => (way !== 'patch' && requests.has(last.messageId) ? [last.messageId] : [])),
+    );
     // One that deleted it ended it: what came before or speaks of before brings it not back.
     const gone = deletions.get(found?.resourceKey ?? -1);
     const isOver = ({ messageId = 0, eventAt = '' }: Change): boolean =>
       messageId <= request || (gone !== undefined && (messageId < gone.messageId || eventAt < gone.at));
     const own = (byReference.get(reference) ?? []).filter((each) => !isOver(each));
-    return { current: found, said: joined([...kept, ...own.map(saidBy)]), changes: own };
+    const all = joined([...kept, ...own.map(saidBy)]);
+    // What is only patched is said by nobody.
+    return { current: found, said: all.every(({ way }) => way === 'patch') ? [] : all, changes: own };
   });
 }
 
