@@ -58,12 +58,19 @@ function writeInt8(buffer: Buffer, value: number | bigint, at: number): void {
 /** Returns a bigint[]. Throws RangeError for a number that a bigint cannot hold exactly. */
 export const bigints = (values: Values<number | bigint>): Buffer => fixed(OID.int8, 8, values, writeInt8);
 
-/** Returns an int[]. Throws RangeError for what is not within 32 bits. */
-export const ints = (values: Values<number>): Buffer => fixed(OID.int4, 4, values, (buffer, value, at) => buffer.writeInt32BE(value, at));
+/** Node writes 1.5 as 1 and NaN as 0. */
+function whole(value: number): number {
+  if (!Number.isInteger(value)) throw new RangeError('a number that is no whole one was to be stored as an int');
+  return value;
+}
 
-/** Returns a smallint[]. Throws RangeError for what is not within 16 bits. */
+/** Returns an int[]. Throws RangeError for what is no whole number within 32 bits. */
+export const ints = (values: Values<number>): Buffer =>
+  fixed(OID.int4, 4, values, (buffer, value, at) => buffer.writeInt32BE(whole(value), at));
+
+/** Returns a smallint[]. Throws RangeError for what is no whole number within 16 bits. */
 export const smallints = (values: Values<number>): Buffer =>
-  fixed(OID.int2, 2, values, (buffer, value, at) => buffer.writeInt16BE(value, at));
+  fixed(OID.int2, 2, values, (buffer, value, at) => buffer.writeInt16BE(whole(value), at));
 
 /** Returns a float8[]. */
 export const floats = (values: Values<number>): Buffer =>

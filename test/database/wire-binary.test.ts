@@ -47,6 +47,7 @@ describe('arrays in the binary format are read by PostgreSQL as what was sent', 
     expect(() => bigints([2n ** 63n])).toThrow(RangeError);
     expect(() => ints([2 ** 31])).toThrow(RangeError);
     expect(() => smallints([40_000])).toThrow(RangeError);
+    for (const wrong of [1.5, Number.NaN]) for (const array of [ints, smallints]) expect(() => array([wrong])).toThrow(RangeError);
   });
 
   it('doubles and booleans', async () => {
