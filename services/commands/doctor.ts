@@ -10,6 +10,7 @@ import { ERRORS, type Problem, Refusal } from '../errors.ts';
 import { checkSpecs } from '../mapping/check.ts';
 import { type CommandDefinition, withExamples } from './command.ts';
 import { choicesCheck } from './omop/omop-options.ts';
+import { receiversCheck } from './outgoing/receivers-check.ts';
 import { rowsDueCheck } from './rows-due.ts';
 import { readTls, refusalsToBind } from './serve/doors.ts';
 import { placesOf } from './serve/mllp-doors.ts';
@@ -50,6 +51,7 @@ export async function checksOf(environment: Readonly<Record<string, string | und
     nodeCheck(),
     settings,
     ...sourceChecks(value),
+    ...receiversCheck(value),
     ...choicesCheck(value),
     ...rowsDueCheck(value),
     tlsCheck(value),
