@@ -27,6 +27,7 @@ export const MAPPING = {
   'mapping-folder-empty': row(500, 'AR', 'fatal', 'not-found', 'No maps were found in {folder}.', 'Check the path: it is the folder that holds v2-to-fhir and fhir-to-omop.'),
   'mapping-spec-invalid': row(500, 'AR', 'fatal', 'invalid', 'A map cannot be used ({code}): {reason}.', 'Run "npx polyseme check" for the whole list.'),
   'mapping-fields-unread': row(200, 'AA', 'information', 'informational', 'No rule of the map reads {fields}.', 'Map these fields, or name them under "ignore" with the reason.'),
+  'mapping-second-patient': row(422, 'AE', 'error', 'structure', 'The message names a second patient where {structure} has place for one.', 'Ask the sender for one message a patient, or for a structure that repeats the patient; then send again.'),
   'mapping-no-authority': row(422, 'AE', 'error', 'required', 'Neither MSH-4 nor MSH-3 says who sends, and the source has no authority set: ids would mix patients of different senders.', 'Send MSH-4, or set POLYSEME_SOURCE_AUTHORITY to a name for this sender.'),
   'mapping-values-left-out': row(200, 'AA', 'warning', 'incomplete', 'The element takes one value; {count} more were left out.', 'Let the rule keep them all (multiple: join), or map them elsewhere.'),
   'mapping-nothing-to-map': row(422, 'AE', 'error', 'incomplete', 'The message {message} has none of the segments that its map makes resources of.', 'Check what the sender left out: a patient (PID) at least.'),

@@ -60,6 +60,9 @@ export class Runner {
       return why.code === 'mapping-query' ? { ...nothing('', why), rung: 'refuse' } : nothing('', why);
     }
     const { map } = choice;
+    const second = message.structureProblems.find(({ code, at }) => code === 'hl7v2-segment-unexpected' && at?.startsWith('PID['));
+    // What follows a second patient would be said of the first.
+    if (second !== undefined) return nothing(map.label, problem('mapping-second-patient', { structure }, second.at));
     const missing = [...map.spec.params.values()].some((each) => each.require && each.value === undefined && each.type !== 'timezone');
     if (missing) return nothing(map.label, problem('mapping-param-missing', { spec: map.label }, 'MSH-9'));
     const module = map.module(version, structure, variant);

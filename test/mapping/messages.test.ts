@@ -48,6 +48,23 @@ describe('messages of every kind', () => {
     expect(idIn('adt-a45-move.hl7', 'Encounter')).toBe(stays[1]?.resource.id);
   });
 
+  it('of two patients where one has a place are parked: what follows the second would be said of the first', () => {
+    const one = readFileSync(join(FIXTURES, 'adt-a17-swap.hl7'), 'latin1').split('\r').filter(Boolean);
+    const named = (event: string) => one.map((line) => line.replace(/ADT\^A17(\^ADT_A17)?/, event)).join('\r');
+    const becomes = (text: string) => {
+      const parsed = parseMessage(Buffer.from(text, 'latin1'));
+      if (!parsed.ok) throw new Error(text);
+      const context = { timezone: 'Europe/Berlin' };
+      const { rung, problems, drafts } = maps().convert(parsed.value, context);
+      expect(maps().accepts(parsed.value, context)).toBe(rung !== 'park-message');
+      return { rung, drafts: drafts.length > 0, codes: problems.map(({ code, at }) => `${code} ${at}`) };
+    };
+    expect(becomes(named('ADT^A17^ADT_A17'))).toMatchObject({ rung: 'none', drafts: true });
+    const refused = { rung: 'park-message', drafts: false, codes: ['mapping-second-patient PID[2]'] };
+    expect(becomes(named('ADT^A01^ADT_A01'))).toEqual(refused);
+    expect(becomes(named('ADT^A08^ADT_A01'))).toEqual(refused);
+  });
+
   it('account for every field with a value: mapped, ignored with a reason, or reported as unread', () => {
     for (const name of readdirSync(FIXTURES)) {
       const parsed = parseMessage(readFileSync(join(FIXTURES, name)));
