@@ -2,6 +2,7 @@
 import { VALUE_TYPES } from '../records/shape.ts';
 import { OPTION_KEYS, RUNGS } from '../rules.ts';
 import { KEYS, RESOURCE_KEYS } from '../spec-read.ts';
+import { OUT_KEYS, SEGMENT_KEYS } from '../to-hl7v2/read.ts';
 
 type Schema = { readonly [name: string]: unknown };
 
@@ -75,6 +76,25 @@ const documentOf = (keys: readonly string[], required: readonly string[], own: R
   additionalProperties: false,
 });
 
+/** Maps from FHIR to HL7v2, and their segments. */
+const outgoing = (): Readonly<Record<string, Schema>> => ({
+  outgoing: documentOf(OUT_KEYS, ['map', 'version', 'source', 'target'], {
+    target: { type: 'object', required: ['format'], properties: { format: words('hl7v2') } },
+    message: {},
+    refuse: { type: 'array', items: { type: 'object', required: ['when', 'because'] } },
+    linked: { type: 'object', additionalProperties: { type: 'object', required: ['ref', 'type'] } },
+    segments: { type: 'array', items: ref('outgoingSegment') },
+    fields: {},
+    value: {},
+  }),
+  outgoingSegment: {
+    type: 'object',
+    required: ['segment'],
+    properties: named(SEGMENT_KEYS, { segment: text, segments: { type: 'array', items: ref('outgoingSegment') } }),
+    additionalProperties: false,
+  },
+});
+
 /** Returns the schema (JSON Schema 2020-12, https://json-schema.org/draft/2020-12) of every kind of map but row maps, which have their own checker. */
 export function specSchema(): Schema {
   const resources: Schema = { type: 'object', additionalProperties: ref('resource') };
@@ -82,7 +102,7 @@ export function specSchema(): Schema {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'A map of Polyseme',
     $comment: 'written by scripts/generate-mapping-schema.ts',
-    anyOf: ['message', 'site', 'records', 'resourceMap', 'type', 'table', 'rows', 'caseFile'].map(ref),
+    anyOf: ['message', 'site', 'records', 'resourceMap', 'type', 'table', 'rows', 'outgoing', 'caseFile'].map(ref),
     $defs: {
       rule: {
         description: 'a literal, an =expression, alternatives, a nested map, a switch, or the long form',
@@ -133,6 +153,7 @@ export function specSchema(): Schema {
       }),
       table: documentOf(KEYS.table, ['map', 'version', 'codes'], { codes: { type: 'object' } }),
       rows: { type: 'object', anyOf: [{ required: ['rows'] }, { required: ['concepts'] }] },
+      ...outgoing(),
       caseFile: { type: 'object', required: ['cases'], properties: { cases: HEADER['cases'] }, additionalProperties: false },
     },
   };

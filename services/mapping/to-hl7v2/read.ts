@@ -15,8 +15,10 @@ export interface ReadOutMap {
 }
 
 const HEADER = ['map', 'version', 'because', 'source', 'target', 'use', 'ignore'];
+/** Every key of a map from FHIR to HL7v2, of whatever kind. */
+export const OUT_KEYS = [...HEADER, 'fields', 'value', 'message', 'refuse', 'linked', 'segments'];
 const RULE_KEYS = ['when', 'each', 'from', 'map', 'default', 'type', 'all', 'because'];
-const SEGMENT_KEYS = ['segment', 'each', 'when', 'use', 'fields', 'always', 'deletes', 'segments', 'because'];
+export const SEGMENT_KEYS = ['segment', 'each', 'when', 'use', 'fields', 'always', 'deletes', 'segments', 'because'];
 const MESSAGE = /^[A-Z]{3}\^[A-Z]\d\d\^[A-Z]{3}(_[A-Z]\d\d)?$/;
 const DEEPEST = 8;
 
