@@ -325,7 +325,10 @@ describe('answers are valid resources', () => {
       for (const each of (isArray(type['searchParam']) ? type['searchParam'] : []).filter(isObject)) {
         const [name, kind] = [String(each['name']), each['type']];
         if (kind === 'composite') continue;
-        expect(parseSearch(String(type['type']), [[name, kind === 'special' ? '48.1|11.5|20|km' : '2020']]).ok, `${type['type']}?${name}`).toBe(true);
+        expect(
+          parseSearch(String(type['type']), [[name, kind === 'special' ? '48.1|11.5|20|km' : '2020']]).ok,
+          `${type['type']}?${name}`,
+        ).toBe(true);
       }
     }
   });

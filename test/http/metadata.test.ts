@@ -29,6 +29,7 @@ const sampleOf = (name: string, kind: string): string => {
   if (name === '_id') return 'x';
   // The only composites of three.
   if (/-(window|variant)-coordinate$/.test(name)) return '1$1$1';
+  if (name === 'near') return '48.1|11.5|20|km';
   return SAMPLES[kind] ?? 'x';
 };
 
