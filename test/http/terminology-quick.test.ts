@@ -130,7 +130,7 @@ describe('parameters of an address', () => {
     const text = fc.oneof(fc.stringMatching(/^[a-z&=+%0-9A-F]{0,30}$/), fc.string({ maxLength: 20 }), fc.webQueryParameters());
     fc.assert(
       fc.property(text, (query) => {
-        expect(pairsOf(query)).toEqual([...new URLSearchParams(query.startsWith('?') ? `?${query}` : query)]);
+        expect(pairsOf(query)).toEqual([...new URLSearchParams(`?${query}`)]);
       }),
       { numRuns: 2_000 },
     );

@@ -88,7 +88,7 @@ export function pairsOf(query: string): readonly (readonly [name: string, value:
     const split = part.indexOf('=');
     const [name, value] = split < 0 ? [part, ''] : [part.slice(0, split), part.slice(split + 1)];
     const [plainName, plainValue] = [decoded(name), decoded(value)];
-    if (plainName === undefined || plainValue === undefined) return [...new URLSearchParams(query)];
+    if (plainName === undefined || plainValue === undefined) return [...new URLSearchParams(`?${query}`)];
     pairs.push([plainName, plainValue]);
   }
   return pairs;
