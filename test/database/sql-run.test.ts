@@ -168,7 +168,8 @@ describe('SQL of people', () => {
     ])
       expect(await codeOf(run(text))).toMatch(/^sql-locks/);
     // Locks are listed for the whole server, where other databases have their own.
-    const held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    const held =
+      "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     expect(await db.query(held)).toEqual([]);
   });
 
