@@ -242,12 +242,26 @@ describe('references', () => {
   });
 });
 
+describe('a code that stands twice in a code system', () => {
+  it('is named, with where it stands again', () => {
+    const concept = ['a', 'b', 'a', 'b', 'a', 'c', 'a'].map((code) => ({ code }));
+    const [fault] = validateResource({ resourceType: 'CodeSystem', status: 'active', content: 'complete', concept });
+    expect(fault?.text).toContain('a (concept[2]), b (concept[3]), a (concept[4]) and 1 more');
+  });
+});
+
 describe('invariants', () => {
   const keys = (resource: unknown) =>
     validateResource(resource)
       .filter((each) => each.code === 'fhir-invariant')
       .map((each) => `${each.at} ${/rule (\S+)/.exec(each.text)?.[1]}`);
   const condition = { resourceType: 'Condition', subject: { reference: 'Patient/1' } };
+  const codes = { resourceType: 'CodeSystem', status: 'active', content: 'complete' };
+  const composed = (part: JsonObject) => ({
+    resourceType: 'ValueSet',
+    status: 'active',
+    compose: { include: [{ system: 'http://example.org/c' }], exclude: [part] },
+  });
   const status = (kind: string, code: string) => ({ coding: [{ system: `http://terminology.hl7.org/CodeSystem/${kind}`, code }] });
   it.each<[string, JsonObject]>([
     ['Patient.identifier[0].period per-1', { ...patient, identifier: [{ value: '1', period: { start: '2021', end: '2020' } }] }],
@@ -296,6 +310,30 @@ describe('invariants', () => {
     [
       'Bundle bdl-11',
       { ...bundle([{ resource: patient }], 'document'), timestamp: '2020-01-01T00:00:00Z', identifier: { system: 'urn:x', value: '1' } },
+    ],
+    [
+      'CodeSystem csd-1',
+      {
+        ...codes,
+        concept: [
+          { code: 'a', concept: [{ code: 'b' }] },
+          { code: 'c', concept: [{ code: 'd', concept: [{ code: 'a' }] }] },
+        ],
+      },
+    ],
+    ['ValueSet.compose vsd-1', composed({ version: '1' })],
+    ['ValueSet.compose vsd-2', composed({ valueSet: ['http://example.org/v'], concept: [{ code: 'a' }] })],
+    [
+      'ValueSet.compose vsd-3',
+      composed({ system: 'http://example.org/c', concept: [{ code: 'a' }], filter: [{ property: 'concept', op: 'is-a', value: 'a' }] }),
+    ],
+    [
+      'ConceptMap.group[0].unmapped cmd-2',
+      { resourceType: 'ConceptMap', status: 'active', group: [{ element: [{ code: 'a' }], unmapped: { mode: 'fixed' } }] },
+    ],
+    [
+      'ConceptMap.group[0].unmapped cmd-3',
+      { resourceType: 'ConceptMap', status: 'active', group: [{ element: [{ code: 'a' }], unmapped: { mode: 'other-map' } }] },
     ],
     ['Parameters.parameter[0] inv-1', { resourceType: 'Parameters', parameter: [{ name: 'a', valueString: 'b', resource: patient }] }],
     ['Parameters.parameter[0] inv-1', { resourceType: 'Parameters', parameter: [{ name: 'a' }] }],

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { TerminologyError } from '../../../terminology/failure.ts';
+import { circleIn } from '../../../terminology/fhir/circle.ts';
 import { TERMINOLOGY_TYPES } from '../../../terminology/fhir/library.ts';
 import { kindOfFile, type PackageFile, packageFiles } from '../../../terminology/fhir/package.ts';
-import { type Problem, Refusal } from '../../errors.ts';
+import { type Problem, problem, Refusal } from '../../errors.ts';
 import { isArray, isObject, readJson } from '../../fhir/format/json.ts';
 import type { JsonObject } from '../../fhir/resource.ts';
 import { FhirImport } from '../../pipeline/import/import.ts';
@@ -39,7 +40,8 @@ export async function loadFhirTerminology(parts: Parts, path: string, stopped: (
       others += left;
       if (problems.length > 0) refused.push({ from: file.place, problems });
       for (const resource of taken) {
-        const faults = await into.add(file.place, resource);
+        const circle = resource['resourceType'] === 'CodeSystem' ? circleIn(resource) : undefined;
+        const faults = circle === undefined ? await into.add(file.place, resource) : [circleProblem(circle, file.place)];
         if (faults.length > 0) refused.push({ from: file.place, problems: faults });
       }
     }
@@ -48,6 +50,13 @@ export async function loadFhirTerminology(parts: Parts, path: string, stopped: (
   }
   refused.push(...(await into.finish(stopped)));
   return { kind: 'fhir', ...into.tally, others, refused };
+}
+
+const MOST_NAMED = 10;
+
+function circleProblem(circle: readonly string[], place: string): Problem {
+  const named = circle.slice(0, MOST_NAMED).map((code) => code.slice(0, 60));
+  return problem('terminology-circle', { reason: `${[...named, named[0]].join(' > ')} (${circle.length} codes)` }, place);
 }
 
 async function* filesOf(path: string): AsyncGenerator<PackageFile> {

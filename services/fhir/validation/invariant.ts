@@ -7,6 +7,8 @@ export interface Invariant {
   readonly key: string;
   readonly rule: string;
   holds(value: JsonObject): boolean;
+  /** The rule with what breaks it, where that can be named. */
+  says?(value: JsonObject): string;
 }
 
 /** Returns true when an element exists: with a value, or with extensions in place of one. */

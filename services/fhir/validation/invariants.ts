@@ -4,6 +4,7 @@ import { Decimal, type JsonObject, type JsonValue } from '../resource.ts';
 import { has, hasChoice, type Invariant, textAt } from './invariant.ts';
 import { BUNDLE_INVARIANTS } from './invariants-bundle.ts';
 import { CONTAINER_RULES, RESOURCE_INVARIANTS } from './invariants-resources.ts';
+import { TERMINOLOGY_INVARIANTS } from './invariants-terminology.ts';
 
 const number = (value: JsonValue | undefined): number | undefined =>
   typeof value === 'number' || value instanceof Decimal ? Number(value) : undefined;
@@ -117,17 +118,22 @@ const DATATYPES: readonly (readonly [string, readonly Invariant[]])[] = [
   ],
 ];
 
-const INVARIANTS = new Map<string, readonly Invariant[]>([...DATATYPES, ...RESOURCE_INVARIANTS, ...BUNDLE_INVARIANTS]);
+const INVARIANTS = new Map<string, readonly Invariant[]>([
+  ...DATATYPES,
+  ...RESOURCE_INVARIANTS,
+  ...BUNDLE_INVARIANTS,
+  ...TERMINOLOGY_INVARIANTS,
+]);
 const NONE: readonly Invariant[] = [];
 
 /**
  * Returns the invariants of R4 that an object of `type` breaks, each by the standard's key and our words. Compiled are those of
- * the datatypes, of contained resources and bundles, and of the resource types that the maps read; the others
- * (Questionnaire, ValueSet, StructureDefinition and so on) are not looked at yet.
+ * the datatypes, of contained resources and bundles, of the resource types that the maps read, and of terminology; the others
+ * (Questionnaire, StructureDefinition and so on) are not looked at yet.
  */
 export function brokenInvariants(type: string, value: JsonObject): readonly { readonly key: string; readonly rule: string }[] {
   const own = INVARIANTS.get(type) ?? NONE;
   const all = value['contained'] === undefined ? own : [...own, ...CONTAINER_RULES];
   if (all.length === 0) return NONE;
-  return all.filter((each) => !each.holds(value)).map(({ key, rule }) => ({ key, rule }));
+  return all.filter((each) => !each.holds(value)).map((each) => ({ key: each.key, rule: each.says?.(value) ?? each.rule }));
 }

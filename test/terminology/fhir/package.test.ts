@@ -5,7 +5,9 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadFhirTerminology } from '../../../services/commands/vocabulary/fhir.ts';
 import { readResource } from '../../../services/database/resources/resources.ts';
+import { circleIn } from '../../../terminology/fhir/circle.ts';
 import { kindOfFile, packageFiles } from '../../../terminology/fhir/package.ts';
+import type { JsonObject } from '../../../terminology/provider.ts';
 import { type TestHouse, testHouse } from '../../parts.ts';
 
 let folder: string;
@@ -86,6 +88,39 @@ describe('FHIR packages', () => {
     expect(await loadFhirTerminology(house.parts, path)).toMatchObject({ created: 0, unchanged: 2 });
     expect((await readResource(house.database, 'CodeSystem', 'colors'))?.deleted).toBe(false);
     expect(await readResource(house.database, 'CodeSystem', 'hidden')).toBeUndefined();
+  });
+
+  it('whose code system has a code twice are told which, and what was stored before stays', async () => {
+    const path = await saved('good.json', Buffer.from(JSON.stringify({ ...colors, id: 'hues' })));
+    await loadFhirTerminology(house.parts, path);
+    const concept = [
+      { code: 'red', concept: [{ code: 'dark' }] },
+      { code: 'blue', concept: [{ code: 'dark' }] },
+    ];
+    const files = [{ name: 'package/CodeSystem-hues.json', text: JSON.stringify({ ...colors, id: 'hues', concept }) }];
+    const twice = await saved('twice.tgz', gzipSync(tar(files)));
+    const { refused } = await loadFhirTerminology(house.parts, twice);
+    expect(refused.map(({ from, problems }) => [from, problems[0]?.code, problems[0]?.at])).toEqual([
+      [`${twice}/package/CodeSystem-hues.json`, 'fhir-invariant', 'CodeSystem'],
+    ]);
+    expect(refused[0]?.problems[0]?.text).toContain('dark (concept[1].concept[0])');
+    expect((await readResource(house.database, 'CodeSystem', 'hues'))?.body).not.toContain('dark');
+  });
+
+  it('whose code system has a circle are told of it; the others of the package are stored', async () => {
+    const below = (code: string, parent: string) => ({ code, property: [{ code: 'parent', valueCode: parent }] });
+    const property = [{ code: 'parent', type: 'code' }];
+    const system = (id: string, concept: readonly JsonObject[]) => ({ ...colors, id, url: `http://example.org/${id}`, property, concept });
+    const whole = system('whole', [{ code: 'a' }, below('b', 'a'), below('c', 'b'), { ...below('d', 'b'), concept: [below('e', 'c')] }]);
+    const round = system('round', [{ code: 'x' }, below('a', 'c'), below('b', 'a'), below('c', 'b')]);
+    expect([circleIn(whole), circleIn(round)?.toSorted()]).toEqual([undefined, ['a', 'b', 'c']]);
+    const files = [whole, round].map((each) => ({ name: `package/CodeSystem-${each.id}.json`, text: JSON.stringify(each) }));
+    const path = await saved('circle.tgz', gzipSync(tar(files)));
+    const { created, refused } = await loadFhirTerminology(house.parts, path);
+    expect([created, refused.map(({ from, problems }) => [from, problems[0]?.code, problems[0]?.at])]).toEqual([
+      1,
+      [[`${path}/package/CodeSystem-round.json`, 'terminology-circle', `${path}/package/CodeSystem-round.json`]],
+    ]);
   });
 
   it('may hold names longer than a header has room for', async () => {
