@@ -6,6 +6,8 @@ export interface Beside {
   readonly domain?: string | undefined;
   /** Unit of the values, as sent. */
   readonly unit?: string | undefined;
+  /** What was examined: a name or a code of it (SER, Urine specimen). */
+  readonly specimen?: string | undefined;
   /** What the values are. */
   readonly value?: 'number' | 'text' | undefined;
 }

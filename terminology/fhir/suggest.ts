@@ -11,7 +11,8 @@ const USUAL = 10;
 
 /**
  * $suggest, an operation of ours: returns the standard OMOP concepts that a code without one may mean, best first, each with its score and why.
- * Parameters: `code` with `system`, or `coding`; `text`; `domain`, `unit` and `value` (number or text) of what is sent with it; `count`.
+ * Parameters: `code` with `system`, or `coding`; `text`; `domain`, `unit`, `specimen` and `value` (number or text) of what is sent with it;
+ * `count`.
  */
 export function suggest(library: Library, parameters: readonly Parameter[]): JsonObject {
   const coding = parameterObject(parameters, 'coding');
@@ -34,6 +35,7 @@ export function suggest(library: Library, parameters: readonly Parameter[]): Jso
     text: words,
     domain: text('domain'),
     unit: text('unit'),
+    specimen: text('specimen'),
     value,
   } as const;
   return { resourceType: 'Parameters', parameter: suggester.suggest(asked, Number(count)).map(suggestionPart) };

@@ -18,12 +18,41 @@ const BY_UNIT: readonly (readonly [unit: RegExp, property: RegExp, name: string]
   [/^(?:cel|degc|°c|\[degf\]|degf|°f)$/i, /temperature/i, 'a temperature'],
   [/^(?:\{?beats\}?|\{?breaths\}?|bpm)?\/?min$|^bpm$/i, /rate/i, 'a rate'],
 ];
+/**
+ * The system that the long names of LOINC end with (Hemoglobin [Mass/volume] in Blood), by what the sender calls the specimen: HL7's table 0487 and
+ * 0070, SNOMED CT's names, plain words; the first that fits, so that a serum specimen from blood is serum.
+ */
+const BY_SPECIMEN: readonly (readonly [written: RegExp, system: RegExp, name: string])[] = [
+  [/\b(?:ser|serum|plas|plasma|serplas|ser\/plas|ppp|prp|plb)\b/i, /serum|plasma/i, 'serum or plasma'],
+  [/\b(?:csf|cerebro-?spinal|cerebral spinal)\b/i, /cerebral spinal fluid/i, 'cerebral spinal fluid'],
+  [/\b(?:mar|bmar|bone marrow)\b/i, /bone marrow/i, 'bone marrow'],
+  [/\b(?:bld|blood|wb|bldv|blda|bldc|bldcap|bldco)\b/i, /blood/i, 'blood'],
+  [/\b(?:ur|urn|urine|urinc|urns|urnst|urt)\b/i, /urine/i, 'urine'],
+  [/\b(?:stl|stool|fec(?:es|al)|faec(?:es|al))\b/i, /stool/i, 'stool'],
+  [/\b(?:sal|saliva)\b/i, /saliva/i, 'saliva'],
+  [/\b(?:spt|sputum)\b/i, /sputum/i, 'sputum'],
+  [/\b(?:snv|synovial)\b/i, /synovial fluid/i, 'synovial fluid'],
+  [/\b(?:plr|pleural)\b/i, /pleural fluid/i, 'pleural fluid'],
+  [/\b(?:amn|amniotic)\b/i, /amniotic fluid/i, 'amniotic fluid'],
+];
+/** After the property: the system, then the method. */
+const SYSTEM = /\] in (.+?)(?: by .+)?$/i;
 const PROPERTY = /\[[^\]]*\/[^\]]*\]|\[presence\]|\[ratio\]/i;
 const PRESENCE = /\[presence\]|\[identifier\]|\[interpretation\]|\[type\]/i;
 
 /** Returns what the data beside a code say for or against a concept. */
 export function evidenceOf(concept: { readonly concept_name: string; readonly domain_id: string }, beside: Beside): readonly Evidence[] {
-  return [...ofDomain(concept.domain_id, beside), ...ofUnit(concept.concept_name, beside), ...ofValue(concept.concept_name, beside)];
+  const name = concept.concept_name;
+  return [...ofDomain(concept.domain_id, beside), ...ofUnit(name, beside), ...ofSpecimen(name, beside), ...ofValue(name, beside)];
+}
+
+function ofSpecimen(name: string, { specimen }: Beside): readonly Evidence[] {
+  const rule = specimen === undefined ? undefined : BY_SPECIMEN.find(([written]) => written.test(specimen));
+  const own = SYSTEM.exec(name)?.[1];
+  if (rule === undefined || own === undefined) return [];
+  const [, system, words] = rule;
+  if (system.test(own)) return [{ weight: 0.1, reason: `the specimen ${specimen} is ${words}` }];
+  return [{ weight: -0.15, reason: `the specimen ${specimen} is ${words}, this is in ${own}` }];
 }
 
 function ofDomain(own: string, { domain }: Beside): readonly Evidence[] {

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { Library } from '../../terminology/fhir/library.ts';
 import { readIndex } from '../../terminology/index-files.ts';
 import { loadVocabulary, releaseImage } from '../../terminology/load.ts';
+import { evidenceOf } from '../../terminology/omop/evidence.ts';
 import { suggesterOf } from '../../terminology/omop/suggest.ts';
 import { omopSources } from '../../terminology/sources.ts';
 import type { Suggester, Unmapped } from '../../terminology/suggester.ts';
@@ -28,6 +29,17 @@ describe('suggestions', () => {
     expect([blood, urine]).toEqual(['Hemoglobin [Mass/volume] in Blood', 'Hemoglobin [Presence] in Urine by Test strip']);
     const inDomain = suggester.suggest({ text: 'heart', domain: 'Condition' }, 1)[0];
     expect([inDomain?.concept.domain_id, inDomain?.reasons.at(-1)]).toEqual(['Condition', 'its domain is Condition']);
+  });
+
+  it('are weighed by what was examined', () => {
+    const best = (specimen: string) => suggester.suggest({ text: 'glucose', specimen, value: 'number' }, 1)[0];
+    expect(best('Serum SER')?.concept.concept_name).toBe('Glucose [Mass/volume] in Serum or Plasma');
+    expect(best('Serum specimen from blood')?.reasons).toContain('the specimen Serum specimen from blood is serum or plasma');
+    const told = (specimen: string, name: string) =>
+      evidenceOf({ concept_name: name, domain_id: 'Measurement' }, { specimen }).map(({ weight }) => weight);
+    const names = ['Glucose [Mass/volume] in Urine by Test strip', 'Glucose [Mass/volume] in Blood', 'Body height'];
+    expect(names.map((name) => told('UR', name))).toEqual([[0.1], [-0.15], []]);
+    expect(names.map((name) => told('Bucket', name))).toEqual([[], [], []]);
   });
 
   it('are certain only where the vocabulary maps the code', () => {

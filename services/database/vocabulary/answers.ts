@@ -64,6 +64,29 @@ export async function answersInForce(queryable: Queryable): Promise<readonly Ans
   return rows.map(({ system, code, targets }) => ({ system, code, ...meaningOf(Targets.parse(targets)) }));
 }
 
+/** An answer in force, with what the code is called. */
+export interface PastAnswer {
+  readonly system: string;
+  readonly code: string;
+  readonly display: string | null;
+  /** Concepts that it maps to. */
+  readonly concepts: readonly number[];
+}
+
+/** Returns the newest answers in force of these systems, and those to these codes whatever their system; at most `most`. */
+export async function pastAnswers(
+  queryable: Queryable,
+  asked: readonly { readonly system: string; readonly code: string }[],
+  most: number,
+): Promise<readonly PastAnswer[]> {
+  const rows = await queryable.query<{ system: string; code: string; display: string | null; targets: unknown }>(
+    `SELECT system, code, display, targets FROM ops.answer
+     WHERE state = 'in-force' AND (system = ANY($1::text[]) OR code = ANY($2::text[])) ORDER BY id DESC LIMIT $3`,
+    [textArray([...new Set(asked.map(({ system }) => system))]), textArray([...new Set(asked.map(({ code }) => code))]), most],
+  );
+  return rows.map(({ targets, ...row }) => ({ ...row, concepts: meaningOf(Targets.parse(targets)).concepts }));
+}
+
 /** Returns targets as a vocabulary takes them. */
 export const meaningOf = (targets: readonly AnswerTarget[]): Pick<Answer, 'concepts' | 'value'> => ({
   concepts: targets.filter(({ type }) => type === 'MAPS_TO').map(({ conceptId }) => conceptId),

@@ -8,6 +8,31 @@ export interface Beside {
   readonly units: readonly string[];
 }
 
+/** Returns the ids of the Specimens that resources given as JSON refer to, each once. */
+export function specimensOf(bodies: readonly string[]): readonly string[] {
+  const found = new Set<string>();
+  for (const body of bodies) {
+    const read = readJson(body);
+    const specimen = read.ok ? read.value['specimen'] : undefined;
+    for (const each of Array.isArray(specimen) ? specimen : [specimen]) {
+      const reference = isObject(each) ? each['reference'] : undefined;
+      const id = typeof reference === 'string' ? /^Specimen\/([A-Za-z0-9\-.]{1,64})$/.exec(reference)?.[1] : undefined;
+      if (id !== undefined) found.add(id);
+    }
+  }
+  return [...found];
+}
+
+/** Returns what a Specimen given as JSON is said to be by its codes: name and code. What is written as text only may be anything, and is not repeated. */
+export function specimenType(body: string): string | undefined {
+  const read = readJson(body);
+  const type = read.ok ? read.value['type'] : undefined;
+  const codings = isObject(type) && Array.isArray(type['coding']) ? type['coding'].filter(isObject) : [];
+  const [coding] = codings.filter((each) => typeof each['code'] === 'string');
+  if (coding === undefined) return undefined;
+  return [...new Set([coding['display'], coding['code']].filter((each) => typeof each === 'string' && each !== ''))].join(' ');
+}
+
 const MOST = 5;
 /** A number, a ratio, a range; too short for telephones, days and numbers of people. */
 const MEASURED = /^[<>=~+\-\s]*\d{1,6}([.,]\d{1,6})?(\s*[:/]\s*\d{1,6})?$|^\d{1,3}([.,]\d{1,3})?\s*-\s*\d{1,3}([.,]\d{1,3})?$/;

@@ -2,6 +2,7 @@
 import type { CodeSystemProvider, TerminologySources } from '../../../terminology/provider.ts';
 import { OMOP_SYSTEM } from '../../../terminology/systems.ts';
 import type { Concept, Vocabulary } from '../../../terminology/vocabulary.ts';
+import { type PastAnswers, wordsIn } from './past.ts';
 import type { Beside } from './samples.ts';
 
 export interface Suggestion {
@@ -17,13 +18,40 @@ export interface Asked extends Beside {
   readonly code: string;
   readonly display: string | null;
   readonly places: readonly string[];
+  readonly specimens: readonly string[];
 }
 
 const MOST_REASONS = 4;
 
-/** Returns up to `count` standard concepts: by the vocabulary's own suggester, which weighs the data beside the code, or by words alone. */
-export function suggestionsFor(sources: TerminologySources, vocabulary: Vocabulary, asked: Asked, count: number): readonly Suggestion[] {
-  const { system, code, display, places, units, values } = asked;
+/** What an answer given before adds to a candidate that was found by itself too. */
+const AGREED = 0.1;
+
+/**
+ * Returns up to `count` standard concepts: by the vocabulary's own suggester, which weighs the data beside the code, or by words alone; and those that
+ * codes like it were answered with. Never certain, so never 1, unless the vocabulary itself maps the code.
+ */
+export function suggestionsFor(
+  sources: TerminologySources,
+  vocabulary: Vocabulary,
+  asked: Asked,
+  given: { readonly past: PastAnswers; readonly count: number },
+): readonly Suggestion[] {
+  const found = new Map(ofVocabulary(sources, vocabulary, asked, given.count).map((each) => [each.concept.concept_id, each]));
+  for (const { concept, score, reason } of given.past.like(vocabulary, asked)) {
+    const known = found.get(concept.concept_id);
+    if (known === undefined) found.set(concept.concept_id, { concept, score: rounded(score), reason });
+    else if (known.score < 1) {
+      const both = Math.min(0.99, Math.max(known.score, score) + AGREED);
+      found.set(concept.concept_id, { concept, score: rounded(both), reason: `${reason}; ${known.reason}` });
+    }
+  }
+  return [...found.values()].sort((a, b) => b.score - a.score || a.concept.concept_id - b.concept.concept_id).slice(0, given.count);
+}
+
+const rounded = (score: number): number => Math.round(score * 1000) / 1000;
+
+function ofVocabulary(sources: TerminologySources, vocabulary: Vocabulary, asked: Asked, count: number): readonly Suggestion[] {
+  const { system, code, display, places, units, values, specimens } = asked;
   const isUnit = places.length > 0 && places.every((place) => /unit/i.test(place));
   const isNumber = values.length > 0 && values.every((value) => /^[<>=~]*\s*[-+]?\d/.test(value));
   const found =
@@ -32,6 +60,7 @@ export function suggestionsFor(sources: TerminologySources, vocabulary: Vocabula
         ...(system === '' ? { text: display ?? code } : { system, code, text: display ?? undefined }),
         domain: isUnit ? 'Unit' : undefined,
         unit: isUnit ? undefined : units[0],
+        specimen: specimens[0],
         value: !isUnit && isNumber ? 'number' : undefined,
       },
       count,
@@ -42,14 +71,6 @@ export function suggestionsFor(sources: TerminologySources, vocabulary: Vocabula
 
 const MOST_WORDS = 8;
 const LOOKED_AT = 40;
-const wordsIn = (text: string): readonly string[] => [
-  ...new Set(
-    text
-      .toLowerCase()
-      .split(/[^\p{L}\p{N}]+/u)
-      .filter((word) => word.length > 1),
-  ),
-];
 
 /** Returns up to `count` standard concepts whose names have the words of `text`: all of them first, then all but one. */
 function suggestions(sources: TerminologySources, vocabulary: Vocabulary, text: string, count: number): readonly Suggestion[] {
