@@ -108,7 +108,12 @@ function groupsOf(concepts: readonly ClosureConcept[], version: number, places: 
         if (below.concept.code === above.concept.code) return [{ code: above.code, equivalence: 'equal' }];
         // Concepts of another version of the code system are compared by the version of the one above.
         const own = below.system === above.system ? below.concept : above.system.locate(below.code);
-        if (own === undefined || !above.system.subsumes(above.concept, own)) return [];
+        if (own === undefined) return [];
+        if (!above.system.subsumes(above.concept, own)) {
+          const why = above.system.subsumes(own, above.concept) ? undefined : above.system.undetermined?.(above.concept, own);
+          if (why !== undefined) throw undetermined(below.code, above.code, why);
+          return [];
+        }
         return [{ code: above.code, equivalence: above.system.subsumes(own, above.concept) ? 'equal' : 'subsumes' }];
       });
       return target.length === 0 ? [] : [{ code: below.code, target }];
@@ -116,6 +121,14 @@ function groupsOf(concepts: readonly ClosureConcept[], version: number, places: 
     return element.length === 0 ? [] : [{ source: system, target: system, element }];
   });
 }
+
+const undetermined = (a: string, b: string, why: string): TerminologyRefusal =>
+  refuse(
+    422,
+    'not-supported',
+    `It cannot be determined whether '${a}' and '${b}' subsume each other: ${why}; they cannot be in one closure table`,
+    'cannot-determine',
+  );
 
 /** Where concepts stand now. */
 class Places {
@@ -133,6 +146,9 @@ class Places {
     const concept = system.locate(code);
     if (concept === undefined)
       throw refuse(422, 'code-invalid', `Unknown code '${code}' in the CodeSystem '${canonical(url, system.version)}'`, 'invalid-code');
+    // A table without entries would say that nothing is above anything.
+    if (system.noSubsumption !== undefined)
+      throw refuse(422, 'not-supported', `${system.noSubsumption}; a closure table of '${url}' cannot be kept`);
     return { system, concept };
   }
 

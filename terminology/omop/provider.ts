@@ -60,6 +60,7 @@ class OmopProvider implements CodeSystemProvider {
   readonly valueSet = undefined;
   readonly hierarchical = false;
   readonly grammar = false;
+  readonly noSubsumption = 'the index of the OMOP vocabularies keeps no ancestors (they are in cdm.concept_ancestor)';
   readonly properties: readonly PropertyDefinition[] = [INACTIVE, ...PROPERTIES];
   readonly filters = [{ code: 'concept', op: ['=', 'in', 'not-in'] }, ...this.properties.map(({ code }) => ({ code, op: OPERATORS }))];
   readonly total: number;

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { type ClosureTable, closure } from '../../terminology/fhir/closure.ts';
+import { TerminologyRefusal } from '../../terminology/fhir/issue.ts';
 import { Library } from '../../terminology/fhir/library.ts';
 import { joined, omopSources } from '../../terminology/sources.ts';
+import { OMOP_SYSTEM } from '../../terminology/systems.ts';
 import { at, call, codesOf, issuesOf, listAt, parameterOf } from './fhir/call.ts';
 import { imageFrom } from './write-release.ts';
 
@@ -61,6 +64,35 @@ describe('code systems that come with the OMOP vocabularies', () => {
     expect([isA.status, issuesOf(isA.resource)[0]]).toEqual([400, 'error vs-invalid FILTER_NOT_UNDERSTOOD']);
     const { status } = call(library, 'CodeSystem/$subsumes', { system: RXNORM, codeA: '6809', codeB: '861007' });
     expect(status).toBe(422);
+  });
+
+  it('say that they cannot tell what is above what, to $subsumes and $closure alike: never that nothing is', () => {
+    const tables = new Map<string, ClosureTable>([['t', { version: 0, concepts: [] }]]);
+    const added = (system: string, code: string) => () =>
+      closure(
+        [
+          { name: 'name', value: 't' },
+          { name: 'concept', value: { system, code } },
+        ],
+        {
+          library,
+          tables,
+          most: 10,
+          now: () => '2026-06-01T12:00:00Z',
+          uuid: () => 'x',
+        },
+      );
+    for (const [system, codeA, codeB] of [
+      [OMOP_SYSTEM, '1', '2'],
+      [RXNORM, '6809', '861007'],
+    ] as const) {
+      const { status, resource } = call(library, 'CodeSystem/$subsumes', { system, codeA, codeB });
+      expect([status, at(resource, 'issue', 0, 'code')]).toEqual([422, 'not-supported']);
+      expect(added(system, codeA)).toThrow(TerminologyRefusal);
+    }
+    expect(parameterOf(call(library, 'CodeSystem/$subsumes', { system: OMOP_SYSTEM, codeA: '2', codeB: '2' }).resource, 'outcome')).toBe(
+      'equivalent',
+    );
   });
 
   it('are not those of a release without versions, nor those that are built in', () => {
