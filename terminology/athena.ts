@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ATHENA_TABLE_NAMES, ATHENA_TABLES, type AthenaColumn, type AthenaTable, type ColumnKind } from './athena-tables.ts';
 import { type Digest, type Records, readDelimited } from './delimited.ts';
-import { fileFailure, TerminologyError } from './failure.ts';
+import { fileFailure, TerminologyError, withoutRows } from './failure.ts';
 
 /** One file that was read: enough to say later exactly which release an index or a table came from. */
 export interface SourceFile {
@@ -54,6 +54,9 @@ export async function readAthena(folder: string, sinks: readonly AthenaSink[]): 
   return read;
 }
 
+/** Of vocabularies without synonyms, hierarchy or drugs. */
+const MAY_BE_EMPTY: ReadonlySet<AthenaTable> = new Set(['concept_synonym', 'concept_ancestor', 'drug_strength']);
+
 async function readTable(table: AthenaTable, file: string, sinks: readonly AthenaSink[]): Promise<SourceFile> {
   const digest: Digest = { sha256: '', bytes: 0 };
   let check: RowCheck | undefined;
@@ -67,6 +70,7 @@ async function readTable(table: AthenaTable, file: string, sinks: readonly Athen
     count += rows.length;
     for (const sink of sinks) await sink.rows(table, rows, { file, lines: records.lines });
   }
+  if (count === 0 && !MAY_BE_EMPTY.has(table)) throw withoutRows(file);
   return { table, file, rows: count, bytes: digest.bytes, sha256: digest.sha256 };
 }
 

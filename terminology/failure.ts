@@ -51,6 +51,10 @@ export class TerminologyError extends Error {
   }
 }
 
+/** The error for a file that ends after its header, where a release has rows: without them everything it says would be taken for gone. */
+export const withoutRows = (file: string): TerminologyError =>
+  new TerminologyError('terminology-truncated-line', file, 'the file ends after its header: no rows', 2);
+
 /** Returns the terminology error for a failed file operation, and any other error unchanged. */
 export function fileFailure(error: unknown, file: string): unknown {
   if (error instanceof TerminologyError || !(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error;

@@ -1,5 +1,5 @@
 import { readRows } from './csv-rows.ts';
-import { TerminologyError } from './failure.ts';
+import { TerminologyError, withoutRows } from './failure.ts';
 import { licenceNotices } from './licences.ts';
 import type { ReleaseFile } from './release-files.ts';
 import { FLAG } from './system/arrays.ts';
@@ -94,6 +94,11 @@ class LoincReader {
     return this.#files.find((file) => file.name.toLowerCase() === name.toLowerCase());
   }
 
+  /** Where a file is, for messages. */
+  #place(name: string): string {
+    return this.#file(name)?.place ?? name;
+  }
+
   async #rows(name: string, columns: readonly string[], visit: Parameters<typeof readRows>[3]): Promise<void> {
     const file = this.#file(name);
     if (file !== undefined) this.#sources.push(await readRows(file, name.replace(/\.csv$/i, ''), columns, visit));
@@ -124,11 +129,13 @@ class LoincReader {
       );
       if (isLater(value('VersionLastChanged'), this.#newest)) this.#newest = value('VersionLastChanged');
     });
+    if (this.#sources.at(-1)?.rows === 0) throw withoutRows(file.place);
   }
 
   async #parts(): Promise<void> {
+    const place = this.#place('Part.csv');
     await this.#rows('Part.csv', ['PartNumber', 'PartTypeName', 'PartName', 'PartDisplayName', 'Status'], (value, line) => {
-      const concept = this.#plain.add(value('PartNumber'), value('Status') === 'DEPRECATED' ? 0 : FLAG.active, 'Part.csv', line);
+      const concept = this.#plain.add(value('PartNumber'), value('Status') === 'DEPRECATED' ? 0 : FLAG.active, place, line);
       this.#name(concept, value('PartDisplayName') || value('PartName'));
       if (value('PartDisplayName') !== '' && value('PartDisplayName') !== value('PartName')) {
         this.#plain.content.designation(concept, value('PartName'), { language: ENGLISH, use: 1 });
@@ -142,11 +149,12 @@ class LoincReader {
 
   async #hierarchy(): Promise<void> {
     const name = this.#file('ComponentHierarchyBySystem.csv') === undefined ? 'MultiAxialHierarchy.csv' : 'ComponentHierarchyBySystem.csv';
+    const place = this.#place(name);
     const seen = new Set<string>();
     const waiting: (readonly [child: string, parent: string, line: number])[] = [];
     await this.#rows(name, ['IMMEDIATE_PARENT', 'CODE', 'CODE_TEXT'], (value, line) => {
       const [code, parent] = [value('CODE'), value('IMMEDIATE_PARENT')];
-      if (this.#plain.find(code) < 0) this.#name(this.#plain.add(code, FLAG.active, name, line), value('CODE_TEXT'));
+      if (this.#plain.find(code) < 0) this.#name(this.#plain.add(code, FLAG.active, place, line), value('CODE_TEXT'));
       // One row for each path to the root: the same pair stands many times.
       if (parent !== '' && !seen.has(`${code} ${parent}`)) {
         seen.add(`${code} ${parent}`);
@@ -156,8 +164,8 @@ class LoincReader {
     for (const [code, parent, line] of waiting) {
       const number = this.#plain.find(parent);
       if (number < 0)
-        throw new TerminologyError('terminology-bad-value', name, `IMMEDIATE_PARENT ${parent} is no code of this release`, line);
-      this.#plain.isa(this.#plain.find(code), number, name, line);
+        throw new TerminologyError('terminology-bad-value', place, `IMMEDIATE_PARENT ${parent} is no code of this release`, line);
+      this.#plain.isa(this.#plain.find(code), number, place, line);
     }
   }
 
@@ -178,16 +186,17 @@ class LoincReader {
 
   async #answers(): Promise<void> {
     const { content } = this.#plain;
+    const place = this.#place('AnswerList.csv');
     const lists = new Set<string>();
     const seen = new Set<string>();
     await this.#rows('AnswerList.csv', ['AnswerListId', 'AnswerListName', 'AnswerStringId', 'DisplayText'], (value, line) => {
       const [list, answer] = [value('AnswerListId'), value('AnswerStringId')];
       if (!lists.has(list)) {
         lists.add(list);
-        this.#name(this.#plain.add(list, FLAG.active, 'AnswerList.csv', line), value('AnswerListName'));
+        this.#name(this.#plain.add(list, FLAG.active, place, line), value('AnswerListName'));
       }
       if (answer === '') return;
-      if (this.#plain.find(answer) < 0) this.#name(this.#plain.add(answer, FLAG.active, 'AnswerList.csv', line), value('DisplayText'));
+      if (this.#plain.find(answer) < 0) this.#name(this.#plain.add(answer, FLAG.active, place, line), value('DisplayText'));
       if (!seen.has(`${answer} ${list}`)) content.edge(this.#plain.find(answer), this.#properties.of('LIST'), this.#plain.find(list));
       seen.add(`${answer} ${list}`);
     });

@@ -59,20 +59,22 @@ export const COLUMNS: Readonly<Record<Exclude<Content, 'Refset'>, readonly strin
 
 export const REFSET_COLUMNS = ['id', 'effectiveTime', 'active', 'moduleId', 'refsetId', 'referencedComponentId'];
 
-const NAME = /^x?(?:sct2|der2)_([A-Za-z]+)_([A-Za-z]*?)(Snapshot|Full|Delta)(?:-[\w-]+)?_([A-Z]{2,3}\d*|\d+)_(\d{8}).*\.txt$/;
+const NAME = /^(x?)(?:sct2|der2)_([A-Za-z]+)_([A-Za-z]*?)(Snapshot|Full|Delta)(?:-[\w-]+)?_([A-Za-z0-9]+)_(\d{8}).*\.txt$/;
 
 interface Parsed {
   readonly kind: string;
   readonly subtype: string;
   readonly view: string;
   readonly date: string;
+  /** Its name begins with x: it is not of a production release. */
+  readonly isExperimental: boolean;
 }
 
 function parsedName(name: string): Parsed | undefined {
   const match = NAME.exec(name);
   if (match === null) return undefined;
-  const [, kind = '', subtype = '', view = '', , date = ''] = match;
-  return { kind, subtype, view, date };
+  const [, x = '', kind = '', subtype = '', view = '', , date = ''] = match;
+  return { kind, subtype, view, date, isExperimental: x !== '' };
 }
 
 /** Whether any of the files is one of an RF2 release. */
@@ -81,6 +83,8 @@ export const isRf2 = (files: readonly ReleaseFile[]): boolean => files.some(({ n
 export interface Rf2Files {
   readonly view: View;
   readonly files: readonly Rf2File[];
+  /** Its concepts are experimental: the edition's URI says so (xsct). */
+  readonly isExperimental: boolean;
   readonly leftOut: readonly { readonly file: ReleaseFile; readonly reason: string }[];
 }
 
@@ -117,7 +121,8 @@ export function rf2Files(files: readonly ReleaseFile[], place: string, wanted: V
     }
   }
   found.sort((a, b) => ORDER.indexOf(a.content) - ORDER.indexOf(b.content));
-  return { view, files: found, leftOut };
+  const isExperimental = named.some((each) => each.kind === 'Concept' && each.view === view && each.isExperimental);
+  return { view, files: found, isExperimental, leftOut };
 }
 
 function contentOf({ kind, subtype }: Parsed): Content | undefined {

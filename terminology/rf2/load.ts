@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import { TerminologyError } from '../failure.ts';
+import { TerminologyError, withoutRows } from '../failure.ts';
 import { licenceNotices } from '../licences.ts';
 import { openRelease, type Release } from '../release-files.ts';
 import { REF, refIndex, refKind } from '../system/arrays.ts';
@@ -8,7 +8,7 @@ import { CircleFound } from '../system/hierarchy.ts';
 import type { Source } from '../system/manifest.ts';
 import { type BuiltSystem, builtSystem } from '../system/order.ts';
 import type { ManifestToWrite, ReadSystem } from '../system/plain.ts';
-import { COLUMNS, REFSET_COLUMNS, type Rf2File, type Rf2Files, rf2Files, type View } from './files.ts';
+import { COLUMNS, type Content, REFSET_COLUMNS, type Rf2File, type Rf2Files, rf2Files, type View } from './files.ts';
 import { SCT } from './ids-known.ts';
 import { CoreImport } from './import.ts';
 import { ownColumns, RefsetImport } from './refsets.ts';
@@ -41,12 +41,15 @@ export async function readRf2(paths: readonly string[], options: Rf2Options = {}
   }
 }
 
+const FULL_OF_ROWS: ReadonlySet<Content> = new Set(['Concept', 'Description', 'Relationship', 'Language']);
+
 class Rf2Reader {
   readonly #files: Rf2Files;
   readonly #options: Rf2Options;
   readonly #core: CoreImport;
   readonly #refsets: RefsetImport;
   readonly #sources: Source[] = [];
+  readonly #empty: string[] = [];
   #rows = 0;
 
   constructor(files: Rf2Files, options: Rf2Options) {
@@ -57,7 +60,11 @@ class Rf2Reader {
   }
 
   async read(): Promise<ReadSystem> {
-    for (const file of this.#files.files) await this.#read(file);
+    for (const [i, file] of this.#files.files.entries()) {
+      await this.#read(file);
+      // Files of one kind stand together.
+      if (this.#files.files[i + 1]?.content !== file.content && FULL_OF_ROWS.has(file.content)) this.#refuseEmpty(file.content);
+    }
     const { content } = this.#core;
     this.#core.finishRelationships();
     try {
@@ -83,7 +90,16 @@ class Rf2Reader {
       else if (content === 'Refset') this.#refsets.member(row, number, own);
       else this.#alternate(row);
     });
+    // An extension may have reference sets without members; what says which concepts there are and how they stand is never empty.
+    if (read.rows === 0 && FULL_OF_ROWS.has(content)) this.#empty.push(file.place);
     this.#sources.push({ table: content, file: file.name, ...read });
+  }
+
+  /** Of several releases read together one may have nothing of a kind; all together may not. */
+  #refuseEmpty(content: Content): void {
+    const files = this.#files.files.filter((each) => each.content === content);
+    const [first] = files;
+    if (first !== undefined && files.every(({ file }) => this.#empty.includes(file.place))) throw withoutRows(first.file.place);
   }
 
   #alternate(row: Parameters<CoreImport['reference']>[0]): void {
@@ -102,7 +118,8 @@ class Rf2Reader {
     const { module, date } = this.#edition();
     const nameOf = (id: string): string => this.#nameOf(id);
     const core = this.#core;
-    const version = `http://snomed.info/sct/${module}/version/${date}`;
+    // https://docs.snomed.org/snomed-ct-specifications/snomed-ct-uri-standard: xsct for what is not for production.
+    const version = `http://snomed.info/${this.#files.isExperimental ? 'xsct' : 'sct'}/${module}/version/${date}`;
     const digests = JSON.stringify([version, ...this.#sources.map((source) => [source.table, source.sha256])]);
     const left = [...core.notKept].map(([file, rows]) => ({
       file: basename(file),

@@ -114,6 +114,15 @@ describe('a release with a fault', () => {
       1,
       'domain_id twice',
     ],
+    [
+      'a file that ends after its header',
+      'CONCEPT.csv',
+      (text: string) => `${lines(text)[0]}\n`,
+      'terminology-truncated-line',
+      2,
+      'no rows',
+    ],
+    ['no relationships', 'CONCEPT_RELATIONSHIP.csv', (text: string) => `${lines(text)[0]}\n`, 'terminology-truncated-line', 2, 'no rows'],
     ['an empty file', 'DOMAIN.csv', () => '', 'terminology-missing-column', 1, 'the file is empty'],
     ['bytes of another charset', 'CONCEPT.csv', (text: string) => Buffer.from(text, 'latin1'), 'terminology-bad-text', 13, 'not UTF-8'],
   ] as const)('%s: says which file and line', async (_name, file, change, code, line, text) => {

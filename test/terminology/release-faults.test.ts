@@ -41,6 +41,7 @@ const otherBytes = (n: number) => (bytes: Buffer) => {
   return Buffer.concat([bytes.subarray(0, start), Buffer.from([0xe4]), bytes.subarray(start)]);
 };
 const gone = () => undefined;
+const headerOnly = (bytes: Buffer) => `${bytes.toString().split(/\r?\n/)[0]}\r\n`;
 
 describe('a release of a code system with a fault', () => {
   it.each([
@@ -68,6 +69,11 @@ describe('a release of a code system with a fault', () => {
     ['tiny-rf2', 'sct2_Description_', 'the descriptions missing', gone, 'terminology-missing-file', undefined],
     ['tiny-rf2', 'sct2_Description_', 'bytes of another charset', otherBytes(5), 'terminology-bad-text', 5],
     ['tiny-rf2', 'sct2_Description_', 'a description twice', lineAgain(2), 'terminology-duplicate-concept', undefined],
+    ['tiny-rf2', 'sct2_Concept_', 'no concepts', headerOnly, 'terminology-truncated-line', 2],
+    ['tiny-rf2', 'sct2_Relationship_', 'no relationships', headerOnly, 'terminology-truncated-line', 2],
+    ['tiny-loinc', 'Loinc.csv', 'no codes', headerOnly, 'terminology-truncated-line', 2],
+    ['tiny-icd10cm', 'icd10cm', 'no codes', () => '\n', 'terminology-truncated-line', 2],
+    ['tiny-cvx', 'cvx', 'no codes', () => '', 'terminology-truncated-line', 2],
     ['tiny-rf2', 'der2_cRefset_LanguageSnapshot', 'the language reference set missing', gone, 'terminology-missing-file', undefined],
   ] as const)('%s, %s: %s is refused with file and line, and what answers stays', async (release, part, _what, change, code, line) => {
     const home = temporaryFolder();
