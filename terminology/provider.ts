@@ -141,6 +141,8 @@ export interface CodeSystemProvider {
   definition(concept: Concept): string | undefined;
   /** All but the display itself. */
   designations(concept: Concept): readonly Designation[];
+  /** The name that a dialect prefers, where dialects differ in that and not in language; undefined: `tag` (BCP 47) names none, or it prefers none. */
+  preferredName?(concept: Concept, tag: string): string | undefined;
   /** All but parent and child, which come from the hierarchy. */
   propertiesOf(concept: Concept): readonly Property[];
   /** A property that is worked out and told only to who asks for it by name, such as SNOMED CT's normalForm. */

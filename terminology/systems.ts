@@ -57,7 +57,7 @@ export const OMOP_SYSTEMS: ReadonlySet<string> = new Set([
   'https://fhir-terminology.ohdsi.org/CodeSystem/omop',
 ]);
 
-const SNOMED_EDITION = /^http:\/\/snomed\.info\/sct\/\d+(?:\/version\/\d+)?$/;
+const SNOMED_EDITION = /^http:\/\/snomed\.info\/x?sct\/\d+(?:\/version\/\d+)?$/;
 
 /** Returns the OMOP vocabulary_ids of a FHIR code system, in the order in which they are asked; none for one that is not in the table. */
 export function vocabulariesOfSystem(system: string): readonly string[] {

@@ -64,7 +64,7 @@ export class Expansion {
   /** Returns the entry of a member. */
   contains({ system, concept, listed, source }: Member, withVersion: boolean): JsonObject {
     const terms = listed === undefined ? termsOf(system, concept) : withListed(termsOf(system, concept), termsOfInclude(listed, source));
-    const shown = preferredTerm(terms, this.settings.languages);
+    const shown = preferredTerm(terms, this.settings.languages, (tag) => system.preferredName?.(concept, tag));
     if (shown?.source !== undefined) this.supplements.add(shown.source);
     const designations = this.settings.includeDesignations === true ? this.#designations(terms, shown) : [];
     const extensions = system.extensions(concept);

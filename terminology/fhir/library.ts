@@ -191,11 +191,13 @@ export class Library {
 
   /** Returns the value set that exists by its URL alone: of all codes of a code system, or as the code system's own rules say. */
   implicit(url: string): { readonly system: CodeSystemProvider; readonly set: ImplicitValueSet } | undefined {
-    for (const [base] of [url.split('?'), url.split('/vs')]) {
-      const native = this.#systems.find((each) => each.implicit !== undefined && base !== undefined && url.startsWith(each.url));
-      const set = native?.implicit?.(url);
-      if (native !== undefined && set !== undefined) return { system: native, set };
-    }
+    // Of several editions and versions of one code system each knows the URLs of its own, all know that without an edition.
+    const own = this.#systems.flatMap((system) => {
+      const set = system.implicit?.(url);
+      return set === undefined ? [] : [{ version: system.version, system, set }];
+    });
+    const native = newest(own);
+    if (native !== undefined) return native;
     const [base = '', query] = url.split('?');
     const named = query === 'fhir_vs' ? this.codeSystem(base) : this.#ofWholeSystem(url);
     if (named !== undefined)

@@ -20,7 +20,7 @@ export function lookup(scope: Scope, system: CodeSystemProvider, code: string): 
   const { properties, languages } = scope.settings;
   const wants = (name: string): boolean => properties.length === 0 || properties.includes(name) || properties.includes('*');
   const terms = termsOf(system, concept);
-  const shown = preferredTerm(terms, languages) ?? preferredTerm(terms, undefined);
+  const shown = preferredTerm(terms, languages, (tag) => system.preferredName?.(concept, tag)) ?? preferredTerm(terms, undefined);
   const definition = wants('definition') ? system.definition(concept) : undefined;
   const designations = wants('designation') ? terms.map(designationPart) : [];
   return {

@@ -71,6 +71,9 @@ class Supplemented implements CodeSystemProvider {
   matchesVersion(wanted: string): boolean {
     return this.#base.matchesVersion?.(wanted) ?? false;
   }
+  preferredName(concept: Concept, tag: string): string | undefined {
+    return this.#base.preferredName?.(concept, tag);
+  }
   derived(concept: Concept, name: string): Property | undefined {
     return this.#base.derived?.(concept, name);
   }

@@ -68,9 +68,13 @@ export const isActive = ({ status }: Term): boolean => status !== 'withdrawn' &&
 
 /**
  * Returns the name to show: in the first language of the list that there is one in, the closest in script and region, active before
- * retired, displays before other names. Without a list the first display.
+ * retired, displays before other names. Without a list the first display. `inDialect`: the name that a dialect prefers.
  */
-export function preferredTerm(terms: readonly Term[], languages: Languages | undefined): Term | undefined {
+export function preferredTerm(
+  terms: readonly Term[],
+  languages: Languages | undefined,
+  inDialect?: (tag: string) => string | undefined,
+): Term | undefined {
   if (terms.length === 0) return undefined;
   if (languages === undefined) {
     return (
@@ -82,6 +86,9 @@ export function preferredTerm(terms: readonly Term[], languages: Languages | und
   }
   for (const range of languages.ranges) {
     if (range.quality <= 0) continue;
+    const name = range.tag === '*' ? undefined : inDialect?.(range.tag);
+    const own = name === undefined ? undefined : terms.find(({ value }) => value === name);
+    if (own !== undefined) return own;
     for (const mustBeActive of [true, false]) {
       for (const closeness of CLOSENESS) {
         const fitting = terms.filter((each) => allows(range, each.language, closeness) && (!mustBeActive || isActive(each)));

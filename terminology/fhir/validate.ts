@@ -126,7 +126,11 @@ function oneCoding(scope: Scope, findings: Findings, prepared: Prepared, coded: 
       answer.codings[index] = { ...answer.codings[index], version: found.version };
   }
   learnOf(answer, learned, path, sent);
-  const display = preferredTerm(terms, scope.settings.languages)?.value ?? preferredTerm(terms, undefined)?.value;
+  const inDialect = (tag: string): string | undefined => {
+    const concept = system?.locate(sent.code);
+    return concept && system?.preferredName?.(concept, tag);
+  };
+  const display = preferredTerm(terms, scope.settings.languages, inDialect)?.value ?? preferredTerm(terms, undefined)?.value;
   if (verdict === true && answer.matched === undefined) answer.matched = { sent, learned, path, display };
   if (answer.last === undefined || verdict === true) answer.last = { sent, system, display };
   return name;

@@ -35,7 +35,12 @@ export function compareVersions(a: string | undefined, b: string | undefined): n
   return 0;
 }
 
-const partsOf = (version: string): readonly string[] => version.match(/\d+|[A-Za-z]+|-/g) ?? [];
+/** An experimental edition of SNOMED CT is never the newest where there is one for use. */
+const EXPERIMENTAL = 'http://snomed.info/xsct/';
+
+const partsOf = (version: string): readonly string[] =>
+  (version.startsWith(EXPERIMENTAL) ? `http://snomed.info/0/${version.slice(EXPERIMENTAL.length)}` : version).match(/\d+|[A-Za-z]+|-/g) ??
+  [];
 
 /** What stands at the end of the longer one: a prerelease makes it older, more numbers make it newer. */
 const endOrder = (rest: string): number => (rest === '-' ? -1 : 1);

@@ -110,6 +110,7 @@ class SnomedProvider extends IndexedProvider {
   override filter(filter: Filter): ConceptSet | FilterRefusal {
     const found = super.filter(filter);
     if (isRefusal(found) || isClosed(filter)) return found;
+    if (filter.property === 'expressions') return filter.value === 'true' ? this.all() : found;
     const top = topOf(filter);
     const above = top === undefined ? undefined : super.locate(top);
     return {

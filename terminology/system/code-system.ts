@@ -84,6 +84,18 @@ export class CodeSystem {
     return terms;
   }
 
+  /** Returns the active name of `use` (a number) that a dialect (a number) prefers for a concept. */
+  preferredTerm(row: number, dialect: number, use: number): string | undefined {
+    const { arrays } = this;
+    const end = arrays['designation-offset'][row + 1] ?? 0;
+    for (let designation = arrays['designation-offset'][row] ?? 0; designation < end; designation += 1) {
+      const isActive = ((arrays['designation-flags'][designation] ?? 0) & FLAG.active) !== 0;
+      if (isActive && arrays['designation-use'][designation] === use && this.acceptability(dialect, designation) === 2)
+        return this.term(designation);
+    }
+    return undefined;
+  }
+
   /** 0 none, 1 acceptable, 2 preferred. */
   acceptability(dialect: number, designation: number): number {
     return this.arrays.acceptability[dialect * this.arrays['designation-flags'].length + designation] ?? 0;

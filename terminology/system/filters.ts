@@ -23,6 +23,11 @@ export function filterRows(system: CodeSystem, filter: Filter, locate: Locate): 
   const { property, op, value } = filter;
   const isSnomed = system.manifest.kind === 'snomed';
   if (isSnomed && (property === 'constraint' || property === 'expression') && op === '=') return eclRows(system, value);
+  // Whether expressions belong to the value set is for the provider to say: it restricts no concept.
+  if (isSnomed && property === 'expressions' && op === '=')
+    return value === 'true' || value === 'false'
+      ? RowSet.all(system.total)
+      : refuse('invalid', `expressions is true or false, not ${value.slice(0, 40)}`);
   if (isSnomed && property === 'refset' && op === 'exists') return refsetConcepts(system);
   if (property === 'concept' || property === 'code') return conceptRows(system, filter, locate);
   if (property === 'parent' && op === '=') return rowsOf(system, system.children(locate(value)));

@@ -1,3 +1,4 @@
+import { DIALECT_ALIASES } from '../ecl/dialects.ts';
 import type {
   CodeSystemProvider,
   Concept,
@@ -29,6 +30,8 @@ const SNOMED_PROPERTIES: readonly PropertyDefinition[] = [
   { code: 'normalForm', type: 'string', description: 'The definition as an expression, with terms' },
   { code: 'normalFormTerse', type: 'string', description: 'The definition as an expression, without terms' },
 ];
+/** The number of the use "synonym" among those of SNOMED CT: the first. */
+const SYNONYM = 0;
 const INACTIVE: PropertyDefinition = { code: 'inactive', uri: 'http://hl7.org/fhir/concept-properties#inactive', type: 'boolean' };
 
 /** What the FHIR operations ask of a code system that is kept as an index. */
@@ -68,7 +71,7 @@ export class IndexedProvider implements CodeSystemProvider {
     this.properties = [INACTIVE, ...(manifest.kind === 'snomed' ? SNOMED_PROPERTIES : []), ...own];
     this.filters = [
       { code: 'concept', op: OPERATORS.concept },
-      ...(manifest.kind === 'snomed' ? [{ code: 'constraint', op: ['='] }] : []),
+      ...(manifest.kind === 'snomed' ? ['constraint', 'expressions'].map((code) => ({ code, op: ['='] })) : []),
       ...(manifest.kind === 'loinc' ? [{ code: 'answers-for', op: ['='] }] : []),
       ...this.properties.map(({ code }) => ({ code, op: OPERATORS.property })),
     ];
@@ -110,6 +113,20 @@ export class IndexedProvider implements CodeSystemProvider {
         use: use === undefined || use.code === '' ? undefined : { system: use.system, code: use.code, display: use.display },
         value: text,
       }));
+  }
+
+  /** By the language reference set that a tag names: en-GB, or en-x-sctlang- with its identifier in parts of eight digits. */
+  preferredName({ row }: Concept, tag: string): string | undefined {
+    const dialect = row < 0 ? -1 : this.#dialect(tag.toLowerCase());
+    return dialect < 0 ? undefined : this.#system.preferredTerm(row, dialect, SYNONYM);
+  }
+
+  #dialect(tag: string): number {
+    const { dialects } = this.#system.manifest;
+    if (dialects.length === 0) return -1;
+    const [, parts] = /-x-sctlang-([\d-]+)$/.exec(tag) ?? [];
+    const code = parts?.replaceAll('-', '') ?? (Object.hasOwn(DIALECT_ALIASES, tag) ? DIALECT_ALIASES[tag] : undefined);
+    return code === undefined ? -1 : dialects.findIndex((each) => each.code === code);
   }
 
   propertiesOf({ row }: Concept): readonly Property[] {

@@ -47,6 +47,7 @@ const EXPANSION_PARAMETERS = [
   'displayLanguage',
   'excludeNested',
   'excludeNotForUI',
+  'excludePostCoordinated',
   'filter',
   'force-system-version',
   'force-valueset-version',
