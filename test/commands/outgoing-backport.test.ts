@@ -31,8 +31,9 @@ function statusOf({ body }: Heard): Readonly<Record<string, unknown>> {
 const TOPIC = 'urn:polyseme:topic:Patient';
 
 it('is greeted first and served when it answers; events carry their numbers, deletions too; $status tells the same', async () => {
-  let answers = false;
-  await using receiver = await httpReceiver(() => (answers ? 200 : 500));
+  const answers = Promise.withResolvers<number>();
+  // The first greeting fails; the second is answered when we say so: after five that fail the receiver is given up.
+  await using receiver = await httpReceiver((_heard, count) => (count === 1 ? 500 : answers.promise));
   await using house = await outgoingHouse(`http://127.0.0.1:${receiver.port}`);
   const id = await house.subscribe(TOPIC, channel(receiver.port, 'full-resource'), profiled('Patient?family=Doe'));
   const status = async () => (await house.call('GET', `/Subscription/${id}`)).body['status'];
@@ -41,7 +42,7 @@ it('is greeted first and served when it answers; events carry their numbers, del
   await receiver.until(1);
   expect(await status()).toBe('requested');
   await house.call('PUT', '/Patient/early', patient('early', 'Doe'));
-  answers = true;
+  answers.resolve(200);
   await house.until(worker, async () => (await status()) === 'active');
   const greetings = receiver.heard.length;
   expect(receiver.heard.every((each) => statusOf(each)['type'] === 'handshake')).toBe(true);

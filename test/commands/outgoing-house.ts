@@ -68,7 +68,7 @@ export async function outgoingHouse(allow: string, networks?: string): Promise<O
     call,
     sender: async (options = {}) => {
       const base = `${door.url}/fhir/R4`;
-      const all = { ...OUTGOING_DEFAULTS, base, ca: undefined, firstPauseMs: 20, longestPauseMs: 100, timeoutMs: 2_000, ...options };
+      const all = { ...OUTGOING_DEFAULTS, base, ca: undefined, firstPauseMs: 20, longestPauseMs: 100, timeoutMs: 120_000, ...options };
       const worker = await startOutgoing(parts, all, { info: () => {}, warn: () => {} });
       workers.push(worker);
       return worker;

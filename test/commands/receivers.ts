@@ -23,18 +23,21 @@ export interface HttpReceiver extends AsyncDisposable {
 export type Reaction = number | 'hang' | { readonly status: number; readonly headers: Readonly<Record<string, string>> };
 
 /** An HTTP receiver on a free port, or on `port`. */
-export async function httpReceiver(react: (heard: Heard, count: number) => Reaction = () => 200, port = 0): Promise<HttpReceiver> {
+export async function httpReceiver(
+  react: (heard: Heard, count: number) => Reaction | Promise<Reaction> = () => 200,
+  port = 0,
+): Promise<HttpReceiver> {
   const heard: Heard[] = [];
   const waiting: (() => void)[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
+    request.on('end', async () => {
       const body = Buffer.concat(chunks).toString('utf8');
       const told = { method: request.method ?? '', path: request.url ?? '', headers: request.headers, body };
       heard.push(told);
       for (const wake of waiting.splice(0)) wake();
-      const reaction = react(told, heard.length);
+      const reaction = await react(told, heard.length);
       if (reaction === 'hang') return;
       const { status, headers } = typeof reaction === 'number' ? { status: reaction, headers: {} } : reaction;
       response.writeHead(status, headers).end('{"said":"by the receiver"}');

@@ -19,7 +19,7 @@ beforeAll(async () => {
   environment = { POLYSEME_DATABASE_URL: house.url, POLYSEME_DATA_DIR: join(dir.path, 'data'), POLYSEME_MAPPINGS_DIR: house.dir };
   await receive(house.parts, readFileSync(MESSAGE), 'mllp');
   await house.drain();
-}, 120_000);
+});
 afterAll(async () => {
   await house[Symbol.asyncDispose]();
   dir[Symbol.dispose]();
@@ -59,4 +59,4 @@ it('is the folder before the first publication, and the active release after it,
   expect(published.out).not.toContain('"gender"');
   // Without asking the store it is the folder, which by now has errors.
   expect((await converted()).code).not.toBe(0);
-}, 120_000);
+});

@@ -169,7 +169,7 @@ describe('delivery over several connections', () => {
       const patient = patients[index % patients.length] ?? '';
       return { from: 'test', bytes: Buffer.from(message(`${index}:${patient}`, patient)) };
     });
-    const receiver = { host: '127.0.0.1', port: server.port, timeoutMs: 5_000 };
+    const receiver = { host: '127.0.0.1', port: server.port, timeoutMs: 60_000 };
     const report = await deliver(messages, { receiver, connections: 4, retries: 0, retryAfterMs: 1 });
     expect([report.codes, report.rejectedCount, seen.length]).toEqual([{ AA: 200 }, 0, 200]);
     expect(most).toBeGreaterThan(1);
@@ -181,7 +181,7 @@ describe('delivery over several connections', () => {
 
   it('keeps to its rate, and ends in good order when asked', async () => {
     await using server = await door();
-    const receiver = { host: '127.0.0.1', port: server.port, timeoutMs: 5_000 };
+    const receiver = { host: '127.0.0.1', port: server.port, timeoutMs: 60_000 };
     const messages = Array.from({ length: 30 }, (_, index) => ({ from: 'test', bytes: Buffer.from(message(`${index}`, 'P')) }));
     const report = await deliver(messages, { receiver, connections: 2, perSecond: 200, retries: 0, retryAfterMs: 1 });
     // Never faster: the thirtieth is due after 29 intervals of 5 ms.
@@ -196,7 +196,7 @@ describe('delivery over several connections', () => {
     let n = 0;
     await using server = await door({ receive: async (bytes) => refused(bytes, 'AE', n++ < 10 ? 'PID-3' : `PID[${n}]-3`) });
     const messages = Array.from({ length: 300 }, (_, index) => ({ from: `m${index}`, bytes: Buffer.from(message(`${index}`, 'P')) }));
-    const receiver = { host: '127.0.0.1', port: server.port, timeoutMs: 5_000 };
+    const receiver = { host: '127.0.0.1', port: server.port, timeoutMs: 60_000 };
     const report = await deliver(messages, { receiver, connections: 1, retries: 0, retryAfterMs: 1 });
     expect([report.rejectedCount, report.rejected.length, report.rejectedFor.length]).toEqual([300, 100, 201]);
     expect(report.rejectedFor.map(({ count }) => count).slice(0, 3)).toEqual([91, 10, 1]);

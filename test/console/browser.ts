@@ -63,8 +63,8 @@ export async function openPage(
     locale: 'en-GB',
     timezoneId: 'Europe/Vienna',
   });
-  // Events are waited for as long as the test lasts: on a machine that others load a first check of all maps takes half a minute.
-  context.setDefaultTimeout(90_000);
+  // Events are waited for as long as the test lasts: on a machine that others load a first check of all maps takes minutes.
+  context.setDefaultTimeout(240_000);
   const page = await context.newPage();
   const faults: string[] = [];
   page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));

@@ -56,7 +56,7 @@ describe.skipIf(SKIPPED !== '')('the codes', () => {
     await look('files');
     expect(await page.evaluate('window.hit')).toBeUndefined();
     expect(opened.faults).toEqual([]);
-  }, 120_000);
+  });
 
   it('are listed by rank, filtered, and moved through by keys that can be switched off', async () => {
     await using opened = await openPage(browser, codes.open);

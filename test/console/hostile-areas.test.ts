@@ -83,7 +83,7 @@ describe.skipIf(SKIPPED !== '')('text of others in every area', () => {
     });
     places = { ...(await published()), person: await only('SELECT max(person_id) AS n FROM cdm.person') };
     row = `measurement/${await only('SELECT max(measurement_id) AS n FROM cdm.measurement')}`;
-  }, 240_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await door?.close();

@@ -27,7 +27,7 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
     for (const name of ['us-adt-a01-admit', 'us-oru-r01-cbc', 'us-oru-r01-chemistry'])
       await receive(house.parts, readFileSync(fixture('hl7v2', `${name}.hl7`)), 'mllp');
     await house.drain();
-  }, 120_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await door?.close();
@@ -89,13 +89,13 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
     await page.locator('.line.lit .element', { hasText: 'gender' }).waitFor();
     await opened.shot('mappings-editor');
     await save(page);
-    await page.getByText('✓ Fit to publish').waitFor({ timeout: 60_000 });
+    await page.getByText('✓ Fit to publish').waitFor();
     // What differs, and the plan.
     await page.getByRole('link', { name: /no marital status/ }).click();
     await page.getByRole('row', { name: /fields.maritalStatus/ }).waitFor();
     await opened.shot('mappings-draft');
     await page.getByRole('button', { name: 'Plan', exact: true }).click();
-    await page.getByRole('heading', { name: 'What would change' }).waitFor({ timeout: 60_000 });
+    await page.getByRole('heading', { name: 'What would change' }).waitFor();
     await page.getByRole('row', { name: /^Patient/ }).waitFor();
     await page.getByText('maritalStatus').first().waitFor();
     await opened.shot('mappings-plan');
@@ -103,7 +103,7 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
     await page.getByRole('button', { name: 'Publish…' }).click();
     await page.getByLabel(/^Reason/).fill('nobody needs it');
     await page.getByRole('button', { name: 'Publish', exact: true }).click();
-    await page.getByText('Release 2 is active.').waitFor({ timeout: 60_000 });
+    await page.getByText('Release 2 is active.').waitFor();
     await house.specs.catchUp(house.database);
     await replayAll(house.parts);
     await page.getByText('✓ Done: what is stored is what release 2 makes of it.').waitFor();
@@ -123,7 +123,7 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
     await replayAll(house.parts);
     await page.getByText('✓ Done: what is stored is what release 1 makes of it.').waitFor();
     expect(opened.faults).toEqual([]);
-  }, 240_000);
+  });
 
   it('two authors write the same file: nobody overwrites, both are in the merged text', async () => {
     await using ana = await openPage(browser, door.url);
@@ -160,7 +160,7 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
     await ben.page.getByText(/^Saved, revision 2/).waitFor();
     // The one refusal is what the merge is for.
     expect([...ana.faults, ...ben.faults].filter((each) => !each.includes('412'))).toEqual([]);
-  }, 120_000);
+  });
 
   /** A draft of the patient's map, and its plan. */
   async function planned(version: string, more: readonly FileChange[] = []): Promise<{ readonly draft: number; readonly plan: number }> {
@@ -211,7 +211,7 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
     expect(await publish.isDisabled()).toBe(true);
     await opened.shot('mappings-plan-old');
     expect(opened.faults).toEqual([]);
-  }, 180_000);
+  });
 
   it('a publication whose cases fail is refused, and says so with the cure', async () => {
     const text = `cases:\n  - name: never so\n    given: { message: ${JSON.stringify(readFileSync(fixture('hl7v2', 'us-oru-r01-cbc.hl7'), 'utf8'))} }\n    expect: ["ack = 'AR'"]\n`;
@@ -230,7 +230,7 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
     expect(await opened.violations()).toEqual([]);
     // The browser itself writes what a door refused.
     expect(opened.faults.filter((each) => !/Failed to load resource/.test(each))).toEqual([]);
-  }, 180_000);
+  });
 
   it('a plan that is being made shows how far it is, and ends when somebody says so', async () => {
     const { draft } = await planned('1.0.40');
@@ -246,7 +246,7 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
     expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0);
     expect((await auditRecords(house.database, { action: 'spec.plan-cancel', limit: 1 }))[0]).toMatchObject({ target: `plan/${id}` });
     expect(opened.faults).toEqual([]);
-  }, 120_000);
+  });
 
   describe('for everybody', () => {
     let places: Readonly<Record<'draft' | 'plan' | 'release' | 'replay', number>>;
@@ -260,7 +260,7 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
       const { plan, done } = await startPlan(house.parts, house.dir, { actor: 'ana', draftId: id, filter: {} });
       await done;
       places = { draft: id, plan: plan.id, release: releaseId, replay: replayId };
-    }, 180_000);
+    });
 
     it('can be used by everybody, at both sizes and in both schemes', async () => {
       await using opened = await openPage(browser, door.url);
@@ -280,6 +280,6 @@ describe.skipIf(SKIPPED !== '')('the mappings pages', () => {
         expect(await opened.everywhere(`mappings-${name}`)).toEqual([]);
       }
       expect(opened.faults).toEqual([]);
-    }, 180_000);
+    });
   });
 });

@@ -44,7 +44,7 @@ describe.skipIf(SKIPPED !== '')('the messages pages', () => {
       expect(await opened.everywhere(name)).toEqual([]);
     }
     expect(opened.faults).toEqual([]);
-  }, 120_000);
+  });
 
   it('add up: received = applied + parked + refused + duplicate + waiting', async () => {
     await using opened = await openPage(browser, door.door.url);

@@ -39,7 +39,7 @@ describe.skipIf(SKIPPED !== '')('the OMOP pages', () => {
       'SELECT measurement_id AS id, person_id FROM cdm.measurement WHERE value_as_number = 187',
     );
     [person, measurement] = [row?.person_id ?? 0, row?.id ?? 0];
-  }, 180_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await door?.[Symbol.asyncDispose]();
@@ -61,7 +61,7 @@ describe.skipIf(SKIPPED !== '')('the OMOP pages', () => {
       expect(await opened.everywhere(name)).toEqual([]);
     }
     expect(opened.faults).toEqual([]);
-  }, 120_000);
+  });
 
   it('explain a row: from the person by its identifier, over the timeline, to the field of the message', async () => {
     await using opened = await openPage(browser, door.door.url);
@@ -92,7 +92,7 @@ describe.skipIf(SKIPPED !== '')('the OMOP pages', () => {
     await page.getByLabel('What is chosen').getByText(/OBX/).first().waitFor();
     expect(new URL(page.url()).searchParams.get('at')).toBe('field:OBX-5');
     expect(opened.faults).toEqual([]);
-  }, 120_000);
+  });
 
   it('a mark of the drawing opens its row', async () => {
     await using opened = await openPage(browser, door.door.url);
@@ -133,7 +133,7 @@ describe.skipIf(SKIPPED !== '')('the OMOP pages', () => {
     await page.locator('.sign', { hasText: 'U+202E' }).first().waitFor();
     expect(await page.evaluate('window.hit')).toBeUndefined();
     expect(opened.faults).toEqual([]);
-  }, 120_000);
+  });
 
   it('run SQL, say how much of how much, stop it in the database, save it, and hear of each other', async () => {
     await using opened = await openPage(browser, door.door.url);
@@ -169,7 +169,7 @@ describe.skipIf(SKIPPED !== '')('the OMOP pages', () => {
     expect(JSON.stringify(entries)).not.toMatch(/generate_series|pg_sleep|journal\.message/);
     // The browser itself writes what a door refused.
     expect(opened.faults.filter((each) => !/Failed to load resource/.test(each))).toEqual([]);
-  }, 180_000);
+  });
 
   it('read a quality failure: start the checks, follow one to a row that violates it', async () => {
     await using opened = await openPage(browser, door.door.url);
@@ -177,7 +177,7 @@ describe.skipIf(SKIPPED !== '')('the OMOP pages', () => {
     await page.goto('/omop/quality');
     await page.getByText('The checks have not run yet').waitFor();
     await page.getByRole('button', { name: 'Run all checks' }).click();
-    await page.getByText(/The last run that was started here is done/).waitFor({ timeout: 150_000 });
+    await page.getByText(/The last run that was started here is done/).waitFor();
     await page.getByRole('table', { name: /failures? of run 1/ }).waitFor();
     await page.getByRole('combobox', { name: /^Table/ }).selectOption('measurement');
     await page.getByRole('link', { name: 'standardConceptRecordCompleteness' }).first().click();
@@ -190,5 +190,5 @@ describe.skipIf(SKIPPED !== '')('the OMOP pages', () => {
       .click();
     await page.getByText('Column by column').waitFor();
     expect(opened.faults).toEqual([]);
-  }, 240_000);
+  });
 });

@@ -76,7 +76,7 @@ describe.skipIf(SKIPPED !== '')('the terminology browser', () => {
       expect(await opened.everywhere(`terminology-${name}`)).toEqual([]);
     }
     expect(opened.faults).toEqual([]);
-  }, 120_000);
+  });
 
   it('answers as one types, in any order of words; every state has an address', async () => {
     await using opened = await openPage(browser, door.door.url);

@@ -152,7 +152,7 @@ const definition = fc.record({
 });
 
 describe('cohort definitions', () => {
-  it('compiled find whom a naive evaluation finds, over random histories', { timeout: 120_000 }, async () => {
+  it('compiled find whom a naive evaluation finds, over random histories', async () => {
     let nonEmpty = 0;
     await fc.assert(
       fc.asyncProperty(definition, async (given) => {

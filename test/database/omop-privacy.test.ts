@@ -79,8 +79,14 @@ it('rule 72: every date of every table of a person is moved by the same days, th
   expect(await moved()).toEqual(first);
   // The time of day stays.
   expect(
-    await rows(`SELECT measurement_datetime::time::text AS t FROM cdm_private.measurement WHERE measurement_time <> '00:00:00'`),
-  ).toEqual(await rows(`SELECT measurement_datetime::time::text AS t FROM cdm.measurement WHERE measurement_time <> '00:00:00'`));
+    await rows(
+      `SELECT measurement_datetime::time::text AS t FROM cdm_private.measurement WHERE measurement_time <> '00:00:00' ORDER BY measurement_id`,
+    ),
+  ).toEqual(
+    await rows(
+      `SELECT measurement_datetime::time::text AS t FROM cdm.measurement WHERE measurement_time <> '00:00:00' ORDER BY measurement_id`,
+    ),
+  );
 });
 
 it('rule 72: nobody is older than 90, alive or at death; what is not known of a birth date stays unknown', async () => {

@@ -198,7 +198,7 @@ describe('with TLS', () => {
     expect(String(await get(authorized))).toMatch(/^(ERR_SSL|ECONNRESET)/);
     expect(String(await get({ ...authorized, cert: STRANGER_CERTIFICATE, key: STRANGER_KEY }))).toMatch(/^(ERR_SSL|ECONNRESET)/);
     const send = async (options: object) => {
-      const client = connectMllp({ host: '127.0.0.1', port: server.mllpPort, timeoutMs: 5_000, tls: { ca: AUTHORITY, ...options } });
+      const client = connectMllp({ host: '127.0.0.1', port: server.mllpPort, timeoutMs: 60_000, tls: { ca: AUTHORITY, ...options } });
       const answer = await client.send(laboratoryMessage('TLS', 1)).then(
         (bytes) => Buffer.from(bytes).toString('latin1'),
         () => 'refused',

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { openStore } from '../../services/commands/house.ts';
 import { readConfig } from '../../services/config.ts';
@@ -130,6 +131,7 @@ async function everythingApplied(environment: Readonly<Record<string, string>>):
   for (;;) {
     const [waiting] = await store.database.query<{ n: number }>('SELECT count(*) AS n FROM journal.waiting');
     if (waiting?.n === 0) break;
+    await pause(20);
   }
   const found = await store.database.query<Found>(FOUND);
   await server.stop();

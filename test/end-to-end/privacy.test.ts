@@ -189,7 +189,7 @@ function get(path: string): Promise<{ readonly status: number; readonly body: st
 
 describe('no patient data', () => {
   it('in acknowledgements', async () => {
-    const client = connectMllp({ host: '127.0.0.1', port: server.mllpPort, timeoutMs: 10_000 });
+    const client = connectMllp({ host: '127.0.0.1', port: server.mllpPort, timeoutMs: 60_000 });
     for (const [index, bytes] of MESSAGES.entries()) {
       const byMllp = await client.send(bytes).catch(() => Buffer.from(''));
       const byHttp = await fetch(`${server.httpUrl}/hl7v2`, { method: 'POST', body: new Uint8Array(bytes) });

@@ -41,7 +41,7 @@ async function replayer(pieces: number | undefined): Promise<number> {
   return done;
 }
 
-it('finishes a replay whose process is killed again and again, and ends in what a fresh run makes', { timeout: 180_000 }, async () => {
+it('finishes a replay whose process is killed again and again, and ends in what a fresh run makes', async () => {
   const rates = { ...USUAL_RATES, merges: 0.3, duplicates: 0.05, outOfOrder: 0.1 };
   for (const { bytes } of trafficOf({ seed: 21, patients: 10, rates, startMs: Date.UTC(2026, 0, 5) }))
     await receive(house.parts, bytes, 'mllp');

@@ -56,7 +56,7 @@ async function until(query: string, holds: (n: number) => boolean): Promise<numb
 }
 
 describe('Ctrl-C during an import', () => {
-  it('ends after the unit under way with 130, says what is left, and the next run brings the rest', { timeout: 60_000 }, async () => {
+  it('ends after the unit under way with 130, says what is left, and the next run brings the rest', async () => {
     const units = 300;
     const files = Array.from({ length: units }, (_, n) => {
       const entry = [
@@ -89,7 +89,7 @@ describe('Ctrl-C during an import', () => {
     expect(await numberOf(WHOLE)).toBe(0);
   });
 
-  it('leaves messages that were taken in the journal, to be processed by whoever comes next', { timeout: 60_000 }, async () => {
+  it('leaves messages that were taken in the journal, to be processed by whoever comes next', async () => {
     const messages = Array.from({ length: 800 }, (_, n) => Buffer.from(laboratoryMessage('INT', n)).toString());
     const file = dir.write('batch.hl7', `${messages.join('')}`);
     const { child, ended } = importing(file);
@@ -139,9 +139,7 @@ describe('serve', () => {
     expect(server.said()).toContain('Stopping');
   });
 
-  it('in enhanced mode: what was accepted gets its application acknowledgement or is processed at the next start; the sums hold', {
-    timeout: 60_000,
-  }, async () => {
+  it('in enhanced mode: what was accepted gets its application acknowledgement or is processed at the next start; the sums hold', async () => {
     const server = await startServer(environment);
     const enhanced = (n: number): Uint8Array =>
       Buffer.from(Buffer.from(laboratoryMessage('ENH', n)).toString().replace('|P|2.5.1|||||', '|P|2.5.1|||AL|AL|'));

@@ -28,7 +28,7 @@ beforeAll(async () => {
   // One after the other: the first one loads the vocabulary.
   servers.push(await startServer(environment('one')));
   servers.push(await startServer(environment('two')));
-}, 240_000);
+});
 afterAll(async () => {
   await Promise.all(servers.map((each) => each.stop()));
   await database?.close();
@@ -65,7 +65,7 @@ async function patientOf(id: string): Promise<unknown> {
   return row && JSON.parse(row.body);
 }
 
-it('follow each other: published at one, run and replayed by both; rolled back at the other', { timeout: 240_000 }, async () => {
+it('follow each other: published at one, run and replayed by both; rolled back at the other', async () => {
   const [one, two] = servers;
   expect((await send(two, 'BEFORE')).status).toBe(200);
   await until(async () => at(await patientOf('BEFORE'), 'birthDate') !== undefined);

@@ -93,9 +93,7 @@ async function killed(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-it('is finished by the server that is left when the loader and the other server are killed; nobody sees a mixture', {
-  timeout: 300_000,
-}, async () => {
+it('is finished by the server that is left when the loader and the other server are killed; nobody sees a mixture', async () => {
   using dir = folder();
   const fresh = await freshDatabase();
   const database = openDatabase(fresh.url);

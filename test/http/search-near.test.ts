@@ -44,7 +44,7 @@ const degree = (most: number) =>
 const point = fc.record({ latitude: degree(90), longitude: degree(180) });
 const UNITS = { '': 1, km: 1, m: 0.001, '[mi_i]': 1.609344 };
 
-it('finds the places within the distance, over the poles and the 180th meridian too', { timeout: 60_000 }, async () => {
+it('finds the places within the distance, over the poles and the 180th meridian too', async () => {
   const places = fc.sample(point, { numRuns: 60, seed: 11 });
   for (const [n, position] of places.entries()) await put({ resourceType: 'Location', id: `l${n}`, position });
   await put({ resourceType: 'Location', id: 'nowhere', name: 'x' });

@@ -74,7 +74,7 @@ async function run(id: string): Promise<readonly string[]> {
 const table = async (name: string, columns = 'id, family, given, active, births'): Promise<readonly string[]> =>
   sorted(await door.database.query(`SELECT ${columns} FROM views.${name}`));
 
-it('are what a run of the view is, after whatever was written and deleted, also while they are built', { timeout: 120_000 }, async () => {
+it('are what a run of the view is, after whatever was written and deleted, also while they are built', async () => {
   await put(people('people', 'People'));
   await materialised('people');
   const change = fc.record({
@@ -128,11 +128,11 @@ it('are built again beside themselves when the definition changes, and go with i
   expect([at(part(after, 'state'), 'valueCode'), at(part(after, 'viewName'), 'valueString')]).toEqual(['ready', 'renamed']);
   expect(await table('renamed', 'who, sure')).toEqual(await run('second'));
   await expect(table('second')).rejects.toThrow();
-  const answer = await runSql(door.database, 'SELECT count(*) FROM views.renamed', { most: 10, timeoutMs: 5_000, started: () => {} });
+  const answer = await runSql(door.database, 'SELECT count(*) FROM views.renamed', { most: 10, timeoutMs: 60_000, started: () => {} });
   expect(Number(answer.rows[0]?.[0])).toBe((await run('second')).length);
   await put(people('second', 'third', { select }));
   await settled('second', 3);
-  expect((await runSql(door.database, 'SELECT who FROM views.third', { most: 1, timeoutMs: 5_000, started: () => {} })).rows).toHaveLength(
+  expect((await runSql(door.database, 'SELECT who FROM views.third', { most: 1, timeoutMs: 60_000, started: () => {} })).rows).toHaveLength(
     1,
   );
   expect((await door.call('DELETE', '/ViewDefinition/second')).status).toBe(204);

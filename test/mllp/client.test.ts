@@ -4,7 +4,7 @@ import { AUTHORITY, CLIENT_CERTIFICATE, CLIENT_KEY, SERVER_CERTIFICATE, SERVER_K
 import { accepted, door, message, told } from './doors.ts';
 
 const sending = (port: number, more: Partial<Parameters<typeof connectMllp>[0]> = {}) => {
-  const client = connectMllp({ host: '127.0.0.1', port, timeoutMs: 2000, ...more });
+  const client = connectMllp({ host: '127.0.0.1', port, timeoutMs: 60_000, ...more });
   return { ...client, [Symbol.asyncDispose]: client.close };
 };
 
@@ -43,7 +43,8 @@ describe('the MLLP client', () => {
         return accepted(bytes);
       },
     });
-    await using client = sending(server.port, { timeoutMs: 60 });
+    // Long enough for the second one, however busy the machine is.
+    await using client = sending(server.port, { timeoutMs: 1_500 });
     await expect(client.send(message('1'))).rejects.toThrow(/mllp-ack-missing/);
     held[0]?.();
     expect(told(await client.send(message('2')))).toBe('AA 2');

@@ -62,8 +62,8 @@ describe('the MLLP door stands', () => {
     expect(server.logged.filter(({ values }) => values['code'] === 'mllp-frame-timeout')).toHaveLength(50);
   });
 
-  it('a thousand connections, each with a message', { timeout: 60_000 }, async () => {
-    await using server = await door({ limits: { ...limits, maxConnections: 1_000, idleTimeoutMs: 60_000, frameTimeoutMs: 60_000 } });
+  it('a thousand connections, each with a message', async () => {
+    await using server = await door({ limits: { ...limits, maxConnections: 1_000 } });
     const all = [];
     for (let n = 0; n < 1_000; n += 1) all.push(await sender(server.port));
     for (const [n, each] of all.entries()) each.send(message(`M${n}`));
@@ -88,7 +88,7 @@ describe('the MLLP door stands', () => {
     let now = new Date('2026-06-01T12:00:00Z');
     const parts = { ...house.parts, clock: () => now };
     await using server = await door({
-      limits: { ...limits, idleTimeoutMs: 300 },
+      limits: { ...limits, idleTimeoutMs: 2_000 },
       receive: async (bytes) => (await receive(parts, bytes, 'mllp')).acknowledgement,
     });
     using client = await sender(server.port);
@@ -121,7 +121,7 @@ describe('the MLLP client', () => {
     const client = connectMllp({
       host: '127.0.0.1',
       port: server.port,
-      timeoutMs: 2_000,
+      timeoutMs: 60_000,
       onApplication: (id, answer) => {
         heard.push(`${id}: ${told(answer)}`);
         wake();
@@ -162,7 +162,7 @@ describe('fuzz', () => {
       log: { info: log, warn: log },
     });
     const logged = (port: number): number => spoken.get(String(port)) ?? 0;
-    const found = await fuzzDoor({ port: server.port, bases, count: 150, seed: 3, connections: 4, patienceMs: 20_000, logged });
+    const found = await fuzzDoor({ port: server.port, bases, count: 150, seed: 3, connections: 4, patienceMs: 120_000, logged });
     expect(found.answered + found.closed + found.abandoned).toBe(150);
     await house.drain();
   });

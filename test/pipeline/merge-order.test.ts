@@ -133,7 +133,7 @@ function sorted(value: unknown): unknown {
 }
 
 describe('the messages of a pair of records and their merge', () => {
-  it('end in one stay, one order and one result, in any order', { timeout: 120_000 }, async () => {
+  it('end in one stay, one order and one result, in any order', async () => {
     const inOrder = await stateOf(await told(HISTORY, 1));
     expect(inOrder.filter((each) => /^(visit|measurement|condition|person)/.test(each))).toEqual([
       'condition I10 2026-03-01 t',

@@ -167,9 +167,7 @@ interface Own {
   readonly deceasedDateTime?: string;
 }
 
-it('property: in any tree of merges and undoings each survivor is what it says itself, and else what those that it is say last', {
-  timeout: 240_000,
-}, async () => {
+it('property: in any tree of merges and undoings each survivor is what it says itself, and else what those that it is say last', async () => {
   const own = fc.record(
     {
       gender: fc.constantFrom('female', 'male'),

@@ -261,9 +261,7 @@ describe('a merge', () => {
     await expectWhole();
   });
 
-  it('is made by the map of A40 as it is shipped; the simulated hospital’s merges leave no record with anything of its own', {
-    timeout: 60_000,
-  }, async () => {
+  it('is made by the map of A40 as it is shipped; the simulated hospital’s merges leave no record with anything of its own', async () => {
     const rates = { ...USUAL_RATES, merges: 1, duplicates: 0.05, outOfOrder: 0.05, broken: 0 };
     const traffic = [...trafficOf({ seed: 77, patients: 6, rates, startMs: Date.UTC(2026, 0, 5), only: ['ADT', 'ORU^R01'] })];
     for (const { bytes } of traffic) await receive(house.parts, bytes, 'mllp');

@@ -130,7 +130,7 @@ const HISTORY: readonly Told[] = [
 ];
 
 describe('the order of what messages say', () => {
-  it('is that of their times: every order of arrival ends in the same resources and rows', { timeout: 120_000 }, async () => {
+  it('is that of their times: every order of arrival ends in the same resources and rows', async () => {
     const { patient } = await told(HISTORY);
     const expected = await stateOf(patient);
     expect(expected.join()).toContain('"status":"corrected"');
@@ -144,7 +144,7 @@ describe('the order of what messages say', () => {
     );
   });
 
-  it('holds of any part of a history: what is told in order and what is told in disorder are one', { timeout: 120_000 }, async () => {
+  it('holds of any part of a history: what is told in order and what is told in disorder are one', async () => {
     await fc.assert(
       fc.asyncProperty(fc.shuffledSubarray([...HISTORY], { minLength: 2, maxLength: 5 }), async (history) => {
         const inOrder = HISTORY.filter((each) => history.includes(each));

@@ -164,9 +164,7 @@ const step = fc.oneof(
 
 let count = 0;
 describe('a FHIR PATCH among messages', () => {
-  it('says the elements that it changed, at its time; all else stays with whoever said it; a rebuild makes the same', {
-    timeout: 120_000,
-  }, async () => {
+  it('says the elements that it changed, at its time; all else stays with whoever said it; a rebuild makes the same', async () => {
     const hours = fc.shuffledSubarray([-6, -5, -4, -3, 1, 2, 3], { minLength: 7 });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), hours, async (steps, times) => {

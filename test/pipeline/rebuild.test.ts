@@ -78,9 +78,7 @@ function survivorIn(survivors: ReadonlyMap<string, string>, id: string): string 
 }
 
 describe('a full rebuild from the journal', () => {
-  it('equals what stands: messages out of order, twice, merged, beside created, changed, deleted and merged resources', {
-    timeout: 180_000,
-  }, async () => {
+  it('equals what stands: messages out of order, twice, merged, beside created, changed, deleted and merged resources', async () => {
     await hospital(8);
     await put('PUT', 'Patient', 'p1', { gender: 'female', birthDate: '1970-01-01' });
     await put('PUT', 'Patient', 'p2', { gender: 'female', birthDate: '1970' });
@@ -120,9 +118,7 @@ describe('a full rebuild from the journal', () => {
     expect(tables.find(({ table }) => table === 'measurement')).toMatchObject({ stored: 1, rebuilt: 2, differences: 2 });
   });
 
-  it('equals what stands after merges and unmerges of five in chains: no orphan, no second death, each its own again', {
-    timeout: 180_000,
-  }, async () => {
+  it('equals what stands after merges and unmerges of five in chains: no orphan, no second death, each its own again', async () => {
     const ids = ['k1', 'k2', 'k3', 'k4', 'k5'];
     const person = (id: string) => ({
       gender: 'male',
@@ -172,7 +168,7 @@ describe('a full rebuild from the journal', () => {
     expect(differing(await rebuilt())).toEqual(NOTHING);
   });
 
-  it('is made from the stored resources where the journal was cut, and says so', { timeout: 180_000 }, async () => {
+  it('is made from the stored resources where the journal was cut, and says so', async () => {
     await hospital(6);
     await house.database.run('DELETE FROM journal.message WHERE id = (SELECT min(message_id) FROM fhir.resource)');
     const report = await rebuilt();

@@ -69,15 +69,17 @@ it('property: a silence never becomes more probable by lasting longer, whatever 
 describe('the journal', () => {
   let fresh: FreshDatabase;
   let database: Database;
-  const now = new Date();
+  // A Wednesday afternoon, whenever this runs.
+  const now = new Date('2025-06-18T15:20:00Z');
   const midnight = Date.parse(`${localDay(now, 'UTC')}T00:00:00Z`);
   beforeAll(async () => {
     fresh = await freshDatabase();
     database = openDatabase(fresh.url);
     // Partitions of the past are made by hand: the journal makes those of now and later.
-    await database.query(
-      `CREATE TABLE journal.message_past PARTITION OF journal.message FOR VALUES FROM ('2000-01-01') TO ('${localDay(now, 'UTC').slice(0, 8)}01')`,
-    );
+    for (const table of ['message', 'duplicate'])
+      await database.query(
+        `CREATE TABLE journal.${table}_past PARTITION OF journal.${table} FOR VALUES FROM ('2000-01-01') TO ('2026-01-01')`,
+      );
     const insert = `INSERT INTO journal.message (received_at, source, channel, message_type, patient_keys, content, content_hash, conflict)
       SELECT t, $1, 'mllp', 'ADT', '{}', '', '', false FROM generate_series($2::timestamptz, $3::timestamptz, $4::interval) t WHERE t < $3::timestamptz`;
     const days = 10 * 24 * HOUR_MS;
@@ -116,7 +118,6 @@ describe('the journal', () => {
         /^steady: Nothing comes from steady: SILENT for 1[78]\d min|^steady: Nothing comes from steady: SILENT for 3 h/,
       ),
     ]);
-    await database.query('SELECT journal.ensure_partitions(2)');
     await database.query(`INSERT INTO journal.duplicate (received_at, source, channel, first_id) VALUES ($1, 'steady', 'mllp', 1)`, [
       now.toISOString(),
     ]);

@@ -85,13 +85,13 @@ describe('beds of a stay', () => {
       ['W1 1', 'completed', { start: '2026-03-03T08:00:00+00:00', end: '2026-03-04T11:30:00+00:00' }],
     ]);
     expect(rows).toEqual([
-      'W1 1 2026-03-01 09:00:00 2026-03-02 08:00:00 t',
-      'W2 1 2026-03-02 08:00:00 2026-03-03 08:00:00 t',
-      'W1 1 2026-03-03 08:00:00 2026-03-04 11:30:00 t',
+      'W1 2026-03-01 09:00:00 2026-03-02 08:00:00 t',
+      'W2 2026-03-02 08:00:00 2026-03-03 08:00:00 t',
+      'W1 2026-03-03 08:00:00 2026-03-04 11:30:00 t',
     ]);
   });
 
-  it('are the same in whatever order the messages come', { timeout: 120_000 }, async () => {
+  it('are the same in whatever order the messages come', async () => {
     const expected = await told(HISTORY);
     await fc.assert(
       fc.asyncProperty(fc.shuffledSubarray([...HISTORY], { minLength: HISTORY.length }), async (history) => {

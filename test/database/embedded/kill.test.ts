@@ -89,7 +89,7 @@ test('a kept server comes back at the same address each time it is killed', asyn
     await query(database.url, `INSERT INTO kept VALUES (${round})`);
     const killed = database.pid;
     process.kill(killed, 'SIGKILL');
-    await expect.poll(() => database.pid, { timeout: 30_000 }).not.toBe(killed);
+    await expect.poll(() => database.pid).not.toBe(killed);
     expect(await query(database.url, 'SELECT count(*)::int AS n FROM kept')).toEqual([{ n: round }]);
   }
   await database.stop();
@@ -107,14 +107,14 @@ test('a kept server waits for its port when somebody sits on it, and comes back 
   let killed = 0;
   // The server may be back before we get hold of the port; then it is killed again.
   while (squatter === undefined) {
-    await expect.poll(() => database.pid, { timeout: 30_000 }).not.toBe(killed);
+    await expect.poll(() => database.pid).not.toBe(killed);
     killed = database.pid;
     process.kill(killed, 'SIGKILL');
     for (let attempt = 0; attempt < 200 && squatter === undefined && database.pid === killed; attempt++) squatter = await listenOn(port);
   }
-  await expect.poll(() => words.join(), { timeout: 30_000 }).toContain('port of PostgreSQL was taken');
+  await expect.poll(() => words.join()).toContain('port of PostgreSQL was taken');
   squatter.close();
-  await expect.poll(() => database.pid, { timeout: 30_000 }).not.toBe(killed);
+  await expect.poll(() => database.pid).not.toBe(killed);
   expect(await query(database.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   expect(database.port).toBe(port);
 });

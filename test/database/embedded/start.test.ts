@@ -98,7 +98,7 @@ test('a process that ends without stop() leaves no server behind', async () => {
   const dataDir = await preparedFolder();
   const parent = await startParent(dataDir, { leave: true });
   await parent.end();
-  await expect.poll(() => isAlive(parent.answer.pid), { timeout: 20_000 }).toBe(false);
+  await expect.poll(() => isAlive(parent.answer.pid)).toBe(false);
 });
 
 test('Ctrl-C in the terminal reaches the parent and not the server', async () => {

@@ -7,7 +7,7 @@ import { codes, type MapsHouse, mapsHouse, PATIENT } from './maps-house.ts';
 let house: MapsHouse;
 beforeAll(async () => {
   house = await mapsHouse();
-}, 60_000);
+});
 afterAll(() => house[Symbol.asyncDispose]());
 
 const call: MapsHouse['call'] = (...asked) => house.call(...asked);
@@ -27,7 +27,7 @@ describe('an editor', () => {
     const keys = await call('POST', '/maps/editor/completion', keyed);
     expect(listAt(keys.body, 'items').map((each) => at(each, 'label'))).toContain('birthDate');
     expect((await call('POST', '/maps/editor/hover', keyed)).body).toMatchObject({ text: expect.stringContaining('Patient.gender') });
-  }, 60_000);
+  });
 
   it('tries a message: acknowledgement, resources, rows, trace, what nobody read; nothing is stored', async () => {
     const message = readFileSync(fixture('hl7v2', 'us-oru-r01-cbc.hl7'), 'utf8').replaceAll('\r', '\n');
@@ -57,7 +57,7 @@ describe('an editor', () => {
     expect(
       await house.database.query('SELECT (SELECT count(*) FROM journal.message) AS m, (SELECT count(*) FROM fhir.resource) AS r'),
     ).toEqual(before);
-  }, 60_000);
+  });
 });
 
 describe('a preview', () => {
@@ -83,7 +83,7 @@ describe('a preview', () => {
       value: name,
       sources: ['PID-5.1.1'],
     });
-  }, 60_000);
+  });
 
   it('tells the rule of each value and what became of the rules of the open file', async () => {
     const message = readFileSync(fixture('hl7v2', 'us-oru-r01-cbc.hl7'), 'utf8');
@@ -97,5 +97,5 @@ describe('a preview', () => {
     expect(listAt(body, 'rules')).toContainEqual({ line, ran: 1, made: 1, why: '' });
     expect(listAt(body, 'unread').length).toBeGreaterThanOrEqual(0);
     expect(listAt(body, 'acknowledgement').join()).toContain('MSA|AA|');
-  }, 60_000);
+  });
 });

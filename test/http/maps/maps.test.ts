@@ -6,7 +6,7 @@ import { codes, type MapsHouse, mapsHouse, PATIENT } from './maps-house.ts';
 let house: MapsHouse;
 beforeAll(async () => {
   house = await mapsHouse();
-}, 60_000);
+});
 afterAll(() => house[Symbol.asyncDispose]());
 
 const call: MapsHouse['call'] = (...asked) => house.call(...asked);
@@ -60,7 +60,7 @@ describe('drafts', () => {
       severity: 'error',
     });
     expect(at(fault, 'cure')).toContain('birthDate');
-  }, 60_000);
+  });
 });
 
 describe('a list', () => {
@@ -119,7 +119,7 @@ describe('publishing', () => {
     const actions = listAt((await call('GET', '/audit?action=spec.')).body, 'entries').map((each) => at(each, 'action'));
     expect(actions).toEqual(expect.arrayContaining(['spec.draft', 'spec.plan', 'spec.publish', 'spec.rollback']));
     expect((await call('GET', '/audit/chain')).body).toMatchObject({ entries: expect.any(Number) });
-  }, 120_000);
+  });
 
   it('is refused when the draft or what runs changed after the plan, when a version would say something else, when cases fail', async () => {
     const made = await call('POST', '/maps/drafts', {
@@ -149,7 +149,7 @@ describe('publishing', () => {
       acknowledge: at(again, 'summary', 'removals'),
     });
     expect(codes(refused.body)).toEqual(['spec-version-published']);
-  }, 120_000);
+  });
 });
 
 const runs = async (): Promise<unknown> => (await call('GET', '/maps')).body;

@@ -6,7 +6,7 @@ import { called, codes, guardedDoor, type MapsHouse, mapsHouse, PATIENT } from '
 let house: MapsHouse;
 beforeAll(async () => {
   house = await mapsHouse();
-}, 60_000);
+});
 afterAll(() => house[Symbol.asyncDispose]());
 
 const edited = (): string => house.edited();
@@ -64,5 +64,5 @@ describe('a second person', () => {
     } finally {
       await guarded.close();
     }
-  }, 60_000);
+  });
 });

@@ -30,7 +30,7 @@ afterAll(async () => {
 const asked = (text: string) => ({ texts, path: PATIENT, text, dir });
 const stays = (): boolean => false;
 
-it('are those of the text as it stands; what fails is told with its place', { timeout: 120_000 }, async () => {
+it('are those of the text as it stands; what fails is told with its place', async () => {
   const text = texts.get(PATIENT) ?? '';
   const now = await desk.run('ana', asked(text), stays);
   expect(now).toMatchObject({ failed: 0, isWhole: true, diagnostics: [] });
@@ -44,9 +44,7 @@ it('are those of the text as it stands; what fails is told with its place', { ti
   ]);
 });
 
-it('of an earlier text are ended by a later one of the same window, not by another window, and by whoever leaves', {
-  timeout: 120_000,
-}, async () => {
+it('of an earlier text are ended by a later one of the same window, not by another window, and by whoever leaves', async () => {
   const text = texts.get(PATIENT) ?? '';
   let isGone = false;
   const runs = [
