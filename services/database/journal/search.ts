@@ -40,10 +40,12 @@ export async function searchMessages(database: Database, filter: JournalFilter, 
   const messages: ListedMessage[] = [];
   // What an index finds by itself needs no windows.
   let size = filter.controlId === undefined ? FIRST_WINDOW : last - first + 1;
-  let upper = Math.min(options.before ?? last + 1, last + 1);
+  const start = Math.min(options.before ?? last + 1, last + 1);
+  let upper = start;
   while (upper > first && messages.length < options.limit) {
     const leftMs = options.budgetMs - (performance.now() - startedMs);
-    if (leftMs < SHORTEST_MS && upper < last) break;
+    // One window is always looked through, so that whoever goes on gets on.
+    if (leftMs < SHORTEST_MS && upper < start) break;
     const lower = Math.max(first, upper - size);
     const windowMs = performance.now();
     const found = await window(database, filter, { lower, upper, limit: options.limit - messages.length, leftMs });
