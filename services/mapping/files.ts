@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { type Diagnostic, diagnostic } from './diagnostics.ts';
-import { LIMITS, type ReadSpec, readSpec } from './read.ts';
+import { LIMITS, type ReadSpec } from './read.ts';
+import { readOnce } from './read-once.ts';
 
 export interface SpecFile {
   /** Path below the folder of the maps with '/' between, without extension: 'v2-to-fhir/tables/0001-administrative-sex'. */
@@ -82,7 +83,7 @@ function readFile(file: string): ReadSpec {
         diagnostics: [diagnostic('yaml-too-large', { file, line: 1, column: 1 }, { limit: `${LIMITS.characters} characters` })],
       };
     }
-    return readSpec(readFileSync(file, 'utf8'), file);
+    return readOnce(readFileSync(file, 'utf8'), file);
   } catch (cause) {
     return unreadable(file, codeOf(cause));
   }

@@ -1,7 +1,8 @@
 /** Specs by their texts: what is published or drafted, instead of files of a folder. */
 import { digestOf } from './digest.ts';
 import type { SpecFile } from './files.ts';
-import { type ReadSpec, readSpec, type SpecNode, textOf } from './read.ts';
+import { type SpecNode, textOf } from './read.ts';
+import { readOnce } from './read-once.ts';
 
 /** Path below the folder of maps with its extension ('v2-to-fhir/messages/oru-r01.yaml') -> text. */
 export type SpecTexts = ReadonlyMap<string, string>;
@@ -10,9 +11,6 @@ const PATH = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*){0,7}\.ya
 
 /** True for a path that a spec may stand at: plain names, at most eight deep, no way out of the folder. */
 export const isSpecPath = (path: string): boolean => path.length <= 200 && PATH.test(path);
-
-const MOST_READ = 4_000;
-const reads = new Map<string, { readonly text: string; readonly read: ReadSpec }>();
 
 /** Returns the specs of texts, in the order of their paths; texts read before are not read again. */
 export function specFilesOf(texts: SpecTexts): readonly SpecFile[] {
@@ -24,15 +22,6 @@ export function specFilesOf(texts: SpecTexts): readonly SpecFile[] {
       isCases: /\.cases\.ya?ml$/.test(file),
       read: readOnce(text, file),
     }));
-}
-
-function readOnce(text: string, file: string): ReadSpec {
-  const known = reads.get(file);
-  if (known?.text === text) return known.read;
-  const read = readSpec(text, file);
-  if (reads.size >= MOST_READ) reads.clear();
-  reads.set(file, { text, read });
-  return read;
 }
 
 /** One version of a map: what it says itself, without what it uses. */
