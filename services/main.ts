@@ -1,7 +1,22 @@
 #!/usr/bin/env node
-import { run } from './commands/program.ts';
-import { endOnFault, endWithReader, processTerminal } from './commands/terminal.ts';
+import { enableCompileCache } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 
+// Halves the time that a command takes to start. Node keeps compiled code by what it was compiled of, so none is ever stale; in a folder of this
+// user's own, because whoever can write there decides what runs. NODE_COMPILE_CACHE names another, NODE_DISABLE_COMPILE_CACHE=1 keeps none.
+if (process.env['NODE_COMPILE_CACHE'] === undefined) {
+  try {
+    enableCompileCache(join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'polyseme'));
+  } catch {
+    // An account without a home.
+  }
+}
+
+const [{ run }, { endOnFault, endWithReader, processTerminal }] = await Promise.all([
+  import('./commands/program.ts'),
+  import('./commands/terminal.ts'),
+]);
 endOnFault(processTerminal);
 endWithReader();
 process.exitCode = await run(process.argv.slice(2), processTerminal);
