@@ -36,8 +36,13 @@ async function main(): Promise<number> {
   const bundles = await sendBundles(doors.http.url);
   await doors.worker.idle();
 
+  const sent = [...acks.values()].reduce((sum, count) => sum + count, 0);
+  say(`Sent ${plural(sent, 'HL7v2 message')} over MLLP. The answers:`);
   say(
-    `Sent ${plural(acks.size, 'kind')} of answers over MLLP: ${[...acks].map(([code, count]) => `${count} ${code}`).join(', ')} (one message is wrong on purpose)`,
+    table(
+      ['code', 'messages', 'what it says'],
+      [...acks].toSorted().map(([code, count]) => [code, count, MEANING[code] ?? 'no answer that was expected']),
+    ),
   );
   say(`Sent ${plural(bundles.length, 'FHIR transaction')} over HTTP: ${bundles.join(', ')}\n`);
   const { database } = house;
@@ -71,6 +76,12 @@ async function main(): Promise<number> {
   );
   return whole ? 0 : 1;
 }
+
+const MEANING: Readonly<Record<string, string>> = {
+  AA: 'stored, and the maps take it',
+  AE: 'stored, but parked: one message is wrong on purpose',
+  CA: 'stored; its sender asked (MSH-15) to hear that first',
+};
 
 const rowOf = (each: SourceCounts) => [each.source, each.received, each.applied, each.parked, each.refused, each.duplicate, each.waiting];
 const reconciles = ({ received, applied, parked, refused, duplicate, waiting }: SourceCounts) =>
