@@ -1,11 +1,11 @@
 import { harmless, type Problem, problem, Refusal } from '../../errors.ts';
-import { isArray, isObject, writeJson } from '../../fhir/format/json.ts';
-import type { JsonObject, Resource } from '../../fhir/resource.ts';
-import { type AskedEntry, questionsOf } from '../../fhir/transaction/transaction.ts';
-import { resolveTransaction } from '../../fhir/transaction/transaction-resolve.ts';
+import { isObject, writeJson } from '../../fhir/format/json.ts';
+import type { JsonObject } from '../../fhir/resource.ts';
+import { questionsOf } from '../../fhir/transaction/transaction.ts';
 import { validateResource } from '../../fhir/validation/validate.ts';
 import { writeRequest } from '../fhir/write.ts';
 import type { Parts } from '../parts.ts';
+import { entriesIn, standalone } from './entries.ts';
 import { bytesOf, inOrderOfReference, keysOf, targetsOf, type Unit } from './order.ts';
 
 /** What was refused, and where it stands. */
@@ -94,27 +94,20 @@ export class FhirImport {
     await this.#flush();
     const refused = this.#late;
     this.#late = [];
-    let waiting = this.#waiting;
-    // A condition may find what was written after it was asked: again, as long as something gets in.
-    for (let before = Number.POSITIVE_INFINITY; waiting.length > 0 && waiting.length < before; ) {
-      before = waiting.length;
-      const left = await this.#round(waiting, refused, stopped);
-      if (stopped()) return refused;
-      waiting = left;
-    }
-    this.#waiting = [];
+    let waiting = await this.#settle(this.#waiting, refused, stopped);
+    if (stopped()) return refused;
     if (this.#postponed.size === 0 || this.#readings >= MOST_READINGS) this.#patience = 'none';
     else if (this.#settled() === this.#settledBefore) this.#patience = this.#patience === 'all' ? 'of-what-may-come' : 'none';
-    const open = new Set(this.#postponedKeys);
-    for (const group of inOrderOfReference(waiting)) {
-      if (this.#patience === 'all' || (this.#patience === 'of-what-may-come' && isAwaiting(group, open))) {
-        this.#waiting.push(...group);
-        for (const key of group.flatMap(keysOf)) open.add(key);
-        continue;
-      }
-      const problems = await this.#write(group, () => true);
-      if (problems.length > 0) refused.push(...group.map(({ from }) => ({ from, problems })));
+    while (waiting.length > 0 && this.#patience !== 'all') {
+      const groups = inOrderOfReference(waiting);
+      let kept = await this.#judged(groups, refused, this.#postponedKeys);
+      // What waits only for each other, in circles of which a version is not there any more, waits for nothing.
+      if (kept.length === waiting.length && this.#patience === 'none') kept = await this.#judged(groups, refused, undefined);
+      if (kept.length === waiting.length) break;
+      waiting = await this.#settle(kept, refused, stopped);
+      if (stopped()) return refused;
     }
+    this.#waiting = waiting;
     this.#refused += refused.length;
     return refused;
   }
@@ -138,18 +131,57 @@ export class FhirImport {
     return this.tally.created + this.tally.updated + this.tally.unchanged + this.#refused;
   }
 
-  /** Returns the units that still wait for something. */
+  /** Writes units as long as something gets in, for a condition may find what was written after it was asked; returns those that still wait. */
+  async #settle(units: readonly Unit[], refused: Refused[], stopped: () => boolean): Promise<Unit[]> {
+    let waiting = [...units];
+    for (let before = Number.POSITIVE_INFINITY; waiting.length > 0 && waiting.length < before && !stopped(); ) {
+      before = waiting.length;
+      waiting = await this.#round(waiting, refused, stopped);
+    }
+    return waiting;
+  }
+
+  /**
+   * Writes for good, in their order, the groups that wait for nothing which may still be stored: neither for a target among the others or in `open`,
+   * nor behind an older version that does; all of them without `open`. Returns the units of the others.
+   */
+  async #judged(groups: readonly (readonly Unit[])[], refused: Refused[], open: ReadonlySet<string> | undefined): Promise<Unit[]> {
+    const kept: Unit[] = [];
+    const keptKeys = new Set<string>();
+    const coming = new Map<string, number>();
+    for (const key of groups.flat().flatMap(keysOf)) coming.set(key, (coming.get(key) ?? 0) + 1);
+    for (const group of groups) {
+      const keys = group.flatMap(keysOf);
+      for (const key of keys) coming.set(key, (coming.get(key) ?? 0) - 1);
+      const mayStillCome = (key: string): boolean => open?.has(key) === true || keptKeys.has(key) || (coming.get(key) ?? 0) > 0;
+      if (open !== undefined && (isAwaiting(group, mayStillCome) || keys.some((key) => keptKeys.has(key)))) {
+        kept.push(...group);
+        for (const key of keys) keptKeys.add(key);
+        continue;
+      }
+      const problems = await this.#write(group, () => true);
+      if (problems.length > 0) refused.push(...group.map(({ from }) => ({ from, problems })));
+    }
+    return kept;
+  }
+
+  /** Returns the units that still wait for something, or behind an older version that does. */
   async #round(units: readonly Unit[], refused: Refused[], stopped: () => boolean): Promise<Unit[]> {
     const left: Unit[] = [];
+    const leftKeys = new Set<string>();
+    const leave = (group: readonly Unit[]): void => {
+      left.push(...group);
+      for (const key of group.flatMap(keysOf)) leftKeys.add(key);
+    };
+    const isBehind = (group: readonly Unit[]): boolean => group.some((unit) => keysOf(unit).some((key) => leftKeys.has(key)));
     for (const groups of together(inOrderOfReference(units))) {
       if (stopped()) return left;
-      if ((await this.#write(groups.flat(), () => false)).length === 0) continue;
+      if (!groups.some(isBehind) && (await this.#write(groups.flat(), () => false)).length === 0) continue;
       for (const group of groups) {
         if (stopped()) return left;
-        const problems = await this.#write(group, (found) => !mayCome(found));
-        if (problems.length === 0) continue;
-        if (mayCome(problems)) left.push(...group);
-        else refused.push(...group.map(({ from }) => ({ from, problems })));
+        const problems = isBehind(group) ? [] : await this.#write(group, (found) => !mayCome(found));
+        if (isBehind(group) || (problems.length > 0 && mayCome(problems))) leave(group);
+        else if (problems.length > 0) refused.push(...group.map(({ from }) => ({ from, problems })));
       }
     }
     return left;
@@ -167,7 +199,8 @@ export class FhirImport {
   }
 
   async #writeOrWait(unit: Unit): Promise<readonly Problem[]> {
-    const isHopeless = this.#patience === 'none' || (this.#patience === 'of-what-may-come' && !isAwaiting([unit], this.#open));
+    const isHopeless =
+      this.#patience === 'none' || (this.#patience === 'of-what-may-come' && !isAwaiting([unit], (key) => this.#open.has(key)));
     const problems = await this.#write([unit], (found) => isHopeless || !mayCome(found));
     if (isHopeless && problems.length > 0) this.#refused += 1;
     if (problems.length === 0 || isHopeless || !mayCome(problems)) return problems;
@@ -221,9 +254,9 @@ export class FhirImport {
 }
 
 /** Whether units refer to something of what is still to come, beside themselves. */
-function isAwaiting(units: readonly Unit[], open: ReadonlySet<string>): boolean {
+function isAwaiting(units: readonly Unit[], isComing: (key: string) => boolean): boolean {
   const own = new Set(units.flatMap(keysOf));
-  return units.flatMap(targetsOf).some((target) => open.has(target) && !own.has(target));
+  return units.flatMap(targetsOf).some((target) => isComing(target) && !own.has(target));
 }
 
 /** Groups in order, as many as make a transaction of a good size. */
@@ -243,32 +276,4 @@ function together(groups: readonly (readonly Unit[])[]): readonly (readonly (rea
     for (const key of own) keys.add(key);
   }
   return all;
-}
-
-const entriesIn = (bundle: JsonObject): readonly JsonObject[] => (isArray(bundle['entry']) ? bundle['entry'] : []).filter(isObject);
-
-/** The entries as updates, with references to each other by fullUrl made references by id: what is left refers to the store. */
-function standalone(entries: readonly JsonObject[]): readonly AskedEntry[] {
-  const asked = entries.map(put);
-  const resolved = resolveTransaction({ kind: 'transaction', entries: asked, questions: [] }, new Map(), {
-    newId: () => '',
-    keepConditional: true,
-  });
-  if (!resolved.ok) throw new Refusal(resolved.problems);
-  const resources = new Map(resolved.value.map(({ index, resource }) => [index, resource]));
-  return asked.map((entry) => ({ ...entry, fullUrl: undefined, resource: resources.get(entry.index) ?? entry.resource }));
-}
-
-/** An entry as an update of the id that the resource has, or that its fullUrl gives it. */
-function put(entry: JsonObject, index: number): AskedEntry {
-  const at = `Bundle.entry[${index}]`;
-  const { resource: value } = entry;
-  if (!isObject(value)) throw new Refusal([problem('import-not-a-write', {}, at)]);
-  const fullUrl = typeof entry['fullUrl'] === 'string' ? entry['fullUrl'] : undefined;
-  const type = String(value['resourceType']);
-  const own = typeof value['id'] === 'string' ? value['id'] : undefined;
-  const id = own ?? /(?:^urn:uuid:|\/)([A-Za-z0-9\-.]{1,64})$/.exec(fullUrl ?? '')?.[1];
-  if (id === undefined) throw new Refusal([problem('import-without-id', {}, `${type} at entry ${index}`)]);
-  const resource: Resource = { ...value, resourceType: type, id };
-  return { index, method: 'PUT', type, id, search: undefined, condition: undefined, ifMatch: undefined, fullUrl, resource, problems: [] };
 }
