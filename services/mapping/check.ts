@@ -20,15 +20,18 @@ export interface CheckReport {
   readonly cases: { readonly passed: number; readonly failed: number };
 }
 
-/** Returns the report on every spec below `paths` (folders or files); maps they use are read from the folder of maps they stand in. */
-export function checkSpecs(paths: string | readonly string[]): CheckReport {
+/**
+ * Returns the report on every spec below `paths` (folders or files); maps they use are read from the folder of maps they stand in. `runsCases`
+ * false: what they say is read and compiled, and no case is run (cases are most of the time that a check takes).
+ */
+export function checkSpecs(paths: string | readonly string[], { runsCases = true }: { readonly runsCases?: boolean } = {}): CheckReport {
   const asked = typeof paths === 'string' ? [paths] : paths;
   const roots = [...new Set(asked.map(rootOf))];
   const files = roots.flatMap((root) => specFiles(root));
   const inScope = (file: string): boolean =>
     asked.some((path) => file === path || !relative(resolve(path), resolve(file)).startsWith('..'));
   const maps = mapsOf(files);
-  const report = checkFiles(files, maps, { inScope, find: (file, from) => fileNear(file, from.file) });
+  const report = checkFiles(files, maps, { inScope, find: (file, from) => fileNear(file, from.file), runsCases });
   const missing =
     files.length === 0
       ? asked.map((file) => diagnostic('file-unreadable', { file, line: 1, column: 1 }, { reason: 'no .yaml file is there' }))
@@ -44,11 +47,13 @@ export interface CheckScope {
   readonly inScope: (file: string) => boolean;
   /** Finds the message that a case names. */
   readonly find: FindBytes;
+  /** False: no case is run. True when undefined. */
+  readonly runsCases?: boolean;
 }
 
 /** Returns the report on files whose maps are `maps`. */
-export function checkFiles(files: readonly SpecFile[], maps: LoadedMaps, { inScope, find }: CheckScope): CheckReport {
-  const cases = caseReports(files, maps, inScope, find);
+export function checkFiles(files: readonly SpecFile[], maps: LoadedMaps, { inScope, find, runsCases = true }: CheckScope): CheckReport {
+  const cases = runsCases ? caseReports(files, maps, inScope, find) : [];
   const all = [...maps.diagnostics, ...compileDiagnostics(maps), ...cases.flatMap((each) => each.diagnostics), ...caseFileFaults(files)];
   const diagnostics = sortedOnce(all.filter((each) => inScope(each.file)));
   const sum = (pick: (report: CaseReport) => number): number => cases.reduce((total, each) => total + pick(each), 0);

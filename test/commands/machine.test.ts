@@ -33,6 +33,8 @@ describe('doctor', () => {
     const { code, out } = await ran(['doctor'], { ...FREE_PORTS, POLYSEME_DATA_DIR: join(dir.path, 'data') });
     expect(out.split('\n').filter((line) => !line.startsWith('ok '))).toEqual([]);
     expect(code).toBe(0);
+    // It runs no case, and says who does.
+    expect(out).toContain('their cases are run by "npx polyseme check"');
     expect(() => readFileSync(join(dir.path, 'data'))).toThrow('ENOENT');
   });
 

@@ -35,4 +35,15 @@ describe('the files of a folder of maps', () => {
     expect(lockFileText(folder)).toBe('');
     expect(checkSpecs(folder).diagnostics.map(({ code }) => code)).toContain('lock-unreadable');
   });
+
+  it('are read and compiled without their cases where only that is asked', () => {
+    writeFileSync(join(folder, 'a.cases.yaml'), 'cases:\n  - { name: a, given: { table: none }, expect: { x: Y } }\n');
+    writeFileSync(join(folder, 'b.yaml'), 'map: [\n');
+    const codes = (runsCases: boolean): readonly string[] => checkSpecs(folder, { runsCases }).diagnostics.map(({ code }) => code);
+    const [whole, compiled] = [codes(true), codes(false)];
+    expect(whole).toContain('case-shape');
+    expect(compiled).not.toContain('case-shape');
+    expect(compiled.length).toBeGreaterThan(0);
+    expect(checkSpecs(folder, { runsCases: false })).toMatchObject({ ok: false, cases: { passed: 0, failed: 0 } });
+  });
 });
