@@ -1,8 +1,7 @@
 /** How it goes: throughput, lag, errors, silent sources, jobs, room on disk, backlog; over the past two hours. */
-
-import type { SourcePulse } from '../../database/journal/pulse.ts';
 import type { Job, Room } from '../../database/operations.ts';
 import type { ReceiverPulse } from '../../database/outgoing/view.ts';
+import type { Operations, Sample } from '../../pipeline/operations.ts';
 import type { Silence } from '../../pipeline/silence.ts';
 import { ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';
@@ -16,31 +15,6 @@ import type { PageProps } from '../router.tsx';
 import '../style/operations.css';
 
 const EVERY_MS = 10_000;
-
-interface Sample {
-  readonly at: string;
-  readonly received: number;
-  readonly applied: number;
-  readonly parked: number;
-  readonly refused: number;
-  readonly waiting: number;
-  readonly lagSeconds: number;
-  readonly residentBytes: number;
-}
-
-interface Operations {
-  readonly at: string;
-  readonly samples: readonly Sample[];
-  readonly sources: readonly SourcePulse[];
-  readonly silences: readonly Silence[];
-  readonly jobs: readonly Job[];
-  readonly rooms: readonly Room[];
-  readonly receivers: readonly ReceiverPulse[];
-  readonly doors:
-    | { readonly waiting: number; readonly mostWaiting: number; readonly isOver: boolean; readonly mllpConnections: number }
-    | undefined;
-  readonly refusals: readonly { readonly code: string; readonly count: number }[];
-}
 
 export function page(_: PageProps) {
   const asked = useAsked('operations', (signal) => ask<Operations>('GET', '/admin/operations', undefined, signal), EVERY_MS);

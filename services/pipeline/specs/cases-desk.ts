@@ -4,9 +4,9 @@
  */
 import type { Diagnostic } from '../../mapping/diagnostics.ts';
 import type { SpecTexts } from '../../mapping/texts.ts';
-import { type SpecThread, specThread } from './thread.ts';
+import { DeskThread } from './desk-thread.ts';
+import type { SpecThread } from './thread.ts';
 
-/** A thread that nobody asks anything ends after so long: it holds the compiled maps. */
 const IDLE_MS = 5 * 60_000;
 
 export interface CasesQuestion {
@@ -31,49 +31,28 @@ const NOTHING: CasesRun = { passed: 0, failed: 0, diagnostics: [], isWhole: fals
 const MOST_TOLD = 200;
 
 export class CasesDesk implements AsyncDisposable {
-  #thread: SpecThread | undefined;
-  #line: Promise<unknown> = Promise.resolve();
-  readonly #latest = new Map<string, number>();
-  #number = 0;
-  #idle: NodeJS.Timeout | undefined;
+  readonly #desk = new DeskThread(IDLE_MS);
 
   /** Returns what the cases come to. `editor`: one text in one window; `isLeft`: true when nobody waits for the answer. */
-  run(editor: string, question: CasesQuestion, isLeft: () => boolean): Promise<CasesRun> {
-    const number = ++this.#number;
-    this.#latest.set(editor, number);
-    const isOver = (): boolean => isLeft() || this.#latest.get(editor) !== number;
-    const answered = this.#line.then(() => (isOver() ? NOTHING : this.#run(question, isOver)));
-    this.#line = answered.catch(() => undefined).finally(() => this.#latest.get(editor) === number && this.#latest.delete(editor));
-    return answered;
+  async run(editor: string, question: CasesQuestion, isLeft: () => boolean): Promise<CasesRun> {
+    return (await this.#desk.ask(editor, (thread, isOver) => casesRun(thread, question, isOver), isLeft)) ?? NOTHING;
   }
 
-  async #run(question: CasesQuestion, isOver: () => boolean): Promise<CasesRun> {
-    this.#thread ??= specThread();
-    clearTimeout(this.#idle);
-    try {
-      const { lists } = await this.#thread.ask({ kind: 'cases', ...question });
-      let [passed, failed]: [number, number] = [0, 0];
-      const diagnostics: Diagnostic[] = [];
-      for (const file of lists) {
-        if (isOver()) return NOTHING;
-        const found = await this.#thread.ask({ kind: 'case-list', file });
-        passed += found.passed;
-        failed += found.failed;
-        diagnostics.push(...found.diagnostics.slice(0, MOST_TOLD - diagnostics.length));
-      }
-      return { passed, failed, diagnostics, isWhole: true };
-    } catch (error) {
-      await this[Symbol.asyncDispose]();
-      throw error;
-    } finally {
-      this.#idle = setTimeout(() => void this[Symbol.asyncDispose](), IDLE_MS).unref();
-    }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#desk[Symbol.asyncDispose]();
   }
+}
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    clearTimeout(this.#idle);
-    const thread = this.#thread;
-    this.#thread = undefined;
-    await thread?.[Symbol.asyncDispose]();
+async function casesRun(thread: SpecThread, question: CasesQuestion, isOver: () => boolean): Promise<CasesRun> {
+  const { lists } = await thread.ask({ kind: 'cases', ...question });
+  let [passed, failed]: [number, number] = [0, 0];
+  const diagnostics: Diagnostic[] = [];
+  for (const file of lists) {
+    if (isOver()) return NOTHING;
+    const found = await thread.ask({ kind: 'case-list', file });
+    passed += found.passed;
+    failed += found.failed;
+    diagnostics.push(...found.diagnostics.slice(0, MOST_TOLD - diagnostics.length));
   }
+  return { passed, failed, diagnostics, isWhole: true };
 }
