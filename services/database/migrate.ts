@@ -32,6 +32,7 @@ import * as byDateAndChecks from './migrations/0024_by_date_and_checks.ts';
 import * as viewTouch from './migrations/0025_view_touch.ts';
 import * as rowsDue from './migrations/0026_rows_due.ts';
 import * as patches from './migrations/0027_patches.ts';
+import * as standIns from './migrations/0028_stand_ins.ts';
 
 interface Migration {
   readonly name: string;
@@ -68,6 +69,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0025_view_touch', up: viewTouch.up },
   { name: '0026_rows_due', up: rowsDue.up },
   { name: '0027_patches', up: patches.up },
+  { name: '0028_stand_ins', up: standIns.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.

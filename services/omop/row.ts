@@ -78,6 +78,11 @@ export interface ResourceRows {
   readonly adjustments: readonly Exclusion[];
   /** id@version#digest of the row map, '' when no map takes this type. */
   readonly spec: string;
+  /**
+   * 'Location/…', 'Organization/…': this resource is no care site, and what names it as its care site is at that of this one, or, where that is none
+   * either, at what stands in for it (rule 31).
+   */
+  readonly standIn?: string | undefined;
   /** Other resources that were asked for a code: their rows are made again when one of them changes. */
   readonly uses?: readonly string[];
 }

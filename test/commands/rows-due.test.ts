@@ -9,7 +9,9 @@ import { write } from '../../services/pipeline.ts';
 import { freshDatabase } from '../fresh-database.ts';
 import { folder, ran } from './command-line.ts';
 
-it('addresses without a place are told of, and rebuild --apply ends it', async () => {
+const KINDS = 'http://terminology.hl7.org/CodeSystem/location-physical-type';
+
+it('addresses without a place and beds with a row are told of, and rebuild --apply ends it', async () => {
   const fresh = await freshDatabase();
   using dir = folder();
   const environment = { POLYSEME_DATABASE_URL: fresh.url, POLYSEME_DATA_DIR: join(dir.path, 'data') };
@@ -36,6 +38,7 @@ it('addresses without a place are told of, and rebuild --apply ends it', async (
       await write(house.parts, entry, async () => [
         { ...change, resource: { ...patient, id: 'p', address: [{ use: 'home', city: 'Springfield', state: 'IL' }] } },
         { ...change, resource: { ...patient, id: 'none' } },
+        { ...change, resource: { resourceType: 'Location', id: 'bed', physicalType: { coding: [{ system: KINDS, code: 'bd' }] } } },
       ]);
     }
     expect([due(), rowsDueCheck(config.value)]).toEqual([[], []]);
@@ -57,6 +60,13 @@ it('addresses without a place are told of, and rebuild --apply ends it', async (
     expect(await ran(['rebuild', '--apply'], environment)).toMatchObject({ code: 0 });
     expect(rowsDueCheck(config.value)).toEqual([]);
     expect(await database.query('SELECT count(location_id)::int AS n FROM cdm.person')).toEqual([{ n: 1 }]);
+    // A bed had a row of its own until 0028.
+    await database.run('DROP TABLE ops.stand_in');
+    await database.run(`DELETE FROM ops.migration WHERE name = '0028_stand_ins'`);
+    await database.run(`INSERT INTO cdm.care_site (care_site_id) SELECT resource_key * 1024 FROM fhir.resource WHERE id = 'bed'`);
+    warned.length = 0;
+    await opened();
+    expect(due()).toEqual([{ reason: 'beds and rooms stand in cdm.care_site' }]);
   } finally {
     await database.close();
     await fresh.drop();

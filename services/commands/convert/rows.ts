@@ -76,7 +76,7 @@ export class RowsOfRun {
     const made = this.#maps.rows(resource, { ...this.#context, lookup: (asked) => this.#resources.get(asked) });
     for (const { rule } of made.exclusions) this.#exclude(rule);
     for (const { system, code } of made.unmapped) this.#unmapped.add(`${system}|${code}`);
-    return { resourceKey, reference, oldMask: 0, rows: made.rows };
+    return { resourceKey, reference, oldMask: 0, rows: made.rows, standIn: made.standIn };
   }
 
   #exclude(rule: number): void {

@@ -12,9 +12,11 @@ import { bigints, texts } from '../wire-binary.ts';
 import { type RowsEntry, targetKey } from './entries.ts';
 import { internPlaces } from './places.ts';
 import { checkRows, outsideReferences, type PlainRow, type PlainValue, type ResolvedEntry, resolveEntries } from './resolve.ts';
+import { lookUpStandIns, ownStandIns, replaceStandIns, type StandIns, sitesNamed } from './stand-ins.ts';
 import {
   bitOf,
   DERIVED_FROM_ROWS,
+  HAS_STAND_IN,
   hasKey,
   isNumbered,
   keyColumn,
@@ -46,35 +48,55 @@ export interface AppliedEntry extends ResolvedEntry {
  */
 export async function applyRows(tx: Transaction, entries: readonly RowsEntry[], held: HeldLocks): Promise<AppliedRows> {
   checkRows(entries);
-  const outside = outsideReferences(entries);
-  await lockReferences(tx, held, { refers: outside });
+  let seen = await referredTo(tx, entries, held);
   const oldTargets = await ownTargets(tx, entries);
+  const oldStandIns = await ownStandIns(tx, entries);
   const places = await internPlaces(tx, entries);
-  let targets = await lookUpTargets(tx, outside);
-  let resolved = resolveEntries(entries, targets, places);
-  let changes = targetChanges(resolved, oldTargets);
+  let resolved = resolveEntries(entries, await lookUpTargets(tx, seen.references), places, seen.standIns);
+  let changes = targetChanges(resolved, oldTargets, oldStandIns);
   while (await lockReferences(tx, held, { ...changes, misses: missing(resolved, entries) })) {
     // What was missing may have come until the lock was ours.
-    targets = await lookUpTargets(tx, outside);
-    resolved = resolveEntries(entries, targets, places);
-    changes = targetChanges(resolved, oldTargets);
+    seen = await referredTo(tx, entries, held);
+    resolved = resolveEntries(entries, await lookUpTargets(tx, seen.references), places, seen.standIns);
+    changes = targetChanges(resolved, oldTargets, oldStandIns);
   }
   const persons = new Set<number>();
   await removeRows(tx, entries, persons);
   await insertRows(tx, resolved, persons);
   await replaceDeferred(tx, resolved, persons);
+  await replaceStandIns(tx, entries, oldStandIns);
   await markStale(tx, persons);
   return {
-    entries: resolved.map((each) => ({ ...each, mask: each.rows.reduce((mask, row) => mask | bitOf(row.table), 0) })),
+    entries: resolved.map((each) => ({ ...each, mask: maskOf(each) })),
     appeared: new Set(changes.appears),
     vanished: new Set(changes.vanishes),
   };
 }
 
+const maskOf = ({ entry, rows }: ResolvedEntry): number =>
+  rows.reduce((mask, row) => mask | bitOf(row.table), entry.standIn === undefined ? 0 : HAS_STAND_IN);
+
+/** Returns what entries refer to outside themselves, what stands in for places as well; locked, so that nothing of it goes or leads elsewhere. */
+async function referredTo(
+  tx: Transaction,
+  entries: readonly RowsEntry[],
+  held: HeldLocks,
+): Promise<{ readonly references: ReadonlySet<string>; readonly standIns: StandIns }> {
+  const inside = new Set(entries.map((entry) => entry.reference));
+  const [outside, named] = [outsideReferences(entries), sitesNamed(entries)];
+  for (;;) {
+    const standIns = await lookUpStandIns(tx, named);
+    const led = [...named, ...standIns.keys(), ...standIns.values()].filter((reference) => !inside.has(reference));
+    const references = new Set([...outside, ...led]);
+    if (!(await lockReferences(tx, held, { refers: references }))) return { references, standIns };
+  }
+}
+
 /** Waiting for a resource of this very write needs no lock: nobody else can make it appear before we end. */
 function missing(resolved: readonly ResolvedEntry[], entries: readonly RowsEntry[]): ReadonlySet<string> {
   const inside = new Set(entries.map((entry) => entry.reference));
-  return new Set(resolved.flatMap((each) => [...each.waitsFor]).filter((reference) => !inside.has(reference)));
+  const waited = resolved.flatMap(({ waitsFor, through }) => [...waitsFor].filter((reference) => !through.has(reference)));
+  return new Set(waited.filter((reference) => !inside.has(reference)));
 }
 
 /** Returns the ids that others may hold of the entries' present rows, by target. */
@@ -91,12 +113,18 @@ const isReadByOthers = (reference: string): boolean => reference.startsWith('Med
 function targetChanges(
   resolved: readonly ResolvedEntry[],
   old: ReadonlyMap<string, number>,
+  oldStandIns: StandIns,
 ): { readonly appears: ReadonlySet<string>; readonly vanishes: ReadonlySet<string> } {
   const appears = new Set<string>();
   const vanishes = new Set<string>();
   for (const { entry, own } of resolved) {
     // Others take their codes from it: whatever it says now, they are to be asked again.
     if (isReadByOthers(entry.reference)) appears.add(entry.reference);
+    const stoodIn = oldStandIns.get(entry.reference);
+    if (entry.standIn !== stoodIn) {
+      if (stoodIn !== undefined) vanishes.add(entry.reference);
+      if (entry.standIn !== undefined) appears.add(entry.reference);
+    }
     for (const table of TARGET_TABLES) {
       const now = own.get(table);
       const before = old.get(targetKey(table, entry.reference));

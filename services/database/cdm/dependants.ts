@@ -70,7 +70,7 @@ async function referringTo(tx: Queryable, vanished: ReadonlySet<string>): Promis
   }
   await search('cost', 'cost_event_id', range, keysOf('Encounter'));
   // No index serves these: practitioners and places are removed rarely, and a dangling id would be worse than a scan.
-  for (const table of ['person', 'care_site', ...OWNED_TABLES] as const) {
+  for (const table of ['person', 'care_site', 'provider', ...OWNED_TABLES] as const) {
     for (const column of ['provider_id', 'care_site_id']) {
       if (column !== keyColumn(table)) await search(table, column, range, others);
     }
@@ -126,6 +126,7 @@ export async function remake(
       oldMask: current.cdmMask,
       rows: rows.rows,
       uses: rows.uses,
+      standIn: rows.standIn,
     })),
     held,
   );

@@ -12,6 +12,8 @@ export interface RowsEntry {
   readonly rows: readonly CdmRow[];
   /** Resources that its rows took a code from. */
   readonly uses?: readonly string[] | undefined;
+  /** Of what is no care site: the resource at whose site it is what names this one as its care site (omop-rules 31). */
+  readonly standIn?: string | undefined;
 }
 
 /** Ids of rows by 'table Patient/1'. */

@@ -4,6 +4,7 @@ import type { CdmRow, CdmValue, RowTable } from '../../omop/row.ts';
 import { columnOf, columnsOf, isAside } from '../../omop/tables.ts';
 import { type RowsEntry, rowId, type Targets, targetKey } from './entries.ts';
 import { settleParts } from './parts.ts';
+import { type StandIns, siteOf, wayFrom, withOwn } from './stand-ins.ts';
 import {
   ageOf,
   bitOf,
@@ -45,6 +46,8 @@ export interface ResolvedEntry {
   readonly excluded: readonly { readonly n: number; readonly waitsFor: string; readonly rule?: number | undefined }[];
   /** Everything this resource refers to that makes no row yet, whether that keeps a row out or leaves a column NULL. */
   readonly waitsFor: ReadonlySet<string>;
+  /** Of those, the places that something stands in for: they are there, and not missing. */
+  readonly through: ReadonlySet<string>;
   /** The ids that others may refer to, by table. */
   readonly own: ReadonlyMap<RowTable, number>;
 }
@@ -118,14 +121,16 @@ export function outsideReferences(entries: readonly RowsEntry[]): ReadonlySet<st
 
 /**
  * Returns the entries with every reference replaced by an id, from each other's rows and from `stored`; `places` are the ids of the
- * locations that entries state.
+ * locations that entries state, `standIns` what stands in for stored places that are no care sites.
  */
 export function resolveEntries(
   given: readonly RowsEntry[],
   stored: Targets,
   places: ReadonlyMap<string, number> = new Map(),
+  standIns: StandIns = new Map(),
 ): readonly ResolvedEntry[] {
   const targets: Targets = new Map(stored);
+  const steps = withOwn(standIns, given);
   for (const [reference, id] of places) targets.set(targetKey('location', reference), id);
   // Persons refer to no person; what refers to persons comes next; only then is it known which visits there are.
   for (const entry of given) addTargets(targets, entry, (row) => row.table === 'person');
@@ -140,18 +145,20 @@ export function resolveEntries(
     const excluded: { n: number; waitsFor: string; rule?: number | undefined }[] = [];
     const parent = parents.get(entry.reference);
     const waitsFor = new Set([...(parent === undefined ? [] : [parent]), ...(entry.uses ?? [])]);
+    const through = new Set<string>();
+    const known: Known = { targets, steps, waitsFor, through };
     for (const row of entry.rows) {
       if (row.table === 'location') continue;
       const isOwned = hasPerson(entry, row);
       const lacks = isOwned ? lackingOf(entry, row, targets) : (personOf(entry, row) ?? '');
       if (lacks === undefined) {
-        rows.push(plainRow(entry, row, targets, waitsFor));
+        rows.push(plainRow(entry, row, known));
         continue;
       }
       excluded.push({ n: row.n, waitsFor: lacks, rule: isOwned ? NEEDED[row.table]?.rule : undefined });
       if (lacks !== '') waitsFor.add(lacks);
     }
-    return { entry, rows, excluded, waitsFor, own: ownOf(entry, rows, targets) };
+    return { entry, rows, excluded, waitsFor, through, own: ownOf(entry, rows, targets) };
   });
 }
 
@@ -203,7 +210,15 @@ function addTargets(targets: Targets, entry: RowsEntry, chosen: (row: CdmRow) =>
   }
 }
 
-function plainRow(entry: RowsEntry, row: CdmRow, targets: Targets, waitsFor: Set<string>): PlainRow {
+/** What the references of one entry are looked up in, and what is noted of them. */
+interface Known {
+  readonly targets: Targets;
+  readonly steps: StandIns;
+  readonly waitsFor: Set<string>;
+  readonly through: Set<string>;
+}
+
+function plainRow(entry: RowsEntry, row: CdmRow, known: Known): PlainRow {
   const columns = new Map<string, PlainValue>();
   let deferred: string | undefined;
   let ages: Record<string, string> | undefined;
@@ -220,7 +235,7 @@ function plainRow(entry: RowsEntry, row: CdmRow, targets: Targets, waitsFor: Set
       pointers.set(name, resourceOf(value));
       if (name === 'episode_object_concept_id') columns.set(name, 0);
     } else if (value.n !== undefined) columns.set(name, rowId(entry, { table: 'observation', n: value.n }));
-    else refer(entry, row, name, resourceOf(value), columns, targets, waitsFor);
+    else refer(entry, row, name, resourceOf(value), columns, known);
   }
   const person = columns.get('person_id');
   if (isAside(row.table)) columns.delete('person_id');
@@ -230,16 +245,13 @@ function plainRow(entry: RowsEntry, row: CdmRow, targets: Targets, waitsFor: Set
 }
 
 /** Writes the id that a column refers to; where it is a part of a stay, the detail beside the visit. */
-function refer(
-  entry: RowsEntry,
-  row: CdmRow,
-  name: string,
-  reference: string,
-  columns: Map<string, PlainValue>,
-  targets: Targets,
-  waitsFor: Set<string>,
-): void {
+function refer(entry: RowsEntry, row: CdmRow, name: string, reference: string, columns: Map<string, PlainValue>, known: Known): void {
+  const { targets, waitsFor } = known;
   const table = targetOf(name);
+  if (table === 'care_site') {
+    columns.set(name, siteFor(entry, reference, known) ?? null);
+    return;
+  }
   const id = table === undefined ? undefined : targets.get(targetKey(table, reference));
   columns.set(name, id ?? null);
   if (id === undefined && reference !== entry.reference) waitsFor.add(reference);
@@ -249,4 +261,16 @@ function refer(
   // The visit is another resource's: what becomes of that is told by this one.
   waitsFor.add(reference);
   if (columnOf(row.table, 'visit_detail_id') !== undefined) columns.set('visit_detail_id', detail);
+}
+
+/** Returns the care site that a reference comes to. Whatever stands on the way is waited for: another may stand in for it tomorrow. */
+function siteFor(entry: RowsEntry, reference: string, { targets, steps, waitsFor, through }: Known): number | undefined {
+  const way = wayFrom(reference, steps);
+  const id = siteOf(way, targets);
+  for (const each of way.through) {
+    waitsFor.add(each);
+    through.add(each);
+  }
+  if (id === undefined && way.at !== entry.reference) waitsFor.add(way.at);
+  return id;
 }

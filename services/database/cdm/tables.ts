@@ -31,6 +31,9 @@ export const TARGET_TABLES: readonly RowTable[] = ['person', 'visit_occurrence',
 /** Returns the table's bit in a mask. */
 export const bitOf = (table: RowTable): number => 1 << ROW_TABLES.indexOf(table);
 
+/** In a mask: the resource is no care site, and stands in ops.stand_in with the one that stands in for it. */
+export const HAS_STAND_IN = 1 << 30;
+
 /** Returns the tables of a mask. */
 export const tablesOf = (mask: number): readonly RowTable[] => ROW_TABLES.filter((table) => (mask & bitOf(table)) !== 0);
 

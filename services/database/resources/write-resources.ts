@@ -152,6 +152,7 @@ async function store(tx: Transaction, planned: readonly Planned[], rowsOf: RowsO
       oldMask: each.write.current?.cdmMask ?? 0,
       rows: rowsFor(each).rows,
       uses: rowsFor(each).uses,
+      standIn: rowsFor(each).standIn,
     })),
     held,
   );

@@ -18,6 +18,8 @@ export interface RowRun {
   readonly exclusions: Exclusion[];
   readonly adjustments: Exclusion[];
   readonly unmapped: UnmappedCode[];
+  /** As ResourceRows has it. */
+  standIn: string | undefined;
   /** Told where columns come from, when somebody asks. */
   readonly trace: RowTrace | undefined;
 }

@@ -98,12 +98,16 @@ const valueText = (value: CdmValue | undefined): string => {
 const accountOf = (made: ResourceRows): string =>
   `excluded: ${made.exclusions.map((each) => `rule ${each.rule} ${each.reason}`).join('; ') || 'nothing'}`;
 
-/** `excluded`, `adjusted`: rule numbers in order; `unmapped`: 'system|code why'. Each is compared only when the case names it, but for exclusions. */
+/**
+ * `excluded`, `adjusted`: rule numbers in order; `unmapped`: 'system|code why'; `instead`: what stands in for a place that is no site. What a case
+ * does not name is empty.
+ */
 function accountDifference(made: ResourceRows, node: MapNode): Difference | undefined {
   const accounts = [
     { key: 'excluded', made: made.exclusions.map((each) => String(each.rule)), always: true },
     { key: 'adjusted', made: made.adjustments.map((each) => String(each.rule)), always: true },
     { key: 'unmapped', made: made.unmapped.map((each) => `${each.system}|${each.code} ${each.why}`), always: true },
+    { key: 'instead', made: made.standIn === undefined ? [] : [made.standIn], always: true },
   ];
   for (const account of accounts) {
     const entry = entryOf(node, account.key);

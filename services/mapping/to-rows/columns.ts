@@ -218,11 +218,19 @@ function referring(column: CdmColumn, types: readonly string[] | undefined): App
     if (value === 'self') row.columns[column.name] = { ref: selfOf(row) };
     else if (value === 'most-recent-visit') row.columns[column.name] = { ref: value };
     else {
-      const { ref, type } = referred(referenceText(value));
-      if (ref !== '' && (types === undefined || types.includes(type))) row.columns[column.name] = { ref };
+      const ref = referenceOf(value, types);
+      if (ref !== undefined) row.columns[column.name] = { ref };
       else adjusted(row, 27, `${column.name} left NULL: the reference is not to ${types?.join(' or ') ?? 'a resource'} of this store`);
     }
   };
+}
+
+/** Returns the resource that a Reference names, without a version; undefined where its row cannot stand in `column`. */
+export const referenceTo = (value: unknown, column: string): string | undefined => referenceOf(value, REFERRED[column]);
+
+function referenceOf(value: unknown, types: readonly string[] | undefined): string | undefined {
+  const { ref, type } = referred(referenceText(value));
+  return ref !== '' && (types === undefined || types.includes(type)) ? ref : undefined;
 }
 
 interface Referred {

@@ -9,6 +9,7 @@ import { expressionRuntime, type Run } from '../expression/runtime.ts';
 import type { Compiled, FhirScope } from '../expression/scope.ts';
 import { asCondition } from '../expression/typed.ts';
 import type { ScalarNode } from '../read.ts';
+import { some, taken } from './alternatives.ts';
 import type { Applier } from './building.ts';
 import { applierOf, nameChoices, onlyColumnOf } from './columns.ts';
 import { isByEngine } from './engine-columns.ts';
@@ -30,6 +31,7 @@ export interface CompiledExclude {
   readonly test: Read;
   readonly rule: number;
   readonly because: string;
+  readonly instead: Read | undefined;
 }
 
 export interface CompiledColumn {
@@ -148,7 +150,12 @@ class RowCompiler {
   }
 
   #exclude(spec: ExcludeSpec, scope: FhirScope): CompiledExclude {
-    return { test: this.#read(this.#condition(spec.when, scope)), rule: spec.rule, because: spec.because };
+    const { when, rule, because, instead } = spec;
+    return { test: this.#read(this.#condition(when, scope)), rule, because, instead: this.#reference(instead, 'instead', scope) };
+  }
+
+  #reference(node: ScalarNode | undefined, name: string, scope: FhirScope): Read | undefined {
+    return node === undefined ? undefined : this.#read(this.#value(node, name, 'Reference', scope) ?? 'undefined');
   }
 
   #row(spec: RowSpec): CompiledRow {
@@ -168,7 +175,7 @@ class RowCompiler {
       each: spec.each === undefined ? undefined : this.#each(spec.each),
       exclude: spec.exclude.map((each) => this.#exclude(each, scope)),
       concept: spec.target.kind === 'route' ? this.#read(this.#alternatives(spec.target.concept, 'concept', scope)) : undefined,
-      partOf: spec.partOf === undefined ? undefined : this.#read(this.#value(spec.partOf, 'partOf', 'Reference', scope) ?? 'undefined'),
+      partOf: this.#reference(spec.partOf, 'partOf', scope),
       columnsIn: (table) => placed.get(table) ?? [],
     };
   }
@@ -289,12 +296,3 @@ class RowCompiler {
 const literalJs = (text: string): string => JSON.stringify(text);
 
 const isReader = (value: unknown): value is Read['of'] => typeof value === 'function';
-
-/** Counts an alternative that was taken. */
-function taken(value: unknown, note: number, run: RowsRun): unknown {
-  if (value !== undefined && value !== null) run.taken.push(note);
-  return value;
-}
-
-/** An empty list is no value: the next alternative is asked. */
-const some = (list: readonly unknown[]): readonly unknown[] | undefined => (list.length === 0 ? undefined : list);

@@ -21,6 +21,8 @@ export interface ExcludeSpec {
   /** Number in the list of OMOP rules; counted by it. */
   readonly rule: number;
   readonly because: string;
+  /** Only of a care site: the resource whose site what names this one is at instead (rule 31). */
+  readonly instead?: ScalarNode | undefined;
 }
 
 export interface RowSpec {

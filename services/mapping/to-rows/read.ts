@@ -32,7 +32,7 @@ export function readRowMap(file: ReadSpec): ReadRowMap {
   const type = source === undefined ? '' : reader.text(source, 'type', 'source');
   const shared = readColumns(entryOf(root, 'columns')?.value, 'resource', reader);
   const rows = reader.map(entryOf(root, 'rows')?.value, 'rows', root.at)?.entries.map((entry) => readRow(entry, shared, reader)) ?? [];
-  const exclude = readExclude(entryOf(root, 'exclude')?.value, reader);
+  const exclude = readExclude(entryOf(root, 'exclude')?.value, undefined, reader);
   const map: RowMapSpec = { id, version, at: root.at, type, exclude, rows: rows.filter((row) => row !== undefined), root };
   return { map: reader.diagnostics.length > 0 ? undefined : map, diagnostics: reader.diagnostics };
 }
@@ -50,7 +50,7 @@ function readRow(entry: MapEntry, shared: readonly ColumnSpec[], reader: RowRead
     at: entry.at,
     when: reader.expression(entryOf(node, 'when'), 'when'),
     each: reader.expression(entryOf(node, 'each'), 'each'),
-    exclude: readExclude(entryOf(node, 'exclude')?.value, reader),
+    exclude: readExclude(entryOf(node, 'exclude')?.value, target, reader),
     partOf: reader.expression(entryOf(node, 'partOf'), 'partOf'),
     target,
     columns: [...shared.filter((column) => !named.has(column.name)), ...own],
@@ -109,7 +109,8 @@ function readColumns(node: SpecNode | undefined, scope: ColumnSpec['scope'], rea
   return map?.entries.map((entry) => readColumn(entry, scope, reader)).filter((column) => column !== undefined) ?? [];
 }
 
-function readExclude(node: SpecNode | undefined, reader: RowReader): readonly ExcludeSpec[] {
+function readExclude(node: SpecNode | undefined, target: RowSpec['target'] | undefined, reader: RowReader): readonly ExcludeSpec[] {
+  const isSite = target?.kind === 'table' && target.table === 'care_site';
   if (node === undefined) return [];
   if (node.kind !== 'list') {
     reader.fault('rows-expected', node.at, { what: 'exclude', form: 'a list of { when, rule, because }' });
@@ -118,10 +119,11 @@ function readExclude(node: SpecNode | undefined, reader: RowReader): readonly Ex
   return node.items.flatMap((item) => {
     const map = reader.map(item, 'exclude', item.at);
     if (map === undefined) return [];
-    reader.keys(map, 'exclude', ['when', 'rule', 'because']);
+    reader.keys(map, isSite ? 'exclude' : 'exclude of what is no care_site', ['when', 'rule', 'because', ...(isSite ? ['instead'] : [])]);
     const when = reader.expression(entryOf(map, 'when'), 'when');
     if (when === undefined) return [];
-    return [{ when, rule: reader.integer(map, 'rule', 'exclude'), because: reader.text(map, 'because', 'exclude') }];
+    const instead = reader.expression(entryOf(map, 'instead'), 'instead');
+    return [{ when, rule: reader.integer(map, 'rule', 'exclude'), because: reader.text(map, 'because', 'exclude'), instead }];
   });
 }
 

@@ -12,6 +12,7 @@ import type { CompiledRow, CompiledRowMap } from './compile.ts';
 import { DATE_RULES, requiredOf } from './engine-columns.ts';
 import { FINISHERS } from './finish.ts';
 import { withoutIdle } from './idle.ts';
+import { excludedBy, leaveOut } from './left-out.ts';
 import type { Agent } from './model.ts';
 import { withAnnotations } from './note-nlp.ts';
 import { Slots, slotPlan } from './slots.ts';
@@ -26,20 +27,21 @@ const REQUIRED: ReadonlyMap<string, readonly string[]> = new Map(ROW_TABLES.map(
 export function rowsOf(map: CompiledRowMap, spec: string): (resource: Resource, context: RowContext, trace?: RowTrace) => ResourceRows {
   const plan = slotPlan(map.rows.map((row) => row.each !== undefined));
   return (resource, context, trace) => {
-    const run: RowRun = { resource, context, rows: [], exclusions: [], adjustments: [], unmapped: [], trace };
+    const run: RowRun = { resource, context, rows: [], exclusions: [], adjustments: [], unmapped: [], standIn: undefined, trace };
     const reason = excludedBy(map, resource) ?? choiceExcludes(run);
     if (reason !== undefined) run.exclusions.push(reason);
     else {
       const numbers = new Slots(plan);
-      const made: Place['made'] = new Map();
-      for (const [number, row] of map.rows.entries()) runRow(row, { number, slots: numbers, map, run, made, index: 0, nth: 0 });
+      const named: Place['made'] = new Map();
+      for (const [number, row] of map.rows.entries()) runRow(row, { number, slots: numbers, map, run, made: named, index: 0, nth: 0 });
       if (run.rows.length === 0 && run.exclusions.length === 0) {
         run.exclusions.push({ rule: 21, reason: 'no row of the map applies', at: resource.resourceType });
       }
     }
-    const { exclusions, adjustments, unmapped } = run;
+    const { exclusions, adjustments, unmapped, standIn } = run;
     const rows = withAnnotations(chosenRows(withoutIdle(run.rows), run), run);
-    return { rows, exclusions, adjustments, unmapped: unmapped.length > 1 ? distinct(unmapped) : unmapped, spec };
+    const made = { rows, exclusions, adjustments, unmapped: unmapped.length > 1 ? distinct(unmapped) : unmapped, spec };
+    return standIn === undefined ? made : { ...made, standIn };
   };
 }
 
@@ -50,22 +52,6 @@ function distinct(unmapped: readonly UnmappedCode[]): readonly UnmappedCode[] {
     const key = `${at}|${system}|${code}`;
     return !seen.has(key) && seen.add(key);
   });
-}
-
-/** Rules 13 and 18 hold for every resource; the map's own come after. */
-function excludedBy(map: CompiledRowMap, resource: Resource): { rule: number; reason: string; at: string } | undefined {
-  const at = resource.resourceType;
-  if (resource['status'] === 'entered-in-error' || isEnteredInError(resource['verificationStatus'])) {
-    return { rule: 13, reason: 'entered in error', at };
-  }
-  if (resource['modifierExtension'] !== undefined) return { rule: 18, reason: 'a modifier extension that no rule knows', at };
-  const found = map.exclude.find((each) => each.test.of(resource, resource) === true);
-  return found === undefined ? undefined : { rule: found.rule, reason: found.because, at };
-}
-
-function isEnteredInError(status: unknown): boolean {
-  const codings: unknown = isObject(status) ? status['coding'] : undefined;
-  return Array.isArray(codings) && codings.some((coding: unknown) => isObject(coding) && coding['code'] === 'entered-in-error');
 }
 
 function runRow(row: CompiledRow, place: Place): void {
@@ -102,7 +88,7 @@ function runItem(row: CompiledRow, item: unknown, at: string, place: Place): voi
   const out = row.exclude.find((each) => each.test.of(run.resource, item) === true);
   const absent = out?.rule === ABSENT ? absentReason(item, run) : undefined;
   if (out !== undefined && absent === undefined) {
-    run.exclusions.push({ rule: out.rule, reason: out.because, at });
+    leaveOut(out, item, at, run);
     return;
   }
   makeItem(row, item, at, absent === undefined ? place : { ...place, absent });
