@@ -35,8 +35,28 @@ const SKIPPED = new Set([
   'title',
 ]);
 
+/** Rows of a map from FHIR to HL7v2 that are one rule each: what has no message, and what is let go of with a reason. */
+const ROWS = new Set(['refuse', 'ignore']);
+
+/** Yields everything that can be dropped of a map from FHIR to HL7v2, where a row of `ignore` decides whether there is a message. */
+function* outMutantsOf(file: SpecFile, node: SpecNode): Generator<Mutant> {
+  if (node.kind !== 'map') return;
+  for (const [i, { key, value }] of node.entries.entries()) {
+    if (ROWS.has(key) && value.kind === 'list')
+      yield* value.items.map(({ at }, j): Mutant => ({ file, path: [i, j], line: at.line, what: key }));
+    else if (!SKIPPED.has(key)) yield* mutantsOf(file, value, [i], 1);
+  }
+}
+
+/** Yields every rule of a file that can be dropped. */
+export function* rulesOf(file: SpecFile): Generator<Mutant> {
+  const { root } = file.read;
+  if (file.isCases || root === undefined) return;
+  yield* file.path.startsWith('fhir-to-v2/') && !file.path.includes('/tables/') ? outMutantsOf(file, root) : mutantsOf(file, root, [], 0);
+}
+
 /** Yields everything that can be dropped: entries of objects, items of alternatives, cases, conditions. */
-export function* mutantsOf(file: SpecFile, node: SpecNode, path: NodePath, depth: number): Generator<Mutant> {
+function* mutantsOf(file: SpecFile, node: SpecNode, path: NodePath, depth: number): Generator<Mutant> {
   if (node.kind === 'list') {
     for (const [i, item] of node.items.entries()) {
       if (node.items.length > 1 && entryOf(item, 'else') === undefined)

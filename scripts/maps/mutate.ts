@@ -8,7 +8,7 @@
  */
 import { relative, resolve } from 'node:path';
 import { chanceOf } from '../simulator/chance.ts';
-import { claimOf, mutantsOf, nameOf } from './mutants.ts';
+import { claimOf, nameOf, rulesOf } from './mutants.ts';
 import { files, type Verdict, verdict } from './verdicts.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
@@ -17,9 +17,7 @@ const option = (name: string, otherwise: number): number => {
   return at < 0 ? otherwise : Number(process.argv[at + 1]);
 };
 const only = process.argv.includes('--only') ? (process.argv[process.argv.indexOf('--only') + 1] ?? '') : '';
-const all = files
-  .filter((each) => !each.isCases && each.read.root !== undefined && each.path.includes(only))
-  .flatMap((file) => [...mutantsOf(file, file.read.root ?? { kind: 'list', at: { file: '', line: 1, column: 1 }, items: [] }, [], 0)]);
+const all = files.filter((each) => each.path.includes(only)).flatMap((each) => [...rulesOf(each)]);
 const wanted = option('sample', 400);
 const random = chanceOf(option('seed', 1));
 const drawn =

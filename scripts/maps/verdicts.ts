@@ -6,10 +6,12 @@ import { parseMessage } from '../../services/hl7v2/parse.ts';
 import { type CaseMaps, runCases } from '../../services/mapping/cases.ts';
 import type { Conversion, ConvertContext } from '../../services/mapping/conversion.ts';
 import type { Diagnostic } from '../../services/mapping/diagnostics.ts';
+import { familiesOf } from '../../services/mapping/families.ts';
 import { type SpecFile, specFiles } from '../../services/mapping/files.ts';
 import { type LoadedMaps, mapsOf } from '../../services/mapping/maps.ts';
 import { entryOf, type ListNode, type SpecNode, textOf } from '../../services/mapping/read.ts';
 import { withNode } from '../../services/mapping/sites/find.ts';
+import { compileOutMaps } from '../../services/mapping/to-hl7v2/maps.ts';
 import { runRowCases } from '../../services/mapping/to-rows/cases.ts';
 import { compileRowMaps } from '../../services/mapping/to-rows/maps.ts';
 import { claimOf, type Mutant } from './mutants.ts';
@@ -122,6 +124,28 @@ function rowVerdict(mutant: Mutant, read: SpecFile['read']): Verdict {
 
 const original = mapsOf(spoken);
 
+const OUT = 'fhir-to-v2';
+const outFiles = files.filter((each) => each.path.startsWith(`${OUT}/`) && !each.isCases);
+const isOutCase = (node: SpecNode): boolean => {
+  const given = entryOf(node, 'given')?.value;
+  return textOf(given, 'resource') !== undefined || textOf(given, 'table')?.startsWith(`${OUT}/`) === true;
+};
+const outCases: readonly ListNode[] = files.flatMap((file) => {
+  const list = file.path.startsWith(`${OUT}/`) ? entryOf(file.read.root, 'cases')?.value : undefined;
+  const items = list?.kind === 'list' ? list.items.filter(isOutCase) : [];
+  return list?.kind === 'list' && items.length > 0 ? [{ ...list, items }] : [];
+});
+
+/** A message compared letter by letter: whoever fails names what is gone. */
+function outVerdict({ file }: Mutant, read: SpecFile['read']): Verdict {
+  const changed = outFiles.map((each) => (each === file ? { ...each, read } : each));
+  const { families, diagnostics } = familiesOf(changed);
+  const outMaps = compileOutMaps(changed, families.get(OUT)?.tables ?? new Map());
+  if ([...diagnostics, ...outMaps.diagnostics].some((each) => each.severity === 'error')) return 'checker';
+  const maps: CaseMaps = { ...original, families, outMaps };
+  return outCases.some((list) => runCases(list, maps, find).failed > 0) ? 'case' : 'survived';
+}
+
 /** True when every module of maps that use the file is the same program with the same constants. */
 function isSame(maps: LoadedMaps, file: SpecFile): boolean {
   if (isRecords(file) || file.path.includes('/tables/')) return false;
@@ -153,6 +177,7 @@ export function verdict(mutant: Mutant): Verdict {
   if (file.read.root === undefined) return 'checker';
   const read = { ...file.read, root: withNode(file.read.root, path, undefined) };
   if (file.path.startsWith('fhir-to-omop')) return rowVerdict(mutant, read);
+  if (file.path.startsWith(`${OUT}/`)) return outVerdict(mutant, read);
   const maps = mapsOf(spoken.map((each) => (each === file ? { ...each, read } : each)));
   if (maps.diagnostics.some((each) => each.severity === 'error')) return 'checker';
   const at = { file: file.file, line: 1, column: 1 };

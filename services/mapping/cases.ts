@@ -19,6 +19,8 @@ import { entryOf, type ListNode, type ScalarNode, type SpecNode, textOf, texts }
 import { convertObject, convertTable, type RecordMap } from './records/maps.ts';
 import { type CaseTables, tableCaseFaults } from './table-cases.ts';
 import { FHIR_TYPES } from './to-fhir/target.ts';
+import { outCaseFaults } from './to-hl7v2/cases.ts';
+import type { OutMaps } from './to-hl7v2/maps.ts';
 
 export interface CaseReport {
   readonly passed: number;
@@ -49,6 +51,7 @@ function runCase(node: SpecNode, maps: CaseMaps, find: FindBytes): readonly Diag
   const given = entryOf(node, 'given')?.value;
   const table = textOf(given, 'table');
   if (table !== undefined) return tableCaseFaults(table, node, maps, fault);
+  if (textOf(given, 'resource') !== undefined) return outCaseFaults(node, maps.outMaps, fault);
   const expected = texts(entryOf(node, 'expect')?.value);
   if (given?.kind !== 'map' || expected.length === 0) return fault('case-shape', node.at, 'a case has name, given and expect');
   const authority = textOf(given, 'authority');
@@ -61,6 +64,7 @@ function runCase(node: SpecNode, maps: CaseMaps, find: FindBytes): readonly Diag
 /** Maps as cases need them. */
 export interface CaseMaps extends Maps, CaseTables {
   readonly recordMaps: readonly RecordMap[];
+  readonly outMaps: Pick<OutMaps, 'buildFrom'>;
 }
 
 const isRecords = (given: SpecNode): boolean =>

@@ -8,8 +8,9 @@ import { type LoadedMaps, mapsOf } from './maps.ts';
 import { publicationFaults, readLock } from './publication.ts';
 import { entryOf } from './read.ts';
 import type { SpecFamily } from './spec.ts';
-import { Build } from './to-fhir/build.ts';
+import { Build, type InnerLoop } from './to-fhir/build.ts';
 import { writeTypeMap } from './to-fhir/fields.ts';
+import { isOutMap } from './to-hl7v2/read.ts';
 import { runRowCases } from './to-rows/cases.ts';
 
 export interface CheckReport {
@@ -88,8 +89,17 @@ function compileDiagnostics(maps: LoadedMaps): readonly Diagnostic[] {
     map.structures().flatMap(({ version, structure }) => map.module(version, structure).diagnostics),
   );
   const families = [...maps.families.values()];
+  const loops = unreachedLoops(maps);
   const types = families.flatMap(typeDiagnostics);
-  return [...messages, ...types, ...families.flatMap((family) => unusedMaps(family, maps))];
+  return [...messages, ...loops, ...types, ...families.flatMap((family) => unusedMaps(family, maps))];
+}
+
+/** Loops of rules that reach nothing in any structure of any map that uses them: nobody would notice at run time. */
+function unreachedLoops(maps: LoadedMaps): readonly Diagnostic[] {
+  const all = maps.messageMaps.flatMap((map) => map.structures().flatMap(({ version, structure }) => map.module(version, structure).loops));
+  const keyOf = ({ at }: InnerLoop): string => `${at.file}:${at.line}:${at.column}`;
+  const reached = new Set(all.filter(({ isReached }) => isReached).map(keyOf));
+  return all.filter((each) => !reached.has(keyOf(each))).map(({ at, name }) => diagnostic('each-unreached', at, { name }));
 }
 
 function typeDiagnostics(family: SpecFamily): readonly Diagnostic[] {
@@ -115,7 +125,8 @@ function caseReports(
   const lists = files
     .filter(
       (each) =>
-        inScope(each.file) && (each.isCases || [...maps.messageMaps, ...maps.recordMaps].some((map) => map.spec.file === each.file)),
+        inScope(each.file) &&
+        (each.isCases || isOutMap(each.read.root) || [...maps.messageMaps, ...maps.recordMaps].some((map) => map.spec.file === each.file)),
     )
     .map((each) => entryOf(each.read.root, 'cases')?.value)
     .filter((each) => each?.kind === 'list');

@@ -102,6 +102,11 @@ export const DIAGNOSTICS = {
     'Use a path of the message structure.{nearest}',
   ),
 
+  'each-unreached': error(
+    'No message structure of the maps that use this rule has "{name}" where this rule can see it: it would never do anything.',
+    "Name a segment of the resource's own group, or a path that begins with a group around or beside it: RESOURCES.PERSONNEL_RESOURCE.",
+  ),
+
   // --- publication
   'published-changed': error(
     '{name} was published with another text{because}.',

@@ -3,14 +3,12 @@
  * POLYSEME_TEST_MUTATIONS=all drops every rule (half an hour), a number that many. The whole figure stands in mappings/v2-to-fhir/LEDGER.md.
  */
 import { describe, expect, it } from 'vitest';
-import { claimOf, type Mutant, mutantsOf, nameOf } from '../../scripts/maps/mutants.ts';
+import { claimOf, type Mutant, nameOf, rulesOf } from '../../scripts/maps/mutants.ts';
 import { files, verdict } from '../../scripts/maps/verdicts.ts';
 import { chanceOf } from '../../scripts/simulator/chance.ts';
 
 const asked = process.env['POLYSEME_TEST_MUTATIONS'] ?? '5';
-const all = files
-  .filter((each) => !each.isCases && each.path.startsWith('v2-to-fhir/'))
-  .flatMap((file) => (file.read.root === undefined ? [] : [...mutantsOf(file, file.read.root, [], 0)]));
+const all = files.filter((each) => /^(v2-to-fhir|fhir-to-v2)\//.test(each.path)).flatMap((each) => [...rulesOf(each)]);
 
 function drawn(): readonly Mutant[] {
   if (asked === 'all') return all;
@@ -18,7 +16,7 @@ function drawn(): readonly Mutant[] {
   return Array.from({ length: Number(asked) }, () => all[random.below(all.length)]).filter((each) => each !== undefined);
 }
 
-describe('the cases of the v2 maps', () => {
+describe('the cases of the maps from and to HL7v2', () => {
   it('notice nine of ten rules that are dropped', { timeout: asked === 'all' ? 7_200_000 : 120_000 }, () => {
     const verdicts = drawn().map(verdict);
     const counted = verdicts.filter((each) => each !== 'same' && each !== 'equivalent');

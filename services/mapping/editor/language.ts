@@ -9,6 +9,7 @@ import { entryOf, type MapNode, type SpecNode, textOf } from '../read.ts';
 import { FORM_KEYS, OPTION_KEYS } from '../rules.ts';
 import type { SpecFamily } from '../spec.ts';
 import { KEYS, RESOURCE_KEYS } from '../spec-read.ts';
+import { OUT_KEYS } from '../to-hl7v2/read.ts';
 
 export interface Completion {
   readonly label: string;
@@ -79,7 +80,8 @@ function valuesOf(key: string, path: readonly string[], file: string, maps: Load
 
 function keysAt(path: readonly string[], maps: LoadedMaps, file: string): readonly Completion[] {
   const parent = path.slice(0, -1);
-  if (parent.length === 0) return [...new Set(Object.values(KEYS).flat())].map((label) => ({ label, detail: 'of a map', kind: 'key' }));
+  if (parent.length === 0)
+    return [...new Set([...Object.values(KEYS).flat(), ...OUT_KEYS])].map((label) => ({ label, detail: 'of a map', kind: 'key' }));
   const type = typeAt(parent, file, maps);
   const elements =
     type === undefined

@@ -183,6 +183,8 @@ class RecordWriter {
 
   #innerLoop(each: ScalarNode, scope: FhirScope): Loop | undefined {
     const loop = this.#loopOf(each, scope);
-    return loop === undefined ? undefined : { before: () => loop.open, scope: loop.scope, after: '}' };
+    return loop === undefined
+      ? undefined
+      : { before: () => loop.open, scope: loop.scope, after: '}', inner: (next) => this.#innerLoop(next, loop.scope) };
   }
 }

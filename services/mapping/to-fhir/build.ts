@@ -12,6 +12,14 @@ import { readOnce } from './reads.ts';
 /** Values the module gets beside its text: concept maps and code sets. */
 export type Constant = TableSpec | CodeSet;
 
+/** `each` of a rule inside a resource. */
+export interface InnerLoop {
+  readonly at: Position;
+  /** The segment or path that it names. */
+  readonly name: string;
+  readonly isReached: boolean;
+}
+
 export class Build {
   readonly version: string;
   readonly family: Family;
@@ -45,6 +53,14 @@ export class Build {
     if (rules === undefined) return undefined;
     rules.push({ id: rules.length, at, target, text, role, parent });
     return rules.length - 1;
+  }
+
+  /** Loops of rules over segments and groups, and whether this structure has a place that they reach. */
+  readonly loops: InnerLoop[] = [];
+
+  /** Notes a loop of a rule. */
+  loop({ at, value }: ScalarNode, isReached: boolean): void {
+    this.loops.push({ at, name: value, isReached });
   }
 
   fault(code: DiagnosticCode, at: Position, values: Readonly<Record<string, string | number>> = {}): void {

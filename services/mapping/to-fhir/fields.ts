@@ -219,7 +219,7 @@ function writeEach(rule: Rule, each: ScalarNode, target: Target, out: string, pl
   }
   const list = place.build.fresh('l');
   const name = place.build.fresh('v');
-  const within: Place = { ...place, scope: loop.scope };
+  const within: Place = { ...place, scope: loop.scope, loop: loop.inner ?? place.loop };
   const when = rule.options.when === undefined ? undefined : compiled(rule.options.when, within);
   const form = writeForm(rule, target, name, within);
   if (form === '' || (loop.dead === true && place.build.rules === undefined)) return '';
@@ -269,10 +269,7 @@ export function placeLoop(build: Build, scope: Hl7v2Scope): (each: ScalarNode) =
     }
     const name = build.fresh('p');
     const list = listJs(value);
-    return {
-      before: () => `for (const ${name} of ${list}) {`,
-      scope: { ...scope, current: { js: name, datatype: value.type.name } },
-      after: '}',
-    };
+    const inner: Hl7v2Scope = { ...scope, current: { js: name, datatype: value.type.name } };
+    return { before: () => `for (const ${name} of ${list}) {`, scope: inner, after: '}', inner: placeLoop(build, inner) };
   };
 }

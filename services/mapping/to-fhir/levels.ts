@@ -81,6 +81,18 @@ export class Levels {
     return { level: here, group, guard: group === here.group ? undefined : `${group.js} !== undefined` };
   }
 
+  /**
+   * As `at`, for a path that begins with a group which does not stand in that of `from`: it is looked for outwards, as segments are. A segment
+   * alone is not: a note of the patient is no note of a result.
+   */
+  beside(each: string, from: Spot): Spot | undefined {
+    const [first = ''] = each.split('.');
+    for (let here: Level | undefined = from.level; here !== undefined; here = here.parent)
+      if (elementIn(here.group.children, first)?.element.children !== undefined)
+        return this.at(each, { level: from.level, group: here.group, guard: undefined });
+    return undefined;
+  }
+
   #groupLevel(here: Level, group: GroupAt, element: StructureElement, name: string): Level {
     const path = join(group.path, name);
     return this.#child(here, path, () => {

@@ -21,3 +21,7 @@ export interface ModuleInput {
   readonly knownSegments: ReadonlySet<string>;
   readonly knownPaths: ReadonlySet<string>;
 }
+
+/** Returns true when some structure of the map has a segment of this name, or such a path in some group. */
+export const isKnown = (path: string, { knownSegments, knownPaths }: ModuleInput): boolean =>
+  knownSegments.has(path) || knownPaths.has(path) || [...knownPaths].some((each) => each.endsWith(`.${path}`));

@@ -6,7 +6,7 @@ import { isResourceType } from '../../fhir/definitions.ts';
 import { type StructureElement, structureOf } from '../../hl7v2/structures.ts';
 import { didYouMean } from '../diagnostics.ts';
 import { compileExpression } from '../expression/compile.ts';
-import type { Hl7v2Scope, ScopeFault } from '../expression/scope.ts';
+import type { Hl7v2Scope, Scope, ScopeFault } from '../expression/scope.ts';
 import { asCondition, asText } from '../expression/typed.ts';
 import { isExpression, type ScalarNode } from '../read.ts';
 import { withDeclared } from '../sites/declared.ts';
@@ -15,7 +15,7 @@ import type { Part } from './definitions.ts';
 import { placeLoop, WRITERS } from './fields.ts';
 import { declaredIn, resourceFunction } from './functions.ts';
 import { type Level, Levels, pathsOf, type Spot, type Step } from './levels.ts';
-import type { ModuleInput, WrittenModule } from './module-input.ts';
+import { isKnown, type ModuleInput, type WrittenModule } from './module-input.ts';
 import { writeResourceFields } from './objects.ts';
 import { type Loop, listJs, type Place, quiet } from './place.ts';
 import type { Resolved } from './resolve.ts';
@@ -29,9 +29,7 @@ interface Made {
 }
 
 /** Returns the module's text; faults are in `input.build.diagnostics`. */
-export function writeModule(input: ModuleInput): WrittenModule {
-  return new ModuleWriter(input).write();
-}
+export const writeModule = (input: ModuleInput): WrittenModule => new ModuleWriter(input).write();
 
 class ModuleWriter {
   readonly #input: ModuleInput;
@@ -46,8 +44,7 @@ class ModuleWriter {
     this.#input = input;
     this.#build = input.build;
     this.#children = withDeclared(structureOf(input.build.version, input.structure)?.children ?? [], input.spec.segments);
-    const children = this.#children;
-    this.#levels = new Levels(input.build, children, input.knownSegments);
+    this.#levels = new Levels(input.build, this.#children, input.knownSegments);
   }
 
   write(): WrittenModule {
@@ -252,11 +249,13 @@ class ModuleWriter {
   }
 
   #innerLoop(each: ScalarNode, spot: Spot, resource: string): Loop | undefined {
-    if (isExpression(each)) return placeLoop(this.#build, this.#scope(spot, resource))(each);
+    if (isExpression(each)) return this.#valueLoop(each, this.#scope(spot, resource), spot, resource);
     const detached: Level = { ...spot.level, children: new Map(), declarations: [], parent: spot.level };
-    const inner = this.#levels.at(each.value, { level: detached, group: spot.group, guard: undefined });
+    const from: Spot = { level: detached, group: spot.group, guard: undefined };
+    const inner = this.#levels.at(each.value, from) ?? this.#levels.beside(each.value, from);
+    this.#build.loop(each, inner !== undefined);
     if (inner === undefined) {
-      if (!this.#input.knownSegments.has(each.value)) {
+      if (!isKnown(each.value, this.#input)) {
         const values = { name: each.value, structure: this.#input.structure, version: this.#build.version };
         this.#build.fault('unknown-group', each.at, { ...values, nearest: didYouMean(each.value, this.#input.knownSegments) });
       }
@@ -269,7 +268,16 @@ class ModuleWriter {
     // Declarations are complete only after the body was written.
     const before = (): string =>
       [...detached.declarations, ...opened.map((level) => `${level.open} ${level.declarations.join(' ')}`)].join('\n');
-    return { before, scope: this.#scope(inner, resource), after: '}'.repeat(opened.length) };
+    const scope = this.#scope(inner, resource);
+    return { before, scope, after: '}'.repeat(opened.length), inner: (next) => this.#innerLoop(next, inner, resource) };
+  }
+
+  /** Values inside values are parts of them; segments inside values are those around. */
+  #valueLoop(each: ScalarNode, scope: Scope, spot: Spot, resource: string): Loop | undefined {
+    const loop = scope.format === 'hl7v2' ? placeLoop(this.#build, scope)(each) : undefined;
+    const inner: Loop['inner'] = (next) =>
+      isExpression(next) ? this.#valueLoop(next, loop?.scope ?? scope, spot, resource) : this.#innerLoop(next, spot, resource);
+    return loop === undefined ? undefined : { ...loop, inner };
   }
 
   /** What the loops declare, for the functions inside them. */

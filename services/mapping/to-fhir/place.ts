@@ -37,6 +37,8 @@ export interface Loop {
   readonly before: () => string;
   readonly scope: Scope;
   readonly after: string;
+  /** How loops inside it are opened; undefined: as around it. */
+  readonly inner?: Place['loop'];
   /** True where it never runs: this structure has no such segment. */
   readonly dead?: boolean;
 }

@@ -51,6 +51,8 @@ export interface OutMaps {
    * resource), `outgoing-linked-missing`, `hl7v2-value-unencodable`. The same input gives the same bytes.
    */
   build(told: ToldChange, header: OutHeader, find: FindLinked): Promise<Result<Uint8Array>>;
+  /** As build, where everything that a message may need is in `stored`, by reference (Patient/1). */
+  buildFrom(told: ToldChange, header: OutHeader, stored: ReadonlyMap<string, Resource>): Result<Uint8Array>;
   /** Everything wrong with the files; a map with an error makes nothing. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -86,9 +88,11 @@ export function compileOutMaps(files: readonly SpecFile[], tables: ReadonlyMap<s
     labelOf: (type) => labels.get(type) ?? '',
     build: async (told, header, find) => {
       const message = messages.get(told.resource.resourceType);
-      return message === undefined
-        ? failure(problem('outgoing-no-map', { type: told.resource.resourceType }))
-        : built(message, told, header, find);
+      return message === undefined ? noMap(told) : built(message, told, header, await find(neededBy(message, told)));
+    },
+    buildFrom: (told, header, stored) => {
+      const message = messages.get(told.resource.resourceType);
+      return message === undefined ? noMap(told) : built(message, told, header, stored);
     },
     diagnostics,
   };
@@ -124,21 +128,30 @@ function compiled(
   return { message, faults: compiler.diagnostics };
 }
 
-async function built(message: CompiledOutMessage, told: ToldChange, header: OutHeader, find: FindLinked): Promise<Result<Uint8Array>> {
+const noMap = ({ resource }: ToldChange): Result<Uint8Array> => failure(problem('outgoing-no-map', { type: resource.resourceType }));
+
+const contextOf = ({ change, changed }: ToldChange, root: unknown, problems: Problem[]): OutContext => ({
+  root,
+  links: {},
+  change,
+  changed,
+  number: '',
+  field: '',
+  problems,
+});
+
+function built(
+  message: CompiledOutMessage,
+  told: ToldChange,
+  header: OutHeader,
+  stored: ReadonlyMap<string, Resource>,
+): Result<Uint8Array> {
   const problems: Problem[] = [];
   const root = watched(told.resource);
-  const plain = (resource: unknown): OutContext => ({
-    root: resource,
-    links: {},
-    change: told.change,
-    changed: told.changed,
-    number: '',
-    field: '',
-    problems,
-  });
-  const links = await linkedTo(message, plain(root.value), find);
+  const plain = contextOf(told, root.value, problems);
+  const links = linkedTo(message, plain, stored);
   problems.push(...links.problems);
-  const context: OutContext = { ...plain(root.value), links: links.values };
+  const context: OutContext = { ...plain, links: links.values };
   const refused = message.refuse.find(({ test }) => test(context, context.root));
   if (refused !== undefined) return failure(problem('outgoing-not-expressible', { what: refused.because }, told.resource.resourceType));
   const type = message.types.find(({ test }) => test(context, context.root))?.is;
@@ -152,10 +165,8 @@ async function built(message: CompiledOutMessage, told: ToldChange, header: OutH
       problems.push(...unread(resource, missed(ignoredOf(message, resource.resourceType))));
   }
   if (problems.length > 0) return failure(...problems);
-  const lines = [
-    mshOf(header, type ?? '', message.spec.target, told.changed),
-    ...segments.map((each) => lineOf(each, sameIn(before, each))),
-  ];
+  const written = segments.map((each) => ({ each, was: sameIn(before, each) })).filter(({ each, was }) => each.says || was?.says === true);
+  const lines = [mshOf(header, type ?? '', message.spec.target, told.changed), ...written.map(({ each, was }) => lineOf(each, was))];
   const bytes = encode(`${lines.join('\r')}\r`, charsetOf(header.charset) ?? 'ascii');
   return bytes === undefined ? failure(problem('hl7v2-value-unencodable', { charset: header.charset })) : success(bytes);
 }
@@ -179,17 +190,28 @@ interface Linked {
   readonly problems: readonly Problem[];
 }
 
-async function linkedTo(message: CompiledOutMessage, context: OutContext, find: FindLinked): Promise<Linked> {
-  const asked = message.linked.map((link) => {
+interface AskedLink {
+  readonly link: CompiledOutMessage['linked'][number];
+  readonly references: readonly string[];
+}
+
+const askedBy = (message: CompiledOutMessage, context: OutContext): readonly AskedLink[] =>
+  message.linked.map((link) => {
     const found = link.references(context, context.root);
     const references = (Array.isArray(found) ? found : []).flatMap((each: unknown) => referenceIn(each, link.type) ?? []);
     return { link, references };
   });
-  const resources = await find([...new Set(asked.flatMap(({ references }) => references))]);
+
+/** References to everything that the message of a change needs, each once. */
+const neededBy = (message: CompiledOutMessage, told: ToldChange): readonly string[] => [
+  ...new Set(askedBy(message, contextOf(told, told.resource, [])).flatMap(({ references }) => references)),
+];
+
+function linkedTo(message: CompiledOutMessage, context: OutContext, resources: ReadonlyMap<string, Resource>): Linked {
   const values: Record<string, unknown> = {};
   const whole: Linked['whole'][number][] = [];
   const problems: Problem[] = [];
-  for (const { link, references } of asked) {
+  for (const { link, references } of askedBy(message, context)) {
     const missing = references.filter((each) => !resources.has(each));
     if (missing.length > 0 || (link.require && references.length === 0))
       problems.push(problem('outgoing-linked-missing', { name: link.name, type: link.type }, message.spec.source));

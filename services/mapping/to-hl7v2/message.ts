@@ -16,6 +16,8 @@ export interface BuiltSegment {
   readonly fields: readonly (readonly Value[] | undefined)[];
   /** Of the map's own segment that it comes from; undefined: what is gone in it is not told as deleted. */
   readonly deletes: string | undefined;
+  /** False: written only where it tells that something was deleted. */
+  readonly says: boolean;
 }
 
 export interface CompiledOutMessage {
@@ -122,8 +124,9 @@ function segmentOf(spec: OutSegment, key: string, outer: Place, tools: Tools): C
         made[n] = step(c, i).filter(isValued);
       }
       const says = fields.some(({ n, isCount }) => !isCount && (made[n]?.length ?? 0) > 0);
-      const segment = { name: spec.name, fields: made, deletes: spec.deletes ? key : undefined };
-      return [...(says || spec.always ? [segment] : []), ...inner.flatMap((each) => written(each, c, i))];
+      const isSaid = says || spec.always;
+      const segment = { name: spec.name, fields: made, deletes: spec.deletes ? key : undefined, says: isSaid };
+      return [...(isSaid || spec.deletes ? [segment] : []), ...inner.flatMap((each) => written(each, c, i))];
     },
   };
 }

@@ -16,7 +16,7 @@ export interface ReadOutMap {
 
 const HEADER = ['map', 'version', 'because', 'source', 'target', 'use', 'ignore'];
 /** Every key of a map from FHIR to HL7v2, of whatever kind. */
-export const OUT_KEYS = [...HEADER, 'fields', 'value', 'message', 'refuse', 'linked', 'segments'];
+export const OUT_KEYS = [...HEADER, 'fields', 'value', 'message', 'refuse', 'linked', 'segments', 'cases'];
 const RULE_KEYS = ['when', 'each', 'from', 'map', 'default', 'type', 'all', 'because'];
 export const SEGMENT_KEYS = ['segment', 'each', 'when', 'use', 'fields', 'always', 'deletes', 'segments', 'because'];
 const MESSAGE = /^[A-Z]{3}\^[A-Z]\d\d\^[A-Z]{3}(_[A-Z]\d\d)?$/;
@@ -65,7 +65,7 @@ class OutReader {
   }
 
   #message(root: MapNode): Pick<OutMessageSpec, 'types' | 'refuse' | 'linked' | 'segments'> {
-    this.#keys(root, [...HEADER, 'message', 'refuse', 'linked', 'segments']);
+    this.#keys(root, [...HEADER, 'message', 'refuse', 'linked', 'segments', 'cases']);
     const types = this.#list(entryOf(root, 'message')?.value).map((node) => {
       const is = node.kind === 'scalar' ? node.value : (textOf(node, 'is') ?? '');
       if (!MESSAGE.test(is)) this.#fault('spec-message', node.at, { name: is });

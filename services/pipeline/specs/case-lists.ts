@@ -6,6 +6,7 @@ import type { SpecFile } from '../../mapping/files.ts';
 import { type LoadedMaps, mapsOf } from '../../mapping/maps.ts';
 import { entryOf, type ListNode } from '../../mapping/read.ts';
 import { type SpecTexts, specFilesOf } from '../../mapping/texts.ts';
+import { isOutMap } from '../../mapping/to-hl7v2/read.ts';
 import { runRowCases } from '../../mapping/to-rows/cases.ts';
 
 export interface ListReport {
@@ -30,7 +31,7 @@ export class CaseLists {
     this.#dir = dir;
     this.#path = path;
     const own = new Set([...this.#maps.messageMaps, ...this.#maps.recordMaps].map(({ spec }) => spec.file));
-    this.#lists = new Map(files.flatMap((each) => (each.isCases || own.has(each.file) ? listOf(each) : [])));
+    this.#lists = new Map(files.flatMap((each) => (each.isCases || own.has(each.file) || isOutMap(each.read.root) ? listOf(each) : [])));
   }
 
   get files(): readonly string[] {
