@@ -8,6 +8,7 @@ import { HL7V2 } from './errors/hl7v2.ts';
 import { MAPPING } from './errors/mapping.ts';
 import { OUTGOING } from './errors/outgoing.ts';
 import { QUALITY } from './errors/quality.ts';
+import { QUERIES } from './errors/queries.ts';
 import type { ErrorRow } from './errors/row.ts';
 import { SPECS } from './errors/specs.ts';
 import { TERMINOLOGY } from './errors/terminology.ts';
@@ -32,6 +33,7 @@ export const ERRORS = {
   ...OUTGOING,
   ...ANSWERS,
   ...QUALITY,
+  ...QUERIES,
 };
 
 export type ErrorCode = keyof typeof ERRORS;

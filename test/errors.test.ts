@@ -11,6 +11,7 @@ import { HL7V2 } from '../services/errors/hl7v2.ts';
 import { MAPPING } from '../services/errors/mapping.ts';
 import { OUTGOING } from '../services/errors/outgoing.ts';
 import { QUALITY } from '../services/errors/quality.ts';
+import { QUERIES } from '../services/errors/queries.ts';
 import { SPECS } from '../services/errors/specs.ts';
 import { TERMINOLOGY } from '../services/errors/terminology.ts';
 import { ERRORS, gravest, harmless, problem } from '../services/errors.ts';
@@ -33,7 +34,7 @@ function productText(): string {
 
 describe('the error table', () => {
   it('has each code in one of its parts only: a second one would silently win', () => {
-    const parts = [HL7V2, FHIR, FHIR_OPERATIONS, FHIR_BULK, MAPPING, TERMINOLOGY, ANSWERS, QUALITY, DATABASE, DOORS, OUTGOING, SPECS];
+    const parts = [HL7V2, FHIR, FHIR_OPERATIONS, FHIR_BULK, MAPPING, TERMINOLOGY, ANSWERS, QUALITY, QUERIES, DATABASE, DOORS, OUTGOING, SPECS];
     const codes = parts.flatMap((part) => Object.keys(part));
     expect(codes.filter((code, index) => codes.indexOf(code) !== index)).toEqual([]);
     expect(codes.length).toBe(Object.keys(ERRORS).length);

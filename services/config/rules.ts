@@ -30,6 +30,8 @@ export interface SourceRules {
   readonly authority: string | undefined;
   /** IANA zone of local times that carry no offset. */
   readonly timezone: string;
+  /** Whether it may ask: answers tell of every patient. */
+  readonly queries: 'allowed' | 'refused';
   /** Whether its silence is reported. */
   readonly silence: 'report' | 'ignore';
 }
@@ -53,6 +55,7 @@ export function standardRules(
     maxConnections: 1_000,
     authority: known.authority,
     timezone: known.timezone,
+    queries: 'refused',
     silence: 'report',
   };
 }

@@ -73,6 +73,7 @@ function rulesOf(entries: RuleEntries, base: SourceRules): SourceRules {
     maxConnections: entries.maxConnections ?? base.maxConnections,
     authority: entries.authority ?? base.authority,
     timezone: entries.timezone ?? base.timezone,
+    queries: entries.queries ?? base.queries,
     silence: entries.silence ?? base.silence,
   };
 }

@@ -3,7 +3,7 @@ import { row } from './row.ts';
 /** Errors of mapping: specs and their runs. */
 export const MAPPING = {
   'mapping-no-map': row(422, 'AE', 'error', 'not-supported', 'No published map takes {message}.', 'Add a message map under mappings/v2-to-fhir/messages, or tell the sender not to send this event.'),
-  'mapping-query': row(422, 'AR', 'error', 'not-supported', '{message} is a query. It is recorded and not answered: queries are answered at the FHIR address only.', 'Ask by FHIR search (GET /fhir/Patient?identifier=SYSTEM|VALUE for what QBP^Q22 and Q23 ask), and take the query out of what the sender sends.'),
+  'mapping-query': row(422, 'AR', 'error', 'not-supported', '{message} is a query: it is answered to who asks over MLLP or HTTP and is allowed to, at once or never.', 'Nothing, where it was answered. Ask it again over MLLP or HTTP, from a source with "queries: allowed"; or by search at the FHIR address.'),
   'mapping-no-type': row(422, 'AE', 'error', 'required', 'MSH-9 does not say which message and event this is: the field is empty, or the header is cut short.', 'Send the whole MSH segment, with MSH-9 as TYPE^EVENT (ADT^A01).'),
   'mapping-not-a-number': row(200, 'AA', 'warning', 'value', 'The value is not a number; the element was left out.', 'Correct the value at its sender, or let the rule keep it as text with onError.'),
   'mapping-not-an-integer': row(200, 'AA', 'warning', 'value', 'The value is not a whole number; the element was left out.', 'Correct the value at its sender.'),

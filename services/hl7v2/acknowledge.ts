@@ -8,6 +8,7 @@ import { versionIndex } from './definitions.ts';
 import { escapeText } from './escape.ts';
 import type { Delimiters, Message } from './message.ts';
 import { placeOf } from './path.ts';
+import { recoded, STANDARD } from './recode.ts';
 
 /** Table 0008: original mode AA AE AR, enhanced mode CA CE CR. */
 export type AcknowledgementCode = 'AA' | 'AE' | 'AR' | 'CA' | 'CE' | 'CR';
@@ -19,8 +20,6 @@ export interface Answer {
   readonly controlId: string;
   readonly timestamp: Date;
 }
-
-const STANDARD: Delimiters = { field: '|', component: '^', repetition: '~', escape: '\\', subcomponent: '&', truncation: '' };
 
 /** Table 0357 by kind of problem (https://terminology.hl7.org/CodeSystem-v2-0357.html). */
 const CONDITIONS: Partial<Record<IssueType, readonly [code: string, text: string]>> = {
@@ -151,4 +150,51 @@ export function acknowledgement(message: Message | undefined, answer: Answer): U
   const lines = [header, write.segment('MSA', answer.code, raw(10), text), ...errorSegments(answer.problems, write, modern)];
   const whole = `${lines.join('\r')}\r`;
   return encode(whole, message?.charset ?? 'utf-8') ?? Buffer.from(whole.replace(/[^\r -~]/g, '?'), 'latin1');
+}
+
+/** What an answer with data has beside MSA and ERR. */
+export interface AnswerBody {
+  /** MSH-9: 'RSP^K22^RSP_K21'. */
+  readonly type: string;
+  /** MSH-21, or ''. */
+  readonly profile: string;
+  /** Segments after ERR, written with standard delimiters. */
+  readonly lines: readonly string[];
+}
+
+/**
+ * Returns the answer to a query as bytes (chapter 5.2): MSH, MSA, ERR, and what `body` holds, with standard delimiters and in the version of
+ * the query; in its character set where that can write every letter, else in UTF-8, and MSH-18 says so.
+ */
+export function queryAnswer(query: Message, answer: Answer, { type, profile, lines }: AnswerBody): Uint8Array {
+  const write = new Writer(STANDARD);
+  const msh = query.segments[0];
+  const raw = (field: number): string => recoded(msh?.raw(field) ?? '', query);
+  const isModern = versionIndex(query.version) >= versionIndex('2.5');
+  const first = answer.problems.find(({ code }) => ERRORS[code].ack !== 'AA');
+  const text = isModern || first === undefined ? '' : write.text(`${first.code}: ${first.text}`.slice(0, 80));
+  const header = (charset: string): string =>
+    write.segment(
+      'MSH|^~\\&',
+      raw(5) || 'POLYSEME',
+      raw(6),
+      raw(3),
+      raw(4),
+      timestampOf(answer.timestamp),
+      '',
+      type,
+      write.text(answer.controlId),
+      raw(11) || 'P',
+      raw(12) || '2.5.1',
+      ...['', '', '', '', ''],
+      charset,
+      ...['', ''],
+      profile,
+    );
+  const rest = [write.segment('MSA', answer.code, raw(10), text), ...errorSegments(answer.problems, write, isModern), ...lines];
+  const whole = (charset: string): string => `${[header(charset), ...rest].join('\r')}\r`;
+  const own = whole(raw(18));
+  // Where MSH-18 is empty only ASCII is sure to be read.
+  const bytes = raw(18) === '' && /[^\r -~]/.test(own) ? undefined : encode(own, query.charset);
+  return bytes ?? Buffer.from(whole('UNICODE UTF-8'), 'utf8');
 }

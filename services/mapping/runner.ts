@@ -1,6 +1,7 @@
 /** Messages through maps: choosing the map, running its module, and what nobody read. */
 import { harmless, type Problem, problem } from '../errors.ts';
 import type { Message } from '../hl7v2/message.ts';
+import { isQuery } from '../hl7v2/query.ts';
 import type { CompiledModule, MessageMap, Variant } from './compiled.ts';
 import type { Conversion, ConvertContext } from './conversion.ts';
 import { authorityOf } from './directory.ts';
@@ -123,15 +124,11 @@ export class Runner {
   }
 }
 
-/** Message types that ask (HL7 v2.5.1, 5.3 and the original modes of 5.10): who sends one waits for data, not for an acknowledgement. */
-const QUERIES = ['QBP', 'QRY', 'QSB', 'QVR', 'QCN'];
-
 function whyNone(choice: Exclude<Choice<MessageMap>, { map: unknown }>, message: Message, site: string | undefined): Problem {
   if ('several' in choice) return problem('mapping-ambiguous', { specs: choice.several.map((each) => each.spec.id).join(', ') }, 'MSH-9');
   if (choice.none === 'unknown-site') return problem('mapping-site-unknown', { site: (site ?? '').slice(0, 80) }, 'MSH-4');
   if (message.type === '' || message.event === '') return problem('mapping-no-type', {}, 'MSH-9');
-  if (QUERIES.includes(message.type))
-    return problem('mapping-query', { message: `${message.type}^${message.event}`.slice(0, 20) }, 'MSH-9');
+  if (isQuery(message)) return problem('mapping-query', { message: `${message.type}^${message.event}`.slice(0, 20) }, 'MSH-9');
   return problem('mapping-no-map', { message: `${message.type}^${message.event}`.slice(0, 20) }, 'MSH-9');
 }
 

@@ -14,7 +14,9 @@ import { type ShallowKeys, shallowKeys } from '../hl7v2/keys.ts';
 import type { Message } from '../hl7v2/message.ts';
 import { readHeader } from '../hl7v2/parse.ts';
 import { placeOf } from '../hl7v2/path.ts';
+import { isQuery } from '../hl7v2/query.ts';
 import { contextOf, conversionOf, type Parts, parsedBy, sourcesOf } from './parts.ts';
+import { answerQuery, type QueryAnswer } from './query/answer.ts';
 
 export interface Received {
   readonly acknowledgement: Uint8Array;
@@ -45,6 +47,8 @@ interface Taken {
   readonly refused: readonly Problem[];
   /** Returns what the conversion said of it, where its source wants that and original mode will tell it. */
   readonly judged?: (() => Verdict) | undefined;
+  /** Of a query: what its sender waits for. It is in the journal with what it came to. */
+  readonly query?: QueryAnswer;
 }
 
 interface Verdict {
@@ -66,6 +70,7 @@ export async function receive(
   origin: Omit<Origin, 'channel'> = {},
 ): Promise<Received> {
   const taken = await take(parts, bytes, { ...origin, channel }, () => true);
+  if (taken.query) return { ...taken.query, acknowledgement: taken.query.bytes };
   const verdict = await verdictOf(parts, taken);
   return { acknowledgement: answerOf(parts, taken, verdict.code, verdict.problems), status: verdict.status, problems: verdict.problems };
 }
@@ -84,6 +89,7 @@ export async function exchange(parts: Parts, bytes: Uint8Array, origin: Origin, 
     taken = { header, parsed: undefined, rules: attributed(parts, origin, header)?.rules, receipt: undefined, refused: error.problems };
   }
   const conditions = conditionsOf(taken);
+  if (taken.query) return queryExchange(parts, taken, taken.query, conditions);
   const refused = taken.receipt === undefined ? taken.refused : [];
   if (conditions === undefined) {
     const { code, problems } = await verdictOf(parts, taken);
@@ -97,6 +103,14 @@ export async function exchange(parts: Parts, bytes: Uint8Array, origin: Origin, 
   // Without an accept acknowledgement the application's may still tell of the refusal.
   const instead = answer === undefined && isDue(conditions.application, false) ? answerOf(parts, taken, 'AR', at.problems) : undefined;
   return { answer: answer ?? instead, refused, isUntold: taken.receipt === undefined && answer === undefined && instead === undefined };
+}
+
+/** The answer to a query is the one answer, in enhanced mode the application acknowledgement (chapter 5.2); the query is in the journal by then. */
+function queryExchange(parts: Parts, taken: Taken, { bytes, code }: QueryAnswer, conditions: Conditions | undefined): Exchange {
+  if (conditions === undefined) return { answer: bytes, refused: [], isUntold: false };
+  const answer = isDue(conditions.accept, true) ? answerOf(parts, taken, 'CA', []) : undefined;
+  const later = Promise.resolve(isDue(conditions.application, code === 'AA') ? bytes : undefined);
+  return { answer, later, refused: [], isUntold: false };
 }
 
 function attributed(parts: Parts, origin: Origin, header: Message | undefined): Attribution | undefined {
@@ -143,6 +157,10 @@ async function take(
     const refused = [problem('source-processing-id', values, 'MSH-11')];
     await recordSettled(parts.database, entry, 'refused', refused);
     return { header, parsed, rules, receipt: undefined, refused };
+  }
+  if (parsed.ok && isQuery(parsed.value) && origin.channel !== 'import') {
+    const query = await answerQuery(parts, { message: parsed.value, bytes, source: name, rules, channel: origin.channel });
+    return { header, parsed, rules, receipt: undefined, refused: [], query };
   }
   const storing = parts.journal.append(entry);
   // While the database commits, there is time to convert; what comes of it is told only if the commit did.

@@ -20,7 +20,7 @@ describe('a query', () => {
     const conversion = converted(`MSH|^~\\&|ADT|EAST|P|H|20260601120000||${type}|7|P|2.5.1\rQPD|Q22^Find^L|Q1|@PID.5.1^Lund\rRCP|I`);
     expect(conversion.rung).toBe('refuse');
     expect(conversion.problems.map(({ code, at }) => [code, at])).toEqual([['mapping-query', 'MSH-9']]);
-    expect(conversion.problems[0]?.text).toContain('FHIR address');
+    expect(conversion.problems[0]?.text).toContain('at once or never');
     expect(conversion.drafts).toEqual([]);
     // What was asked for is a patient's: it must not stand in the problem.
     expect(JSON.stringify(conversion.problems)).not.toContain('Lund');

@@ -2,6 +2,7 @@
 import type { Problem } from '../../errors.ts';
 import type { Queryable, Transaction } from '../connect.ts';
 import { contentsOf } from '../journal/keys.ts';
+import { ONLY_ASKED } from '../journal/queries.ts';
 import { plainArray, textArray } from '../wire.ts';
 
 export interface PlanFilter {
@@ -206,7 +207,8 @@ export interface RecordedMessage {
 }
 
 const RECORDED = `journal.message m JOIN journal.outcome o ON o.message_id = m.id AND o.received_at = m.received_at
-  WHERE m.channel IN ('mllp', 'http', 'import') AND m.message_type NOT IN ('transaction', 'record') AND m.content <> ''::bytea`;
+  WHERE m.channel IN ('mllp', 'http', 'import') AND m.message_type NOT IN ('transaction', 'record') AND m.content <> ''::bytea
+  AND NOT ${ONLY_ASKED}`;
 
 const FILTERED = `${RECORDED} AND ($1::text IS NULL OR m.source = $1) AND ($2::text IS NULL OR m.message_type = $2 OR starts_with(m.message_type, $2 || '^'))
   AND ($3::timestamptz IS NULL OR m.received_at >= $3) AND ($4::timestamptz IS NULL OR m.received_at < $4)`;

@@ -3,6 +3,7 @@ import { resourceTypeOf } from '../../fhir/definitions.ts';
 import type { Queryable, Transaction } from '../connect.ts';
 import type { Channel } from '../journal/entry.ts';
 import { contentsOf } from '../journal/keys.ts';
+import { ONLY_ASKED } from '../journal/queries.ts';
 import type { JournalMessage } from '../journal/take.ts';
 import { resourceRef, typeNumber } from '../resources/resources.ts';
 import type { PatchedElements } from '../resources/statements.ts';
@@ -35,7 +36,7 @@ const ENTRIES = `
 SELECT m.id, m.source, m.channel, m.received_at, m.content, m.control_id, m.message_type, m.patient_keys, m.conflict, m.key_id, m.content_hash,
   ${REQUEST} AS is_request
 FROM journal.outcome o JOIN journal.message m ON m.id = o.message_id AND m.received_at = o.received_at
-WHERE o.status = 'applied' ORDER BY o.settled_at, m.id`;
+WHERE o.status = 'applied' AND NOT ${ONLY_ASKED} ORDER BY o.settled_at, m.id`;
 // What a merge rewrote later keeps the message's number: the first version is the request's own.
 const VERSIONS = `
 SELECT first.message_id, type, id, deleted, body, spec, p.names, p.deletes FROM (

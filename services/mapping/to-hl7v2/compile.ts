@@ -24,6 +24,9 @@ export interface OutContext {
   number: string;
   /** The field that is written: 'PID-3'. */
   field: string;
+  /** Of an answer to a query: the patient's place in it from 1, and how sure it is that the patient is meant, 0 to 100. */
+  readonly position?: string;
+  readonly confidence?: string;
   readonly problems: Problem[];
 }
 

@@ -5,12 +5,14 @@ import { charsetOf, encode } from '../../hl7v2/charset.ts';
 import { componentsOf } from '../../hl7v2/definitions.ts';
 import { type Diagnostic, diagnostic } from '../diagnostics.ts';
 import { digestOf, specLabel } from '../digest.ts';
+import type { Compiled } from '../expression/scope.ts';
 import type { SpecFile } from '../files.ts';
 import type { TableSpec } from '../spec.ts';
 import { FHIR } from '../to-rows/shapes.ts';
 import { OutCompiler, type OutContext, type Step } from './compile.ts';
 import { type BuiltSegment, type CompiledOutMessage, compileOutMessage, lineOf } from './message.ts';
 import type { OutMapSpec, OutMessageSpec, OutSegmentSpec, OutTypeSpec } from './model.ts';
+import { compileQueries, type FindQuery } from './queries.ts';
 import { isOutMap, readOutMap } from './read.ts';
 import { watched } from './seen.ts';
 import { primitive } from './written.ts';
@@ -53,6 +55,8 @@ export interface OutMaps {
   build(told: ToldChange, header: OutHeader, find: FindLinked): Promise<Result<Uint8Array>>;
   /** As build, where everything that a message may need is in `stored`, by reference (Patient/1). */
   buildFrom(told: ToldChange, header: OutHeader, stored: ReadonlyMap<string, Resource>): Result<Uint8Array>;
+  /** Finds the map that answers a query. */
+  readonly query: FindQuery;
   /** Everything wrong with the files; a map with an error makes nothing. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -72,6 +76,7 @@ export function compileOutMaps(files: readonly SpecFile[], tables: ReadonlyMap<s
   const segments = new Map(specs.flatMap(({ path, spec }) => (spec.kind === 'segment' ? [[path, spec] as const] : [])));
   const messages = new Map<string, CompiledOutMessage>();
   const labels = new Map<string, string>();
+  const used = [...specs.map((each) => each.spec.root), ...[...tables.values()].map(({ root }) => root)];
   for (const { spec } of specs) {
     if (spec.kind !== 'message') continue;
     const other = messages.get(spec.source);
@@ -80,10 +85,13 @@ export function compileOutMaps(files: readonly SpecFile[], tables: ReadonlyMap<s
     diagnostics.push(...faults);
     if (faults.some((each) => each.severity === 'error') || other !== undefined) continue;
     messages.set(spec.source, message);
-    const used = [...specs.map((each) => each.spec.root), ...[...tables.values()].map(({ root }) => root)];
     labels.set(spec.source, specLabel(spec.id, spec.version, digestOf(used)));
   }
+  const asked = specs.map(({ spec }) => spec).filter((each) => each.kind === 'query');
+  const queries = compileQueries(asked, used, (spec, own) => compiled(spec, types, segments, tables, own));
+  diagnostics.push(...queries.diagnostics);
   return {
+    query: queries.find,
     types: [...messages.keys()].sort(),
     labelOf: (type) => labels.get(type) ?? '',
     build: async (told, header, find) => {
@@ -104,6 +112,7 @@ function compiled(
   types: readonly OutTypeSpec[],
   segments: ReadonlyMap<string, OutSegmentSpec>,
   tables: ReadonlyMap<string, TableSpec>,
+  own?: ReadonlyMap<string, Compiled>,
 ): { readonly message: CompiledOutMessage; readonly faults: readonly Diagnostic[] } {
   const steps = new Map<OutTypeSpec, { step: Step }>();
   const find = (source: string, target: string): Step | undefined => {
@@ -123,7 +132,7 @@ function compiled(
     return (c, i) => held.step(c, i);
   };
   const compiler = new OutCompiler(tables, find);
-  const message = compileOutMessage(spec, compiler, segments);
+  const message = compileOutMessage(spec, compiler, segments, own);
   compiler.link();
   return { message, faults: compiler.diagnostics };
 }

@@ -32,6 +32,7 @@ export interface CompiledOutMessage {
     readonly require: boolean;
     readonly whole: boolean;
     readonly references: Read;
+    readonly by: string | undefined;
   }[];
   /** Paths of each linked type and of the resource itself that its segment maps ignore. */
   readonly ignored: ReadonlyMap<string, readonly string[]>;
@@ -49,21 +50,24 @@ export function compileOutMessage(
   spec: OutMessageSpec,
   compiler: OutCompiler,
   segmentMaps: ReadonlyMap<string, OutSegmentSpec>,
+  own: ReadonlyMap<string, Compiled> = new Map(),
 ): CompiledOutMessage {
   const root: FhirScope = { format: 'fhir', types: FHIR, root: { js: 'c.root', type: spec.source } };
   if (FHIR.elements(spec.source) === undefined) compiler.fault('unknown-type', spec.at, { name: spec.source });
   const linked = spec.linked.map((link) => {
-    const value = compiler.expression(link.ref, { scope: root });
+    const value = link.ref === undefined ? undefined : compiler.expression(link.ref, { scope: root });
+    if (link.ref === undefined) return { ...link, by: link.by, many: true, references: compiler.read('[]') };
     if (value !== undefined && value.type.name !== 'Reference')
       compiler.fault('expression-type', link.ref.at, { reason: 'This is no reference', hint: 'Name an element of type Reference.' });
     const many = value?.type.many === true;
-    return { ...link, many, references: compiler.read(value === undefined ? '[]' : many ? value.js : `R.one(${value.js})`) };
+    return { ...link, by: link.by, many, references: compiler.read(value === undefined ? '[]' : many ? value.js : `R.one(${value.js})`) };
   });
   const names = new Map<string, Compiled>([
     ['change', { js: 'c.change', type: system('string') }],
     ['changed', { js: 'c.changed', type: system('instant') }],
     ['number', { js: 'c.number', type: system('string') }],
     ['resource', { js: 'c.root', type: typeOfFhir(spec.source, false) }],
+    ...own,
     ...linked.map(({ name, type, many }): [string, Compiled] => [
       name,
       { js: `c.links[${JSON.stringify(name)}]`, type: typeOfFhir(type, many) },

@@ -51,7 +51,10 @@ export interface OutSegment {
 export interface OutLinked {
   readonly name: string;
   readonly at: Position;
-  readonly ref: ScalarNode;
+  /** Of a search (`by`) there is none. */
+  readonly ref: ScalarNode | undefined;
+  /** The search parameter by which resources of the type refer to this one: those that do are meant. */
+  readonly by?: string | undefined;
   readonly type: string;
   /** Without it there is no message. */
   readonly require: boolean;
@@ -102,4 +105,52 @@ export interface OutMessageSpec extends OutSpec {
   readonly segments: readonly OutSegment[];
 }
 
-export type OutMapSpec = OutTypeSpec | OutSegmentSpec | OutMessageSpec;
+/** What the answer to a query tells of a patient, beside the patient: resources that refer to the patient. */
+export interface OutRecordSpec {
+  readonly at: Position;
+  readonly type: string;
+  /** Search parameter of the type that names the patient. */
+  readonly by: string;
+  /** Names of the queries that are told it; empty: all of the map. */
+  readonly of: readonly string[];
+  /** What there is nothing of, for a patient without any; undefined: that need not be said. */
+  readonly missing: string | undefined;
+  readonly when: ScalarNode | undefined;
+  readonly refuse: OutMessageSpec['refuse'];
+  readonly linked: readonly OutLinked[];
+  readonly ignore: readonly OutIgnored[];
+  readonly segments: readonly OutSegment[];
+}
+
+/** Profiles of the answer (MSH-21, unescaped components): by how many patients are meant. */
+export interface OutProfiles {
+  readonly one: string;
+  readonly several: string;
+  readonly none: string;
+}
+
+export interface OutQuerySpec extends OutSpec {
+  readonly kind: 'query';
+  readonly target: string;
+  /** Which queries it answers, and how the answers are called. `name`: QPD-1.1; undefined: whatever stands there. */
+  readonly queries: readonly {
+    readonly message: string;
+    readonly name: string | undefined;
+    readonly is: string;
+    readonly profiles: OutProfiles | undefined;
+    readonly at: Position;
+  }[];
+  /** identifier: who has the number; all: who agrees with everything; match: who could be meant, by grades. */
+  readonly find: 'identifier' | 'all' | 'match';
+  /** What an identifier that nobody has is: no match, or an error of the query. */
+  readonly unknown: 'none' | 'error';
+  /** The number that was asked with is not answered, unless its own authority is asked for. */
+  readonly others: boolean;
+  /** 'PID-3' from 'QPD-3'; beside PID: parameters (by name), domains, confidence, algorithm. */
+  readonly asks: readonly { readonly to: string; readonly from: string; readonly at: Position }[];
+  readonly refuse: OutMessageSpec['refuse'];
+  readonly segments: readonly OutSegment[];
+  readonly records: readonly OutRecordSpec[];
+}
+
+export type OutMapSpec = OutTypeSpec | OutSegmentSpec | OutMessageSpec | OutQuerySpec;

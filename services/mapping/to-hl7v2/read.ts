@@ -5,6 +5,7 @@ import { diagnostic, didYouMean } from '../diagnostics.ts';
 import { entryOf, isExpression, type MapNode, type ReadSpec, type ScalarNode, type SpecNode, textNode, textOf } from '../read.ts';
 import { RowReader } from '../to-rows/reader.ts';
 import type { OutBody, OutIgnored, OutLinked, OutMapSpec, OutMessageSpec, OutPart, OutRule, OutSegment } from './model.ts';
+import { QUERY_KEYS, queryParts } from './read-query.ts';
 
 /** True for the tree of a map that makes HL7v2. */
 export const isOutMap = (root: SpecNode | undefined): boolean => textOf(entryOf(root, 'target')?.value, 'format') === 'hl7v2';
@@ -16,7 +17,7 @@ export interface ReadOutMap {
 
 const HEADER = ['map', 'version', 'because', 'source', 'target', 'use', 'ignore'];
 /** Every key of a map from FHIR to HL7v2, of whatever kind. */
-export const OUT_KEYS = [...HEADER, 'fields', 'value', 'message', 'refuse', 'linked', 'segments', 'cases'];
+export const OUT_KEYS = [...HEADER, 'fields', 'value', 'message', 'refuse', 'linked', 'segments', 'cases', ...QUERY_KEYS];
 const RULE_KEYS = ['when', 'each', 'from', 'map', 'default', 'type', 'all', 'because'];
 export const SEGMENT_KEYS = ['segment', 'each', 'when', 'use', 'fields', 'always', 'deletes', 'segments', 'because'];
 const MESSAGE = /^[A-Z]{3}\^[A-Z]\d\d\^[A-Z]{3}(_[A-Z]\d\d)?$/;
@@ -57,6 +58,10 @@ class OutReader {
       return { ...base, kind: 'segment', target: segment, fields: this.#parts(entryOf(root, 'fields')?.value, 0) };
     }
     const datatype = textOf(target, 'type');
+    if (entryOf(root, 'query') !== undefined) {
+      this.#keys(root, [...HEADER, 'refuse', 'segments', ...QUERY_KEYS]);
+      return { ...base, kind: 'query', target: textOf(target, 'version') ?? '', ...this.#query(root) };
+    }
     if (datatype === undefined) return { ...base, kind: 'message', target: textOf(target, 'version') ?? '', ...this.#message(root) };
     this.#keys(root, [...HEADER, 'fields', 'value']);
     const body = entryOf(root, 'fields') ?? entryOf(root, 'value');
@@ -72,24 +77,45 @@ class OutReader {
       return { is, at: node.at, when: node.kind === 'map' ? this.#reader.expression(entryOf(node, 'when'), 'when') : undefined };
     });
     if (types.length === 0) this.#fault('spec-header', root.at, { name: 'message' });
-    const refuse = this.#list(entryOf(root, 'refuse')?.value).flatMap((node) => {
+    return { types, refuse: this.#refuse(root), linked: this.#links(root), segments: this.#segments(entryOf(root, 'segments')?.value, 0) };
+  }
+
+  #query(root: MapNode): ReturnType<typeof queryParts> {
+    return queryParts(root, {
+      fault: (code, at, values) => this.#fault(code, at, values),
+      keys: (node, known) => this.#keys(node, known),
+      list: (node) => this.#list(node),
+      when: (node) => this.#reader.expression(entryOf(node, 'when'), 'when'),
+      refuse: (node) => this.#refuse(node),
+      linked: (node) => this.#links(node),
+      ignored: (node) => this.#ignored(node),
+      segments: (node) => this.#segments(entryOf(node, 'segments')?.value, 0),
+    });
+  }
+
+  #refuse(root: MapNode): OutMessageSpec['refuse'] {
+    return this.#list(entryOf(root, 'refuse')?.value).flatMap((node) => {
       const when = this.#reader.expression(entryOf(node, 'when'), 'when');
       const because = textOf(node, 'because') ?? '';
       if (because === '') this.#fault('spec-header', node.at, { name: 'because' });
       return when === undefined ? [] : [{ when, because }];
     });
+  }
+
+  #links(root: MapNode): readonly OutLinked[] {
     const linked = entryOf(root, 'linked')?.value;
-    const links = linked?.kind === 'map' ? linked.entries.flatMap((each) => this.#linked(each.key, each.value)) : [];
-    return { types, refuse, linked: links, segments: this.#segments(entryOf(root, 'segments')?.value, 0) };
+    return linked?.kind === 'map' ? linked.entries.flatMap((each) => this.#linked(each.key, each.value)) : [];
   }
 
   #linked(name: string, node: SpecNode): readonly OutLinked[] {
-    if (node.kind === 'map') this.#keys(node, ['ref', 'type', 'require', 'whole', 'because']);
+    if (node.kind === 'map') this.#keys(node, ['ref', 'by', 'type', 'require', 'whole', 'because']);
     const ref = this.#reader.expression(entryOf(node, 'ref'), 'ref');
+    const by = textOf(node, 'by');
     const type = textOf(node, 'type') ?? '';
-    if (type === '' || ref === undefined) this.#fault('spec-header', node.at, { name: `linked.${name}: ref and type` });
-    if (ref === undefined) return [];
-    return [{ name, at: node.at, ref, type, require: textOf(node, 'require') === 'true', whole: textOf(node, 'whole') === 'true' }];
+    if (type === '' || (ref === undefined) === (by === undefined))
+      this.#fault('spec-header', node.at, { name: `linked.${name}: ref (or by) and type` });
+    if (ref === undefined && by === undefined) return [];
+    return [{ name, at: node.at, ref, by, type, require: textOf(node, 'require') === 'true', whole: textOf(node, 'whole') === 'true' }];
   }
 
   #segments(node: SpecNode | undefined, depth: number): readonly OutSegment[] {

@@ -1,0 +1,156 @@
+/** Maps that answer queries, compiled: which map answers which query, and what it tells of a patient and of what is recorded about them. */
+import { type Problem, problem } from '../../errors.ts';
+import type { Resource } from '../../fhir/resource.ts';
+import { type Diagnostic, diagnostic } from '../diagnostics.ts';
+import { digestOf, specLabel } from '../digest.ts';
+import type { Compiled } from '../expression/scope.ts';
+import { system } from '../expression/typed.ts';
+import type { OutContext } from './compile.ts';
+import { type BuiltSegment, type CompiledOutMessage, lineOf } from './message.ts';
+import type { OutMessageSpec, OutProfiles, OutQuerySpec, OutRecordSpec } from './model.ts';
+import { watched } from './seen.ts';
+
+/** What is said of one resource. */
+export interface Told {
+  /** Segments; none when it cannot be told, or the map says that it is not. */
+  readonly lines: readonly string[];
+  /** Why it cannot be told. */
+  readonly problems: readonly Problem[];
+  /** Elements that are recorded and that no rule reads: 'Patient.photo'. */
+  readonly untold: readonly string[];
+}
+
+/** What refers to a resource, by the names of the map. */
+export type RecordLinks = Readonly<Record<string, readonly Resource[]>>;
+
+export interface RecordMap {
+  readonly spec: OutRecordSpec;
+  told(resource: Resource, links: RecordLinks, changed: string): Told;
+}
+
+export interface QueryMap {
+  readonly spec: OutQuerySpec;
+  /** 'id@version#digest'. */
+  readonly label: string;
+  /** `position`: the patient's place in the answer, from 1; `confidence`: 0 to 100. */
+  told(patient: Resource, place: { readonly position: number; readonly confidence: number }, changed: string): Told;
+  readonly records: readonly RecordMap[];
+}
+
+/** A query that a map answers. */
+export interface AnsweredQuery {
+  readonly map: QueryMap;
+  /** MSH-9 of the answer. */
+  readonly is: string;
+  readonly profiles: OutProfiles | undefined;
+}
+
+/** Returns the map of a query by MSH-9 ('QBP^Q22') and QPD-1.1; a row that names the query is taken before one that takes any. */
+export type FindQuery = (message: string, name: string) => AnsweredQuery | undefined;
+
+export type CompileOut = (
+  spec: OutMessageSpec,
+  own: ReadonlyMap<string, Compiled>,
+) => { readonly message: CompiledOutMessage; readonly faults: readonly Diagnostic[] };
+
+const OWN: ReadonlyMap<string, Compiled> = new Map([
+  ['position', { js: 'c.position', type: system('string') }],
+  ['confidence', { js: 'c.confidence', type: system('string') }],
+]);
+
+/** Returns what finds the map of a query, and what is wrong with the maps; `roots`: every tree that they are made of. */
+export function compileQueries(
+  specs: readonly OutQuerySpec[],
+  roots: Parameters<typeof digestOf>[0],
+  compile: CompileOut,
+): { readonly find: FindQuery; readonly diagnostics: readonly Diagnostic[] } {
+  const diagnostics: Diagnostic[] = [];
+  const rows: { readonly message: string; readonly name: string | undefined; readonly answered: AnsweredQuery }[] = [];
+  for (const spec of specs) {
+    const { map, faults } = queryMap(spec, roots, compile);
+    diagnostics.push(...faults);
+    for (const { message, name, is, profiles, at } of spec.queries) {
+      const same = rows.find((each) => each.message === message && folded(each.name) === folded(name));
+      if (same !== undefined) diagnostics.push(diagnostic('rows-duplicate-map', at, { type: message, other: same.answered.map.spec.id }));
+      rows.push({ message, name, answered: { map, is, profiles } });
+    }
+  }
+  return {
+    find: (message, name) => {
+      const own = rows.filter((each) => each.message === message);
+      const found =
+        own.find((each) => each.name !== undefined && folded(each.name) === folded(name)) ?? own.find((each) => each.name === undefined);
+      return found?.answered;
+    },
+    diagnostics,
+  };
+}
+
+const folded = (name: string | undefined): string | undefined => name?.trim().toLowerCase();
+
+function queryMap(
+  spec: OutQuerySpec,
+  roots: Parameters<typeof digestOf>[0],
+  compile: CompileOut,
+): { readonly map: QueryMap; readonly faults: readonly Diagnostic[] } {
+  const base = { ...spec, kind: 'message' as const };
+  const patient = compile({ ...base, types: [], linked: [] }, OWN);
+  const records = spec.records.map((record) => {
+    const { at, type: source, linked, ignore, segments, refuse, when } = record;
+    const types = when === undefined ? [] : [{ when, is: '', at }];
+    const unsearched = linked.filter(({ by }) => by === undefined);
+    const made = compile({ ...base, at, source, linked, ignore, segments, refuse, types }, OWN);
+    const faults = unsearched.map((each) => diagnostic('spec-header', each.at, { name: `linked.${each.name}: by` }));
+    return { record, message: made.message, faults: [...made.faults, ...faults] };
+  });
+  return {
+    map: {
+      spec,
+      label: specLabel(spec.id, spec.version, digestOf(roots)),
+      told: (resource, { position, confidence }, changed) =>
+        toldBy(patient.message, resource, {}, { changed, position: String(position), confidence: String(confidence) }),
+      records: records.map(({ record, message }) => ({
+        spec: record,
+        told: (resource, links, changed) => toldBy(message, resource, links, { changed }),
+      })),
+    },
+    faults: [...patient.faults, ...records.flatMap(({ faults }) => faults)],
+  };
+}
+
+const NOTHING: Told = { lines: [], problems: [], untold: [] };
+
+function toldBy(
+  message: CompiledOutMessage,
+  resource: Resource,
+  links: RecordLinks,
+  own: Pick<OutContext, 'changed' | 'position' | 'confidence'>,
+): Told {
+  const problems: Problem[] = [];
+  const root = watched(resource);
+  const linked = Object.entries(links).map(([name, all]) => [name, all.map((each) => ({ each, seen: watched(each) }))] as const);
+  const values = Object.fromEntries(linked.map(([name, all]) => [name, all.map(({ seen }) => seen.value)]));
+  const context: OutContext = { root: root.value, links: values, change: 'create', number: '', field: '', problems, ...own };
+  if (!message.types.every(({ test }) => test(context, context.root))) return NOTHING;
+  const refused = message.refuse.find(({ test }) => test(context, context.root));
+  if (refused !== undefined)
+    return { ...NOTHING, problems: [problem('outgoing-not-expressible', { what: refused.because }, resource.resourceType)] };
+  const segments = message.segments(context).filter(({ says }) => says);
+  if (problems.length > 0) return { ...NOTHING, problems };
+  const ignored = (type: string): readonly string[] => ['resourceType', ...(message.ignored.get(type) ?? [])];
+  const missed = [{ each: resource, seen: root }, ...linked.flatMap(([, all]) => all)].flatMap(({ each, seen }) =>
+    seen.unread(ignored(each.resourceType)).map((path) => `${each.resourceType}.${path.replace(/\[\d+\]/g, '')}`),
+  );
+  return { lines: numbered(segments).map((each) => lineOf(each, undefined)), problems, untold: [...new Set(missed)] };
+}
+
+/** Results that stand in several places of one map are numbered through: OBX-1 counts those of one order. */
+function numbered(segments: readonly BuiltSegment[]): readonly BuiltSegment[] {
+  let count = 0;
+  return segments.map((each) => {
+    if (each.name === 'ORC') count = 0;
+    if (each.name !== 'OBX') return each;
+    count += 1;
+    return { ...each, fields: [[String(count)], ...each.fields.slice(1)] };
+  });
+}
