@@ -1,7 +1,7 @@
 import { choiceNames, elementsOf, kindOf } from './definitions.ts';
 import { isArray, isObject } from './format/json.ts';
 import type { JsonObject, JsonValue, Resource } from './resource.ts';
-import { classesOfStay } from './stay-classes.ts';
+import { classesOfStay, isSinceOnly } from './stay-classes.ts';
 import { type Course, placesOfStay } from './stay-places.ts';
 
 /**
@@ -19,7 +19,8 @@ export function mergedResource<T extends Resource>(stored: JsonObject, draft: T,
   const course = courseOf(stored, draft, still);
   const places = deletes.includes('location') ? {} : placesIn(stored, draft, course);
   const merged = { ...draft, ...Object.fromEntries(kept), ...Object.fromEntries(joined), ...still, ...places };
-  if (draft.resourceType !== 'Encounter' || draft['classHistory'] !== undefined || deletes.includes('classHistory')) return merged;
+  if (draft.resourceType !== 'Encounter' || deletes.includes('classHistory')) return merged;
+  if (draft['classHistory'] !== undefined && !isSinceOnly(draft)) return merged;
   const { classHistory: _before, ...rest } = merged;
   const classes = classesOfStay(stored, draft, course);
   return { ...draft, ...rest, ...(classes === undefined ? {} : { classHistory: classes }) };

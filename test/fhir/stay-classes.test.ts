@@ -52,6 +52,23 @@ describe('the classes of a stay over its messages', () => {
     expect(told(over(gone, says('AMB', '8', { period: { start: '8' } })))).toBe(' > AMB');
   });
 
+  it('say since when the present one is where a change of class names no place', () => {
+    const since = (code: string, start: string): Resource =>
+      says(code, undefined, { location: undefined, classHistory: [{ class: { system: V3, code }, period: { start } }] });
+    expect(told(over(emergency, since('IMP', '2')))).toBe('EMER 1-2; IMP 2- > IMP');
+    expect(told(over(emergency, since('IMP', '2'), since('IMP', '2'), says('IMP'), since('IMP', '3')))).toBe('EMER 1-2; IMP 2- > IMP');
+    expect(told(over(emergency, since('IMP', '2'), says('AMB', '5')))).toBe('EMER 1-2; IMP 2-5 > AMB');
+    expect(told(over(emergency, since('IMP', '2'), since('AMB', '5')))).toBe('EMER 1-2; IMP 2-5; AMB 5- > AMB');
+    expect(told(over(since('IMP', '2'), since('AMB', '5')))).toBe('IMP 2-5; AMB 5- > AMB');
+    // Corrected: the present class was another since then, or never another than the one before.
+    expect(told(over(emergency, since('IMP', '2'), says('OBSENC')))).toBe('EMER 1-2; OBSENC 2- > OBSENC');
+    expect(told(over(emergency, since('IMP', '2'), says('EMER')))).toBe(' > EMER');
+    const left = says('IMP', undefined, { status: 'finished', location: [], period: { start: '1', end: '5' } });
+    expect(told(over(emergency, since('IMP', '2'), left))).toBe('EMER 1-2; IMP 2- > IMP');
+    expect(told(over(emergency, since('IMP', '2'), left, says('AMB', '8', { period: { start: '8' } })))).toBe(' > AMB');
+    expect(told(over(emergency, since('IMP', '4'), since('AMB', '3')))).toBe('EMER 1-4; AMB 3- > AMB');
+  });
+
   it('hold no class that nobody knew and no period that the times contradict', () => {
     expect(told(over(says('UNK', '1'), says('IMP', '2')))).toBe(' > IMP');
     expect(told(over(says('EMER', '3', { period: { start: '3' } }), says('IMP', '2')))).toBe('EMER -2 > IMP');
@@ -63,11 +80,19 @@ describe('the classes of a stay over its messages', () => {
     fc.assert(
       fc.property(codes, (each) => {
         const drafts = each.map((code, i) => says(code, String(i + 1), i === 0 ? { period: { start: '1' } } : {}));
+        const placeless = each.map((code, i) => ({
+          ...says(code, undefined, { ...(i === 0 && { period: { start: '1' } }), location: undefined }),
+          classHistory: [{ class: { system: V3, code }, period: { start: String(i + 1) } }],
+        }));
         const [first = emergency, ...rest] = drafts;
         const runs = each.flatMap((code, i) => (code === each[i - 1] ? [] : [{ code, from: i + 1 }]));
         const before = runs.slice(0, -1).map(({ code, from }, i) => `${code} ${from}-${runs[i + 1]?.from}`);
         expect(told(over(first, ...rest))).toBe(`${before.join('; ')} > ${each.at(-1)}`);
         expect(told(over(first, first, ...rest.flatMap((draft) => [draft, draft])))).toBe(told(over(first, ...rest)));
+        const [one = emergency, ...more] = placeless;
+        const open = `${each.at(-1)} ${runs.at(-1)?.from}-`;
+        expect(told(over(one, ...more))).toBe(`${[...before, open].join('; ')} > ${each.at(-1)}`);
+        expect(told(over(one, one, ...more.flatMap((draft) => [draft, draft])))).toBe(told(over(one, ...more)));
       }),
     );
   });

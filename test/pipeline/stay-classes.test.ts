@@ -31,6 +31,8 @@ const ARRIVED = adt('A04', '20260301090000', pv1('E', 'ER^1'));
 const ADMITTED = adt('A06', '20260301150000', pv1('I', 'W1^1'));
 const CORRECTED = adt('A08', '20260302090000', pv1('I', 'W1^1'));
 const BACK = adt('A07', '20260302100000', pv1('O', 'OPD^1'));
+const PLACELESS = adt('A06', '20260301150000', pv1('I', ''));
+const PLACELESS_BACK = adt('A07', '20260302100000', pv1('O', ''));
 const LEFT = adt('A03', '20260304120000', pv1('I', 'W1^1', '20260304113000'));
 
 let count = 0;
@@ -63,4 +65,18 @@ it('is none where the stay went back to an outpatient, nor where there was no em
   expect(await told(ARRIVED, ADMITTED, BACK)).toMatchObject({ before: [EMERGENCY, ['IMP', back]], now: 'AMB', visit: 9202 });
   expect(await told(BACK, ARRIVED, ADMITTED)).toMatchObject({ before: [EMERGENCY, ['IMP', back]], now: 'AMB', visit: 9202 });
   expect(await told(ADMITTED, CORRECTED, LEFT)).toMatchObject({ before: [], now: 'IMP', visit: 9201 });
+});
+
+it('is one visit too where the change of class names no place, in any order', async () => {
+  const since = ['IMP', { start: '2026-03-01T15:00:00+00:00' }];
+  const stay = { ...STAY, before: [EMERGENCY, since] };
+  expect(await told(ARRIVED, PLACELESS, LEFT)).toEqual(stay);
+  expect(await told(LEFT, PLACELESS, ARRIVED)).toEqual(stay);
+  expect(await told(PLACELESS, LEFT, CORRECTED, ARRIVED, PLACELESS)).toEqual(stay);
+  const back = { start: '2026-03-01T15:00:00+00:00', end: '2026-03-02T10:00:00+00:00' };
+  expect(await told(PLACELESS_BACK, ARRIVED, PLACELESS)).toMatchObject({
+    before: [EMERGENCY, ['IMP', back], ['AMB', { start: back.end }]],
+    now: 'AMB',
+    visit: 9202,
+  });
 });
