@@ -27,6 +27,8 @@ export interface QuickSettings extends AccessSettings {
   readonly isClosing: () => boolean;
   /** Hears of every request that was answered here. */
   readonly ended: (told: RequestEnd) => void;
+  /** Hears of what went wrong here; the usual way answers then, or the connection ends where an answer had begun. */
+  readonly failed: (error: unknown) => void;
 }
 
 /** What log and metrics say of a request. */
@@ -44,6 +46,11 @@ export function putBefore(server: Server, quick: QuickWay, settings: QuickSettin
   const pass = (request: IncomingMessage, response: ServerResponse): void => {
     for (const each of usual) Reflect.apply(each, server, [request, response]);
   };
+  const failed = (request: IncomingMessage, response: ServerResponse, error: unknown): void => {
+    settings.failed(error);
+    if (!response.headersSent) pass(request, response);
+    else if (!response.writableEnded) response.destroy();
+  };
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     const started = performance.now();
     const send = (answered: Answered | undefined): void => {
@@ -58,17 +65,23 @@ export function putBefore(server: Server, quick: QuickWay, settings: QuickSettin
       settings.ended({ method: 'GET', route, status, ms: performance.now() - started });
     };
     const answered = quick.answer(request);
-    if (answered instanceof Promise) answered.then(send, () => pass(request, response));
+    if (answered instanceof Promise) answered.then(send).catch((error: unknown) => failed(request, response, error));
     else send(answered);
   };
-  server.on('request', (request, response) => {
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
     // Whoever may not call is told so by the usual way.
     if (settings.isClosing() || !quick.takes(request)) pass(request, response);
     else if (settings.verifyToken === undefined) (refusalOnLoopback(request.headers) === undefined ? serve : pass)(request, response);
     else
-      refusalOfCaller(request.headers, settings).then(
-        (refusal) => (refusal === undefined ? serve : pass)(request, response),
-        () => pass(request, response),
-      );
+      refusalOfCaller(request.headers, settings)
+        .then((refusal) => (refusal === undefined ? serve : pass)(request, response))
+        .catch((error: unknown) => failed(request, response, error));
+  };
+  server.on('request', (request, response) => {
+    try {
+      handle(request, response);
+    } catch (error) {
+      failed(request, response, error);
+    }
   });
 }

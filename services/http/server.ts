@@ -145,6 +145,7 @@ function routes(
       measured(told);
       log.info({ ...told, ms: Math.round(told.ms) }, 'http');
     },
+    failed: (error: unknown) => log.error({ fault: error instanceof Error ? error.name : 'unknown' }, 'a quick answer failed'),
   };
   putBefore(door.server, quickReads(parts), quick);
   putBefore(door.server, terminology.quick, quick);
