@@ -4,6 +4,7 @@ import { pulses, type SourcePulse } from '../../database/journal/pulse.ts';
 import { receiverPulses } from '../../database/outgoing/view.ts';
 import { isLearned, type Silence } from '../../pipeline/silence.ts';
 import type { Parts } from '../../pipeline.ts';
+import { failuresInARow } from '../background.ts';
 import type { RequestEnd } from '../quick.ts';
 import { rarely } from '../rarely.ts';
 import { outgoingMetrics } from './outgoing.ts';
@@ -64,12 +65,19 @@ export function metricsRoutes(door: FastifyInstance, parts: Parts, gauges?: () =
   });
   const journal = journalMetrics(register);
   const ofDoors = gauges && doorMetrics(register);
+  const background = new Gauge({
+    name: 'polyseme_background_failures',
+    help: 'How often in a row work in the background of this process failed, by work; 0: it goes well.',
+    labelNames: ['work'],
+    registers: [register],
+  });
   const latest = rarely(() => pulses(parts.database));
   const outgoing = outgoingMetrics(register);
   const receivers = rarely(() => receiverPulses(parts.database));
   const all = Registry.merge([register, processMetrics()]);
   door.get('/metrics', async (_request, reply) => {
     if (gauges) ofDoors?.(gauges());
+    for (const [work, failures] of failuresInARow()) background.set({ work }, failures);
     journal.show(await latest().catch(() => undefined), parts.clock());
     outgoing(await receivers().catch(() => []), parts.clock());
     return reply.type(all.contentType).send(await all.metrics());
