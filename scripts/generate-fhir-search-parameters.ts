@@ -45,9 +45,14 @@ function expressionFor(type: string, expression: string): string {
   return [...new Set(own)].join(' | ').replaceAll(/\s+/g, ' ');
 }
 
+/** Bundle.composition and Bundle.message point to a resource that the Bundle holds: its entry says which it is (fullUrl). */
+const FIRST = /^(Bundle\.entry\[0\])\.resource$/;
+const FIRST_IS: Readonly<Record<string, string>> = { composition: 'Composition', message: 'MessageHeader' };
+const ofEntry = (code: string, expression: string): string =>
+  expression.replace(FIRST, `$1.where(resolve() is ${FIRST_IS[code] ?? 'Resource'})`);
+
 function whyNot(definition: Definition): string | undefined {
   if (definition.expression === undefined) return 'it has no expression';
-  if (/\.entry\[0\]\.resource$/.test(definition.expression)) return 'it points to a resource within the resource';
   return undefined;
 }
 
@@ -70,7 +75,7 @@ function generated(): string {
   const textOf = (type: string, each: Definition): ParameterText => ({
     name: each.code,
     kind: kindOf(each),
-    expression: expressionFor(type, each.expression ?? ''),
+    expression: ofEntry(each.code, expressionFor(type, each.expression ?? '')),
     components: componentsOf(type, each),
   });
   const without: string[] = [];

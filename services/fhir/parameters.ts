@@ -1,21 +1,9 @@
 import { hash31, hasherAfter } from './hash.ts';
-import { compileExpression, isOfType, type ParameterPath } from './search/expression.ts';
-import { COMMON_PARAMETERS, COMPARTMENTS, NOT_INDEXED, SEARCH_PARAMETERS } from './search-parameters.generated.ts';
+import { compileExpression, ENTRY, isOfType, type ParameterPath, type Step } from './search/expression.ts';
+import { linesOf, officialOf, officialOfEvery, type ParameterKind, type ParameterText } from './search/table.ts';
+import { COMPARTMENTS } from './search-parameters.generated.ts';
 
-/** Kinds of search parameter (http://hl7.org/fhir/R4/search.html#ptypes). */
-export type ParameterKind =
-  | 'token'
-  | 'reference'
-  | 'date'
-  | 'string'
-  | 'uri'
-  | 'number'
-  | 'quantity'
-  | 'composite'
-  /** A string by its sound: codes of its words, indexed as tokens. */
-  | 'phonetic'
-  /** A place by its distance: latitude and longitude, indexed as numbers. */
-  | 'near';
+export { isOfficial, type ParameterKind, type ParameterText, whyNotIndexed } from './search/table.ts';
 
 /**
  * What the index keeps of one element for one kind of search. Parameters that look at the same element (subject and patient,
@@ -58,19 +46,10 @@ export interface SearchParameter {
   readonly composite: { readonly elements: readonly ParameterPath[]; readonly components: readonly Component[] } | undefined;
 }
 
-/** A parameter as it is written down: by the generator, or in a SearchParameter resource. */
-export interface ParameterText {
-  readonly name: string;
-  readonly kind: ParameterKind;
-  readonly expression: string;
-  /** Of a composite: names of parameters of the same type, each with its expression from the element. */
-  readonly components: readonly (readonly [name: string, expression: string])[];
-}
-
 /** Datatypes that a kind of parameter can search (http://hl7.org/fhir/R4/search.html#table). */
 const SEARCHED: Readonly<Record<Slot['kind'], readonly string[]>> = {
   token: ['code', 'boolean', 'Coding', 'CodeableConcept', 'Identifier', 'ContactPoint', 'string', 'uri', 'id'],
-  reference: ['Reference', 'canonical', 'uri'],
+  reference: ['Reference', 'canonical', 'uri', ENTRY],
   date: ['date', 'dateTime', 'instant', 'Period', 'Timing'],
   string: ['string', 'markdown', 'HumanName', 'Address'],
   uri: ['uri', 'url', 'canonical', 'oid', 'uuid'],
@@ -167,12 +146,28 @@ function componentOf(
   return distinct.size === 0 ? undefined : { parameter, paths: [...distinct.values()], ofResource };
 }
 
-/** Returns a parameter compiled for a type; what it lacks when it cannot be indexed. `known`: the type's others, for composites. */
+/** The way from a resource to one that it holds, and how the elements of that one are called then. */
+interface Way {
+  readonly steps: readonly Step[];
+  readonly element: string;
+}
+
+const onTheWay = (path: ParameterPath, { steps, element }: Way): ParameterPath => ({
+  ...path,
+  steps: [...steps, ...path.steps],
+  element: `${element}.${path.element}`,
+});
+
+/**
+ * Returns a parameter compiled for a type; what it lacks when it cannot be indexed. `known`: the type's others, for composites. `way`: from
+ * `base` to the resource of the type.
+ */
 export function compileParameter(
   type: string,
   text: ParameterText,
   known: ReadonlyMap<string, SearchParameter>,
   base = type,
+  way?: Way,
 ): SearchParameter | string {
   const { name, kind } = text;
   const expression = kind === 'near' ? `${text.expression}.latitude | ${text.expression}.longitude` : text.expression;
@@ -180,7 +175,8 @@ export function compileParameter(
   if (!compiled.ok) return compiled.problems[0]?.text ?? 'the expression is not understood';
   const p = hash31(`${base}?${name}`);
   if (kind !== 'composite') {
-    const uses = kind === 'phonetic' ? soundUses(base, compiled.value) : usesOf(base, kind === 'near' ? 'number' : kind, compiled.value);
+    const paths = way === undefined ? compiled.value : compiled.value.map((path) => onTheWay(path, way));
+    const uses = kind === 'phonetic' ? soundUses(base, paths) : usesOf(base, kind === 'near' ? 'number' : kind, paths);
     return uses.length === 0 ? 'its expression has no value that its type can search' : { name, kind, p, uses, composite: undefined };
   }
   // The resource itself is an element too: `Observation | Observation.component`.
@@ -191,31 +187,7 @@ export function compileParameter(
   return { name, kind, p, uses: [], composite: { elements, components: found } };
 }
 
-const KINDS: readonly ParameterKind[] = [
-  'token',
-  'reference',
-  'date',
-  'string',
-  'uri',
-  'number',
-  'quantity',
-  'composite',
-  'phonetic',
-  'near',
-];
-
-function textOf(line: string): ParameterText {
-  const [name = '', kindText = '', expression = '', parts = ''] = line.split('\t');
-  const kind = KINDS.find((each) => each === kindText) ?? 'token';
-  const components =
-    parts === ''
-      ? []
-      : parts.split(' & ').map((part): readonly [string, string] => [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]);
-  return { name, kind, expression, components };
-}
-
 const byType = new Map<string, ReadonlyMap<string, SearchParameter>>();
-let blocks: ReadonlyMap<string, readonly string[]> | undefined;
 let custom: ReadonlyMap<string, readonly ParameterText[]> = new Map();
 
 let set = 0;
@@ -234,24 +206,6 @@ export function setCustomParameters(parameters: ReadonlyMap<string, readonly Par
   slotsByType.clear();
 }
 
-const linesOf = (text: string): readonly string[] => text.split('\n').filter((line) => line !== '');
-
-/** Returns true when R4 itself has the parameter for the type, indexed or not. */
-export function isOfficial(type: string, name: string): boolean {
-  const parameters = linesOf(COMMON_PARAMETERS).concat(blocksOf().get(type) ?? []);
-  return parameters.some((line) => line.startsWith(`${name}\t`)) || whyNotIndexed(type, name) !== undefined || name.startsWith('_');
-}
-
-function blocksOf(): ReadonlyMap<string, readonly string[]> {
-  blocks ??= new Map(
-    SEARCH_PARAMETERS.slice(2)
-      .split('\n@')
-      .map((block) => linesOf(block))
-      .map(([name = '', ...lines]) => [name, lines]),
-  );
-  return blocks;
-}
-
 /** Returns the parameters of a resource type by name, with those that every type has, without _id and _lastUpdated. */
 export function searchParameters(type: string): ReadonlyMap<string, SearchParameter> {
   const known = byType.get(type);
@@ -261,13 +215,55 @@ export function searchParameters(type: string): ReadonlyMap<string, SearchParame
     const parameter = compileParameter(type, text, found, base);
     if (typeof parameter !== 'string') found.set(text.name, parameter);
   };
-  for (const line of linesOf(COMMON_PARAMETERS)) add(textOf(line), 'Resource');
-  const own = [...(blocksOf().get(type) ?? []).map(textOf), ...(custom.get(type) ?? [])];
+  for (const text of officialOfEvery()) add(text, 'Resource');
+  const own = [...officialOf(type), ...(custom.get(type) ?? [])];
   for (const text of own.filter(({ kind }) => kind !== 'composite')) add(text);
   for (const text of own.filter(({ kind }) => kind === 'composite')) add(text);
   byType.set(type, found);
   return found;
 }
+
+/** Columns of a stored resource, values of one that another holds. */
+const OF_THE_HELD: readonly ParameterText[] = [
+  { name: '_id', kind: 'token', expression: 'Resource.id', components: [] },
+  { name: '_lastUpdated', kind: 'date', expression: 'Resource.meta.lastUpdated', components: [] },
+];
+const withinByType = new Map<string, ReadonlyMap<string, SearchParameter>>();
+
+/**
+ * Returns the parameters that look into a resource which one of the type holds, by their names: `composition.patient` of a Bundle whose first resource
+ * is a Composition (http://hl7.org/fhir/R4/bundle.html#search: composition and message give "access to search its contents").
+ */
+export function parametersWithin(type: string): ReadonlyMap<string, SearchParameter> {
+  const known = withinByType.get(type);
+  if (known !== undefined) return known;
+  const found = new Map<string, SearchParameter>();
+  withinByType.set(type, found);
+  for (const text of officialOf(type)) {
+    const parameter = text.kind === 'reference' ? compileParameter(type, text, new Map()) : '';
+    const [path] = typeof parameter === 'string' ? [] : parameter.uses.flatMap(({ slot }) => slot.paths);
+    const target = typeof parameter === 'string' ? undefined : parameter.uses[0]?.target;
+    if (path?.datatype !== ENTRY || target === undefined) continue;
+    const way: Way = {
+      steps: [...path.steps, { name: 'resource', where: ['resourceType', target], index: undefined }],
+      element: `${path.element}.resource[${target}]`,
+    };
+    for (const each of [...OF_THE_HELD, ...officialOfEvery(), ...officialOf(target)]) {
+      const name = `${text.name}.${each.name}`;
+      const compiled = each.kind === 'composite' ? '' : compileParameter(target, { ...each, name }, new Map(), type, way);
+      if (typeof compiled !== 'string') found.set(name, compiled);
+    }
+  }
+  return found;
+}
+
+/** Returns the parameters that R4 gives a type, whatever SearchParameter resources add: with those that look into what it holds. */
+export const officialParameters = (type: string): readonly SearchParameter[] =>
+  [
+    ...officialOfEvery().map((text) => compileParameter(type, text, new Map(), 'Resource')),
+    ...officialOf(type).map((text) => (text.kind === 'composite' ? '' : compileParameter(type, text, new Map()))),
+    ...parametersWithin(type).values(),
+  ].filter((each) => typeof each !== 'string');
 
 const slotsByType = new Map<string, readonly Slot[]>();
 
@@ -275,16 +271,11 @@ const slotsByType = new Map<string, readonly Slot[]>();
 export function slotsOf(type: string): readonly Slot[] {
   const known = slotsByType.get(type);
   if (known !== undefined) return known;
-  const found = [...new Set([...searchParameters(type).values()].flatMap(({ uses }) => uses.map(({ slot }) => slot)))];
+  const all = [...searchParameters(type).values(), ...parametersWithin(type).values()];
+  const found = [...new Set(all.flatMap(({ uses }) => uses.map(({ slot }) => slot)))];
   slotsByType.set(type, found);
   return found;
 }
-
-/** Returns why an official parameter of a type is not indexed; undefined when it is, or when R4 has no such parameter. */
-export const whyNotIndexed = (type: string, name: string): string | undefined =>
-  linesOf(NOT_INDEXED)
-    .map((line) => line.split('\t'))
-    .find(([ofType, ofName]) => ofType === type && ofName === name)?.[2];
 
 /** Returns the types of a compartment ('Patient') with the parameters that put them there; undefined: no such compartment. */
 export function compartmentOf(name: string): ReadonlyMap<string, readonly SearchParameter[]> | undefined {

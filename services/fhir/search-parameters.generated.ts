@@ -124,7 +124,9 @@ location	token	BodyStructure.location
 morphology	token	BodyStructure.morphology
 patient	reference	BodyStructure.patient
 @Bundle
+composition	reference	Bundle.entry[0].where(resolve() is Composition)
 identifier	token	Bundle.identifier
+message	reference	Bundle.entry[0].where(resolve() is MessageHeader)
 timestamp	date	Bundle.timestamp
 type	token	Bundle.type
 @CapabilityStatement
@@ -1857,8 +1859,6 @@ _tag	token	Resource.meta.tag
 
 /** Official parameters that are not indexed: type, name, reason, separated by tabs. Asking for them is refused. */
 export const NOT_INDEXED = `
-Bundle	composition	it points to a resource within the resource
-Bundle	message	it points to a resource within the resource
 DeviceDefinition	classification	The expression of the search parameter is not understood: there is no element classification.
 `;
 

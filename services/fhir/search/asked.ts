@@ -1,12 +1,15 @@
 import { failure, problem, type Result, success } from '../../errors.ts';
 import { isResourceType } from '../definitions.ts';
 import { readNear } from '../near.ts';
-import { type SearchParameter, searchParameters, whyNotIndexed } from '../parameters.ts';
+import { parametersWithin, type SearchParameter, searchParameters, whyNotIndexed } from '../parameters.ts';
+import { askedOfEvery } from './every.ts';
+import { ENTRY } from './expression.ts';
 import { normalise } from './index.ts';
 import type { Clause } from './query.ts';
 import {
-  ID,
+  A_DATE,
   identifierClause,
+  modifierRefused,
   readAll,
   readDate,
   readNumber,
@@ -21,6 +24,7 @@ import {
   targetsOf,
   tokenClause,
   unescaped,
+  wrap,
 } from './read.ts';
 import { type Code, MOST_CODES, type NoCodes, noCodes } from './terms.ts';
 import type { IndexOptions } from './values.ts';
@@ -30,13 +34,9 @@ export { MAXIMUM_ALTERNATIVES, splitEscaped, unescaped } from './read.ts';
 /** Links of one parameter: `a.b.c` has two, `_has:…:_has:…` two. */
 export const MAXIMUM_LINKS = 4;
 
-const A_DATE = 'a date such as 2020-01-31, ge2020 or lt2020-01-31T10:00:00Z';
 const A_PLACE = 'latitude|longitude|distance|unit such as -83.69|42.25|11.2|km, the unit a UCUM code of a length';
 const A_TOKEN = 'a code, system|code, |code or system|';
 
-const wrap = <T>(result: Result<T>, make: (value: T) => Clause): Result<Clause> => (result.ok ? success(make(result.value)) : result);
-const modifierRefused = (parameter: string, modifier: string): Result<never> =>
-  failure(problem('fhir-search-modifier', { parameter, modifier: modifier.slice(0, 64) }, parameter));
 const anyOf = (clauses: readonly Clause[]): Clause =>
   clauses.length === 1 && clauses[0] !== undefined ? clauses[0] : { kind: 'or', clauses };
 
@@ -228,47 +228,8 @@ function reversed(type: string, key: string, value: string, options: IndexOption
   return clause === undefined ? undefined : wrap(clause, (found) => ({ kind: 'has', parameter, type: from, clause: found }));
 }
 
-const readId = (text: string): string | undefined => (ID.test(text) ? text : undefined);
-const AN_ID = 'an id of at most 64 letters, digits, hyphens and dots';
-
-/** Parameters that are not in the table: columns of the resource, its words, lists. */
-function askedOfEvery(name: string, modifier: string, value: string): Result<Clause> | undefined {
-  if (!['_id', '_lastUpdated', '_text', '_content', '_list'].includes(name)) return undefined;
-  if (modifier !== '') return modifierRefused(name, modifier);
-  switch (name) {
-    case '_id':
-      return wrap(readAll(name, value, AN_ID, readId), (any) => ({ kind: 'id', any }));
-    case '_lastUpdated':
-      return wrap(readAll(name, value, A_DATE, readDate), (any) => ({
-        kind: 'updated',
-        // The time of an update is the server's own, written in UTC.
-        any: any.map((each) => ({ ...each, clock: 'instant' as const })),
-      }));
-    case '_list': {
-      const parameter = searchParameters('List').get('item');
-      if (parameter === undefined) return undefined;
-      return wrap(readAll(name, value, 'the id of a List', readId), (any) => ({
-        kind: 'has',
-        type: 'List',
-        parameter,
-        clause: { kind: 'id', any },
-      }));
-    }
-    default: {
-      const read = (text: string): readonly string[] | undefined => {
-        const words = normalise(unescaped(text))
-          .split(' ')
-          .filter((word) => word !== '');
-        return words.length === 0 ? undefined : words;
-      };
-      return wrap(readAll(name, value, 'one or more words', read), (any) => ({
-        kind: 'words',
-        within: name === '_text' ? 'narrative' : 'content',
-        any,
-      }));
-    }
-  }
-}
+/** A name, the modifier or type behind its colon, and what follows a dot. */
+const KEY = /^([\w-]+)(?:(:)([\w-]*))?(?:(\.)(.*))?$/s;
 
 /**
  * Returns the clause of one `name=value` of a search on `type`; undefined when the type has no such parameter. Problems: a modifier
@@ -276,7 +237,7 @@ function askedOfEvery(name: string, modifier: string, value: string): Result<Cla
  */
 export function askedOf(type: string, key: string, value: string, options: IndexOptions, links = 0): Result<Clause> | undefined {
   if (key.startsWith('_has:')) return reversed(type, key, value, options, links);
-  const [, name = '', colon, modifier = '', dot, rest = ''] = /^([\w-]+)(?:(:)([\w-]*))?(?:(\.)(.*))?$/s.exec(key) ?? [];
+  const [, name = '', colon, modifier = '', dot, rest = ''] = KEY.exec(key) ?? [];
   if (name === '') return undefined;
   const every = dot === undefined ? askedOfEvery(name, modifier, value) : undefined;
   if (every !== undefined) return colon !== undefined && modifier === '' ? modifierRefused(name, '') : every;
@@ -286,7 +247,30 @@ export function askedOf(type: string, key: string, value: string, options: Index
     return reason === undefined ? undefined : failure(problem('fhir-search-not-indexed', { parameter: name, type, reason }, name));
   }
   if (colon !== undefined && modifier === '') return modifierRefused(name, modifier);
+  if (dot === undefined) return askedOfParameter(parameter, modifier, value, options);
+  return isOfHeld(parameter)
+    ? askedWithin(type, parameter, modifier, rest, value, options, links)
+    : chained(parameter, modifier, rest, value, options, links);
+}
+
+/** Whether a parameter means a resource that the one looked at holds: what follows is asked of that one, wherever it is stored or not. */
+const isOfHeld = ({ uses }: SearchParameter): boolean => uses.some(({ slot }) => slot.paths.some(({ datatype }) => datatype === ENTRY));
+
+/** `composition.patient=x` of a Bundle: a parameter of what it holds. */
+function askedWithin(
+  type: string,
+  { name, uses }: SearchParameter,
+  target: string,
+  rest: string,
+  value: string,
+  options: IndexOptions,
+  links: number,
+): Result<Clause> | undefined {
+  const [, inner = '', colon, modifier = '', dot, further = ''] = KEY.exec(rest) ?? [];
+  const parameter = parametersWithin(type).get(`${name}.${inner}`);
+  if (parameter === undefined || (target !== '' && uses.every((use) => use.target !== target))) return undefined;
+  if (colon !== undefined && modifier === '') return modifierRefused(parameter.name, modifier);
   return dot === undefined
     ? askedOfParameter(parameter, modifier, value, options)
-    : chained(parameter, modifier, rest, value, options, links);
+    : chained(parameter, modifier, further, value, options, links + 1);
 }

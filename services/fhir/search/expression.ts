@@ -40,6 +40,9 @@ interface State {
   readonly target: string | undefined;
 }
 
+/** The datatype of an entry of a Bundle: as a reference it means the resource that it holds. */
+export const ENTRY = 'Bundle.entry';
+
 class NotCompiled extends Error {}
 
 const NAME = /^[A-Za-z_]\w*/;
@@ -185,7 +188,9 @@ class Compiler {
 
 function pathOf(state: State, truth: boolean): ParameterPath {
   const systems = state.type === 'code' ? [...(state.definition?.binding?.systems.keys() ?? [])] : [];
-  const { steps, element, type: datatype, target, targets } = state;
+  const { steps, element, type: datatype, target } = state;
+  // What a Bundle holds is not what it refers to: nothing is kept from deletion by it.
+  const targets = datatype === ENTRY ? [] : state.targets;
   return { steps, datatype, element, target, targets, system: systems.length === 1 ? systems[0] : undefined, truth };
 }
 

@@ -1,6 +1,6 @@
 /** _filter (http://hl7.org/fhir/R4/search_filter.html): and, or, not, brackets, chained paths, and the comparisons of the standard. */
 import { failure, type Problem, problem, type Result, success } from '../../errors.ts';
-import { searchParameters } from '../parameters.ts';
+import { parametersWithin, searchParameters } from '../parameters.ts';
 import { askedOf } from './asked.ts';
 import { normalise } from './index.ts';
 import type { Clause } from './query.ts';
@@ -114,8 +114,11 @@ class FilterReader {
     return plain;
   }
 
-  #compared(type: string, [name = '', ...rest]: readonly string[], operator: string, value: string): Clause {
-    const parameter = searchParameters(type).get(name);
+  #compared(type: string, names: readonly string[], operator: string, value: string): Clause {
+    const held = parametersWithin(type).get(names.slice(0, 2).join('.'));
+    const name = held?.name ?? names[0] ?? '';
+    const rest = names.slice(held === undefined ? 1 : 2);
+    const parameter = held ?? searchParameters(type).get(name);
     if (rest.length > 0) {
       const targets =
         parameter?.kind === 'reference'

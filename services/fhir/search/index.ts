@@ -1,9 +1,18 @@
 import { rangeOf, type TimeRange } from '../dates.ts';
 import { isArray, isObject } from '../format/json.ts';
 import { hasherAfter } from '../hash.ts';
-import { compileParameter, type ParameterText, parameterSet, type Slot, searchParameters, slotsOf } from '../parameters.ts';
+import {
+  compileParameter,
+  type ParameterText,
+  parameterSet,
+  parametersWithin,
+  type Slot,
+  searchParameters,
+  slotsOf,
+} from '../parameters.ts';
 import { mapReferences } from '../references.ts';
 import type { JsonValue, Resource } from '../resource.ts';
+import { ENTRY } from './expression.ts';
 import type { IndexRows } from './query.ts';
 import {
   canonicalQuantity,
@@ -107,7 +116,7 @@ class Rows {
       case 'reference':
         for (const form of referenceForms(value, options)) {
           this.tokens.add(hash(form));
-          this.references.add(form);
+          if (path.datatype !== ENTRY) this.references.add(form);
         }
         break;
       case 'string':
@@ -142,7 +151,8 @@ const hasValue = (value: JsonValue): boolean => (isArray(value) ? value.length >
 /** Returns the numbers of the parameters that a resource has a value for; `values`: those of its slots. */
 function presentOf(resource: Resource, values: ReadonlyMap<Slot, readonly ValueAt[]>, options: IndexOptions): readonly number[] {
   const present: number[] = [];
-  for (const { p, uses, composite } of searchParameters(resource.resourceType).values()) {
+  const { resourceType: type } = resource;
+  for (const { p, uses, composite } of [...searchParameters(type).values(), ...parametersWithin(type).values()]) {
     const has =
       composite === undefined
         ? uses.some(({ slot, target }) =>

@@ -4,6 +4,7 @@ import { hasOffset, timeRange } from '../dates.ts';
 import { RESOURCE_TYPES } from '../definitions.ts';
 import type { SearchParameter, SlotUse } from '../parameters.ts';
 import { soundsOf } from '../phonetic.ts';
+import { ENTRY } from './expression.ts';
 import { FORM, IDENTIFIED, normalise } from './index.ts';
 import type { AskedNumber, AskedQuantity, AskedToken, Clause, DateRange, Prefix, TextMode } from './query.ts';
 import { canonicalUnit, inUnit } from './units.ts';
@@ -14,6 +15,13 @@ export const MAXIMUM_ALTERNATIVES = 1000;
 
 const PREFIXES: readonly Prefix[] = ['eq', 'ne', 'gt', 'lt', 'ge', 'le', 'sa', 'eb', 'ap'];
 export const ID = /^[A-Za-z0-9.-]{1,64}$/;
+
+export const A_DATE = 'a date such as 2020-01-31, ge2020 or lt2020-01-31T10:00:00Z';
+
+export const wrap = <T>(result: Result<T>, make: (value: T) => Clause): Result<Clause> =>
+  result.ok ? success(make(result.value)) : result;
+export const modifierRefused = (parameter: string, modifier: string): Result<never> =>
+  failure(problem('fhir-search-modifier', { parameter, modifier: modifier.slice(0, 64) }, parameter));
 
 /** Returns the parts of `text` between separators that no backslash stands before; the escapes stay. */
 export function splitEscaped(text: string, separator: string): readonly string[] {
@@ -124,7 +132,9 @@ export function readReference(
   const reference = localReference(unescaped(text), options.base);
   if (ID.test(reference)) {
     const types = type === undefined ? new Set(parameter.uses.flatMap(targetsOf)) : [type];
-    const asCanonical = parameter.uses.some(({ slot }) => slot.paths.some(({ datatype }) => datatype !== 'Reference'));
+    const asCanonical = parameter.uses.some(({ slot }) =>
+      slot.paths.some(({ datatype }) => datatype !== 'Reference' && datatype !== ENTRY),
+    );
     return [...[...types].map((each) => `${each}/${reference}`), ...(asCanonical ? [reference] : [])];
   }
   if (type !== undefined && !reference.startsWith(`${type}/`)) return undefined;

@@ -128,15 +128,30 @@ export function referencedType(reference: string, type: JsonValue | undefined): 
   return typeof type === 'string' ? type : undefined;
 }
 
-/** Returns the reference or canonical of a value, '' for none and for one within the resource. */
+/** Returns the resource that an entry of a Bundle holds; undefined: the value is no such entry. */
+const heldBy = (value: JsonValue): JsonObject | undefined =>
+  isObject(value) && isObject(value['resource']) && typeof value['resource']['resourceType'] === 'string' ? value['resource'] : undefined;
+
+/** What an entry holds is named by its fullUrl, which may be of another server; by its id alone where the entry has none. */
+function entryReference({ resourceType, id }: JsonObject, fullUrl: string): string {
+  if (fullUrl === '') return typeof id === 'string' ? `${textOf(resourceType)}/${id}` : '';
+  return referencedType(fullUrl, resourceType) === resourceType ? fullUrl : '';
+}
+
+/** Returns the reference or canonical of a value, '' for none and for one within the resource; of an entry of a Bundle what it holds. */
 export function referenceOf(value: JsonValue, options: IndexOptions): string {
-  const reference = typeof value === 'string' ? value : isObject(value) ? textOf(value['reference']) : '';
+  const held = heldBy(value);
+  const said = isObject(value) ? (held === undefined ? textOf(value['reference']) : entryReference(held, textOf(value['fullUrl']))) : value;
+  const reference = typeof said === 'string' ? said : '';
   return reference.startsWith('#') ? '' : localReference(reference, options.base);
 }
 
 /** Returns true when a value does not point to the type that a parameter keeps. */
 export function isOtherTarget(value: JsonValue, reference: string, target: string | undefined): boolean {
-  return target !== undefined && referencedType(reference, isObject(value) ? value['type'] : undefined) !== target;
+  if (target === undefined) return false;
+  const held = heldBy(value);
+  if (held !== undefined) return held['resourceType'] !== target;
+  return referencedType(reference, isObject(value) ? value['type'] : undefined) !== target;
 }
 
 /** Values of a number or quantity from lo to hi, both included; the same where it is one number. */
