@@ -54,8 +54,11 @@ export async function readAthena(folder: string, sinks: readonly AthenaSink[]): 
   return read;
 }
 
-/** Of vocabularies without synonyms, hierarchy or drugs. */
-const MAY_BE_EMPTY: ReadonlySet<AthenaTable> = new Set(['concept_synonym', 'concept_ancestor', 'drug_strength']);
+/** Without these nothing resolves. The others may be empty, as in what OHDSI itself exports. */
+const FULL_OF_ROWS: ReadonlySet<AthenaTable> = new Set(['concept', 'concept_relationship']);
+
+/** Small tables of which each row has a name of its own. That each concept has is seen when all are read. */
+const NAMED: ReadonlySet<AthenaTable> = new Set(['vocabulary', 'domain', 'concept_class', 'relationship']);
 
 async function readTable(table: AthenaTable, file: string, sinks: readonly AthenaSink[]): Promise<SourceFile> {
   const digest: Digest = { sha256: '', bytes: 0 };
@@ -63,14 +66,14 @@ async function readTable(table: AthenaTable, file: string, sinks: readonly Athen
   let count = 0;
   for await (const records of readDelimited(file, digest)) {
     if (check === undefined) {
-      check = new RowCheck(file, ATHENA_TABLES[table], records.fields[0] ?? []);
+      check = new RowCheck(file, ATHENA_TABLES[table], records.fields[0] ?? [], NAMED.has(table));
       continue;
     }
     const rows = check.rows(records);
     count += rows.length;
     for (const sink of sinks) await sink.rows(table, rows, { file, lines: records.lines });
   }
-  if (count === 0 && !MAY_BE_EMPTY.has(table)) throw withoutRows(file);
+  if (count === 0 && FULL_OF_ROWS.has(table)) throw withoutRows(file);
   return { table, file, rows: count, bytes: digest.bytes, sha256: digest.sha256 };
 }
 
@@ -80,9 +83,12 @@ class RowCheck {
   readonly #columns: readonly AthenaColumn[];
   readonly #width: number;
   readonly #positions: readonly number[];
+  /** Lines by the value of the first column, where it names what the row is about. */
+  readonly #seen: Map<string, number> | undefined;
 
-  constructor(file: string, columns: readonly AthenaColumn[], header: readonly string[]) {
+  constructor(file: string, columns: readonly AthenaColumn[], header: readonly string[], isNamed: boolean) {
     this.#file = file;
+    this.#seen = isNamed ? new Map() : undefined;
     this.#columns = columns;
     this.#width = header.length;
     this.#positions = columns.map((column) => header.indexOf(column.name));
@@ -101,8 +107,19 @@ class RowCheck {
         const text = `${fields.length} values where the header has ${this.#width}`;
         throw new TerminologyError('terminology-truncated-line', this.#file, text, line);
       }
-      return this.#columns.map((column, c) => this.#value(column, fields[this.#positions[c] ?? 0] ?? '', line));
+      const row = this.#columns.map((column, c) => this.#value(column, fields[this.#positions[c] ?? 0] ?? '', line));
+      this.#refuseSecond(row[0] ?? '', line);
+      return row;
     });
+  }
+
+  #refuseSecond(name: string, line: number): void {
+    const before = this.#seen?.get(name);
+    if (before !== undefined) {
+      const text = `${this.#columns[0]?.name} ${name} occurs twice; first on line ${before}`;
+      throw new TerminologyError('terminology-duplicate-concept', this.#file, text, line);
+    }
+    this.#seen?.set(name, line);
   }
 
   #value(column: AthenaColumn, raw: string, line: number): string {

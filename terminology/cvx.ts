@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { TerminologyError } from './failure.ts';
+import { TerminologyError, withoutRows } from './failure.ts';
 import { licenceNotices } from './licences.ts';
 import type { ReleaseFile } from './release-files.ts';
 import { FLAG } from './system/arrays.ts';
@@ -44,6 +44,7 @@ export async function readCvx(file: ReleaseFile): Promise<ReadSystem> {
     for (const [kind, value] of [status, nonVaccine.toLowerCase(), date].entries())
       plain.content.edge(concept, kind, plain.content.value(value));
   }
+  if (rows === 0) throw withoutRows(file.place);
   const properties = ['VaccineStatus', 'nonvaccine', 'LastUpdated'].map((code, i) => ({
     code,
     uri: '',

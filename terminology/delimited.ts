@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { fileFailure, TerminologyError } from './failure.ts';
+import { ZEROS } from './text-lines.ts';
 
 /** A run of whole records of one delimited file; `line` is the line on which each record starts (1 = header). */
 export interface Records {
@@ -89,6 +90,11 @@ class Splitter {
   }
 
   #decode(chunk?: Uint8Array): string {
+    const zero = chunk?.indexOf(0) ?? -1;
+    if (chunk !== undefined && zero >= 0) {
+      const before = countLines(new TextDecoder().decode(chunk.subarray(0, zero)));
+      throw new TerminologyError('terminology-bad-text', this.#path, ZEROS, this.#line + countLines(this.#rest) + before);
+    }
     try {
       return chunk === undefined ? this.#decoder.decode() : this.#decoder.decode(chunk, { stream: true });
     } catch {

@@ -51,9 +51,9 @@ export class TerminologyError extends Error {
   }
 }
 
-/** The error for a file that ends after its header, where a release has rows: without them everything it says would be taken for gone. */
+/** The error for a file without rows where a release has some: without them everything it says would be taken for gone. */
 export const withoutRows = (file: string): TerminologyError =>
-  new TerminologyError('terminology-truncated-line', file, 'the file ends after its header: no rows', 2);
+  new TerminologyError('terminology-truncated-line', file, 'the file has no rows: it was cut', 1);
 
 /** Returns the terminology error for a failed file operation, and any other error unchanged. */
 export function fileFailure(error: unknown, file: string): unknown {

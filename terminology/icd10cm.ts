@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { TerminologyError } from './failure.ts';
+import { TerminologyError, withoutRows } from './failure.ts';
 import { licenceNotices } from './licences.ts';
 import type { ReleaseFile } from './release-files.ts';
 import { FLAG } from './system/arrays.ts';
@@ -46,6 +46,7 @@ export async function readIcd10cm(file: ReleaseFile): Promise<ReadSystem> {
       break;
     }
   }
+  if (rows === 0) throw withoutRows(file.place);
   const naming = {
     kind: 'icd-10-cm' as const,
     url: 'http://hl7.org/fhir/sid/icd-10-cm',

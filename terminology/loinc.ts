@@ -27,6 +27,7 @@ const TABLE_PROPERTIES = [
   'PanelType',
 ];
 const ENGLISH = 0;
+const NUMBER = /^\d{1,7}-\d$/;
 
 /** Whether the files are those of a LOINC release. */
 export const isLoinc = (files: readonly ReleaseFile[]): boolean => files.some(({ name }) => name.toLowerCase() === 'loinc.csv');
@@ -101,7 +102,10 @@ class LoincReader {
 
   async #rows(name: string, columns: readonly string[], visit: Parameters<typeof readRows>[3]): Promise<void> {
     const file = this.#file(name);
-    if (file !== undefined) this.#sources.push(await readRows(file, name.replace(/\.csv$/i, ''), columns, visit));
+    if (file === undefined) return;
+    const source = await readRows(file, name.replace(/\.csv$/i, ''), columns, visit);
+    if (source.rows === 0) this.#leftOut.push({ file: name, rows: 0, reason: 'the file has no rows' });
+    this.#sources.push(source);
   }
 
   async #table(): Promise<void> {
@@ -111,7 +115,7 @@ class LoincReader {
     const { content } = this.#plain;
     await this.#rows('Loinc.csv', ['LOINC_NUM', 'LONG_COMMON_NAME', 'COMPONENT', 'STATUS'], (value, line) => {
       const code = value('LOINC_NUM');
-      if (!/^\d{1,7}-\d$/.test(code))
+      if (!NUMBER.test(code))
         throw new TerminologyError('terminology-bad-value', file.place, `LOINC_NUM is ${JSON.stringify(code.slice(0, 40))}`, line);
       const concept = this.#plain.add(code, value('STATUS') === 'DEPRECATED' ? 0 : FLAG.active, file.place, line);
       for (const [use, [column]] of USES.entries()) {
@@ -151,16 +155,26 @@ class LoincReader {
     const name = this.#file('ComponentHierarchyBySystem.csv') === undefined ? 'MultiAxialHierarchy.csv' : 'ComponentHierarchyBySystem.csv';
     const place = this.#place(name);
     const seen = new Set<string>();
+    let unlisted = 0;
     const waiting: (readonly [child: string, parent: string, line: number])[] = [];
     await this.#rows(name, ['IMMEDIATE_PARENT', 'CODE', 'CODE_TEXT'], (value, line) => {
       const [code, parent] = [value('CODE'), value('IMMEDIATE_PARENT')];
-      if (this.#plain.find(code) < 0) this.#name(this.#plain.add(code, FLAG.active, place, line), value('CODE_TEXT'));
+      if (this.#plain.find(code) < 0) {
+        if (NUMBER.test(code)) unlisted += 1;
+        this.#name(this.#plain.add(code, FLAG.active, place, line), value('CODE_TEXT'));
+      }
       // One row for each path to the root: the same pair stands many times.
       if (parent !== '' && !seen.has(`${code} ${parent}`)) {
         seen.add(`${code} ${parent}`);
         waiting.push([code, parent, line]);
       }
     });
+    if (unlisted > 0)
+      this.#leftOut.push({
+        file: 'Loinc.csv',
+        rows: unlisted,
+        reason: `codes that ${name} has and the table has not: nothing but their names is known`,
+      });
     for (const [code, parent, line] of waiting) {
       const number = this.#plain.find(parent);
       if (number < 0)
@@ -204,7 +218,9 @@ class LoincReader {
     await this.#rows('LoincAnswerListLink.csv', ['LoincNumber', 'AnswerListId'], (value) => {
       const [code, list] = [this.#plain.find(value('LoincNumber')), this.#plain.find(value('AnswerListId'))];
       if (code < 0 || list < 0) unknown += 1;
-      else content.edge(code, this.#properties.of('answer-list'), list);
+      // One row for each context.
+      else if (!seen.has(`${code}>${list}`)) content.edge(code, this.#properties.of('answer-list'), list);
+      seen.add(`${code}>${list}`);
     });
     if (unknown > 0)
       this.#leftOut.push({
@@ -231,7 +247,14 @@ class LoincReader {
       if (match === null) continue;
       const language = this.#languages.of(`${match[1]}-${match[2]}`);
       let unknown = 0;
-      await this.#rows(file.name, ['LOINC_NUM', 'LONG_COMMON_NAME', 'SHORTNAME'], (value) => {
+      const lines = new Map<string, number>();
+      await this.#rows(file.name, ['LOINC_NUM', 'LONG_COMMON_NAME', 'SHORTNAME'], (value, line) => {
+        const first = lines.get(value('LOINC_NUM'));
+        if (first !== undefined) {
+          const text = `LOINC_NUM ${value('LOINC_NUM')} occurs twice; first on line ${first}`;
+          throw new TerminologyError('terminology-duplicate-concept', file.place, text, line);
+        }
+        lines.set(value('LOINC_NUM'), line);
         const concept = this.#plain.find(value('LOINC_NUM'));
         if (concept < 0) unknown += 1;
         else {

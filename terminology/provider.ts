@@ -99,6 +99,8 @@ export interface ImplicitValueSet {
   readonly title: string;
   /** All must hold; none: all concepts. */
   readonly filters: readonly Filter[];
+  /** The URL names the version of the code system; otherwise whoever asks may say which. */
+  readonly isOfVersion?: boolean | undefined;
 }
 
 export interface CodeSystemProvider {

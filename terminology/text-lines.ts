@@ -2,6 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { TerminologyError } from './failure.ts';
 
 const LINE_END = 0x0a;
+/** What a disk or a download that broke off leaves. */
+export const ZEROS = 'bytes of zero, which no text has';
 
 /** Returns the lines of a file's bytes, without the mark of its byte order. Throws TerminologyError naming the first line that is not UTF-8. */
 export function linesOf(bytes: Buffer, place: string): readonly string[] {
@@ -12,8 +14,13 @@ export function linesOf(bytes: Buffer, place: string): readonly string[] {
     .split('\n');
 }
 
-/** Throws TerminologyError naming the first line that is not UTF-8, where `bytes` begin with line `first`. */
+/** Throws TerminologyError naming the first line that is not UTF-8, or has bytes of zero, where `bytes` begin with line `first`. */
 export function refuseOtherBytes(bytes: Uint8Array, place: string, first: number): void {
+  const zero = bytes.indexOf(0);
+  if (zero >= 0) {
+    const before = bytes.subarray(0, zero).reduce((count, byte) => count + (byte === LINE_END ? 1 : 0), 0);
+    throw new TerminologyError('terminology-bad-text', place, ZEROS, first + before);
+  }
   if (isUtf8(bytes)) return;
   let line = first;
   for (let start = 0; start < bytes.length; line += 1) {

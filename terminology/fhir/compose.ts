@@ -1,7 +1,7 @@
 import { intersection } from '../concept-sets.ts';
 import type { CodeSystemProvider, Concept, ConceptSet, JsonObject } from '../provider.ts';
 import { codeSystemOf } from './code-system.ts';
-import { filterSets } from './include-filters.ts';
+import { filterSets, refuseBoth } from './include-filters.ts';
 import { issue, TerminologyRefusal } from './issue.ts';
 import { flagAt, isList, objectAt, objectsAt, splitCanonical, textAt, textsAt } from './json.ts';
 import { nameOf } from './library.ts';
@@ -102,6 +102,7 @@ function partOf(scope: Scope, valueSet: JsonObject, part: JsonObject, path: stri
   if (faults.length > 0) throw new TerminologyRefusal(422, faults);
   scope.saw(system);
   const concepts = part['concept'];
+  refuseBoth(valueSet, part, path);
   if (isList(concepts)) {
     const listed = objectsAt(part, 'concept').flatMap((each) => {
       const concept = system.locate(textAt(each, 'code') ?? '');

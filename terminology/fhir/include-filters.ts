@@ -10,6 +10,13 @@ import { nameOf } from './library.ts';
 export const filterSets = (system: CodeSystemProvider, valueSet: JsonObject, include: JsonObject, path: string): readonly ConceptSet[] =>
   objectsAt(include, 'filter').map((each, i) => filtered(system, valueSet, each, `${path}.filter[${i}]`));
 
+/** Refuses an include with concepts and filters (vsd-3, http://hl7.org/fhir/R4/valueset.html#invs): whichever counted, the other would be lost. */
+export function refuseBoth(valueSet: JsonObject, include: JsonObject, path: string): void {
+  if (objectsAt(include, 'concept').length === 0 || objectsAt(include, 'filter').length === 0) return;
+  const text = `The value set ${nameOf(valueSet)} lists concepts and has filters in one include or exclude, which is not allowed`;
+  throw new TerminologyRefusal(400, [{ severity: 'error', code: 'invalid', type: 'vs-invalid', id: undefined, text, expression: path }]);
+}
+
 /** Sets of filters of stored value sets, kept as long as both the filter and the code system are. */
 const known = new WeakMap<JsonObject, WeakMap<CodeSystemProvider, ConceptSet>>();
 

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../provider.ts';
-import { filterSets } from './include-filters.ts';
+import { filterSets, refuseBoth } from './include-filters.ts';
 import { issue, TerminologyRefusal } from './issue.ts';
 import { flagAt, objectAt, objectsAt, textAt, textsAt } from './json.ts';
 import { nameOf } from './library.ts';
@@ -44,6 +44,7 @@ export function prepare(scope: Scope, valueSet: JsonObject): Prepared {
         const path = `ValueSet.compose.${name}[${i}]`;
         const system = textAt(json, 'system');
         const version = textAt(json, 'version');
+        refuseBoth(valueSet, json, path);
         const imports = textsAt(json, 'valueSet').map((reference) => prepare(scope, importOf(scope, valueSet, reference)));
         const found = system === undefined ? undefined : scope.codeSystem(system, version);
         if (found !== undefined) {

@@ -86,10 +86,13 @@ export class Scope {
     const found = this.library.implicit(url);
     if (found === undefined) return undefined;
     const { system, set } = found;
+    // What the caller says about versions counts where the URL says nothing.
+    const version = (set.isOfVersion === true ? undefined : this.versionOf(system.url, undefined)) ?? system.version;
+    const known = version === system.version ? version : (this.library.codeSystem(system.url, version)?.version ?? version);
     return {
       resourceType: 'ValueSet',
       url: set.url,
-      ...(system.version === undefined ? {} : { version: system.version }),
+      ...(known === undefined ? {} : { version: known }),
       name: set.name,
       title: set.title,
       status: 'active',
@@ -97,7 +100,7 @@ export class Scope {
         include: [
           {
             system: system.url,
-            ...(system.version === undefined ? {} : { version: system.version }),
+            ...(known === undefined ? {} : { version: known }),
             ...(set.filters.length === 0 ? {} : { filter: set.filters.map(({ property, op, value }) => ({ property, op, value })) }),
           },
         ],

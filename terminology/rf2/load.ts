@@ -12,7 +12,8 @@ import { COLUMNS, type Content, REFSET_COLUMNS, type Rf2File, type Rf2Files, rf2
 import { SCT } from './ids-known.ts';
 import { CoreImport } from './import.ts';
 import { ownColumns, RefsetImport } from './refsets.ts';
-import { headerOf, readTable } from './table.ts';
+import { headerOf, type Row, readTable } from './table.ts';
+import { type Lacking, lackingIn } from './whole.ts';
 
 export interface Rf2Options {
   /** Snapshot where there is one. */
@@ -41,6 +42,15 @@ export async function readRf2(paths: readonly string[], options: Rf2Options = {}
   }
 }
 
+interface Alternate {
+  readonly scheme: string;
+  readonly value: string;
+  readonly component: number;
+  readonly time: number;
+  readonly isActive: boolean;
+  readonly file: string;
+}
+
 const FULL_OF_ROWS: ReadonlySet<Content> = new Set(['Concept', 'Description', 'Relationship', 'Language']);
 
 class Rf2Reader {
@@ -50,6 +60,8 @@ class Rf2Reader {
   readonly #refsets: RefsetImport;
   readonly #sources: Source[] = [];
   readonly #empty: string[] = [];
+  readonly #lacking: Lacking[] = [];
+  readonly #alternates = new Map<string, Alternate>();
   #rows = 0;
 
   constructor(files: Rf2Files, options: Rf2Options) {
@@ -67,6 +79,8 @@ class Rf2Reader {
     }
     const { content } = this.#core;
     this.#core.finishRelationships();
+    this.#keepAlternates();
+    this.#lacking.push(...lackingIn(this.#core, this.#placeOf('Relationship'), this.#placeOf('Description')));
     try {
       const built = builtSystem(content, { dialects: this.#refsets.dialects.names.length, displayUses: [0, 1] });
       return { manifest: this.#manifest(built), arrays: built.arrays };
@@ -102,14 +116,29 @@ class Rf2Reader {
     if (first !== undefined && files.every(({ file }) => this.#empty.includes(file.place))) throw withoutRows(first.file.place);
   }
 
-  #alternate(row: Parameters<CoreImport['reference']>[0]): void {
-    if (!row.flag(2)) return;
+  #placeOf(content: Content): string {
+    return this.#files.files.find((each) => each.content === content)?.file.place ?? '';
+  }
+
+  /** An identifier of a scheme stands for one component; of several rows the latest counts. */
+  #alternate(row: Row): void {
     row.id(4);
-    this.#core.content.alternates.push({
-      scheme: this.#schemes.of(row.text(4)),
-      component: this.#core.reference(row, 5),
-      value: this.#core.content.values.of(row.text(0)),
-    });
+    const key = `${row.text(4)} ${row.text(0)}`;
+    const [time, isActive, component] = [row.date(1), row.flag(2), this.#core.reference(row, 5)];
+    const known = this.#alternates.get(key);
+    if (known !== undefined && known.time === time && known.file === row.file) {
+      const text = `identifier ${row.text(0)} of scheme ${row.text(4)} occurs twice for ${time}`;
+      throw new TerminologyError('terminology-duplicate-concept', row.file, text, row.line);
+    }
+    if (known === undefined || known.time <= time)
+      this.#alternates.set(key, { scheme: row.text(4), value: row.text(0), component, time, isActive, file: row.file });
+  }
+
+  #keepAlternates(): void {
+    const { content } = this.#core;
+    for (const { scheme, value, component, isActive } of this.#alternates.values()) {
+      if (isActive) content.alternates.push({ scheme: this.#schemes.of(scheme), component, value: content.values.of(value) });
+    }
   }
 
   readonly #schemes = { names: [] as string[], of: (id: string): number => numberIn(this.#schemes.names, id) };
@@ -153,7 +182,11 @@ class Rf2Reader {
         acceptabilityTwice: this.#refsets.acceptabilityTwice,
         languageUnknownDescription: this.#refsets.languageUnknown,
       },
-      leftOut: [...left, ...this.#files.leftOut.map(({ file, reason }) => ({ file: file.name, rows: 0, reason }))],
+      leftOut: [
+        ...left,
+        ...this.#files.leftOut.map(({ file, reason }) => ({ file: file.name, rows: 0, reason })),
+        ...this.#lacking.map(({ concepts, reason }) => ({ file: basename(this.#placeOf('Concept')), rows: concepts, reason })),
+      ],
       licences: licenceNotices(['SNOMED']).slice(0, 1),
       sources: this.#sources,
     };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { TerminologyError, withoutRows } from '../failure.ts';
+import { TerminologyError } from '../failure.ts';
 import { SystemContent } from './content.ts';
 import { CircleFound } from './hierarchy.ts';
 import type { PropertyOfSystem, Source, SystemManifest } from './manifest.ts';
@@ -63,9 +63,8 @@ export class PlainContent {
     return found.sort((a, b) => b.line - a.line)[0];
   }
 
-  /** Returns the finished system. Throws terminology-circle, and terminology-truncated-line for one without codes. */
+  /** Returns the finished system. Throws terminology-circle. */
   finish(naming: Naming, sources: readonly Source[], leftOut: SystemManifest['leftOut'] = []): ReadSystem {
-    if (this.#numbers.size === 0) throw withoutRows(sources[0]?.file ?? '');
     try {
       const built = builtSystem(this.content, { dialects: 0, displayUses: naming.uses.map((_, use) => use) });
       return { manifest: manifestOf(naming, built, sources, leftOut), arrays: built.arrays };

@@ -214,6 +214,6 @@ export class IndexedProvider implements CodeSystemProvider {
   }
 
   implicit(url: string): ImplicitValueSet | undefined {
-    return implicitSet(this.#system.manifest, url);
+    return implicitSet(this.#system.manifest, url, (code) => this.#system.row(code) >= 0);
   }
 }

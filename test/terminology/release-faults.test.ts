@@ -35,12 +35,19 @@ async function faultOf(work: Promise<unknown>): Promise<TerminologyError> {
 
 const lineAgain = (n: number) => (bytes: Buffer) => `${bytes.toString().trimEnd()}\r\n${bytes.toString().split(/\r?\n/)[n - 1]}\r\n`;
 const cut = (count: number) => (bytes: Buffer) => bytes.toString().trimEnd().slice(0, -count);
-const otherBytes = (n: number) => (bytes: Buffer) => {
-  const lines = bytes.toString('latin1').split('\n');
-  const start = lines.slice(0, n - 1).join('\n').length + Math.round((lines[n - 1]?.length ?? 0) / 2);
-  return Buffer.concat([bytes.subarray(0, start), Buffer.from([0xe4]), bytes.subarray(start)]);
-};
+const otherBytes =
+  (n: number, byte = 0xe4) =>
+  (bytes: Buffer) => {
+    const lines = bytes.toString('latin1').split('\n');
+    const start = lines.slice(0, n - 1).join('\n').length + Math.round((lines[n - 1]?.length ?? 0) / 2);
+    return Buffer.concat([bytes.subarray(0, start), Buffer.from([byte]), bytes.subarray(start)]);
+  };
+const zeros = (n: number) => otherBytes(n, 0);
 const gone = () => undefined;
+const lineCut = (bytes: Buffer) => {
+  const lines = bytes.toString().split('\r\n');
+  return `${lines.slice(0, Math.round(lines.length * 0.6)).join('\r\n')}\r\n`;
+};
 const headerOnly = (bytes: Buffer) => `${bytes.toString().split(/\r?\n/)[0]}\r\n`;
 
 describe('a release of a code system with a fault', () => {
@@ -69,11 +76,25 @@ describe('a release of a code system with a fault', () => {
     ['tiny-rf2', 'sct2_Description_', 'the descriptions missing', gone, 'terminology-missing-file', undefined],
     ['tiny-rf2', 'sct2_Description_', 'bytes of another charset', otherBytes(5), 'terminology-bad-text', 5],
     ['tiny-rf2', 'sct2_Description_', 'a description twice', lineAgain(2), 'terminology-duplicate-concept', undefined],
-    ['tiny-rf2', 'sct2_Concept_', 'no concepts', headerOnly, 'terminology-truncated-line', 2],
-    ['tiny-rf2', 'sct2_Relationship_', 'no relationships', headerOnly, 'terminology-truncated-line', 2],
-    ['tiny-loinc', 'Loinc.csv', 'no codes', headerOnly, 'terminology-truncated-line', 2],
-    ['tiny-icd10cm', 'icd10cm', 'no codes', () => '\n', 'terminology-truncated-line', 2],
-    ['tiny-cvx', 'cvx', 'no codes', () => '', 'terminology-truncated-line', 2],
+    ['tiny-rf2', 'sct2_Concept_', 'no concepts', headerOnly, 'terminology-truncated-line', 1],
+    ['tiny-rf2', 'sct2_Relationship_', 'no relationships', headerOnly, 'terminology-truncated-line', 1],
+    ['tiny-loinc', 'Loinc.csv', 'no codes', headerOnly, 'terminology-truncated-line', 1],
+    ['tiny-icd10cm', 'icd10cm', 'no codes', () => '\n', 'terminology-truncated-line', 1],
+    ['tiny-cvx', 'cvx', 'no codes', () => '', 'terminology-truncated-line', 1],
+    [
+      'tiny-rf2',
+      'sct2_Relationship_',
+      'a file that ends too early, at the end of a line',
+      lineCut,
+      'terminology-truncated-line',
+      undefined,
+    ],
+    ['tiny-rf2', 'sct2_Description_', 'a file that ends too early, at the end of a line', lineCut, 'terminology-truncated-line', undefined],
+    ['tiny-rf2', 'sct2_Identifier_', 'an identifier twice', lineAgain(2), 'terminology-duplicate-concept', undefined],
+    ['tiny-cvx', 'cvx', 'bytes of zero', zeros(2), 'terminology-bad-text', 2],
+    ['tiny-loinc', 'Part.csv', 'bytes of zero', zeros(3), 'terminology-bad-text', 3],
+    ['tiny-rf2', 'sct2_Concept_', 'bytes of zero', zeros(4), 'terminology-bad-text', 4],
+    ['tiny-loinc', 'deDE99', 'a translation twice', lineAgain(2), 'terminology-duplicate-concept', undefined],
     ['tiny-rf2', 'der2_cRefset_LanguageSnapshot', 'the language reference set missing', gone, 'terminology-missing-file', undefined],
   ] as const)('%s, %s: %s is refused with file and line, and what answers stays', async (release, part, _what, change, code, line) => {
     const home = temporaryFolder();

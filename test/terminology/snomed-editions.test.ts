@@ -102,8 +102,7 @@ describe('names that dialects prefer', () => {
     const [british] = [first[7], second[7]].filter((name) => name !== american);
     for (const tag of ['en-GB', 'en-gb', 'en-x-sctlang-90000000-00005080-04', 'fr-CA, en-GB'])
       expect(shown(tag), tag).toEqual([british, british, british]);
-    for (const tag of ['en-US', 'en', 'en-US, en-GB', 'fr-CA, en'])
-      expect(shown(tag), tag).toEqual([american, american, american]);
+    for (const tag of ['en-US', 'en', 'en-US, en-GB', 'fr-CA, en']) expect(shown(tag), tag).toEqual([american, american, american]);
   });
 });
 

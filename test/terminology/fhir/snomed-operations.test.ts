@@ -50,7 +50,7 @@ describe('implicit value sets of SNOMED CT', () => {
     expect(total(`/900000000000207008?fhir_vs=isa/404684003`)).toBe(total('?fhir_vs=isa/404684003'));
     for (const none of ['404684003', '999', 'x']) expect(expand(`?fhir_vs=refset/${none}`).status).toBe(400);
     expect(expand('/999?fhir_vs').status).toBe(404);
-    expect(expand('?fhir_vs=unknown/1').status).toBe(404);
+    for (const none of ['?fhir_vs=unknown/1', '?fhir_vs=isa/999999', '?fhir_vs=isa/x']) expect(expand(none).status, none).toBe(404);
   });
 
   it('hold inactive concepts where nothing says otherwise, each with the reason', () => {
@@ -88,6 +88,17 @@ describe('implicit value sets of SNOMED CT', () => {
     expect(codesOf(expand('?fhir_vs', { count: 5, offset: 100_000 }).resource)).toEqual([]);
   });
 
+  it('are of the version that the caller says, where the URL says none', () => {
+    const unknown = `${SYSTEM}/731000124108`;
+    for (const rule of ['system-version', 'force-system-version', 'check-system-version']) {
+      expect(expand('?fhir_vs', { count: 0, [rule]: `${SYSTEM}|${unknown}` }).status, rule).toBe(422);
+      expect(total('?fhir_vs', { [rule]: `${SYSTEM}|${EDITION}` }), rule).toBe(provider.total);
+    }
+    expect(expand(`/900000000000207008?fhir_vs`, { count: 0, 'system-version': `${SYSTEM}|${unknown}` }).status).toBe(200);
+    const { resource } = expand('?fhir_vs=isa/404684003', { count: 0, 'system-version': `${SYSTEM}|${EDITION}` });
+    expect(at(resource, 'version')).toBe(provider.version);
+  });
+
   it('refuse what is no ECL, saying where', () => {
     const { status, resource } = expand(ecl('<< 404684003 :'));
     expect([status, at(resource, 'issue', 0, 'code')]).toEqual([400, 'invalid']);
@@ -120,6 +131,13 @@ describe('filters on SNOMED CT', () => {
     );
     expect(codes(filter('inactive', '=', 'true'))).toEqual(codesOf(expand(ecl('* {{ C active = 0 }}')).resource));
     expect(codes(filter('code', '=', '404684003'), filter('inactive', '=', 'true'))).toEqual([]);
+  });
+
+  it('do not stand beside a list: whichever counted, the other would be lost', () => {
+    const include = [{ system: SYSTEM, concept: [{ code: '404684003' }], filter: [filter('concept', 'is-a', '71388002')] }];
+    expect([expandSet({ include }).status, expandSet({ include: [{ system: SYSTEM }], exclude: include }).status]).toEqual([400, 400]);
+    const valueSet = { resourceType: 'ValueSet', status: 'active', compose: { include } };
+    expect(call(library, 'ValueSet/$validate-code', { valueSet, coding: { system: SYSTEM, code: '404684003' } }).status).toBe(400);
   });
 
   it('refuse what they do not know', () => {
