@@ -33,6 +33,7 @@ import * as viewTouch from './migrations/0025_view_touch.ts';
 import * as rowsDue from './migrations/0026_rows_due.ts';
 import * as patches from './migrations/0027_patches.ts';
 import * as standIns from './migrations/0028_stand_ins.ts';
+import * as told from './migrations/0029_told.ts';
 
 interface Migration {
   readonly name: string;
@@ -70,6 +71,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0026_rows_due', up: rowsDue.up },
   { name: '0027_patches', up: patches.up },
   { name: '0028_stand_ins', up: standIns.up },
+  { name: '0029_told', up: told.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.

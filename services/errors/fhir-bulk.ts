@@ -10,6 +10,7 @@ export const FHIR_BULK = {
   'view-table': row(422, 'AE', 'error', 'business-rule', 'The view cannot be kept as a table: {reason}.', 'Change the name in the ViewDefinition, or ask for its rows with $sql-run.'),
   'export-not-async': row(400, 'AE', 'error', 'invalid', 'An export is done asynchronously only.', 'Send "Prefer: respond-async" and ask the address in Content-Location.'),
   'export-format': row(400, 'AE', 'error', 'not-supported', 'Exports are not made in the format {format}.', 'Ask for application/fhir+ndjson or application/vnd.apache.parquet, or leave _outputFormat out.'),
+  'export-erased': row(200, 'AA', 'information', 'not-found', '{count} resources of this export were erased since it was made; its files do not hold them any more.', 'Remove them from what was fetched before, or export again.'),
   'export-group': row(422, 'AE', 'error', 'not-supported', '{count} members of the group are no patients that are referred to by Patient/id.', 'Export a group whose members are patients of this server.'),
   'import-manifest': row(422, 'AE', 'error', 'incomplete', 'The manifest and its files do not agree: {reason}.', 'Fetch the files again beside the manifest, under the names that its addresses end in; apply deletions by FHIR requests.'),
   'import-not-async': row(400, 'AE', 'error', 'invalid', 'An import is done asynchronously only.', 'Send "Prefer: respond-async" and ask the address in Content-Location.'),

@@ -19,6 +19,7 @@ export const OUTGOING = {
   'receiver-setting-invalid': row(500, 'AR', 'fatal', 'invalid', '{name}: {reason}.', 'Correct the value at this place; fixtures/receivers.yaml shows every setting.'),
   'outgoing-too-late': row(504, 'AE', 'error', 'timeout', 'The receiver could not be reached for {hours} hours.', 'Once it is back: "npx polyseme outgoing retry --receiver ID --yes".'),
   'outgoing-subscription-off': row(200, 'AA', 'information', 'informational', 'The subscription was ended before this was sent.', 'Nothing, or activate the Subscription and "npx polyseme outgoing retry".'),
+  'outgoing-overtaken': row(200, 'AA', 'information', 'informational', 'Version {version} of {reference} is not sent: the receiver took version {had} meanwhile.', 'Nothing: the later message said all that was so by then, and what was not so any more.'),
   'outgoing-skipped': row(200, 'AA', 'information', 'informational', 'An operator skipped it: {reason}.', 'It is not sent.'),
   'outgoing-no-event': row(404, 'AR', 'error', 'not-found', 'There is no parked event {id}.', 'Run "npx polyseme outgoing list" to see those there are.'),
   'outgoing-what': row(400, 'AR', 'error', 'invalid', 'It is not said which events are meant.', 'Name ids, or --receiver ID, or --all; one of the three.'),

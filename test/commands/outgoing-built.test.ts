@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { retryEvents } from '../../services/database/outgoing/take.ts';
 import { receive } from '../../services/pipeline.ts';
 import { outgoingHouse } from './outgoing-house.ts';
 import { mllpReceiver } from './receivers.ts';
@@ -115,6 +116,70 @@ describe('a receiver of messages that are built', () => {
       { state: 'parked', problems: [{ code: 'outgoing-not-expressible', at: 'Observation.note[0].authorString' }] },
     ]);
     expect(JSON.stringify(events)).not.toContain('Secret');
+  });
+
+  it('is told as deleted what the version that it took last said, whatever became of those between, in any process', async () => {
+    await using receiver = await mllpReceiver((text) => ({ code: text.includes('Refused') ? 'AE' : 'AA' }));
+    await using house = await outgoingHouse(`mllp://127.0.0.1:${receiver.port}`);
+    await house.subscribe('Patient?active=true', channel(receiver.port));
+    const put = (family: string, more: object = {}) => house.call('PUT', '/Patient/p1', { active: true, ...patient(family, more) });
+    const told = (n: number) => [5, 7, 8].map((place) => field(receiver.heard[n] ?? '', 'PID', place) ?? '');
+    await put('Refused', { birthDate: '1979-01-01', gender: 'male' });
+    let worker = await house.sender();
+    await worker.idle();
+    // Nothing that it took is taken back.
+    await put('Doe', { birthDate: '1980-01-02' });
+    await worker.idle();
+    expect([receiver.heard.length, told(1)]).toEqual([2, ['Doe', '19800102', '']]);
+    // Neither a version that was refused nor one that it was not to hear of is what it has.
+    await put('Refused');
+    await house.call('PUT', '/Patient/p1', { ...patient('Unheard', { gender: 'female' }), active: false });
+    await worker.stop();
+    worker = await house.sender();
+    await put('Roe');
+    await worker.idle();
+    expect(told(receiver.heard.length - 1)).toEqual(['Roe', '""', '']);
+    const heard = receiver.heard.length;
+    // What is older than that is not told over it.
+    await retryEvents(house.database, {});
+    await worker.idle();
+    expect(receiver.heard).toHaveLength(heard);
+    expect((await house.events()).map(({ state, problems }) => [state, problems[0]?.code])).toEqual([
+      ['skipped', 'outgoing-overtaken'],
+      ['skipped', 'outgoing-overtaken'],
+    ]);
+    await put('Roe', { gender: 'female' });
+    await put('Poe');
+    await worker.idle();
+    expect([told(heard), told(heard + 1)]).toEqual([
+      ['Roe', '', 'F'],
+      ['Poe', '', '""'],
+    ]);
+    expect(new Set(receiver.heard.map((each) => field(each, 'MSH', 10))).size).toBe(receiver.heard.length);
+  });
+
+  it('takes what was parked before anything newer came, and what comes after is told by that', async () => {
+    let isRefusing = true;
+    await using receiver = await mllpReceiver((text) => ({ code: isRefusing && text.includes('Second') ? 'AE' : 'AA' }));
+    await using house = await outgoingHouse(`mllp://127.0.0.1:${receiver.port}`);
+    await house.subscribe('Patient', channel(receiver.port));
+    const worker = await house.sender();
+    await house.call('PUT', '/Patient/p1', patient('First', { birthDate: '1980-01-02' }));
+    await house.call('PUT', '/Patient/p1', patient('Second', { gender: 'female' }));
+    await worker.idle();
+    isRefusing = false;
+    await retryEvents(house.database, {});
+    await house.call('PUT', '/Patient/p1', patient('Third'));
+    await worker.idle();
+    expect(await house.events()).toEqual([]);
+    const told = receiver.heard.map((each) => [5, 7, 8].map((place) => field(each, 'PID', place) ?? ''));
+    expect(told).toEqual([
+      ['First', '19800102', ''],
+      ['Second', '""', 'F'],
+      ['Second', '""', 'F'],
+      ['Third', '', '""'],
+    ]);
+    expect(receiver.heard[1]).toBe(receiver.heard[2]);
   });
 
   it('of a type that no map takes, or by a way that is none, is refused', async () => {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type Endpoint, guardedEndpoint, NOTHING_OUT, type OutgoingRules, readEndpoint } from '../../config/outgoing.ts';
 import { messageById } from '../../database/journal/take.ts';
 import { numberedOf, type OutgoingEvent } from '../../database/outgoing/take.ts';
+import { lastTold } from '../../database/outgoing/told.ts';
 import { readResource, readVersion } from '../../database/resources/resources.ts';
 import { type Problem, problem, Refusal } from '../../errors.ts';
 import { readJson, writeJson } from '../../fhir/format/json.ts';
@@ -78,7 +79,9 @@ export function outgoingSender(parts: Parts, options: SenderOptions): OutgoingSe
       return bytes ? deliveredOf(await subscription.mllp.send(endpoint, bytes, timeoutOf(subscription, options))) : NOT_HL7V2;
     }
     if (subscription.asked.way === 'built') {
-      const made = await builtMessage(parts, event, subscription.header);
+      const had = await lastTold(parts.database, subscription.name, event);
+      if (had !== undefined && had > event.version) return overtaken(event, had);
+      const made = await builtMessage(parts, event, subscription.header, had);
       return made.ok
         ? deliveredOf(await subscription.mllp.send(endpoint, made.value, timeoutOf(subscription, options)))
         : { became: 'refused', problem: made.problems[0] ?? UNKNOWN };
@@ -119,6 +122,12 @@ export function outgoingSender(parts: Parts, options: SenderOptions): OutgoingSe
     },
   };
 }
+
+/** One that was parked and is sent again: its receiver must not be told an older state over the newer one that it has. */
+const overtaken = ({ type, id, version }: OutgoingEvent, had: number): Delivered => ({
+  became: 'skipped',
+  problem: problem('outgoing-overtaken', { reference: `${type}/${id}`, version, had }),
+});
 
 /** A Subscription that is gone is told nothing more; a receiver of the file is known to another process, or will be here when the file was read. */
 const unknownReceiver = (name: string): Delivered =>

@@ -198,6 +198,7 @@ async function keepReceiver(tx: Transaction, { resource, change }: WrittenResour
   const asked = change === 'delete' || status === 'off' ? undefined : readSubscription(resource);
   if (asked === undefined || !asked.ok || !harmless(asked.problems) || !isObject(resource['channel'])) {
     await tx.run(`UPDATE outgoing.receiver SET state = 'off', paused_until = NULL WHERE name = $1`, [resource.id]);
+    if (change === 'delete') await tx.run('DELETE FROM outgoing.told WHERE receiver = $1', [resource.id]);
     return;
   }
   const { way, type, criteria, endsAt, heartbeatSeconds } = asked.value;

@@ -124,6 +124,17 @@ export type Settlement = { readonly seq: number; readonly attempts: number } & (
 /** What the receiver as a whole showed itself to be. */
 export type Showed = { readonly answers: true } | { readonly answers: false; readonly pauseMs: number };
 
+// What a receiver of built messages has of a resource from now on is kept.
+const SENT: Prepared = {
+  name: 'outgoing_sent',
+  text: `WITH gone AS (DELETE FROM outgoing.event WHERE seq = ANY ($1::bigint[]) RETURNING attempts, receiver, type, id, version), told AS (
+           INSERT INTO outgoing.told AS t (receiver, type, id, version)
+           SELECT g.receiver, g.type, g.id, max(g.version) FROM gone g JOIN outgoing.receiver r ON r.name = g.receiver AND r.way = 'built'
+           GROUP BY g.receiver, g.type, g.id
+           ON CONFLICT (receiver, type, id) DO UPDATE SET version = greatest(t.version, excluded.version))
+         SELECT attempts FROM gone`,
+};
+
 /** Records what became of taken events, all at once. What was sent is gone; what another took over meanwhile is left to it. */
 export async function settleEvents(
   database: Database,
@@ -134,10 +145,7 @@ export async function settleEvents(
 ): Promise<void> {
   await database.transaction(async (tx) => {
     const sent = settlements.filter(({ became }) => became === 'sent');
-    const gone = await tx.query<{ readonly attempts: number }>(
-      'DELETE FROM outgoing.event WHERE seq = ANY ($1::bigint[]) RETURNING attempts',
-      [plainArray(sent.map(({ seq }) => seq))],
-    );
+    const gone = await tx.query<{ readonly attempts: number }>(SENT, [plainArray(sent.map(({ seq }) => seq))]);
     const kept = settlements.filter((each) => each.became === 'parked' || each.became === 'skipped');
     const settled = await tx.query<{ readonly seq: number }>(
       `UPDATE outgoing.event e SET state = n.state, problems = n.problems::jsonb, lease = NULL, settled_at = now(), keys = ${KEYS_OF}

@@ -86,12 +86,17 @@ export function skipEvents(database: Database, chosen: ChosenEvents, reason: Pro
   );
 }
 
-/** Removes the events of erased resources, sent or not; that they are gone is still told to whoever was told of them. */
+/** Removes the events of erased resources, sent or not, and which of their versions were told; that they are gone is still told to whoever was told of them. */
 export async function forgetEvents(tx: Queryable, erased: readonly ResourceId[]): Promise<void> {
+  const values = [textArray(erased.map(({ type }) => type)), textArray(erased.map(({ id }) => id))];
+  await tx.run(
+    'DELETE FROM outgoing.told t USING unnest($1::text[], $2::text[]) AS r(type, id) WHERE t.type = r.type AND t.id = r.id',
+    values,
+  );
   await tx.run(
     `WITH gone AS (DELETE FROM outgoing.event e USING unnest($1::text[], $2::text[]) AS r(type, id)
        WHERE e.type = r.type AND e.id = r.id AND NOT (e.change = 'delete' AND e.state = 'waiting') RETURNING e.seq)
      DELETE FROM outgoing.event_key k USING gone WHERE k.seq = gone.seq`,
-    [textArray(erased.map(({ type }) => type)), textArray(erased.map(({ id }) => id))],
+    values,
   );
 }
