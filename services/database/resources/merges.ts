@@ -78,6 +78,14 @@ export async function endMerge(tx: Transaction, mergeId: number): Promise<void> 
   await tx.run('UPDATE fhir.merge SET undone_at = now() WHERE id = $1', [mergeId]);
 }
 
+/** Ends the merges of Patients that are gone; the log keeps them. */
+export async function endMergesOf(tx: Transaction, patients: readonly string[]): Promise<void> {
+  if (patients.length === 0) return;
+  const text =
+    'UPDATE fhir.merge SET undone_at = now() WHERE undone_at IS NULL AND (loser = ANY ($1::text[]) OR survivor = ANY ($1::text[]))';
+  await tx.run({ name: 'merge_end', text }, [textArray(patients)]);
+}
+
 /** Notes that resources (resource_key) spoke of the loser of merges. */
 export async function recordMoved(
   tx: Transaction,

@@ -1,6 +1,6 @@
 /** The one way into the store: put in order, merged, validated, indexed, mapped to rows, written together. */
 import type { Transaction } from '../../database/connect.ts';
-import { losersOf, recordMoved } from '../../database/resources/merges.ts';
+import { endMergesOf, losersOf, recordMoved } from '../../database/resources/merges.ts';
 import { type CurrentResource, lockCurrent } from '../../database/resources/resources.ts';
 import { type ResourceWrite, type WriteOutcome, writeResources } from '../../database/resources/write-resources.ts';
 import { problem, Refusal } from '../../errors.ts';
@@ -9,7 +9,7 @@ import { replacedBy } from '../../mapping/merges.ts';
 import type { ResourceRows } from '../../omop/row.ts';
 import { type Change, idOf, keyOf, wavesOf } from './change.ts';
 import { isLinked, isOf, landedOn } from './landing.ts';
-import { mergeStates, withMergeState } from './merge-state.ts';
+import { mergeStates, withMergeState, withoutMergeState } from './merge-state.ts';
 import { mergedWith, writeOf } from './merged.ts';
 import { keepSaid, type Place, placesOf } from './order.ts';
 import { dateOf, type RowParts, rowsOf, storedDate, storedResource } from './rows.ts';
@@ -59,7 +59,9 @@ async function applyLocked(
   const asked = changes.map((change) => ({ change, current: current.get(keyOf(change.resource)) }));
   const linked = asked.filter((each) => !each.change.delete && isLinked(each.current)).map(({ change }) => change.resource.id);
   const states = await mergeStates(tx, linked);
-  const places = (await placesOf(tx, changes, current, parts.clock().toISOString())).map((place, i) => {
+  const ownOf = (stored: Change['resource']) =>
+    stored.resourceType === 'Patient' ? withoutMergeState(stored, states.get(stored.id)) : stored;
+  const places = (await placesOf(tx, changes, current, { now: parts.clock().toISOString(), ownOf })).map((place, i) => {
     const state = states.get(place.resource.resourceType === 'Patient' ? place.resource.id : '');
     // A request says by its links whether a merged record stays one, and which becomes one (`followLinks`). That a record is a survivor the log
     // says: what goes on under it would begin a second time for a client that writes it without links.
@@ -88,6 +90,10 @@ async function applyLocked(
     tx,
     places,
     outcomes.map(({ resourceKey }) => resourceKey),
+  );
+  await endMergesOf(
+    tx,
+    outcomes.flatMap(({ type, id, status }) => (type === 'Patient' && status === 'deleted' ? [id] : [])),
   );
   for (const [i, { overruled: why }] of places.entries()) {
     const change = changes[i];

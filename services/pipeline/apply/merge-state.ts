@@ -85,6 +85,10 @@ export function withMergeState(
   };
 }
 
+/** Returns a Patient without what the log put into it; itself where the log knows nothing of it. */
+export const withoutMergeState = (patient: Patient, state: MergeState | undefined): Patient =>
+  state === undefined ? patient : withMergeState(patient, NOTHING, state.inherited);
+
 /** Returns a record's own identifiers and after them those of others, which are old ones; `foreign` are those that are not its own when old. */
 function identifiersWith(
   stored: readonly JsonValue[],

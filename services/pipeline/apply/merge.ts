@@ -18,6 +18,7 @@ import {
 import { type CurrentResource, lockByKeys, lockCurrent } from '../../database/resources/resources.ts';
 import { statementsOf } from '../../database/resources/statements.ts';
 import { problem, Refusal } from '../../errors.ts';
+import { isArray, isObject } from '../../fhir/format/json.ts';
 import { mapReferences } from '../../fhir/references.ts';
 import { referrerHashes } from '../../fhir/referrers.ts';
 import { replacedBy } from '../../mapping/merges.ts';
@@ -68,8 +69,9 @@ export async function mergePatients(
   const known = (await hopsOf(tx, [loser])).get(loser)?.at(-1)?.survivor;
   if (known === survivor) return { survivor, mergeId: undefined, moved: 0 };
   if (known !== undefined) throw new Refusal([problem('merge-elsewhere')]);
+  const said = await saidOf(tx, [...patients.values()]);
   const mergeId = await recordMerge(tx, { loser, survivor, at, messageId });
-  await tellSurvivor(parts, tx, { survivor, loser, at }, patients);
+  await tellSurvivor(parts, tx, { survivor, loser, at }, patients, said);
   const keys = await keysReferringTo(tx, referrerHashes('Patient', loser));
   const folding = await foldKin(parts, tx, { mergeId, keys, loser, survivor });
   const gone = new Set(folding.gone.map(({ resourceKey }) => resourceKey));
@@ -94,6 +96,7 @@ export async function unmergePatients(parts: RowParts, tx: Transaction, loser: s
   await untellSurvivors(parts, tx, loser, hops);
   await endMerge(tx, hop.mergeId);
   await restate(parts, tx, [loser, hop.survivor, from], inherited);
+  await unsayMerge(parts, tx, loser);
   const back = new Map([...(await unfold(parts, tx, loser, hop)), [`Patient/${from}`, `Patient/${loser}`]]);
   const moved = new Set(await movedWith(tx, hop.mergeId));
   const unmoved = (await keysReferringTo(tx, referrerHashes('Patient', loser))).filter((key) => !moved.has(key));
@@ -111,6 +114,28 @@ export async function unmergePatients(parts: RowParts, tx: Transaction, loser: s
 const patient = (id: string) => ({ type: 'Patient', id });
 
 /**
+ * A merge that is taken back was never so: whoever said that the record is part of another, and not active, is unsaid, or a message that comes late
+ * would bring it back; and who took the link alone away meant both.
+ */
+async function unsayMerge(parts: RowParts, tx: Transaction, loser: string): Promise<void> {
+  const current = (await lockCurrent(tx, [patient(loser)])).get(`Patient/${loser}`);
+  if (current === undefined || current.deleted) return;
+  const said = (await saidOf(tx, [current])).get(current.resourceKey) ?? [];
+  const rest = said.map((each) => saidAs(each, withoutMerge));
+  if (rest.some((each, i) => each !== said[i])) await retell(tx, current.resourceKey, rest);
+  const resource = storedResource(current);
+  if (resource['active'] === false && rest.length > 0 && folded(rest)['active'] !== false)
+    await rewrite(parts, tx, [{ current, resource: { ...resource, active: true } }]);
+}
+
+function withoutMerge(resource: Change['resource']): Change['resource'] {
+  const { link, active, ...rest } = resource;
+  if (replacedBy(resource) === undefined || !isArray(link)) return resource;
+  const others = link.filter((each) => !(isObject(each) && each['type'] === 'replaced-by'));
+  return { ...rest, ...(active === false || active === undefined ? {} : { active }), ...(others.length === 0 ? {} : { link: others }) };
+}
+
+/**
  * What was said of the loser: before the merge it fills what the survivor's record leaves open, what came later was meant for the survivor
  * and is no more the loser's.
  */
@@ -119,10 +144,10 @@ async function tellSurvivor(
   tx: Transaction,
   { survivor, loser, at }: Omit<PatientMerge, 'messageId'>,
   patients: ReadonlyMap<string, CurrentResource>,
+  all: ReadonlyMap<number, readonly Said[]>,
 ): Promise<void> {
   const [to, from] = [survivor, loser].map((id) => patients.get(`Patient/${id}`));
   if (!to || !from) return;
-  const all = await saidOf(tx, [to, from]);
   const [own, said] = [to, from].map(({ resourceKey }) => all.get(resourceKey) ?? []);
   if (!own || !said) return;
   const isLater = (change: Change): boolean =>

@@ -48,14 +48,17 @@ export interface Place {
   readonly patch?: PatchedElements & { readonly messageId: number };
 }
 
-/** Returns the place of each change; what it needs of the resources' past is read for all of them at once. `now`: ISO 8601. */
+/**
+ * Returns the place of each change; what it needs of the resources' past is read for all of them at once. `now`: ISO 8601. `ownOf` returns what of a
+ * stored resource somebody said.
+ */
 export async function placesOf(
   tx: Transaction,
   changes: readonly Change[],
   current: ReadonlyMap<string, CurrentResource>,
-  now: string,
+  { now, ownOf }: { readonly now: string; readonly ownOf: (stored: Stored) => Stored },
 ): Promise<readonly Place[]> {
-  const asked = changes.map((change) => ({ change, current: current.get(keyOf(change.resource)) }));
+  const asked = changes.map((change) => ({ change, current: current.get(keyOf(change.resource)), ownOf }));
   const times = await statementTimes(
     tx,
     asked.flatMap((each) => each.current?.resourceKey ?? []),
@@ -72,6 +75,7 @@ interface Asked {
   readonly change: Change;
   readonly current: CurrentResource | undefined;
   readonly times: readonly StatementTimes[];
+  readonly ownOf: (stored: Stored) => Stored;
 }
 
 const momentOf = ({ change }: Asked): Ranked => ({
@@ -146,7 +150,7 @@ function placeOf(asked: Asked, statements: readonly Statement[], now: string): P
   const arrived = overStored(before, change);
   if (!isBeforeLast(asked, before) && !isOverForeign(asked))
     return { ...common, resource: arrived, event, said: change.update === 'ensure' ? [] : said };
-  const past = statements.length > 0 ? statements : [implied(current, before)];
+  const past = statements.length > 0 ? statements : [implied(current, asked.ownOf(before))];
   const resource = folded([...past.filter((each) => said.every(({ digest }) => digest !== each.digest)), ...said]);
   const isTaken = change.beneath || sameContent(resource, arrived) || !isBeforeLast(asked, before);
   const overruled = isTaken ? undefined : mine.at < last.at ? 'older' : 'outranked';
@@ -174,9 +178,9 @@ function patchPlace(asked: Asked, before: Stored, patched: PatchedElements, now:
 }
 
 /** Returns the statements that are new, or said at further times, with this change. */
-function saidWith({ change, current, times }: Asked, before: Stored, mine: Ranked): readonly Said[] {
+function saidWith({ change, current, times, ownOf }: Asked, before: Stored, mine: Ranked): readonly Said[] {
   const own = spoken(change, mine);
-  const before0 = times.length === 0 && current ? [implied(current, before)] : [];
+  const before0 = times.length === 0 && current ? [implied(current, ownOf(before))] : [];
   const known: Pick<Said, 'digest' | 'rank' | 'first' | 'last'> | undefined = [...times, ...before0].find(
     ({ digest }) => digest === own.digest,
   );

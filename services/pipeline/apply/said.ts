@@ -12,6 +12,7 @@ import { contentText, readJson } from '../../fhir/format/json.ts';
 import { mergedResource, replacingResource } from '../../fhir/merge.ts';
 import { withElements } from '../../fhir/patch/changed-elements.ts';
 import type { Change } from './change.ts';
+import { mergeStates, withoutMergeState } from './merge-state.ts';
 import { inOrder, type Ranked, rankOf } from './rank.ts';
 import { storedResource } from './rows.ts';
 
@@ -57,18 +58,23 @@ export function implied({ eventAt, eventMessage, eventWay, messageId }: CurrentR
   return { digest: digestOf(way, [], draft, own), way, deletes: [], draft, rank: rankOf(before), first: moment, last: moment, ...own };
 }
 
-/** Returns everything that was said of stored resources, by resource_key; of one that only one spoke of, itself. */
+/**
+ * Returns everything that was said of stored resources, by resource_key; of one that only one spoke of, itself, without what the log of merges
+ * put into it: that nobody said, and it must not come back when the merge is taken back.
+ */
 export async function saidOf(tx: Transaction, all: readonly CurrentResource[]): Promise<ReadonlyMap<number, readonly Said[]>> {
   const known = await statementsOf(
     tx,
     all.map(({ resourceKey }) => resourceKey),
   );
-  return new Map(
-    all.map((current) => [
-      current.resourceKey,
-      known.get(current.resourceKey) ?? (current.deleted ? [] : [implied(current, storedResource(current))]),
-    ]),
+  const alone = all.filter(({ resourceKey, deleted }) => !deleted && !known.has(resourceKey));
+  const states = await mergeStates(
+    tx,
+    alone.filter(({ type }) => type === 'Patient').map(({ id }) => id),
   );
+  const itself = (current: CurrentResource): Said =>
+    implied(current, withoutMergeState(storedResource(current), current.type === 'Patient' ? states.get(current.id) : undefined));
+  return new Map(all.map((current) => [current.resourceKey, known.get(current.resourceKey) ?? (current.deleted ? [] : [itself(current)])]));
 }
 
 /** Has `said` be everything that was said of a resource. */

@@ -2,6 +2,7 @@
 
 import type { Database, Transaction } from '../../database/connect.ts';
 import { storedAmong } from '../../database/resources/conditions.ts';
+import { mergedWith } from '../../database/resources/erase-resources.ts';
 import { lockReferences } from '../../database/resources/reference-locks.ts';
 import { MOST_READ, referrersOf } from '../../database/resources/referrers.ts';
 import { lockCurrent, type ResourceId } from '../../database/resources/resources.ts';
@@ -19,8 +20,9 @@ const idOf = ({ resource }: Changes[number]): ResourceId => ({ type: resource.re
 
 /**
  * Refuses references to resources that are neither stored nor written here, or deleted here: an event without its patient would be
- * lost to everybody. Refuses deletions of what others refer to. Until the transaction ends nobody can delete what these refer to,
- * nor refer to what these delete. Throws Refusal: reference-not-found, and resource-referred at `placeOf` it.
+ * lost to everybody. Refuses deletions of what others refer to, and of a Patient without those that are merged with it. Until the transaction
+ * ends nobody can delete what these refer to, nor refer to what these delete. Throws Refusal: reference-not-found; patient-merged and
+ * resource-referred at `placeOf` it.
  */
 export async function refuseDangling(
   tx: Transaction,
@@ -78,12 +80,38 @@ async function refuseReferred(
   placeOf: (target: ResourceId) => string | undefined,
 ): Promise<void> {
   const here = changes.map(idOf);
+  await refuseMerged(tx, gone, placeOf);
   const hashesOf = (each: ResourceId): readonly bigint[] => referrerHashes(each.type, each.id);
   if (gone.length > 1 && (await referrersOf(tx, gone.flatMap(hashesOf), here)).count === 0) return;
   for (const each of gone) {
     const found = await referredProblem(tx, each, here, placeOf(each));
     if (found !== undefined) throw new Refusal([found]);
   }
+}
+
+/** What one record of a patient brought the other stays there as long as they are one: they go together, or the merge is taken back first. */
+async function refuseMerged(
+  tx: Transaction,
+  gone: readonly ResourceId[],
+  placeOf: (target: ResourceId) => string | undefined,
+): Promise<void> {
+  const patients = new Set(gone.flatMap(({ type, id }) => (type === 'Patient' ? [id] : [])));
+  if (patients.size === 0 || (await mergedWith(tx, [...patients])).every((id) => patients.has(id))) return;
+  for (const id of patients) {
+    const found = await mergedProblem(tx, id, patients, placeOf({ type: 'Patient', id }));
+    if (found !== undefined) throw new Refusal([found]);
+  }
+}
+
+/** The problem of deleting a Patient that is merged with others than `together`. */
+async function mergedProblem(
+  tx: Transaction,
+  id: string,
+  together: ReadonlySet<string>,
+  place: string | undefined,
+): Promise<Problem | undefined> {
+  const others = (await mergedWith(tx, [id])).filter((each) => !together.has(each));
+  return others.length === 0 ? undefined : problem('patient-merged', { count: others.length }, place);
 }
 
 /** The problem of deleting what others refer to, those in `here` left out; undefined where nobody does. */
@@ -103,9 +131,10 @@ async function referredProblem(
 
 const LOOKING = { timeoutMs: 10_000 };
 
-/** Returns what would refuse the deletion of a resource now: that others refer to it. */
+/** Returns what would refuse the deletion of a resource now: that it is merged with others, or that they refer to it. */
 export const deletionProblems = (database: Database, target: ResourceId): Promise<readonly Problem[]> =>
   database.snapshot(async (tx) => {
-    const found = await referredProblem(tx, target, [target], undefined);
+    const merged = target.type === 'Patient' ? await mergedProblem(tx, target.id, new Set([target.id]), undefined) : undefined;
+    const found = merged ?? (await referredProblem(tx, target, [target], undefined));
     return found === undefined ? [] : [found];
   }, LOOKING);
