@@ -133,6 +133,21 @@ const EQUIVALENT: readonly Equivalent[] = [
     because:
       'only prescriptions and mail orders end later than they start when nothing says when (rule 42, test/omop); the word tells a reader which of the others it is',
   },
+  {
+    file: /fhir-to-v2\//,
+    name: /\.type$/,
+    because: 'the field has this datatype in the version that is written, or CE, which is written as CWE: the word is for readers',
+  },
+  {
+    file: /fhir-to-v2\/messages\/(appointment|encounter|patient)/,
+    name: /^segments\.\d\.always$/,
+    because: 'its first field is a constant, which makes it say something',
+  },
+  {
+    file: /fhir-to-v2\/(types|segments)\//,
+    name: /\.when$/,
+    because: 'where the condition does not hold there is nothing that the value could be made of; it tells a reader what the value is for',
+  },
 ];
 
 /** Returns why a mutant is said to change nothing; undefined for all others. */

@@ -143,7 +143,9 @@ function outVerdict({ file }: Mutant, read: SpecFile['read']): Verdict {
   const outMaps = compileOutMaps(changed, families.get(OUT)?.tables ?? new Map());
   if ([...diagnostics, ...outMaps.diagnostics].some((each) => each.severity === 'error')) return 'checker';
   const maps: CaseMaps = { ...original, families, outMaps };
-  return outCases.some((list) => runCases(list, maps, find).failed > 0) ? 'case' : 'survived';
+  if (outCases.some((list) => runCases(list, maps, find).failed > 0)) return 'case';
+  // Every case compares the whole message: that all pass is the proof that the claim asks for.
+  return claimOf(mutant) === undefined ? 'survived' : 'equivalent';
 }
 
 /** True when every module of maps that use the file is the same program with the same constants. */
