@@ -80,3 +80,26 @@ it('is one visit too where the change of class names no place, in any order', as
     visit: 9202,
   });
 });
+
+it('has details of the class that each bed was of: the emergency room, then the ward', async () => {
+  const details = async (): Promise<readonly object[]> =>
+    house.database.query(
+      `SELECT d.visit_detail_concept_id AS concept, d.visit_detail_end_datetime AS until FROM cdm.visit_detail d JOIN fhir.resource p ON p.resource_key = d.person_id
+       WHERE p.body LIKE $1 ORDER BY d.visit_detail_start_datetime`,
+      [`%"value":"CLS${count}X"%`],
+    );
+  const LEAVES = '2026-03-04 11:30:00';
+  for (const history of [
+    [ARRIVED, ADMITTED, LEFT],
+    [LEFT, ADMITTED, ARRIVED],
+  ]) {
+    await told(...history);
+    expect(await details()).toEqual([
+      { concept: 9203, until: '2026-03-01 15:00:00' },
+      { concept: 9201, until: LEAVES },
+    ]);
+  }
+  // Nobody says that he left the bed: it is his until he goes, and he is an inpatient by then.
+  await told(ARRIVED, PLACELESS, adt('A03', '20260304120000', pv1('I', 'ER^1', '20260304113000')));
+  expect(await details()).toEqual([{ concept: 9201, until: LEAVES }]);
+});

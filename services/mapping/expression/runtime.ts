@@ -7,6 +7,7 @@ import { Decimal, decimal } from '../../fhir/resource.ts';
 import type { Segment } from '../../hl7v2/message.ts';
 import { inIso } from '../records/date-form.ts';
 import { later } from './later.ts';
+import { ordered } from './order.ts';
 import { rangeFunctions } from './ranges.ts';
 import { Remembered } from './remembered.ts';
 import { fhirDate, fhirDateTime, fhirTime, type LocalTime } from './times.ts';
@@ -256,10 +257,7 @@ export const expressionRuntime = {
     return typeof reference === 'string' ? reference : undefined;
   },
   sameText: (a: string | undefined, b: string | undefined): boolean => a !== undefined && a === b,
-  ordered: (a: string | undefined, op: string, b: string | undefined): boolean => {
-    if (a === undefined || b === undefined) return false;
-    return op === '<' ? a < b : op === '<=' ? a <= b : op === '>' ? a > b : a >= b;
-  },
+  ordered,
   /** Numbers compare by value whatever their digits: 5.10 = 5.1. */
   same: (a: unknown, b: unknown): boolean => a !== undefined && b !== undefined && Number(a) === Number(b),
 };

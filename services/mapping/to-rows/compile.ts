@@ -186,13 +186,15 @@ class RowCompiler {
     return this.#read(value.type.many ? value.js : `R.one(${value.js})`);
   }
 
-  /** Inside `each`, names are elements of the item and `resource` is the whole. */
+  /** Inside `each`, names are elements of the item, which itself is `$item`; `resource` is the whole. */
   #itemScope(spec: RowSpec): FhirScope {
     if (spec.each === undefined) return this.#root;
     const compiled = compileExpression(spec.each, this.#root);
     const resource: Compiled = { js: 'r', type: typeOfFhir(this.#spec.type, false) };
     const type = compiled.ok ? compiled.value.type.name : 'Element';
-    return { format: 'fhir', types: FHIR, root: { js: 'i', type }, names: new Map([['resource', resource]]) };
+    const item: Compiled = { js: 'i', type: typeOfFhir(type, false) };
+    const names = new Map([['resource', resource] as const, ['$item', item] as const]);
+    return { format: 'fhir', types: FHIR, root: { js: 'i', type }, names };
   }
 
   #column(column: ColumnSpec, scope: FhirScope, tables: readonly RowTable[]): CompiledColumn {
