@@ -4,10 +4,10 @@
  * POLYSEME_TEST_DATABASE_URL (a role that may create databases). Runs beside each other share nothing.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { endAbandoned, startEmbedded } from '../services/database/embedded/embedded.ts';
@@ -77,7 +77,7 @@ async function start(): Promise<Running & { server: TestServer }> {
 
 async function embedded(): Promise<Running> {
   await sweep();
-  const dataDir = mkdtempSync(join(tmpdir(), 'polyseme-test-'));
+  const dataDir = mkdtempSync(join(place(), 'polyseme-test-'));
   const server = await startEmbedded({
     dataDir,
     binDir: process.env['POLYSEME_POSTGRES_BIN'],
@@ -92,12 +92,28 @@ async function embedded(): Promise<Running> {
   };
 }
 
+const IN_MEMORY = '/dev/shm';
+const ENOUGH_BYTES = 8 * 2 ** 30;
+
+/**
+ * In memory where there is much of it: a database is made there, and a commit flushed, in a third of the time. What proves that nothing is lost
+ * (test/end-to-end, test/database/embedded) has databases of its own on the disk.
+ */
+function place(): string {
+  try {
+    const { bavail, bsize } = statfsSync(IN_MEMORY);
+    return bavail * bsize >= ENOUGH_BYTES ? IN_MEMORY : tmpdir();
+  } catch {
+    return tmpdir();
+  }
+}
+
 const ABANDONED_AFTER_MS = 10 * 60_000;
 
 /** Ends and removes what earlier runs left that were killed before they could. */
 async function sweep(): Promise<void> {
-  for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith('polyseme-test-'))) {
-    const folder = join(tmpdir(), name);
+  const left = [...new Set([place(), tmpdir()])].flatMap((parent) => readdirSync(parent).map((name) => join(parent, name)));
+  for (const folder of left.filter((each) => basename(each).startsWith('polyseme-test-'))) {
     try {
       // Young folders may belong to a run that has not come to locking its own yet.
       if (Date.now() - statSync(folder).mtimeMs < ABANDONED_AFTER_MS) continue;
