@@ -2,6 +2,7 @@
  * Erasing a patient: what the journal, the FHIR store with all versions, and the CDM hold of them goes, with the key that sealed it; a
  * tombstone stays that names nobody. It is applied again after a restore, and to messages that are sent again.
  */
+import { forgetExported } from '../database/bulk/erased.ts';
 import type { Database, Transaction } from '../database/connect.ts';
 import { eraseMessages, namedByTombstones, setTombstones } from '../database/journal/erase.ts';
 import { belongingTo, type Kinds } from '../database/resources/erase-closure.ts';
@@ -106,6 +107,7 @@ async function eraseIn(parts: RowParts, tx: Transaction, { ids, keys, until }: N
         live.map((current) => ({ current, resource: { resourceType: current.type, id: current.id }, delete: true })),
       );
     }
+  await forgetExported(tx, goneKeys);
   await forgetResources(tx, goneKeys, patients);
   await forgetViewRows(tx, goneKeys);
   const messages = await eraseMessages(tx, all, { messageIds, until });

@@ -1,6 +1,7 @@
 /** Bulk Data $export: what belongs to it, the moment it is of, who may fetch it, what becomes of it. */
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { erasePatients } from '../../services/pipeline/erase.ts';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';
 
 const ASYNC = { prefer: 'respond-async', accept: 'application/fhir+json' };
@@ -186,5 +187,39 @@ describe('an export', () => {
   ])('is refused %s', async (_name, path, headers, status) => {
     const answer = await door.call('GET', path, undefined, headers);
     expect([answer.status, at(answer.body, 'resourceType')]).toEqual([status, 'OperationOutcome']);
+  });
+});
+
+describe('what is erased after an export was made', () => {
+  it('is in none of its files, and the export says how much that is', async () => {
+    for (const id of ['e1', 'e2', 'e3']) {
+      await put({ resourceType: 'Patient', id, active: true });
+      await put(observation(`o${id}`, id));
+    }
+    const [all, one] = [
+      await begun('/$export?_type=Patient,Observation'),
+      await begun('/$export?_typeFilter=Patient?_id%3De2&_type=Patient'),
+    ];
+    const before = await finished(all);
+    await finished(one);
+    expect(names(await lines(before))).toEqual(expect.arrayContaining(['Observation/oe2', 'Patient/e1', 'Patient/e2', 'Patient/e3']));
+    expect(at(before, 'error')).toEqual([]);
+    // The last of its file, and the only one of another.
+    await erasePatients(door.parts, door.database, ['Patient/e2', 'Patient/e3'], 'asked for');
+    const after = await finished(all);
+    const left = names(await lines(after));
+    expect(left).toEqual(expect.arrayContaining(['Patient/e1', 'Observation/oe1']));
+    expect(left.filter((each) => /e[23]$/.test(each))).toEqual([]);
+    const [error] = listAt(after, 'error');
+    expect([listAt(after, 'error').length, at(error, 'type'), at(error, 'count')]).toEqual([1, 'OperationOutcome', 1]);
+    const told = await (await fetch(`${door.door.url}/fhir/R4${below(String(at(error, 'url')))}`)).text();
+    expect(told).toMatch(/^[^\n]+4 resources of this export were erased[^\n]+\n$/);
+    expect(at(JSON.parse(told), 'issue', 0, 'details', 'coding', 0, 'code')).toBe('export-erased');
+    const empty = await finished(one);
+    expect([listAt(empty, 'output'), listAt(empty, 'error').length]).toEqual([[], 1]);
+    // What nothing was erased from says nothing of it.
+    const fresh = await begun('/$export?_type=Patient');
+    expect(at(await finished(fresh), 'error')).toEqual([]);
+    expect((await door.call('GET', `${fresh}/errors.ndjson`)).status).toBe(404);
   });
 });

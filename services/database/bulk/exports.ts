@@ -37,6 +37,8 @@ export interface ExportJob {
   readonly at: string | undefined;
   readonly total: number;
   readonly seen: number;
+  /** Resources that were in it and were erased. */
+  readonly erased: number;
   readonly problems: readonly Problem[];
   readonly expiresAt: string;
 }
@@ -51,6 +53,7 @@ interface JobRow {
   readonly done_key: number;
   readonly total: number;
   readonly seen: number;
+  readonly erased: number;
   readonly problems: readonly Problem[];
   readonly expires_at: string;
 }
@@ -65,7 +68,7 @@ interface ItemRow {
 /** Whether a resource belongs to an export; given its text, of a deleted one that of the version before. */
 export type Belongs = (asked: ExportAsked) => ((type: string, body: string, deleted: boolean) => boolean) | undefined;
 
-const COLUMNS = 'id, request, asked, state, at, done_type, done_key, total, seen, problems, expires_at';
+const COLUMNS = 'id, request, asked, state, at, done_type, done_key, total, seen, erased, problems, expires_at';
 const PAGE = 500;
 const RESOURCES_OF_A_FILE = 50_000;
 const MOST_OPEN = 20;
@@ -79,6 +82,7 @@ const jobOf = (row: JobRow): ExportJob => ({
   at: row.at ?? undefined,
   total: row.total,
   seen: row.seen,
+  erased: row.erased,
   problems: row.problems,
   expiresAt: row.expires_at,
 });
@@ -110,9 +114,10 @@ export async function dropExport(database: Queryable, owner: Uint8Array, id: str
   return UUID.test(id) && (await database.run('DELETE FROM ops.export_job WHERE id = $1 AND owner = $2', [id, owner])) === 1;
 }
 
+/** Returns the files of an export; none of those of which everything was erased. */
 export async function exportFiles(database: Queryable, id: string): Promise<readonly ExportFile[]> {
   const rows = await database.query<{ name: string; type: number; deleted: boolean; count: number }>(
-    'SELECT name, type, deleted, count FROM ops.export_file WHERE job_id = $1 ORDER BY deleted, type, first_key',
+    'SELECT name, type, deleted, count FROM ops.export_file WHERE job_id = $1 AND count > 0 ORDER BY deleted, type, first_key',
     [id],
   );
   return rows.map((row) => ({ ...row, type: resourceTypeOf(row.type) ?? '' }));
@@ -219,27 +224,33 @@ export interface ExportLine {
   readonly body: string;
 }
 
-/** Yields what a file holds, page by page, as it was when the export began; Refusal fhir-async-unknown when it is gone meanwhile. */
+/**
+ * Yields what a file holds, page by page, as it was when the export began, without what was erased since (the export says how many); Refusal
+ * fhir-async-unknown when it is gone meanwhile.
+ */
 export async function* exportLines(database: Queryable, jobId: string, name: string): AsyncGenerator<readonly ExportLine[]> {
   const gone = (): Refusal => new Refusal([problem('fhir-async-unknown')]);
-  const [file] = await database.query<{ type: number; deleted: boolean; first_key: number; last_key: number }>(
-    'SELECT type, deleted, first_key, last_key FROM ops.export_file WHERE job_id = $1 AND name = $2',
-    [jobId, name],
-  );
+  const found = () =>
+    database.query<{ type: number; deleted: boolean; first_key: number; last_key: number }>(
+      'SELECT type, deleted, first_key, last_key FROM ops.export_file WHERE job_id = $1 AND name = $2',
+      [jobId, name],
+    );
+  const [file] = await found();
   if (file === undefined) throw gone();
   const type = resourceTypeOf(file.type) ?? '';
   for (let after = file.first_key - 1; after < file.last_key; ) {
     const rows = await database.query<ItemRow & { readonly version: number; readonly updated: string }>(
       `SELECT i.type, i.resource_key, i.version, r.id, CASE WHEN r.version = i.version THEN r.body ELSE h.body END AS body,
          CASE WHEN r.version = i.version THEN r.updated ELSE h.updated END AS updated
-       FROM ops.export_item i JOIN fhir.resource r ON r.resource_key = i.resource_key
+       FROM ops.export_item i LEFT JOIN fhir.resource r ON r.resource_key = i.resource_key
        LEFT JOIN fhir.history h ON h.resource_key = i.resource_key AND h.version = i.version
        WHERE i.job_id = $1 AND i.type = $2 AND i.deleted = $3 AND i.resource_key > $4 AND i.resource_key <= $5
        ORDER BY i.resource_key LIMIT ${PAGE}`,
       [jobId, file.type, file.deleted, after, file.last_key],
     );
     const last = rows.at(-1);
-    // The job was dropped, or a version was erased: a short file would be taken for a whole one.
+    if (last === undefined && (await found()).length > 0) return;
+    // The job was dropped, or a version is not there though it was not counted as erased: a short file would be taken for a whole one.
     if (last === undefined || rows.some(({ body }) => body === null)) throw gone();
     yield rows.map(({ id, version, updated, body }) => ({ type, id, version, updated, body: body ?? '' }));
     after = last.resource_key;

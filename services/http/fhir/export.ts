@@ -20,6 +20,7 @@ import { timeRange } from '../../fhir/dates.ts';
 import { RESOURCE_TYPES } from '../../fhir/definitions.ts';
 import { writeJson } from '../../fhir/format/json.ts';
 import { inputOf, type OperationInput, typesAsked } from '../../fhir/operations.ts';
+import { operationOutcome } from '../../fhir/outcome.ts';
 import { belongsTo, membersOf, patientTypes, readTypeFilter } from '../../pipeline/exports.ts';
 import { PARQUET_TYPE, type ParquetColumn, ParquetPieces } from '../../pipeline/views/parquet.ts';
 import type { Parts } from '../../pipeline.ts';
@@ -157,7 +158,7 @@ async function status(parts: Parts, needsToken: boolean, request: FastifyRequest
   if (job === undefined) throw unknown();
   if (job.state === 'failed') return sendProblems(reply, job.problems);
   if (job.state !== 'done') {
-    const progress = job.at === undefined ? 'waiting' : `${Math.floor((100 * job.seen) / Math.max(1, job.total))}%`;
+    const progress = job.at === undefined ? 'waiting' : `${Math.min(100, Math.floor((100 * job.seen) / Math.max(1, job.total)))}%`;
     return reply.status(202).header('x-progress', progress).header('retry-after', '1').send();
   }
   const manifest = await manifestOf(parts, job, needsToken, baseOf(request));
@@ -176,14 +177,21 @@ async function manifestOf(parts: Parts, job: ExportJob, requiresAccessToken: boo
     requiresAccessToken,
     output: listed(false),
     deleted: listed(true),
-    error: [],
+    error: job.erased === 0 ? [] : [{ type: 'OperationOutcome', url: `${base}/_export/${job.id}/${ERRORS_FILE}`, count: 1 }],
   };
 }
+
+/** What an export says beside what it holds: OperationOutcomes. */
+const ERRORS_FILE = 'errors.ndjson';
 
 async function file(parts: Parts, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { id, file: name } = named(request);
   const job = await readExport(parts.database, ownerOf(request), id);
   if (job?.state !== 'done') throw unknown();
+  if (name === ERRORS_FILE && job.erased > 0) {
+    const outcome = operationOutcome([problem('export-erased', { count: job.erased })]);
+    return reply.type('application/fhir+ndjson').send(`${writeJson(outcome)}\n`);
+  }
   const pages = exportLines(parts.database, id, name);
   const isParquet = name.endsWith('.parquet');
   const pieces = isParquet ? parquetOf(pages) : linesOf(pages, name.startsWith('deleted-'));
