@@ -37,6 +37,39 @@ describe('the worker', () => {
     expect(turns.at(-1)).toEqual({ waiting: 0, stale: 0, persons: count });
   });
 
+  it('applies what arrives between persons whose rows are derived, and derives them all', async () => {
+    await using house = await testHouse();
+    const many = 1_000;
+    await house.database.run('INSERT INTO ops.stale_person (person_id) SELECT generate_series(1, $1::int)', [many]);
+    const left: number[] = [];
+    let isSent = false;
+    const parts: Parts = {
+      ...house.parts,
+      database: {
+        ...house.database,
+        // A message comes once the first of them are done; what is left is counted when it is applied.
+        transaction: async (work, options) => {
+          const value = await house.database.transaction(work, options);
+          const [row] = await house.database.query<{ stale: number; applied: number }>(
+            `SELECT (SELECT count(*) FROM ops.stale_person) AS stale,
+               (SELECT count(*) FROM journal.outcome WHERE status = 'applied') AS applied`,
+          );
+          if (row !== undefined && row.stale < many && !isSent) {
+            isSent = true;
+            await receive(house.parts, Buffer.from(admission(1)), 'import');
+          }
+          if (row?.applied === 1) left.push(row.stale);
+          return value;
+        },
+      },
+    };
+    const worker = await startWorker(parts, { parallel: 1, batch: 1, pullDate: () => '2026-06-01', turnMs: 0 }, log);
+    await worker.idle();
+    await worker.stop();
+    expect(left[0]).toBeGreaterThan(0);
+    expect(left.at(-1)).toBe(0);
+  });
+
   it('applies what arrives while everything that is stored is gone through, and ends that too', async () => {
     await using house = await testHouse();
     const begun = Promise.withResolvers<void>();

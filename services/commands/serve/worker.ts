@@ -32,6 +32,8 @@ const RETRY_AFTER_MS = 1_000;
 const TURN_MS = 10_000;
 /** What goes through everything that is stored (an index, a new vocabulary) has so much of a turn while messages wait, and all time while none do. */
 const BACKGROUND_SHARE = 0.2;
+/** What is derived has at least so much of the time that messages had before it; it goes on for as long as none wait. */
+const DERIVED_SHARE = 0.5;
 
 /**
  * Processes the journal as it fills: woken by this process's own intake and by others' NOTIFY, and once a minute in case one was
@@ -54,12 +56,13 @@ export async function startWorker(parts: Parts, options: WorkerOptions, log: Wor
     while (asked && !stopping) {
       asked = false;
       try {
-        const until = performance.now() + turnMs;
-        await Promise.all(Array.from({ length: options.parallel }, () => lane(until)));
-        await deriveStale(parts.database, { pullDate: options.pullDate() });
-        const backgroundUntil = performance.now() + turnMs * BACKGROUND_SHARE;
+        const begun = performance.now();
+        await Promise.all(Array.from({ length: options.parallel }, () => lane(begun + turnMs)));
+        const applied = performance.now();
         // Who is asked for more meanwhile comes back here: what is left goes on then.
-        const isEnough = (): boolean => stopping || (asked && performance.now() >= backgroundUntil);
+        const enoughAt = (until: number) => (): boolean => stopping || (asked && performance.now() >= until);
+        await deriveStale(parts.database, { pullDate: options.pullDate() }, enoughAt(applied + (applied - begun) * DERIVED_SHARE));
+        const isEnough = enoughAt(performance.now() + turnMs * BACKGROUND_SHARE);
         await reindexAll(parts.database, isEnough);
         await parts.upgrade?.(isEnough);
       } catch (error) {

@@ -36,22 +36,27 @@ export interface DeriveOptions {
 const DERIVE_LOCK = 7403;
 const QUEUE_BATCH = 5_000;
 const PERSON_BATCH = 1_000;
+/** What arrives waits for so many at most. */
+const PERSONS_AT_ONCE = 250;
 
-/** Recomputes the derived rows of every person marked stale; returns how many persons. One process works at a time. */
-export async function deriveStale(database: Database, options: DeriveOptions): Promise<number> {
+/**
+ * Recomputes the derived rows of persons marked stale, who waits longest first; returns how many persons. A few persons are one transaction, and
+ * `stopped` is asked between two: who is left stays marked. One process works at a time.
+ */
+export async function deriveStale(database: Database, options: DeriveOptions, stopped: () => boolean = () => false): Promise<number> {
   let persons = 0;
   for (;;) {
     const done = await database.transaction(async (tx) => {
       await tx.query('SELECT pg_advisory_xact_lock($1, 0)::text', [DERIVE_LOCK]);
       const complete = await settled(tx, options);
       await notePeriodChoices(tx, complete);
-      const rows = await tx.query<{ person_id: number }>(TAKE, [QUEUE_BATCH]);
+      const rows = await tx.query<{ person_id: number }>(TAKE, [QUEUE_BATCH, PERSONS_AT_ONCE]);
       const ids = [...new Set(rows.map((row) => row.person_id))];
       await derivePersons(tx, ids, complete);
       return { taken: rows.length, persons: ids.length };
     });
     persons += done.persons;
-    if (done.taken < QUEUE_BATCH) break;
+    if ((done.taken < QUEUE_BATCH && done.persons < PERSONS_AT_ONCE) || stopped()) break;
   }
   await collectPlaces(database);
   return persons;
@@ -82,10 +87,16 @@ export async function deriveAll(database: Database, options: DeriveOptions): Pro
   return persons;
 }
 
+// All that is noted of the first persons among the first rows: a person whom many messages speak of is computed once.
 const TAKE: Prepared = {
   name: 'derive_take',
   // As an array the key finds them; as a subquery it may be asked again for every row (of 750 it took 200 ms).
-  text: `DELETE FROM ops.stale_person WHERE seq = ANY (ARRAY(SELECT seq FROM ops.stale_person ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED))
+  text: `DELETE FROM ops.stale_person WHERE seq = ANY (ARRAY(
+           SELECT seq FROM (
+             SELECT seq, dense_rank() OVER (ORDER BY first) AS n FROM (
+               SELECT seq, min(seq) OVER (PARTITION BY person_id) AS first FROM (
+                 SELECT seq, person_id FROM ops.stale_person ORDER BY seq LIMIT $1) AS waiting) AS persons) AS ranked
+           WHERE n <= $2))
          RETURNING person_id`,
 };
 
