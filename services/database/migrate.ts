@@ -34,6 +34,7 @@ import * as rowsDue from './migrations/0026_rows_due.ts';
 import * as patches from './migrations/0027_patches.ts';
 import * as standIns from './migrations/0028_stand_ins.ts';
 import * as told from './migrations/0029_told.ts';
+import * as searchDefinitions from './migrations/0030_search_definitions.ts';
 
 interface Migration {
   readonly name: string;
@@ -72,6 +73,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0027_patches', up: patches.up },
   { name: '0028_stand_ins', up: standIns.up },
   { name: '0029_told', up: told.up },
+  { name: '0030_search_definitions', up: searchDefinitions.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
 import { typeNumber } from '../../services/database/resources/resources.ts';
 import { DEFINITIONS, refreshParameters } from '../../services/database/search/parameters.ts';
-import { reindexAll, reindexNext } from '../../services/database/search/reindex.ts';
+import { orderReindex, reindexAll, reindexNext } from '../../services/database/search/reindex.ts';
 import { searchResources } from '../../services/database/search/search.ts';
 import { setCustomParameters } from '../../services/fhir/parameters.ts';
 import { indexRows } from '../../services/fhir/search/index.ts';
@@ -154,4 +154,83 @@ test('after an upgrade of the definitions every search is refused until all is i
   await reindexAll(db);
   await expect(count('gender=male')).resolves.toBe(450);
   expect(await db.query('SELECT definitions FROM fhir.search_state')).toEqual([{ definitions: DEFINITIONS }]);
+});
+
+const stateOf = async (): Promise<unknown> => (await db.query('SELECT definitions FROM fhir.search_state'))[0];
+const openJobs = (): Promise<readonly unknown[]> =>
+  db.query('SELECT type FROM fhir.reindex_job WHERE finished_at IS NULL AND code IS NULL AND removed IS NULL ORDER BY id');
+
+/** As an older version left it, which had `more` among the slots of Patients, and not `less`. */
+async function asOlder(more: string, less: string): Promise<void> {
+  const [row] = await db.query<{ readonly slots: string }>('SELECT slots FROM fhir.search_definition WHERE type = $1', [
+    typeNumber('Patient'),
+  ]);
+  const slots: Record<string, string> = JSON.parse(row?.slots ?? '{}');
+  delete slots[less];
+  await db.query('UPDATE fhir.search_definition SET slots = $2 WHERE type = $1', [
+    typeNumber('Patient'),
+    JSON.stringify(more === '' ? slots : { ...slots, [more]: 'x' }),
+  ]);
+  await db.query("UPDATE fhir.search_definition SET definitions = 'older'");
+  await db.query("UPDATE fhir.search_state SET definitions = 'older'");
+}
+
+test('after an upgrade that changes one type, that one alone is indexed again; searches that do not look at it go on', async () => {
+  await store({
+    resourceType: 'Observation',
+    id: 'o1',
+    status: 'final',
+    code: { text: 'x' },
+    subject: { reference: 'Patient/p1' },
+  });
+  const observations = async (text: string): Promise<number> => {
+    const query = parseSearch('Observation', [...new URLSearchParams(text)]);
+    if (!query.ok) throw new Error(query.problems.map(({ code }) => code).join());
+    return (await searchResources(db, query.value)).resources.length;
+  };
+  const ridOf = `(SELECT max(rid) FROM fhir.resource WHERE type = ${typeNumber('Patient')} AND NOT deleted)`;
+  await db.query(`INSERT INTO fhir.tok (h, rid) SELECT 42, ${ridOf}`);
+  const males = await count('gender=male');
+  await asOlder('Patient.shoeSize:token:code', 'Patient.gender:token:code');
+  // Nothing is found before it is known what has changed.
+  await expect(observations('status=final')).rejects.toThrow('search-building');
+  await expect(orderReindex(db)).resolves.toBe(true);
+  expect(await openJobs()).toEqual([{ type: typeNumber('Patient') }]);
+  expect(await db.query('SELECT FROM fhir.tok WHERE h = 42')).toEqual([]);
+  expect(await reindexNext(db)).toBe(200);
+  for (const [type, text] of [
+    ['Patient', 'gender=male'],
+    ['Patient', '_has:Observation:patient:status=final'],
+  ] as const)
+    await expect(count(text), type).rejects.toThrow('search-building');
+  for (const text of ['patient.gender=male', '_revinclude=*', 'status=final&_revinclude=Patient:link'])
+    await expect(observations(text), text).rejects.toThrow('search-building');
+  for (const text of ['status=final', 'patient=p1', 'status=final&_include=Observation:patient'])
+    await expect(observations(text), text).resolves.toBe(1);
+  // Killed here; another process goes on. What is written meanwhile is found.
+  await store(person(4000));
+  await store({ ...person(1), gender: 'male' });
+  const other = openDatabase(fresh.url, { max: 1 });
+  await reindexAll(other);
+  await other.close();
+  expect(await stateOf()).toEqual({ definitions: DEFINITIONS });
+  expect(await openJobs()).toEqual([]);
+  await expect(count('gender=male')).resolves.toBe(males + 2);
+  await expect(observations('patient.gender=male')).resolves.toBe(1);
+});
+
+test('an upgrade that only adds takes nothing away; one that changes nothing of what is stored indexes nothing', async () => {
+  await db.query(
+    `INSERT INTO fhir.tok (h, rid) SELECT 42, max(rid) FROM fhir.resource WHERE type = ${typeNumber('Patient')} AND NOT deleted`,
+  );
+  await asOlder('', 'Patient.gender:token:code');
+  await orderReindex(db);
+  expect(await openJobs()).toHaveLength(1);
+  expect(await db.query('SELECT FROM fhir.tok WHERE h = 42')).toHaveLength(1);
+  await reindexAll(db);
+  await db.query("UPDATE fhir.search_definition SET definitions = 'older'");
+  await db.query("UPDATE fhir.search_state SET definitions = 'older'");
+  await expect(orderReindex(db)).resolves.toBe(true);
+  expect(await openJobs()).toEqual([]);
+  expect(await stateOf()).toEqual({ definitions: DEFINITIONS });
 });

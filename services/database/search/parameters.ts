@@ -19,14 +19,23 @@ import {
 import type { JsonObject } from '../../fhir/resource.ts';
 import { INDEX_FORM } from '../../fhir/search/index.ts';
 import type { Clause, SearchQuery } from '../../fhir/search/query.ts';
-import { NOT_INDEXED, SEARCH_PARAMETERS } from '../../fhir/search-parameters.generated.ts';
+import { COMMON_PARAMETERS, NOT_INDEXED, SEARCH_PARAMETERS } from '../../fhir/search-parameters.generated.ts';
 import type { Queryable, Transaction } from '../connect.ts';
 import { Collision } from '../failures.ts';
 import { typeNumber } from '../resources/resources.ts';
 import { plainArray, textArray } from '../wire.ts';
 
 /** Names what everything is indexed by: the forms of the index and the generated definitions. */
-export const DEFINITIONS = `${INDEX_FORM}.${createHash('sha256').update(SEARCH_PARAMETERS).update(NOT_INDEXED).digest('base64url').slice(0, 16)}`;
+export const DEFINITIONS = `${INDEX_FORM}.${[SEARCH_PARAMETERS, COMMON_PARAMETERS, NOT_INDEXED]
+  .reduce((hash, text) => hash.update(text), createHash('sha256'))
+  .digest('base64url')
+  .slice(0, 16)}`;
+const BUILDING = ' building';
+/** The same while some types, each with a job, are indexed again: what looks at none of them is searched. */
+export const DEFINITIONS_BUILDING = DEFINITIONS + BUILDING;
+/** Returns definitions as they are when nothing is built. */
+export const ofBuilt = (definitions: string): string =>
+  definitions.endsWith(BUILDING) ? definitions.slice(0, -BUILDING.length) : definitions;
 
 // One number for the index of one database: writers share it, a change of the parameters has it alone.
 const INDEX_LOCK = 7_401_936_126;
@@ -212,9 +221,34 @@ function customOf(query: SearchQuery): readonly (readonly [type: string, code: s
 export const isSettled = (query: SearchQuery, { generation, definitions }: Omit<SearchState, 'parameters'>): boolean =>
   generation === loaded && (definitions === '' || definitions === DEFINITIONS) && customOf(query).length === 0;
 
+/** The types whose index rows a query looks at; undefined: any. */
+function typesLookedAt({ types, clauses, includes }: SearchQuery): ReadonlySet<string> | undefined {
+  const found = new Set(types);
+  const visit = (clause: Clause): void => {
+    if (clause.kind === 'chain') found.add(clause.target);
+    if (clause.kind === 'has') found.add(clause.type);
+    if ('clause' in clause) visit(clause.clause);
+    if ('clauses' in clause) for (const each of clause.clauses) visit(each);
+  };
+  for (const each of clauses) visit(each);
+  for (const { reverse, type } of includes) {
+    if (reverse && type === undefined) return undefined;
+    if (reverse && type !== undefined) found.add(type);
+  }
+  return found;
+}
+
+interface OpenJob {
+  readonly type: number | null;
+  readonly code: string | null;
+  readonly removed: string | null;
+  readonly done: number;
+  readonly last: number;
+}
+
 /**
  * Throws Refusal where a search cannot be answered whole: search-changed when this process has another set of parameters (it has read
- * the right one now), search-building while the index of a parameter it asks of is built.
+ * the right one now), search-building while the index of a parameter or type it asks of is built. Without a query: of any type.
  */
 export async function assertSearchable(tx: Queryable, query: SearchQuery | undefined, state: SearchState): Promise<void> {
   const { generation, definitions } = state;
@@ -225,13 +259,16 @@ export async function assertSearchable(tx: Queryable, query: SearchQuery | undef
   const isWhole = definitions === '' || definitions === DEFINITIONS;
   const asked = query === undefined ? [] : customOf(query);
   if (isWhole && asked.length === 0) return;
-  const jobs = await tx.query<{ readonly type: number | null; readonly code: string | null; readonly done: number; readonly last: number }>(
-    'SELECT type, code, done_key AS done, last_key AS last FROM fhir.reindex_job WHERE finished_at IS NULL ORDER BY id',
+  const jobs = await tx.query<OpenJob>(
+    'SELECT type, code, removed, done_key AS done, last_key AS last FROM fhir.reindex_job WHERE finished_at IS NULL ORDER BY id',
   );
-  const building = jobs.find(
-    (job) => job.type === null || asked.some(([type, code]) => code === job.code && type === resourceTypeOf(job.type ?? 0)),
-  );
-  if (building === undefined && isWhole) return;
+  const types = query === undefined ? undefined : typesLookedAt(query);
+  const building = jobs.find(({ type, code, removed }) => {
+    const name = resourceTypeOf(type ?? 0) ?? '';
+    if (type === null || asked.some(([ofType, ofCode]) => ofCode === code && ofType === name)) return true;
+    return code === null && removed === null && (types === undefined || types.has(name));
+  });
+  if (building === undefined && (isWhole || definitions === DEFINITIONS_BUILDING)) return;
   throw new Refusal([
     problem('search-building', { parameter: building?.code ?? 'any', done: building?.done ?? 0, all: building?.last ?? 0 }),
   ]);

@@ -10,8 +10,9 @@ import type { Resource } from '../../fhir/resource.ts';
 import { indexRows, tokensOnlyOf } from '../../fhir/search/index.ts';
 import type { Database, Transaction } from '../connect.ts';
 import { plainArray } from '../wire.ts';
+import { type Changed, changedTypes, isWritten, writeDefinitions } from './definitions.ts';
 import { addIndex } from './index-rows.ts';
-import { DEFINITIONS, holdParameters, removedParameter, searchState } from './parameters.ts';
+import { DEFINITIONS, DEFINITIONS_BUILDING, holdIndex, holdParameters, removedParameter, searchState } from './parameters.ts';
 
 const BATCH = 200;
 
@@ -30,21 +31,71 @@ interface Row {
   readonly body: string;
 }
 
-/** Orders everything to be indexed again when it was by other definitions than those of this version; returns true when so. */
+/**
+ * Orders what was indexed by other definitions than those of this version to be indexed again: the types that they belong to, or everything where it is
+ * not known what the store was indexed by. Returns true when so.
+ */
 export async function orderReindex(database: Database): Promise<boolean> {
   const { definitions } = await searchState(database);
-  if (definitions === '' || definitions === DEFINITIONS) return false;
+  if (definitions === DEFINITIONS || definitions === '') {
+    if (!(await isWritten(database))) await database.transaction(writeDefinitions);
+    return false;
+  }
+  if (definitions === DEFINITIONS_BUILDING) return false;
   return database.transaction(async (tx) => {
+    await holdIndex(tx);
     const open = await tx.query(
-      'SELECT FROM fhir.search_state s WHERE s.definitions <> $1 AND NOT EXISTS (SELECT FROM fhir.reindex_job WHERE type IS NULL AND finished_at IS NULL) FOR UPDATE',
-      [DEFINITIONS],
+      'SELECT FROM fhir.search_state s WHERE s.definitions = $1 AND NOT EXISTS (SELECT FROM fhir.reindex_job WHERE type IS NULL AND finished_at IS NULL) FOR UPDATE',
+      [definitions],
     );
     if (open.length === 0) return false;
-    // Old forms are found by nothing. Until the job has ended searches are refused, so that an empty index misleads nobody.
-    await tx.run('TRUNCATE fhir.tok, fhir.str, fhir.dt, fhir.num, fhir.qty, fhir.present');
-    await tx.run('INSERT INTO fhir.reindex_job (last_key) SELECT coalesce(max(resource_key), 0) FROM fhir.resource');
+    const changed = await changedTypes(tx, definitions);
+    await writeDefinitions(tx);
+    if (changed === undefined) await orderAll(tx);
+    else await orderTypes(tx, changed);
     return true;
   });
+}
+
+async function orderAll(tx: Transaction): Promise<void> {
+  // Old forms are found by nothing. Until the job has ended searches are refused, so that an empty index misleads nobody.
+  await tx.run('TRUNCATE fhir.tok, fhir.str, fhir.dt, fhir.num, fhir.qty, fhir.present');
+  await tx.run('INSERT INTO fhir.reindex_job (last_key) SELECT coalesce(max(resource_key), 0) FROM fhir.resource');
+}
+
+async function orderTypes(tx: Transaction, changed: readonly Changed[]): Promise<void> {
+  const less = changed.filter(({ isLess }) => isLess);
+  // Tokens have no mark of their definition: those of the type go, all of them. Rows of the other tables go when their resource is indexed.
+  if (less.length > 0)
+    await tx.run('DELETE FROM fhir.tok t USING fhir.resource r WHERE r.rid = t.rid AND r.type = ANY ($1::smallint[])', [
+      plainArray(less.map(({ type }) => type)),
+    ]);
+  await tx.run(
+    `INSERT INTO fhir.reindex_job (type, last_key) SELECT type, (SELECT coalesce(max(resource_key), 0) FROM fhir.resource)
+     FROM unnest($1::smallint[]) AS a(type) WHERE EXISTS (SELECT FROM fhir.resource r WHERE r.type = a.type)`,
+    [plainArray(changed.map(({ type }) => type))],
+  );
+  await settle(tx);
+}
+
+const OPEN_TYPES = 'SELECT FROM fhir.reindex_job WHERE finished_at IS NULL AND code IS NULL AND removed IS NULL';
+
+/** After types were ordered, or all was indexed: whole when no type is left. */
+async function settle(tx: Transaction): Promise<void> {
+  await tx.run(`UPDATE fhir.search_state SET definitions = CASE WHEN EXISTS (${OPEN_TYPES}) THEN $1 ELSE $2 END`, [
+    DEFINITIONS_BUILDING,
+    DEFINITIONS,
+  ]);
+}
+
+/** After a type was indexed: while all is indexed too, what it was indexed by says that job alone. */
+async function settleType(tx: Transaction): Promise<void> {
+  // Of two that end at once the second must see that the first has ended.
+  await tx.run('SELECT FROM fhir.search_state FOR UPDATE');
+  await tx.run(`UPDATE fhir.search_state SET definitions = $2 WHERE definitions = $1 AND NOT EXISTS (${OPEN_TYPES})`, [
+    DEFINITIONS_BUILDING,
+    DEFINITIONS,
+  ]);
 }
 
 /** Does the next part of an open job in one transaction; returns how many resources it indexed, undefined when no job is open. */
@@ -65,7 +116,8 @@ export async function reindexNext(database: Database): Promise<number | undefine
     const last = rows.at(-1);
     if (rows.length < BATCH || last === undefined) {
       await tx.run('UPDATE fhir.reindex_job SET done_key = last_key, finished_at = now() WHERE id = $1', [job.id]);
-      if (job.type === null) await tx.run('UPDATE fhir.search_state SET definitions = $1', [DEFINITIONS]);
+      if (job.type === null) await settle(tx);
+      else await settleType(tx);
     } else await tx.run('UPDATE fhir.reindex_job SET done_key = $2 WHERE id = $1', [job.id, last.resource_key]);
     return rows.length;
   });
