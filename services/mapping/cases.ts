@@ -54,8 +54,7 @@ function runCase(node: SpecNode, maps: CaseMaps, find: FindBytes): readonly Diag
   if (textOf(given, 'resource') !== undefined) return outCaseFaults(node, maps.outMaps, fault);
   const expected = texts(entryOf(node, 'expect')?.value);
   if (given?.kind !== 'map' || expected.length === 0) return fault('case-shape', node.at, 'a case has name, given and expect');
-  const authority = textOf(given, 'authority');
-  const context = { timezone: textOf(given, 'timezone') ?? 'UTC', ...(authority === undefined ? {} : { authority }) };
+  const context = contextOf(given);
   const conversion = isRecords(given) ? convertedRecords(given, maps, find, context) : convertedMessage(given, maps, find, context);
   if (typeof conversion === 'string') return fault('case-shape', given.at, conversion);
   return expected.flatMap((each) => assertionFaults(each, name, conversion));
@@ -129,6 +128,20 @@ function givenMessage(given: SpecNode, find: FindBytes): Message | string {
     }
   }
   return message;
+}
+
+/** Returns the message that a case gives and what it is converted with; undefined for a case of something else, or one that cannot be read. */
+export function caseMessage(node: SpecNode, find: FindBytes): { readonly message: Message; readonly context: ConvertContext } | undefined {
+  const given = entryOf(node, 'given')?.value;
+  const isOfMessage = textOf(given, 'message') !== undefined || textOf(given, 'file') !== undefined;
+  if (given?.kind !== 'map' || !isOfMessage || isRecords(given)) return undefined;
+  const message = givenMessage(given, find);
+  return typeof message === 'string' ? undefined : { message, context: contextOf(given) };
+}
+
+function contextOf(given: SpecNode): ConvertContext {
+  const authority = textOf(given, 'authority');
+  return { timezone: textOf(given, 'timezone') ?? 'UTC', ...(authority === undefined ? {} : { authority }) };
 }
 
 function assertionFaults(node: ScalarNode, name: string, conversion: Conversion): readonly Diagnostic[] {

@@ -1,7 +1,9 @@
 /** What the doors of specs answer. */
 import type { DraftFile, SpecDraft } from '../../database/specs/drafts.ts';
 import type { PlanChange } from '../../database/specs/plans.ts';
-import type { CheckReport, Difference, SpecKind } from '../../pipeline/specs/author.ts';
+import type { SpecRelease } from '../../database/specs/releases.ts';
+import type { CheckReport, DescribedFile, Difference } from '../../pipeline/specs/author.ts';
+import type { SpecsCovered } from '../../pipeline/specs/publish.ts';
 
 export type { SpecDraft } from '../../database/specs/drafts.ts';
 export type { PlanFilter, SpecPlan } from '../../database/specs/plans.ts';
@@ -11,6 +13,9 @@ export type { CasesRun } from '../../pipeline/specs/cases-desk.ts';
 export type { DraftConflict } from '../../pipeline/specs/drafts.ts';
 export type { KindCounts, PlanSummary, Removals } from '../../pipeline/specs/plan-desk.ts';
 export type { Preview, PreviewRule } from '../../pipeline/specs/preview.ts';
+export type { Drift as DriftedFile, Published, SpecsCovered } from '../../pipeline/specs/publish.ts';
+
+export type FileCoverage = SpecsCovered['files'][number];
 
 /** GET /admin/maps. */
 export interface MapsNow {
@@ -21,18 +26,8 @@ export interface MapsNow {
   readonly drift: number;
 }
 
-export interface ListedFile {
-  readonly path: string;
-  readonly kind: SpecKind;
+export interface ListedFile extends DescribedFile {
   readonly hash: string;
-  readonly id: string | null;
-  readonly version: string | null;
-  readonly cases: number;
-}
-
-export interface DriftedFile {
-  readonly path: string;
-  readonly how: 'only-folder' | 'only-published' | 'differs';
 }
 
 export interface WrittenFile extends Pick<DraftFile, 'path' | 'revision' | 'author' | 'at'> {
@@ -68,25 +63,11 @@ export interface DraftReport extends CheckReport {
 
 export type ListedChange = PlanChange & { readonly seq: number };
 
-export interface Release {
-  readonly id: number;
-  readonly at: string;
-  readonly actor: string;
-  readonly reason: string;
-  readonly digest: string;
+export interface Release extends Omit<SpecRelease, 'files' | 'specs'> {
+  /** How many. */
   readonly files: number;
-  readonly baseId?: number;
-  readonly draftId?: number;
-  readonly planId?: number;
-  readonly isActive: boolean;
 }
 
-export interface WholeRelease extends Omit<Release, 'files'> {
-  readonly specs: readonly { readonly spec: string; readonly uses: readonly string[] }[];
+export interface WholeRelease extends Omit<Release, 'files'>, Pick<SpecRelease, 'specs'> {
   readonly files: readonly FileDifference[];
-}
-
-export interface Published {
-  readonly releaseId: number;
-  readonly replayId: number;
 }

@@ -6,7 +6,8 @@ import { Asked } from '../parts/asked.tsx';
 import { Text } from '../parts/text.tsx';
 import { Link, type PageProps } from '../router.tsx';
 import '../style/mappings.css';
-import type { SpecDraft } from './answers.ts';
+import type { SpecDraft, SpecsCovered } from './answers.ts';
+import { coveredText, untriedText } from './coverage.ts';
 import { NewDraft } from './new-draft.tsx';
 
 interface Shown {
@@ -52,7 +53,9 @@ export function page({ place }: PageProps) {
                 </Link>
               ))}
             </div>
-            <p class="note">{of === null ? 'As it stands in the folder of maps.' : `As it is in release ${of}.`}</p>
+            <p class="note">
+              {of === null ? 'As it stands in the folder of maps.' : `As it is in release ${of}.`} <Covered path={path} release={release} />
+            </p>
             <div class="reading">
               <CodeEditor key={`${path} ${of}`} text={text} label={`Text of ${path}`} isReadOnly />
             </div>
@@ -60,6 +63,18 @@ export function page({ place }: PageProps) {
         )}
       </Asked>
       {isBeginning && <NewDraft close={() => setBeginning(false)} file={path} />}
+    </>
+  );
+}
+
+/** What the cases try of it, once that is counted. */
+function Covered({ path, release }: { readonly path: string; readonly release: string | null }) {
+  const query = release === null ? '' : `?${new URLSearchParams({ release })}`;
+  const { value } = useAsked(`coverage ${query}`, (signal) => ask<SpecsCovered>('GET', `/admin/maps/coverage${query}`, undefined, signal));
+  const own = value?.files.find(({ file }) => file === path);
+  return own === undefined ? null : (
+    <>
+      {coveredText([own])}. {untriedText(own)}
     </>
   );
 }

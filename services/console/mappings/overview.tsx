@@ -10,7 +10,7 @@ import { Text } from '../parts/text.tsx';
 import { Time } from '../parts/time.tsx';
 import { Link, type PageProps } from '../router.tsx';
 import '../style/mappings.css';
-import type { DriftedFile, ListedFile, MapsNow, SpecDraft, SpecReplay } from './answers.ts';
+import type { DriftedFile, ListedFile, MapsNow, SpecDraft, SpecReplay, SpecsCovered } from './answers.ts';
 import { NewDraft } from './new-draft.tsx';
 import { Tree } from './tree.tsx';
 
@@ -34,6 +34,8 @@ export function page({ place }: PageProps) {
     ]);
     return { now, files, drift, drafts, isCut, replays };
   });
+  // Every case is run for it, once for what runs: the tree does not wait for that.
+  const covered = useAsked('coverage', (signal) => ask<SpecsCovered>('GET', '/admin/maps/coverage', undefined, signal));
   const [isBeginning, setBeginning] = useState(false);
   return (
     <>
@@ -51,7 +53,7 @@ export function page({ place }: PageProps) {
           <>
             <Now all={all} />
             <Drafts drafts={all.drafts} isCut={all.isCut} />
-            <Tree files={all.files} drift={all.drift} isPublished={all.now.release !== null} place={place} />
+            <Tree files={all.files} drift={all.drift} covered={covered} isPublished={all.now.release !== null} place={place} />
           </>
         )}
       </Asked>

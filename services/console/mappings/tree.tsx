@@ -1,11 +1,15 @@
-/** The files of the maps by folder; those that the folder and what is published have otherwise are marked. */
+/** The files of the maps by folder, with what cases try of each; those that the folder and what is published have otherwise are marked. */
+import type { Asked } from '../doors.ts';
+import { Failure } from '../parts/failure.tsx';
 import { countText } from '../parts/numbers.ts';
 import { go, Link, type Place, withQuery } from '../router.tsx';
-import type { DriftedFile, ListedFile } from './answers.ts';
+import type { DriftedFile, FileCoverage, ListedFile, SpecsCovered } from './answers.ts';
+import { coveredText } from './coverage.ts';
 
 interface TreeProps {
   readonly files: readonly ListedFile[];
   readonly drift: readonly DriftedFile[];
+  readonly covered: Asked<SpecsCovered>;
   readonly isPublished: boolean;
   readonly place: Place;
 }
@@ -33,10 +37,11 @@ const kindsOf = (files: readonly ListedFile[]): string =>
 /** Folders with fewer files than this are open. */
 const FEW = 40;
 
-export function Tree({ files, drift, isPublished, place }: TreeProps) {
+export function Tree({ files, drift, covered, isPublished, place }: TreeProps) {
   const wanted = (place.query.get('find') ?? '').toLowerCase();
   const onlyDrifted = place.query.get('drifted') === 'yes';
   const how = new Map(drift.map((each) => [each.path, each.how]));
+  const tried = new Map(covered.value?.files.map((each) => [each.file, each]));
   const known = new Set(files.map(({ path }) => path));
   const missing = drift
     .filter(({ path }) => !known.has(path))
@@ -55,6 +60,7 @@ export function Tree({ files, drift, isPublished, place }: TreeProps) {
           Maps{' '}
           <span class="note">
             {countText(found.length)} files, {countText(cases)} cases in all
+            {covered.value === undefined && covered.isLoading ? '; counting what they try…' : ''}
           </span>
         </h2>
         <div class="acts">
@@ -79,25 +85,51 @@ export function Tree({ files, drift, isPublished, place }: TreeProps) {
           )}
         </div>
       </div>
+      {covered.error !== undefined && <Failure error={covered.error} again={covered.again} />}
       {found.length === 0 && <p class="note">No map of this name.</p>}
       {[...folders].map(([folder, own]) => (
-        <details key={folder} open={wanted !== '' || onlyDrifted || own.length < FEW}>
-          <summary>
-            {folder === '' ? 'maps' : folder} <span class="note">{`${countText(own.length)} ${kindsOf(own)}`}</span>
-          </summary>
-          <ul class="plain files">
-            {own.map(({ path, id, version, cases: count }) => (
-              <li key={path}>
-                <Link to={`/mappings/file?${new URLSearchParams({ path })}`} title={id === null ? undefined : `${id}@${version}`}>
-                  {path.split('/').at(-1)}
-                </Link>{' '}
-                <span class="note">{version ?? ''}</span> <span class="note">{count > 0 ? `${countText(count)} cases` : ''}</span>{' '}
-                <span class="warn">{driftText(how.get(path))}</span>
-              </li>
-            ))}
-          </ul>
-        </details>
+        <Folder key={folder} name={folder} own={own} isOpen={wanted !== '' || onlyDrifted || own.length < FEW} how={how} tried={tried} />
       ))}
     </section>
   );
 }
+
+interface FolderProps {
+  readonly name: string;
+  readonly own: readonly ListedFile[];
+  readonly isOpen: boolean;
+  readonly how: ReadonlyMap<string, DriftedFile['how']>;
+  readonly tried: ReadonlyMap<string, FileCoverage>;
+}
+
+const Folder = ({ name, own, isOpen, how, tried }: FolderProps) => (
+  <details open={isOpen}>
+    <summary>
+      {name === '' ? 'maps' : name} <span class="note">{`${countText(own.length)} ${kindsOf(own)}`}</span>
+      <Covered of={own.flatMap(({ path }) => tried.get(path) ?? [])} />
+    </summary>
+    <ul class="plain files">
+      {own.map(({ path, id, version, cases }) => (
+        <li key={path}>
+          <Link to={`/mappings/file?${new URLSearchParams({ path })}`} title={id === null ? undefined : `${id}@${version}`}>
+            {path.split('/').at(-1)}
+          </Link>{' '}
+          <span class="note">{version ?? ''}</span> <span class="note">{cases > 0 ? `${countText(cases)} cases` : ''}</span>{' '}
+          <span class="warn">{driftText(how.get(path))}</span>
+          <Covered of={[tried.get(path) ?? []].flat()} />
+        </li>
+      ))}
+    </ul>
+  </details>
+);
+
+/** What cases try of files, where that is known. */
+const Covered = ({ of }: { readonly of: readonly FileCoverage[] }) => {
+  const [all, tried] = [of.reduce((sum, each) => sum + each.all, 0), of.reduce((sum, each) => sum + each.tried, 0)];
+  if (all === 0) return null;
+  return (
+    <span class="covered note" title="What a case had a value from">
+      <meter min={0} max={all} value={tried} aria-hidden="true" /> {coveredText(of)}
+    </span>
+  );
+};

@@ -6,7 +6,7 @@ import { problem, Refusal } from '../../errors.ts';
 import { describedFiles, diffOf } from '../../pipeline/specs/author.ts';
 import type { Desk } from '../../pipeline/specs/drafts.ts';
 import { activeSpecs, releaseSpecs, type SpecSet } from '../../pipeline/specs/live.ts';
-import { driftOf } from '../../pipeline/specs/publish.ts';
+import { coveredSpecs, driftOf, type SpecsCovered } from '../../pipeline/specs/publish.ts';
 import { queryOf } from '../fhir/request.ts';
 import { allowed, type SpecAccess } from './access.ts';
 import { draftRoutes, numberOf } from './drafts.ts';
@@ -20,6 +20,7 @@ export function mapsRoutes(door: FastifyInstance, access: SpecAccess): void {
   if (specs === undefined) return;
   const desk: Desk = { database, dir: specs.dir, needsSecondPerson: access.parts.fourEyes?.publication };
   readRoutes(door, access, desk);
+  fileRoutes(door, access, desk);
   draftRoutes(door, access, desk);
   publicationRoutes(door, access, desk);
   editorRoutes(door, access, desk);
@@ -29,8 +30,6 @@ const MOST_RELEASES = 100;
 
 function readRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void {
   const { database, dir } = desk;
-  const setAsked = async (release: string | undefined): Promise<SpecSet> =>
-    release !== undefined && /^\d{1,15}$/.test(release) ? releaseSpecs(database, Number(release)) : activeSpecs(database, dir);
   door.get('/admin/maps', async (request) => {
     await allowed(access, request, 'read');
     const active = await activeSpecs(database, dir);
@@ -42,27 +41,6 @@ function readRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void
       running: access.parts.specs?.releaseId ?? null,
       drift: drift.length,
     };
-  });
-  door.get('/admin/maps/files', async (request) => {
-    await allowed(access, request, 'read');
-    const set = await setAsked(Object.fromEntries(queryOf(request))['release']);
-    const files = describedFiles(set.texts).map((each) => ({ ...each, hash: set.hashes.get(each.path) ?? '' }));
-    return { release: set.releaseId ?? null, files };
-  });
-  door.get<{ Params: { '*': string } }>('/admin/maps/file/*', async (request) => {
-    await allowed(access, request, 'read');
-    const path = request.params['*'];
-    const set = await setAsked(Object.fromEntries(queryOf(request))['release']);
-    const text = set.texts.get(path);
-    if (text === undefined) throw new Refusal([problem('spec-file-unknown', { path: path.slice(0, 200) })]);
-    return { path, text, hash: set.hashes.get(path), release: set.releaseId ?? null };
-  });
-  door.get<{ Params: { hash: string } }>('/admin/maps/texts/:hash', async (request) => {
-    await allowed(access, request, 'read');
-    const { hash } = request.params;
-    const text = /^[0-9a-f]{64}$/.test(hash) ? (await textsOf(database, [hash])).get(hash) : undefined;
-    if (text === undefined) throw new Refusal([problem('spec-file-unknown', { path: hash.slice(0, 64) })]);
-    return { hash, text };
   });
   door.get('/admin/maps/drift', async (request) => {
     await allowed(access, request, 'read');
@@ -94,6 +72,39 @@ function readRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void
       files:
         base === undefined ? [] : changed.toSorted().map((path) => ({ path, ...diffOf(path, base.texts.get(path), now.texts.get(path)) })),
     };
+  });
+}
+
+/** The files themselves: of what runs, or of a release. */
+function fileRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void {
+  const { database, dir } = desk;
+  const setAsked = async (release: string | undefined): Promise<SpecSet> =>
+    release !== undefined && /^\d{1,15}$/.test(release) ? releaseSpecs(database, Number(release)) : activeSpecs(database, dir);
+  door.get('/admin/maps/files', async (request) => {
+    await allowed(access, request, 'read');
+    const set = await setAsked(Object.fromEntries(queryOf(request))['release']);
+    const files = describedFiles(set.texts).map((each) => ({ ...each, hash: set.hashes.get(each.path) ?? '' }));
+    return { release: set.releaseId ?? null, files };
+  });
+  door.get('/admin/maps/coverage', async (request): Promise<SpecsCovered> => {
+    await allowed(access, request, 'read');
+    const set = await setAsked(Object.fromEntries(queryOf(request))['release']);
+    return { release: set.releaseId ?? null, files: await coveredSpecs(desk, set) };
+  });
+  door.get<{ Params: { '*': string } }>('/admin/maps/file/*', async (request) => {
+    await allowed(access, request, 'read');
+    const path = request.params['*'];
+    const set = await setAsked(Object.fromEntries(queryOf(request))['release']);
+    const text = set.texts.get(path);
+    if (text === undefined) throw new Refusal([problem('spec-file-unknown', { path: path.slice(0, 200) })]);
+    return { path, text, hash: set.hashes.get(path), release: set.releaseId ?? null };
+  });
+  door.get<{ Params: { hash: string } }>('/admin/maps/texts/:hash', async (request) => {
+    await allowed(access, request, 'read');
+    const { hash } = request.params;
+    const text = /^[0-9a-f]{64}$/.test(hash) ? (await textsOf(database, [hash])).get(hash) : undefined;
+    if (text === undefined) throw new Refusal([problem('spec-file-unknown', { path: hash.slice(0, 64) })]);
+    return { hash, text };
   });
 }
 

@@ -2,6 +2,7 @@
 import { readJson } from '../../fhir/format/json.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import type { CdmRow, CdmValue, ResourceRows } from '../../omop/row.ts';
+import type { RowContext } from '../conversion.ts';
 import { type Diagnostic, diagnostic, type Position } from '../diagnostics.ts';
 import { entryOf, type MapNode, type SpecNode, textOf } from '../read.ts';
 import type { RowMaps } from './maps.ts';
@@ -34,7 +35,23 @@ export function runRowCases(maps: RowMaps): RowCaseReport {
 }
 
 function runCase(node: SpecNode, spec: RowMapSpec, maps: RowMaps): Diagnostic | undefined {
-  const name = textOf(node, 'name') ?? '(no name)';
+  const given = rowCaseGiven(node, spec);
+  if ('code' in given) return given;
+  const reason = difference(maps.rows(given.resource, given.context), given.node);
+  return reason === undefined ? undefined : diagnostic('rows-case-differs', reason.at, { name: nameOf(node), reason: reason.text });
+}
+
+const nameOf = (node: SpecNode): string => textOf(node, 'name') ?? '(no name)';
+
+export interface RowCaseGiven {
+  readonly node: MapNode;
+  readonly resource: Resource;
+  readonly context: RowContext;
+}
+
+/** Returns what a case of a row map gives, or what is wrong with it. */
+export function rowCaseGiven(node: SpecNode, spec: RowMapSpec): RowCaseGiven | Diagnostic {
+  const name = nameOf(node);
   const given = entryOf(node, 'given')?.value;
   const read = readJson(given?.kind === 'scalar' ? given.value : '');
   if (!read.ok || node.kind !== 'map') return diagnostic('rows-case', given?.at ?? node.at, { name, reason: '"given" is not JSON' });
@@ -45,8 +62,7 @@ function runCase(node: SpecNode, spec: RowMapSpec, maps: RowMaps): Diagnostic | 
   const vocabulary = writtenVocabulary(conceptsOf(entryOf(spec.root, 'vocabulary')?.value));
   const asOf = textOf(node, 'asOf');
   const context = { vocabulary, timezone: textOf(node, 'timezone') ?? 'UTC', ...(asOf === undefined ? {} : { asOf }) };
-  const reason = difference(maps.rows(resource, context), node);
-  return reason === undefined ? undefined : diagnostic('rows-case-differs', reason.at, { name, reason: reason.text });
+  return { node, resource, context };
 }
 
 function resourceOf(value: unknown): Resource | undefined {

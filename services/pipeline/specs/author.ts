@@ -35,8 +35,18 @@ const KINDS: readonly (readonly [RegExp, SpecKind])[] = [
 
 const kindOf = (path: string): SpecKind => KINDS.find(([form]) => form.test(path))?.[1] ?? 'map';
 
-/** Returns what each file is, in the order of their paths: the map in it, and how many cases it holds. */
-export function describedFiles(texts: SpecTexts) {
+export interface DescribedFile {
+  readonly path: string;
+  readonly kind: SpecKind;
+  /** Of the map in it; null: there is none. */
+  readonly id: string | null;
+  readonly version: string | null;
+  /** How many it holds. */
+  readonly cases: number;
+}
+
+/** Returns what each file is, in the order of their paths. */
+export function describedFiles(texts: SpecTexts): readonly DescribedFile[] {
   const files = specFilesOf(texts);
   const versions = new Map(versionsOf(files).map((each) => [each.file, each]));
   return files.map(({ file, read }) => {

@@ -16,8 +16,9 @@ import {
 import { createReplay } from '../../database/specs/replays.ts';
 import { problem, Refusal } from '../../errors.ts';
 import type { CheckReport } from '../../mapping/check.ts';
+import type { SpecCoverage } from '../../mapping/coverage.ts';
 import { specFilesOf, versionsOf } from '../../mapping/texts.ts';
-import { isOnePerson } from '../person.ts';
+import { isOnePerson, WENT_BACK_ALONE } from '../person.ts';
 import { type Desk, type DraftedSpecs, draftedSpecs } from './drafts.ts';
 import { folderSpecs, type SpecSet } from './live.ts';
 import type { PlanSummary, Removals } from './plan-desk.ts';
@@ -25,19 +26,37 @@ import { specThread } from './thread.ts';
 import type { Answers } from './work.ts';
 
 const MOST_KEPT = 20;
-const checks = new Map<string, Promise<Answers['check']>>();
 
-/** Returns what the checker says of a set of specs and what their cases came to; the same set is not checked twice. */
-export async function checkedSpecs(desk: Pick<Desk, 'dir'>, set: SpecSet): Promise<Answers['check']> {
-  const known = checks.get(set.digest);
-  if (known !== undefined) return known;
-  const thread = specThread();
-  const asked = thread.ask({ kind: 'check', texts: set.texts, dir: desk.dir }).finally(() => thread[Symbol.asyncDispose]());
-  checks.set(set.digest, asked);
-  if (checks.size > MOST_KEPT) checks.delete(checks.keys().next().value ?? '');
-  asked.catch(() => checks.delete(set.digest));
-  return asked;
+/** Returns what `find` found, kept by the digest of the specs: the same set is not looked at twice. */
+function oncePerSet<T>(find: (desk: Pick<Desk, 'dir'>, set: SpecSet) => Promise<T>): typeof find {
+  const known = new Map<string, Promise<T>>();
+  return (desk, set) => {
+    const found = known.get(set.digest) ?? find(desk, set);
+    if (known.has(set.digest)) return found;
+    known.set(set.digest, found);
+    if (known.size > MOST_KEPT) known.delete(known.keys().next().value ?? '');
+    found.catch(() => known.delete(set.digest));
+    return found;
+  };
 }
+
+/** Returns what the checker says of a set of specs and what their cases came to. */
+export const checkedSpecs = oncePerSet(async ({ dir }, { texts }): Promise<Answers['check']> => {
+  await using thread = specThread();
+  return await thread.ask({ kind: 'check', texts, dir });
+});
+
+export interface SpecsCovered {
+  /** null: the folder of maps. */
+  readonly release: number | null;
+  readonly files: readonly SpecCoverage[];
+}
+
+/** Returns what the cases of a set of specs try of it. Nobody waits for it: it gives way to what arrives. */
+export const coveredSpecs = oncePerSet(async ({ dir }, { texts }): Promise<Answers['coverage']> => {
+  await using thread = specThread({ isBackground: true });
+  return await thread.ask({ kind: 'coverage', texts, dir });
+});
 
 /** Returns what the checker says of a draft: of the files that it changes, and of everything that uses or extends them. */
 export async function checkDraft(desk: Desk, id: number): Promise<CheckReport & { readonly revision: number; readonly digest: string }> {
@@ -150,7 +169,11 @@ async function published(
   return { releaseId, replayId };
 }
 
-/** Makes an earlier release the active one again and has replayed what that touches. Throws Refusal spec-release-unknown, -active, spec-nothing-published. */
+/**
+ * Makes an earlier release the active one again and has replayed what that touches. One person does it, also where a publication takes two: what
+ * harms is ended at once, and what comes back was published before; the audit entry says so. Throws Refusal spec-release-unknown, -active,
+ * spec-nothing-published.
+ */
 export function rollback(
   desk: Desk,
   { actor, to, reason }: { readonly actor: string; readonly to: number; readonly reason: string },
@@ -163,7 +186,8 @@ export function rollback(
     if (from === to) throw new Refusal([problem('spec-release-active', { id: to })]);
     await activateRelease(tx, to);
     const replayId = await createReplay(tx, { from, to, why: `back to release ${to}`, actor });
-    await audit(tx, { actor, action: 'spec.rollback', target: `release/${to}`, reason, detail: { from, replay: replayId } });
+    const detail = { from, replay: replayId, ...(desk.needsSecondPerson ? WENT_BACK_ALONE : {}) };
+    await audit(tx, { actor, action: 'spec.rollback', target: `release/${to}`, reason, detail });
     return { releaseId: to, replayId };
   });
 }

@@ -4,6 +4,7 @@ import { vocabularyOf } from '../../../terminology/reader.ts';
 import type { Vocabulary } from '../../../terminology/vocabulary.ts';
 import type { PlanChange } from '../../database/specs/plans.ts';
 import { type CheckReport, caseFilesOf, checkFiles } from '../../mapping/check.ts';
+import { coverageOf, type SpecCoverage } from '../../mapping/coverage.ts';
 import type { Diagnostic, Position } from '../../mapping/diagnostics.ts';
 import { type Asked, EditorDesk } from '../../mapping/editor/desk.ts';
 import type { Completion } from '../../mapping/editor/language.ts';
@@ -26,6 +27,7 @@ export type Task =
   | { readonly kind: 'cases'; readonly texts: SpecTexts; readonly path: string; readonly text: string; readonly dir: string }
   | { readonly kind: 'case-list'; readonly file: string }
   | { readonly kind: 'check'; readonly texts: SpecTexts; readonly dir: string }
+  | { readonly kind: 'coverage'; readonly texts: SpecTexts; readonly dir: string }
   | {
       readonly kind: 'begin';
       readonly before: SpecTexts;
@@ -51,6 +53,7 @@ export interface Answers {
   readonly cases: { readonly lists: readonly string[] };
   readonly 'case-list': ListReport;
   readonly check: CheckReport & { readonly specs: ReturnType<typeof lockOf> };
+  readonly coverage: readonly SpecCoverage[];
   readonly begin: { readonly rowTypes: readonly string[] };
   readonly scan: ScanPage;
   readonly groups: readonly PlanChange[];
@@ -69,6 +72,7 @@ export class SpecWork {
   /** Does one task; tasks of a plan follow their 'begin'. */
   run(task: Task): Answers[Task['kind']] {
     if (task.kind === 'check') return checked(task.texts, task.dir);
+    if (task.kind === 'coverage') return covered(task.texts, task.dir);
     if (task.kind === 'language') return this.#answer(task.question);
     if (task.kind === 'cases') {
       this.#cases = new CaseLists(new Map([...task.texts, [task.path, task.text]]), task.path, task.dir);
@@ -121,6 +125,11 @@ const opened = (vocabulary: VocabularyImage | Vocabulary): Vocabulary => {
   const own = vocabularyOf(vocabulary.image);
   return vocabulary.answers.length === 0 ? own : new AnsweredVocabulary(own, vocabulary.answers);
 };
+
+function covered(texts: SpecTexts, dir: string): Answers['coverage'] {
+  const files = specFilesOf(texts);
+  return coverageOf(files, mapsOf(files), caseFilesOf(dir));
+}
 
 function checked(texts: SpecTexts, dir: string): Answers['check'] {
   const files = specFilesOf(texts);
