@@ -175,6 +175,10 @@ it('asks for a second person where the settings do, whatever who answers, import
     ['ann', 'answer.propose'],
     ['ann', 'answer.propose'],
   ]);
+  // Taking it back takes one person: the log says so.
+  expect((await post('/undo', ann, JSON.stringify({ system: LAB, code: 'T0', reason: 'wrong' }))).status).toBe(200);
+  const [undone] = await auditRecords(own.database, { action: 'answer.undo', limit: 1 });
+  expect(undone).toMatchObject({ actor: 'ann', reason: 'wrong', detail: { secondPerson: expect.stringContaining('not asked') } });
   // Whoever takes the list along is known too.
   expect((await post('/export', bob, '{}')).status).toBe(200);
   expect((await auditRecords(own.database, { action: 'unmapped.export', limit: 1 }))[0]).toMatchObject({

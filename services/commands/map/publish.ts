@@ -90,7 +90,7 @@ export function replayCommands(map: Command, terminal: Terminal, exit: Exit): vo
   );
   const back = map
     .command('rollback <release>')
-    .description('make an earlier release the active one again')
+    .description('make an earlier release the active one again; one person does it, also where a publication takes two')
     .requiredOption('--because <reason>', 'why')
     .option('--json', 'print JSON');
   withExamples(back, examples('rollback'), CODES);

@@ -82,7 +82,8 @@ export const unmappedCommand: CommandDefinition = (program, terminal, exit) => {
     .action(async (file: string, options: ChangeOptions & { system?: string }) => {
       exit(await imported(file, options, terminal));
     });
-  changing(add('undo <system|code>', 'take an answer back; the one before it is in force again'))
+  const takesBack = 'take an answer back; the one before it is in force again; one person does it, also where an answer takes two';
+  changing(add('undo <system|code>', takesBack))
     .option('--yes', 'do it')
     .action(async (code: string, options: ChangeOptions) => exit(await undone(codeOf(code), options, terminal)));
   changing(add('approve <id>', 'put a proposed answer in force, as a second person')).action(async (id: string, options: ChangeOptions) => {

@@ -23,6 +23,7 @@ Settings (environment; a secret may be given as NAME_FILE):
   POLYSEME_SOURCES            YAML: who sends, from where, and the rules for each; fixtures/sources.yaml shows all of it. It and the
                               certificates are read again when they change, and at SIGHUP; a file with a fault changes nothing
   POLYSEME_MAPPINGS_DIR       the specs that came with Polyseme
+  POLYSEME_FOUR_EYES          none: codes, publication: answers to codes, and drafts of maps, are put in force by somebody who did not write them
   POLYSEME_PULL_DATE          today: where open observation periods end
   POLYSEME_RETENTION_MONTHS   for ever: months that the journal keeps beside the present one; months with waiting or parked messages stay
   POLYSEME_BACKGROUND_PERCENT 15: of the time, what plans and replays of maps take while messages wait to be applied (1 to 80)

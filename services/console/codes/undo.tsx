@@ -45,7 +45,10 @@ function UndoPreview({ system, code }: Code) {
   );
   return (
     <>
-      <p class="note">Without this answer. Where it replaced another one, that one is in force again.</p>
+      <p class="note">
+        Without this answer. Where it replaced another one, that one is in force again. One person takes it back, also where an answer takes
+        two; the audit log says so.
+      </p>
       <Asked asked={asked}>{(preview) => <PreviewShown {...preview} />}</Asked>
     </>
   );

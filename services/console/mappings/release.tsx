@@ -68,6 +68,7 @@ function Whole({ release }: { readonly release: WholeRelease }) {
       {isAsking && (
         <ReasonDialog title={`Go back to release ${release.id}`} act="Go back" isDangerous close={() => setAsking(false)} doIt={back}>
           <p>New messages go by release {release.id} at once; what was recorded is replayed as far as it makes something else of it.</p>
+          <p class="note">One person goes back, also where a publication takes two; the audit log says so.</p>
         </ReasonDialog>
       )}
     </>

@@ -26,7 +26,7 @@ import { unmappedCode } from '../../database/vocabulary/unmapped-list.ts';
 import { type Problem, problem, Refusal } from '../../errors.ts';
 import type { UpgradeReport } from '../../omop/upgrade.ts';
 import type { Parts } from '../parts.ts';
-import { isOnePerson } from '../person.ts';
+import { isOnePerson, WENT_BACK_ALONE } from '../person.ts';
 import { changesWithin, remakeRows } from '../vocabulary/upgrade.ts';
 import { kindOf } from './list.ts';
 import { sourceVocabularyOf } from './source-vocabulary.ts';
@@ -112,23 +112,18 @@ export async function answerCodes(
   });
 }
 
+interface Act {
+  readonly by: string;
+  readonly what: 'give' | 'propose' | 'approve' | 'reject' | 'undo';
+  readonly reason?: string | undefined;
+  readonly detail?: Readonly<Record<string, unknown>>;
+}
+
 /** The audit log names answers by number: codes may be free text about somebody. */
-const recorded = (
-  tx: Transaction,
-  ids: readonly number[],
-  {
-    by,
-    what,
-    reason,
-  }: { readonly by: string; readonly what: 'give' | 'propose' | 'approve' | 'reject' | 'undo'; readonly reason?: string | undefined },
-): Promise<void> =>
-  audit(tx, {
-    actor: by,
-    action: `answer.${what}`,
-    target: `answer/${ids[0] ?? ''}`,
-    reason,
-    ...(ids.length > 1 ? { detail: { ids } } : {}),
-  });
+function recorded(tx: Transaction, ids: readonly number[], { by, what, reason, detail: more }: Act): Promise<void> {
+  const detail = { ...(ids.length > 1 ? { ids } : {}), ...more };
+  return audit(tx, { actor: by, action: `answer.${what}`, target: `answer/${ids[0] ?? ''}`, reason, detail });
+}
 
 async function putInForce(parts: Parts, tx: Transaction, id: number, by: string): Promise<readonly Problem[]> {
   const answer = await lockAnswer(tx, id);
@@ -183,7 +178,10 @@ async function proposed(tx: Transaction, id: number): Promise<StoredAnswer> {
   return answer;
 }
 
-/** Takes the answer to a code back; the one it had replaced is in force again. Throws Refusal answer-none when none is in force. */
+/**
+ * Takes the answer to a code back; the one it had replaced is in force again. One person does it, also where an answer takes two: what is wrong is
+ * ended at once, and only what was in force before comes back; the audit entry says so. Throws Refusal answer-none when none is in force.
+ */
 export async function undo(parts: Parts, code: Code, by: string, reason: string | undefined): Promise<Answered> {
   return parts.database.transaction(async (tx) => {
     await holdAnswersAlone(tx);
@@ -195,7 +193,7 @@ export async function undo(parts: Parts, code: Code, by: string, reason: string 
     if (again !== undefined) await enforce(tx, again, again.approvedBy ?? again.author);
     const problems = await published(parts, tx, code, again);
     const resources = await answersChanged(tx, [code], answer.id);
-    await recorded(tx, [answer.id], { by, what: 'undo', reason });
+    await recorded(tx, [answer.id], { by, what: 'undo', reason, detail: parts.fourEyes?.codes ? WENT_BACK_ALONE : {} });
     return { ids: [answer.id], state: 'in-force', resources, problems };
   });
 }
