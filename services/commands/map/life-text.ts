@@ -1,7 +1,7 @@
 /** Plans and replays in words. */
 import type { PlanChange, SpecPlan } from '../../database/specs/plans.ts';
 import type { SpecReplay } from '../../database/specs/replays.ts';
-import type { KindCounts, PlanSummary } from '../../pipeline/specs/plan-desk.ts';
+import type { Differing, KindCounts, PlanSummary } from '../../pipeline/specs/plan-desk.ts';
 import { table } from '../terminal.ts';
 
 /** Returns what a plan found out: what goes away and what goes to another patient first. */
@@ -17,7 +17,7 @@ export function planText(plan: SpecPlan, changes: readonly PlanChange[]): string
       ['', 'kind', 'other patient', 'gone', 'changed', 'added'],
       [...counts('resources', resources.byKind), ...counts('rows', rows.byKind)],
     ),
-    `Unmapped codes: ${unmapped.before} before, ${unmapped.after} after. Issues: ${issues.before} before, ${issues.after} after.`,
+    `Unmapped codes: ${unmapped.before} before, ${unmapped.after} after${differing(unmapped)}. Issues: ${issues.before} before, ${issues.after} after${differing(issues)}.`,
     `Time per message: ${time.beforeMs} ms before, ${time.afterMs} ms after (${time.messages} messages converted by both).`,
     ...changes.map(
       ({ what, change, reference, fields }) =>
@@ -29,6 +29,12 @@ export function planText(plan: SpecPlan, changes: readonly PlanChange[]): string
     `Next: npx polyseme map publish ${plan.draftId} --plan ${plan.id} --because "…"`,
   ].join('\n');
 }
+
+/** ' (3 differ)'; '--json' has those that differ most. */
+const differing = ({ differ, codes }: Differing & { readonly codes: readonly unknown[] }): string =>
+  differ === undefined || differ === 0
+    ? ''
+    : ` (${differ} differ${codes.length < differ ? `, the first ${codes.length} with --json` : ''})`;
 
 /** Returns replays, a line each. */
 export const replayText = (all: readonly SpecReplay[]): string =>

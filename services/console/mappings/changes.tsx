@@ -21,6 +21,8 @@ interface ChangesProps {
   readonly plan: SpecPlan;
   readonly place: Place;
   readonly summary: PlanSummary;
+  /** Called when the plan may be shown unmasked. */
+  readonly revealed: () => void;
 }
 
 interface ChangePage {
@@ -29,7 +31,7 @@ interface ChangePage {
   readonly next: string | null;
 }
 
-export function Changes({ plan, place, summary }: ChangesProps) {
+export function Changes({ plan, place, summary, revealed }: ChangesProps) {
   const asking = new URLSearchParams({ limit: PAGE });
   for (const name of ['change', 'kind', 'page']) {
     const value = place.query.get(name);
@@ -88,19 +90,25 @@ export function Changes({ plan, place, summary }: ChangesProps) {
           </>
         )}
       </Asked>
-      {isAsking && <Reveal plan={plan} close={() => setAsking(false)} again={asked.again} />}
+      {isAsking && <Reveal plan={plan} close={() => setAsking(false)} again={[asked.again, revealed]} />}
     </section>
   );
 }
 
-const Reveal = ({ plan, close, again }: { readonly plan: SpecPlan; readonly close: () => void; readonly again: () => void }) => (
+interface RevealProps {
+  readonly plan: SpecPlan;
+  readonly close: () => void;
+  readonly again: readonly (() => void)[];
+}
+
+const Reveal = ({ plan, close, again }: RevealProps) => (
   <ReasonDialog
     title={`Show the changes of plan ${plan.id} unmasked`}
     act="Show them"
     close={close}
     doIt={async (reason) => {
       await ask('POST', `/admin/maps/plans/${plan.id}/reveal`, { reason });
-      again();
+      for (const each of again) each();
     }}
   >
     <p>Who looks, when and why is written into the audit log before anything is shown. It holds for 8 hours.</p>

@@ -52,7 +52,7 @@ function Whole({ plan, place, again }: { readonly plan: SpecPlan; readonly place
       {summary !== null && (
         <>
           <Summary summary={summary} />
-          <Changes plan={plan} place={place} summary={summary} />
+          <Changes plan={plan} place={place} summary={summary} revealed={again} />
           <Publish plan={plan} summary={summary} />
         </>
       )}
@@ -124,8 +124,9 @@ function Summary({ summary: { resources, rows, messages, unmapped, issues, time 
       <Codes
         title="Codes without a map, where before and after differ"
         codes={unmapped.codes.map(({ code, system, ...sides }) => ({ ...sides, code: `${code} ${system}` }))}
+        differ={unmapped.differ}
       />
-      <Codes title="Issues, where before and after differ" codes={issues.codes} />
+      <Codes title="Issues, where before and after differ" codes={issues.codes} differ={issues.differ} />
     </section>
   );
 }
@@ -134,22 +135,27 @@ const Count = ({ n, isGrave = false }: { readonly n: number; readonly isGrave?: 
   n === 0 ? <span class="none">–</span> : isGrave ? <strong class="bad">{countText(n)}</strong> : <span>{countText(n)}</span>;
 
 const MOST_CODES = 20;
+/** A plan keeps so many; those from before all were counted do not say whether there were more. */
+const MOST_KEPT = 500;
 
-const Codes = ({
-  title,
-  codes,
-}: {
+interface CodesProps {
   readonly title: string;
   readonly codes: readonly { readonly code: string; readonly before: number; readonly after: number }[];
-}) =>
-  codes.length === 0 ? null : (
+  /** How many differ in all. */
+  readonly differ: number | undefined;
+}
+
+function Codes({ title, codes, differ }: CodesProps) {
+  if (codes.length === 0) return null;
+  const all = differ === undefined && codes.length === MOST_KEPT ? `${MOST_KEPT} or more` : countText(differ ?? codes.length);
+  return (
     <details>
       <summary>
-        {title} <span class="note">{countText(codes.length)}</span>
+        {title} <span class="note">{all}</span>
       </summary>
       <ul class="plain">
-        {codes.slice(0, MOST_CODES).map(({ code, before, after }) => (
-          <li key={code}>
+        {codes.slice(0, MOST_CODES).map(({ code, before, after }, index) => (
+          <li key={index}>
             <code>
               <Text value={code} most={160} />
             </code>{' '}
@@ -158,9 +164,10 @@ const Codes = ({
         ))}
         {codes.length > MOST_CODES && (
           <li class="note">
-            The first {MOST_CODES} of {countText(codes.length)}.
+            The first {MOST_CODES} of {all}, those that differ most.
           </li>
         )}
       </ul>
     </details>
   );
+}

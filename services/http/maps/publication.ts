@@ -2,13 +2,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { audit } from '../../database/audit.ts';
-import { type PlanFilter, planById, planChanges, plans } from '../../database/specs/plans.ts';
+import { type PlanFilter, planById, planChanges, plans, type SpecPlan } from '../../database/specs/plans.ts';
 import { replayById, replays } from '../../database/specs/replays.ts';
 import { problem, Refusal } from '../../errors.ts';
 import type { SpecTexts } from '../../pipeline/specs/author.ts';
 import type { Desk } from '../../pipeline/specs/drafts.ts';
 import { cancelPlan, startPlan } from '../../pipeline/specs/plan.ts';
-import { maskedChange, wordsOf } from '../../pipeline/specs/plan-mask.ts';
+import type { PlanSummary } from '../../pipeline/specs/plan-desk.ts';
+import { maskedChange, maskedSummary, wordsOf } from '../../pipeline/specs/plan-mask.ts';
 import { checkDraft, publishDraft, replayActive, rollback } from '../../pipeline/specs/publish.ts';
 import { TextsAround } from '../../pipeline/specs/texts-around.ts';
 import { isRevealed } from '../../pipeline/specs/try.ts';
@@ -107,6 +108,8 @@ function planRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void
     if (said?.texts !== texts) said = { texts, words: wordsOf(texts) };
     return said.words;
   };
+  const shown = async (plan: SpecPlan): Promise<SpecPlan> =>
+    plan.summary === null ? plan : { ...plan, summary: maskedSummary(plan.summary as PlanSummary, await wordsNow()) };
   const planned = async (request: FastifyRequest) => {
     const id = numberOf(request, 'plan');
     const plan = await planById(database, id);
@@ -118,17 +121,18 @@ function planRoutes(door: FastifyInstance, access: SpecAccess, desk: Desk): void
     const { draft } = Object.fromEntries(queryOf(request));
     const draftId = draft !== undefined && /^\d{1,15}$/.test(draft) ? Number(draft) : undefined;
     const found = await plans(database, { draftId, limit: MOST_RUNS + 1 });
-    return { plans: found.slice(0, MOST_RUNS), isCut: found.length > MOST_RUNS };
+    return { plans: await Promise.all(found.slice(0, MOST_RUNS).map(shown)), isCut: found.length > MOST_RUNS };
   });
   door.get('/admin/maps/plans/:id', async (request) => {
-    await allowed(access, request, 'read');
-    return planned(request);
+    const actor = await allowed(access, request, 'read');
+    const plan = await planned(request);
+    return (await isRevealed(access.parts, actor, `plan/${plan.id}`)) ? plan : shown(plan);
   });
   door.post('/admin/maps/plans/:id/cancel', async (request) => {
     const actor = await allowed(access, request, 'plan');
     const { id } = await planned(request);
     await cancelPlan(database, actor, id);
-    return planned(request);
+    return shown(await planned(request));
   });
   door.post('/admin/maps/plans/:id/reveal', async (request, reply) => {
     const actor = await allowed(access, request, 'read');

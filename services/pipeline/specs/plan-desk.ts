@@ -54,8 +54,8 @@ export interface PlanSummary {
   readonly resources: KindCounts & { readonly byKind: Readonly<Record<string, KindCounts>> };
   readonly rows: KindCounts & { readonly byKind: Readonly<Record<string, KindCounts>> };
   /** Codes without a concept-map row; and by code where before and after differ. */
-  readonly unmapped: Sides & { readonly codes: readonly (Sides & { readonly system: string; readonly code: string })[] };
-  readonly issues: Sides & { readonly codes: readonly (Sides & { readonly code: string })[] };
+  readonly unmapped: Differing & { readonly codes: readonly (Sides & { readonly system: string; readonly code: string })[] };
+  readonly issues: Differing & { readonly codes: readonly (Sides & { readonly code: string })[] };
   /** Mean milliseconds per message that both had to convert. */
   readonly time: { readonly beforeMs: number; readonly afterMs: number; readonly messages: number };
   /** What must be acknowledged before publishing. */
@@ -65,6 +65,12 @@ export interface PlanSummary {
 export interface Sides {
   readonly before: number;
   readonly after: number;
+}
+
+/** `codes` beside it are at most 500, those that differ most. */
+export interface Differing extends Sides {
+  /** Codes whose sides differ, all of them; undefined in plans that were made before this was counted. */
+  readonly differ?: number;
 }
 
 export interface Removals {
@@ -91,11 +97,11 @@ class Tally {
     return { before: all.reduce((sum, each) => sum + each.before, 0), after: all.reduce((sum, each) => sum + each.after, 0) };
   }
 
-  differing(): readonly (readonly [name: string, sides: Sides])[] {
-    return [...this.#all]
-      .filter(([, { before, after }]) => before !== after)
-      .toSorted(([, a], [, b]) => Math.abs(b.after - b.before) - Math.abs(a.after - a.before))
-      .slice(0, MOST_CODES);
+  /** The sums, how many names differ, and those that differ most. */
+  told<T>(of: (name: string, sides: Sides) => T): Differing & { readonly codes: readonly T[] } {
+    const differing = [...this.#all].filter(([, { before, after }]) => before !== after);
+    const most = differing.toSorted(([, a], [, b]) => Math.abs(b.after - b.before) - Math.abs(a.after - a.before)).slice(0, MOST_CODES);
+    return { ...this.sums(), differ: differing.length, codes: most.map(([name, sides]) => of(name, sides)) };
   }
 }
 
@@ -237,13 +243,8 @@ export class PlanDesk {
       },
       resources,
       rows,
-      unmapped: {
-        ...this.#unmapped.sums(),
-        codes: this.#unmapped
-          .differing()
-          .map(([name, sides]) => ({ system: name.split('\n')[0] ?? '', code: name.split('\n')[1] ?? '', ...sides })),
-      },
-      issues: { ...this.#issues.sums(), codes: this.#issues.differing().map(([code, sides]) => ({ code, ...sides })) },
+      unmapped: this.#unmapped.told((name, sides) => ({ system: name.split('\n')[0] ?? '', code: name.split('\n')[1] ?? '', ...sides })),
+      issues: this.#issues.told((code, sides) => ({ code, ...sides })),
       time: { beforeMs: mean(before), afterMs: mean(after), messages: timed },
       removals: { resourcesGone: resources.gone, rowsGone: rows.gone, moved: resources.moved + rows.moved, messagesParked: willPark },
     };

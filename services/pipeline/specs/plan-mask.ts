@@ -2,6 +2,7 @@
 import type { PlanChange } from '../../database/specs/plans.ts';
 import type { SpecTexts } from '../../mapping/texts.ts';
 import { isColumnPlain, isElementPlain, masked } from '../message/mask.ts';
+import type { PlanSummary } from './plan-desk.ts';
 
 /** Returns the words that maps say themselves: codes of their tables, constants. What a map that runs says is nobody's name. */
 export function wordsOf(texts: SpecTexts): ReadonlySet<string> {
@@ -41,6 +42,18 @@ export function maskedChange<T extends PlanChange>({ before: _before, after: _af
       ...(after === undefined ? {} : { after: hidden(`${kind}.${field.path}`, after, isAfter) }),
     })),
   };
+}
+
+/**
+ * Returns what a plan found out, without the codes that only the draft makes: it can say that a name is one. Those that the maps that run have too
+ * stand in the list of unmapped codes.
+ */
+export function maskedSummary(summary: PlanSummary, words: ReadonlySet<string>): PlanSummary {
+  const shown = (text: string): string => (words.has(text) ? text : masked(text));
+  const codes = summary.unmapped.codes.map((each) =>
+    each.before > 0 ? each : { ...each, system: shown(each.system), code: shown(each.code) },
+  );
+  return { ...summary, unmapped: { ...summary.unmapped, codes } };
 }
 
 function hidden(path: string, value: unknown, isPlain: (path: string, text: string) => boolean): unknown {

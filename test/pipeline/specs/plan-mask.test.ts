@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { maskedChange, wordsOf } from '../../../services/pipeline/specs/plan-mask.ts';
+import type { PlanSummary } from '../../../services/pipeline/specs/plan-desk.ts';
+import { maskedChange, maskedSummary, wordsOf } from '../../../services/pipeline/specs/plan-mask.ts';
 
 const words = wordsOf(
   new Map([['a.yaml', "status: { from: =OBX-11, map: status }\nrows: [[F, 'final'], [X, cancelled]]\nsystem: http://loinc.org\n"]]),
@@ -45,5 +46,36 @@ describe('a difference before it is revealed', () => {
       { path: 'name[0].family', before: '•••' },
       { path: 'gender', before: 'female', after: '•••' },
     ]);
+  });
+});
+
+describe('what a plan found out, before it is revealed', () => {
+  it('names no code that only the draft makes: it can make one of a name', () => {
+    const none = { added: 0, changed: 0, gone: 0, moved: 0 };
+    const summary: PlanSummary = {
+      messages: { looked: 1, before: {}, after: {}, willPark: 0, willApply: 0 },
+      resources: { ...none, byKind: {} },
+      rows: { ...none, byKind: {} },
+      unmapped: {
+        ...{ before: 3, after: 5, differ: 3 },
+        codes: [
+          { system: 'urn:Quellwasser', code: 'Quellwasser', before: 0, after: 1 },
+          { system: 'http://loinc.org', code: 'F', before: 0, after: 4 },
+          { system: 'urn:lab', code: 'GLU', before: 3, after: 0 },
+        ],
+      },
+      issues: { before: 0, after: 0, differ: 0, codes: [] },
+      time: { beforeMs: 0, afterMs: 0, messages: 0 },
+      removals: { resourcesGone: 0, rowsGone: 0, moved: 0, messagesParked: 0 },
+    };
+    expect(maskedSummary(summary, words).unmapped).toEqual({
+      ...{ before: 3, after: 5, differ: 3 },
+      codes: [
+        { system: '•••', code: '•••', before: 0, after: 1 },
+        // What the maps that run say themselves, and what they leave unmapped today, is no secret.
+        { system: 'http://loinc.org', code: 'F', before: 0, after: 4 },
+        { system: 'urn:lab', code: 'GLU', before: 3, after: 0 },
+      ],
+    });
   });
 });
