@@ -1,20 +1,13 @@
 /** What a list of messages is filtered by: in the address, but for the patient, who stands in no address. */
+import type { JournalFilter } from '../../database/journal/view.ts';
 import { go, type Place } from '../router.tsx';
 
 export const STATES = ['received', 'applied', 'parked', 'refused'] as const;
 const IN_ADDRESS = ['source', 'status', 'type', 'controlId', 'code', 'since', 'until'] as const;
 
-export interface Filter {
-  readonly source?: string | undefined;
+/** As the door takes it; the state as it stands in the address. */
+export interface Filter extends Omit<JournalFilter, 'status'> {
   readonly status?: string | undefined;
-  readonly type?: string | undefined;
-  readonly controlId?: string | undefined;
-  readonly code?: string | undefined;
-  /** ISO 8601 instants. */
-  readonly since?: string | undefined;
-  readonly until?: string | undefined;
-  /** 'ID^AUTHORITY'. */
-  readonly patient?: string | undefined;
 }
 
 /** Returns the filter that a place shows. */

@@ -2,9 +2,9 @@
 import { useState } from 'preact/hooks';
 import type { SavedQuery } from '../../database/sql/saved-queries.ts';
 import { ask } from '../doors.ts';
-import { Dialog } from '../parts/dialog.tsx';
 import { Failure } from '../parts/failure.tsx';
 import { Text } from '../parts/text.tsx';
+import { TextDialog } from '../parts/text-dialog.tsx';
 import { Time } from '../parts/time.tsx';
 import { Link } from '../router.tsx';
 
@@ -88,39 +88,10 @@ interface SaveDialogProps {
 }
 
 function SaveDialog({ text, close, saved }: SaveDialogProps) {
-  const [name, setName] = useState('');
-  const [error, setError] = useState<unknown>();
-  const submit = (event: Event) => {
-    event.preventDefault();
-    ask<SavedQuery>('POST', '/admin/sql/saved', { name: name.trim(), text, version: 0 }).then((query) => {
-      close();
-      saved(query.name);
-    }, setError);
+  const save = async (name: string): Promise<void> => {
+    const query = await ask<SavedQuery>('POST', '/admin/sql/saved', { name, text, version: 0 });
+    saved(query.name);
   };
-  return (
-    <Dialog title="Save as" close={close}>
-      <form onSubmit={submit}>
-        <label class="field">
-          <span>Name (no patient data: it stands in addresses)</span>
-          <input
-            type="text"
-            name="name"
-            value={name}
-            maxLength={120}
-            autocomplete="off"
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
-        {error !== undefined && <Failure error={error} />}
-        <div class="acts">
-          <button type="button" onClick={close}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={name.trim() === ''}>
-            Save
-          </button>
-        </div>
-      </form>
-    </Dialog>
-  );
+  const label = 'Name (no patient data: it stands in addresses)';
+  return <TextDialog title="Save as" label={label} name="name" most={120} act="Save" close={close} doIt={save} />;
 }

@@ -1,7 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useState } from 'preact/hooks';
-import { Dialog } from './dialog.tsx';
-import { Failure } from './failure.tsx';
+import { TextDialog } from './text-dialog.tsx';
 
 interface ReasonDialogProps {
   readonly title: string;
@@ -15,44 +13,6 @@ interface ReasonDialogProps {
 }
 
 /** An act that needs a reason: says what will happen, asks why, then does it. */
-export function ReasonDialog({ title, act, isDangerous = false, close, doIt, children }: ReasonDialogProps) {
-  const [reason, setReason] = useState('');
-  const [isBusy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  const submit = (event: Event) => {
-    event.preventDefault();
-    if (reason.trim() === '' || isBusy) return;
-    setBusy(true);
-    doIt(reason.trim()).then(close, (failed: unknown) => {
-      setBusy(false);
-      setError(failed);
-    });
-  };
-  return (
-    <Dialog title={title} close={close}>
-      <form onSubmit={submit}>
-        {children}
-        <label class="field">
-          <span>Reason (kept with the act; no patient data)</span>
-          <input
-            type="text"
-            name="reason"
-            value={reason}
-            maxLength={500}
-            autocomplete="off"
-            onInput={(event) => setReason(event.currentTarget.value)}
-          />
-        </label>
-        {error !== undefined && <Failure error={error} />}
-        <div class="acts">
-          <button type="button" onClick={close}>
-            Cancel
-          </button>
-          <button type="submit" class={isDangerous ? 'danger' : 'primary'} disabled={reason.trim() === '' || isBusy}>
-            {isBusy ? 'Working…' : act}
-          </button>
-        </div>
-      </form>
-    </Dialog>
-  );
-}
+export const ReasonDialog = (props: ReasonDialogProps) => (
+  <TextDialog {...props} label="Reason (kept with the act; no patient data)" name="reason" most={500} />
+);
