@@ -1,6 +1,6 @@
 /** The frame around every page: navigation, who is signed in, theme and time zone; and the page itself. */
 import type { ComponentType } from 'preact';
-import { useEffect, useErrorBoundary, useRef, useState } from 'preact/hooks';
+import { useEffect, useErrorBoundary, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { AREAS, type Area, type PageRow } from './pages.ts';
 import { Empty } from './parts/empty.tsx';
 import { Failure } from './parts/failure.tsx';
@@ -64,10 +64,11 @@ function useFocusOnArrival(path: string, main: HTMLElement | null): void {
 
 function Shown({ found, place }: { readonly found: Found | undefined; readonly place: Place }) {
   const [error, forget] = useErrorBoundary();
-  const [page, setPage] = useState<ComponentType<PageProps>>();
+  const [page, setPage] = useState<ComponentType<PageProps> | undefined>(() => found?.row.page);
   const [failure, setFailure] = useState<unknown>();
   const load = found?.row.load;
-  useEffect(() => {
+  // Before the first paint: the page's own file is asked for a frame earlier.
+  useLayoutEffect(() => {
     document.title = `${found?.row.title ?? 'Not found'} · Polyseme`;
     load?.().then(({ page: loaded }) => setPage(() => loaded), setFailure);
   }, [load, found?.row.title]);

@@ -1,5 +1,5 @@
 /** The one way to the server: JSON over the doors under /admin, errors as problems with their cure. */
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { refused, token } from './session.ts';
 
 /** One thing that went wrong, as services/ERRORS.md has it. */
@@ -105,7 +105,8 @@ export function useAsked<T>(key: string, load: (signal: AbortSignal) => Promise<
   const [turn, setTurn] = useState(0);
   const latest = useRef(load);
   latest.current = load;
-  useEffect(() => {
+  // Before the first paint: an effect would wait for a frame, and the answer with it.
+  useLayoutEffect(() => {
     const ending = new AbortController();
     setState((before) => ({ ...before, key, value: before.key === key ? before.value : undefined, isLoading: true }));
     latest.current(ending.signal).then(

@@ -1,5 +1,6 @@
-/** Every page, by hand: one line each. A page is loaded when somebody first opens it. */
+/** Every page, by hand: one line each. A page is loaded when somebody first opens it; the first screen comes with the program. */
 import type { ComponentType } from 'preact';
+import { page as firstPage } from './messages/overview.tsx';
 import type { PageProps } from './router.tsx';
 
 export interface PageRow {
@@ -8,6 +9,8 @@ export interface PageRow {
   /** What the tab and the heading say until the page says better. */
   readonly title: string;
   readonly load: () => Promise<{ readonly page: ComponentType<PageProps> }>;
+  /** Of the first screen: it is there with the program, and nobody waits for another file. */
+  readonly page?: ComponentType<PageProps>;
 }
 
 export interface Area {
@@ -22,7 +25,7 @@ export const AREAS: readonly Area[] = [
     title: 'Messages',
     path: '/',
     pages: [
-      { path: '/', title: 'Messages', load: () => import('./messages/overview.tsx') },
+      { path: '/', title: 'Messages', load: async () => ({ page: firstPage }), page: firstPage },
       { path: '/messages', title: 'Messages', load: () => import('./messages/list.tsx') },
       { path: '/messages/:id', title: 'Message', load: () => import('./messages/message.tsx') },
     ],
