@@ -4,6 +4,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { writeJson } from '../../fhir/format/json.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import { CDM_TABLES, type CdmColumn } from '../../omop/tables.generated.ts';
+import { csvCell } from '../../pipeline/views/table.ts';
 import type { Terminal } from '../terminal.ts';
 import type { FileRow } from './rows.ts';
 
@@ -61,15 +62,10 @@ function emit(out: string, path: string, pieces: Iterable<string>, terminal: Ter
 type Columns = FileRow['columns'];
 const columnsOf = (table: string): readonly CdmColumn[] => Object.entries(CDM_TABLES).find(([name]) => name === table)?.[1] ?? [];
 
-/** Returns RFC 4180 text with a heading. A text that a spreadsheet would run as a formula gets an apostrophe in front. */
+/** Returns RFC 4180 text with a heading. */
 function csvOf(table: string, rows: readonly Columns[]): string {
   const names = columnsOf(table).map((column) => column.name);
-  const cell = (value: string | number | null | undefined): string => {
-    if (value === null || value === undefined) return '';
-    const text = typeof value === 'string' && /^[=+@\t\r-]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : String(value);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  return [names.join(','), ...rows.map((row) => names.map((name) => cell(row[name])).join(','))].join('\n');
+  return [names.join(','), ...rows.map((row) => names.map((name) => csvCell(row[name] ?? null)).join(','))].join('\n');
 }
 
 /** Numbers of the CDM that are ids or counts are INT64, its numerics DOUBLE, everything else text. */

@@ -45,11 +45,11 @@ async function* csvOf(columns: readonly Column[], batches: RowBatches, header: b
     if (batch.length > 0) yield Buffer.from(batch.map((row) => `${columns.map((_, i) => csvCell(row[i] ?? null)).join(',')}\r\n`).join(''));
 }
 
-/** Returns a cell of CSV. A text that a spreadsheet would run as a formula gets an apostrophe in front (numbers do not). */
+/** Returns a cell of CSV (RFC 4180). A text that a spreadsheet would run as a formula gets an apostrophe in front (numbers do not). */
 export function csvCell(value: JsonValue): string {
   if (value === null) return '';
   const plain = plainText(value);
-  const isFormula = typeof value === 'string' && /^[\s\0]*[=+@\-\t\r]/.test(plain) && !/^[+-]?\d+(\.\d+)?$/.test(plain);
+  const isFormula = typeof value === 'string' && /^[\s\0]*[=+@\-\t\r]/.test(plain) && !/^[+-]?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(plain);
   const text = isFormula ? `'${plain}` : plain;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
