@@ -5,7 +5,7 @@
 import { ERRORS, type ErrorRow, type IssueType, type Problem } from '../errors.ts';
 import { encode } from './charset.ts';
 import { versionIndex } from './definitions.ts';
-import { escapeText } from './escape.ts';
+import { escapeText, withoutControls } from './escape.ts';
 import type { Delimiters, Message } from './message.ts';
 import { placeOf } from './path.ts';
 import { recoded, STANDARD } from './recode.ts';
@@ -120,7 +120,8 @@ export function acknowledgement(message: Message | undefined, answer: Answer): U
   const delimiters = message?.delimiters ?? STANDARD;
   const write = new Writer(delimiters);
   const msh = message?.segments[0];
-  const raw = (field: number): string => msh?.raw(field) ?? '';
+  // A line that belongs to no segment is the rest of the one before it: of MSH it must not begin a segment of the answer.
+  const raw = (field: number): string => withoutControls(msh?.raw(field) ?? '', delimiters);
   const version = versionIndex(message?.version ?? '2.5.1');
   const event = message?.event ?? '';
   const parts = version >= versionIndex('2.3.1') ? ['ACK', event, 'ACK'] : ['ACK', event];

@@ -107,6 +107,13 @@ export function unknownEscapes(text: string, delimiters: Delimiters, charset: st
 /** Line ends would end the segment, VT and FS the frame, so all control characters but the tabulator are written by their number. */
 export const isControl = (character: string): boolean => character < ' ' && character !== '\t';
 
+/** Returns text that is written already, delimiters and all, with its control characters escaped: none of them may end a segment or a frame. */
+export function withoutControls(text: string, { escape: mark }: Delimiters): string {
+  const written = (each: string): string =>
+    mark === '' ? ' ' : `${mark}X${each.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}${mark}`;
+  return [...text].some(isControl) ? [...text].map((each) => (isControl(each) ? written(each) : each)).join('') : text;
+}
+
 /** Returns `value` with every delimiter and control character escaped, so that it stays one value where it is written. */
 export function escapeText(value: string, delimiters: Delimiters): string {
   const { escape: mark, field, component, repetition, subcomponent, truncation } = delimiters;

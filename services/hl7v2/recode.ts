@@ -1,5 +1,5 @@
 /** What another message says, written with the standard delimiters: for answers that repeat it. */
-import { escapeText, unescapeText } from './escape.ts';
+import { escapeText, unescapeText, withoutControls } from './escape.ts';
 import type { Delimiters, Message } from './message.ts';
 
 export const STANDARD: Delimiters = { field: '|', component: '^', repetition: '~', escape: '\\', subcomponent: '&', truncation: '' };
@@ -13,7 +13,7 @@ export function recoded(text: string, { delimiters, charset }: Pick<Message, 'de
     [component, STANDARD.component],
     [subcomponent, STANDARD.subcomponent],
   ];
-  if (mark === STANDARD.escape && levels.every(([own, standard]) => own === standard)) return text;
+  if (mark === STANDARD.escape && levels.every(([own, standard]) => own === standard)) return withoutControls(text, STANDARD);
   const written = (part: string, level: number): string => {
     const [own, standard] = levels[level] ?? ['', ''];
     if (level >= levels.length) return escapeText(unescapeText(part, delimiters, charset), STANDARD);

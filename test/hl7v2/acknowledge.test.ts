@@ -80,6 +80,12 @@ describe('acknowledgement', () => {
     );
   });
 
+  it('is not begun anew by a line that belongs to the header of what it answers', () => {
+    const odd = answer('MSH|^~\\&|A|B|||1||ADT^A08|M1|P|2.5\rP/D|1', []);
+    expect(odd.split('\n').filter((each) => each !== '')).toHaveLength(2);
+    expect(odd).toContain('|2.5\\X0A\\P/D');
+  });
+
   it('stops at fifty errors', () => {
     const many = Array.from({ length: 80 }, (_, n) => problem('hl7v2-path', { path: 'x' }, `OBX[${n + 1}]-5`));
     const lines = text(

@@ -1,37 +1,12 @@
-/** Queries through a live MLLP port and over HTTP: what is answered from the store, to whom, and what is kept of it. */
+/** Queries through a live MLLP port: who is found by what, and what an answer looks like (HL7 v2 chapter 3.3.56 to 58, IHE ITI-9 and 21). */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openMllpDoors } from '../../services/commands/serve/mllp-doors.ts';
-import { standardRules } from '../../services/config/rules.ts';
-import { sourcesOf } from '../../services/config/source-file.ts';
-import { SourceBook } from '../../services/config/sources.ts';
 import { parseMessage } from '../../services/hl7v2/parse.ts';
-import { type Parts, processNext, receive } from '../../services/pipeline.ts';
-import { type TestHouse, testHouse } from '../parts.ts';
-import { socketAnswers } from './query-house.ts';
+import { type AskedAs, adt, all, type QueryHouse, queryHouse, segment } from './query-house.ts';
 
-const config = { mllp: { host: '127.0.0.1', port: 0 }, tls: undefined };
-const ground = { rules: standardRules({ timezone: 'UTC', authority: undefined }), ...config };
-const SOURCES = `
-unknown: refuse
-sources:
-  asker: { match: { sendingApplication: ASK }, queries: allowed, authority: CITY }
-  other: { match: { sendingApplication: OTHER }, queries: allowed, authority: ELSE }
-  mute: { match: { sendingApplication: MUTE } }
-  adt: { match: { sendingApplication: ADT }, authority: CITY }
-  far: { match: { sendingApplication: FAR }, authority: FAR }
-`;
-
-let house: TestHouse;
-let parts: Parts;
-let port = 0;
-let close: () => Promise<void>;
+let house: QueryHouse;
+const ask = (type: string, lines: readonly string[], as?: AskedAs): Promise<readonly string[]> => house.ask(type, lines, as);
 
 const OID = '1.2.840.99.1';
-const adt = (app: string, pid: string, event = 'A28', more = ''): Buffer =>
-  Buffer.from(
-    `MSH|^~\\&|${app}|F|||20260301080000||ADT^${event}|${event}${Math.random()}|P|2.5.1||||||UNICODE UTF-8\rEVN||20260301080000\r${pid}\r${more}`,
-  );
-
 const PEOPLE = [
   `PID|1||100^^^MRN^MR~A100^^^REG&${OID}&ISO^PI||Lund^Anna^Maria||19700214|F|||Main St 1^^Springfield^IL^62701^USA||(217)555-0100||||||123456789\rPD1||||77^Good^Doc\rNK1|1|Lund^Per|SPO|||`,
   'PID|1||101^^^MRN^MR||Lund^Bo||19720303|M|||Main St 1^^Springfield^IL^62701^USA',
@@ -40,44 +15,19 @@ const PEOPLE = [
 ];
 
 beforeAll(async () => {
-  house = await testHouse();
-  const read = sourcesOf(SOURCES, 'sources.yaml', ground);
-  if (!read.ok) throw new Error(JSON.stringify(read.problems));
-  const book = new SourceBook(read.value);
-  parts = { ...house.parts, sources: book };
-  const silent = { info: () => {}, warn: () => {} };
-  const doors = await openMllpDoors(config, { parts, book, hold: undefined, log: silent });
-  port = doors.doors[0]?.port ?? 0;
-  close = doors.close;
-  for (const pid of PEOPLE) await receive(parts, adt('ADT', pid), 'http');
-  await receive(parts, adt('FAR', 'PID|1||100^^^MRN^MR||Other^Person||19550101|M'), 'http');
-  await receive(parts, adt('FAR', 'PID|1||900^^^FARMRN^MR||Solo^Han||19550102|M'), 'http');
-  // 102 was 202 before.
-  await receive(parts, adt('ADT', 'PID|1||202^^^MRN^MR||Lundgren^Ann||19800101|F'), 'http');
-  await receive(parts, adt('ADT', 'PID|1||102^^^MRN^MR||Lundgren^Anna||19800101|F', 'A40', 'MRG|202^^^MRN^MR\r'), 'http');
-  await applyAll();
+  house = await queryHouse();
+  await house.tell([
+    ...PEOPLE.map((pid) => adt('ADT', pid)),
+    adt('FAR', 'PID|1||100^^^MRN^MR||Other^Person||19550101|M'),
+    adt('FAR', 'PID|1||900^^^FARMRN^MR||Solo^Han||19550102|M'),
+    // 102 was 202 before.
+    adt('ADT', 'PID|1||202^^^MRN^MR||Lundgren^Ann||19800101|F'),
+    adt('ADT', 'PID|1||102^^^MRN^MR||Lundgren^Anna||19800101|F', 'A40', 'MRG|202^^^MRN^MR\r'),
+  ]);
 });
 afterAll(async () => {
-  await close();
   await house[Symbol.asyncDispose]();
 });
-
-const applyAll = async (): Promise<void> => {
-  while ((await processNext(parts, 50)) > 0);
-};
-
-let serial = 0;
-function query(type: string, lines: readonly string[], msh: { app?: string; tail?: string; version?: string } = {}): string {
-  serial += 1;
-  return `MSH|^~\\&|${msh.app ?? 'ASK'}|F|HUB|H|20260601120000||${type}|Q${serial}|P|${msh.version ?? '2.5'}${msh.tail ?? ''}\r${lines.join('\r')}\r`;
-}
-
-const overMllp = async (text: string, count = 1): Promise<readonly string[]> => socketAnswers(port, [Buffer.from(text)], count);
-const linesOf = (answer: string | undefined): readonly string[] => (answer ?? '').split('\r').filter((each) => each !== '');
-const ask = async (type: string, lines: readonly string[], msh = {}): Promise<readonly string[]> =>
-  linesOf((await overMllp(query(type, lines, msh)))[0]);
-const segment = (lines: readonly string[], name: string): string | undefined => lines.find((each) => each.startsWith(`${name}|`));
-const all = (lines: readonly string[], name: string): readonly string[] => lines.filter((each) => each.startsWith(`${name}|`));
 
 const pdq = (parameters: string, rest = ''): string => `QPD|IHE PDQ Query|T1|${parameters}${rest}`;
 
@@ -92,7 +42,7 @@ describe('find candidates (Q22, IHE PDQ)', () => {
       [],
     ]);
     expect(lines[0]).toMatch(/^MSH\|\^~\\&\|HUB\|H\|ASK\|F\|\d{14}\+0000\|\|RSP\^K22\^RSP_K21\|[^|]+\|P\|2\.5$/);
-    expect(lines.slice(1, 4)).toEqual([`MSA|AA|Q${serial}`, 'QAK|T1|OK|IHE PDQ Query|2|2|0', pdq('@PID.5.1.1^lund')]);
+    expect(lines.slice(1, 4)).toEqual([`MSA|AA|${house.lastId()}`, 'QAK|T1|OK|IHE PDQ Query|2|2|0', pdq('@PID.5.1.1^lund')]);
     expect(all(lines, 'PID').map((each) => each.split('|')[5])).toEqual(
       expect.arrayContaining([expect.stringContaining('Lund^Anna'), 'Lund^Bo']),
     );
@@ -144,7 +94,7 @@ describe('find candidates (Q22, IHE PDQ)', () => {
     expect(all(some, 'PID').map((each) => each.split('|')[3])).toEqual([`A100^^^REG&${OID}&ISO^PI`]);
     expect(segment(some, 'QAK')).toContain('|1|1|0');
     const none = await of(`^^^REG&${OID}&ISO~^^^NOBODY&1.2.3.4.5&ISO`);
-    expect([segment(none, 'MSA'), segment(none, 'QAK')]).toEqual([`MSA|AE|Q${serial}`, 'QAK|T1|AE|IHE PDQ Query']);
+    expect([segment(none, 'MSA'), segment(none, 'QAK')]).toEqual([`MSA|AE|${house.lastId()}`, 'QAK|T1|AE|IHE PDQ Query']);
     expect(segment(none, 'ERR')).toMatch(/^ERR\|\|QPD\^1\^8\^2\^4\|204\^.*query-domain-unknown/);
     expect(all(none, 'PID')).toEqual([]);
   });
@@ -181,7 +131,7 @@ describe('what a query cannot ask', () => {
     ['a very long name', [`QPD|N|T|@PID.5.1^${'L'.repeat(400)}`, 'RCP|I'], 'query-value', 'QPD^1^3'],
   ])('%s: AE with code and place, nobody is told', async (_what, lines, code, place) => {
     const answer = await ask('QBP^Q22^QBP_Q21', lines);
-    expect(segment(answer, 'MSA')).toBe(`MSA|AE|Q${serial}`);
+    expect(segment(answer, 'MSA')).toBe(`MSA|AE|${house.lastId()}`);
     expect(segment(answer, 'ERR')?.split('|').slice(2, 3)).toEqual([place]);
     expect(segment(answer, 'ERR')).toContain(code);
     expect(all(answer, 'PID')).toEqual([]);
@@ -197,7 +147,7 @@ describe('what a query cannot ask', () => {
       ['QSB^Q16^QSB_Q16', ['QPD|Q16|T', 'RCP|I']],
     ] as const) {
       const answer = await ask(type, lines);
-      expect([segment(answer, 'MSA'), answer[0]?.split('|')[8]?.slice(0, 3)]).toEqual([`MSA|AR|Q${serial}`, 'ACK']);
+      expect([segment(answer, 'MSA'), answer[0]?.split('|')[8]?.slice(0, 3)]).toEqual([`MSA|AR|${house.lastId()}`, 'ACK']);
       expect(segment(answer, 'ERR')).toContain('query-unknown');
     }
   });
@@ -213,7 +163,7 @@ describe('demographics (Q21) and corresponding identifiers (Q23, IHE PIX)', () =
     expect(segment(lines, 'PID')).toMatch(/^PID\|1\|\|101\^\^\^MRN.*\|Lund\^Bo\|\|19720303\|M/);
     expect(segment(lines, 'QRI')).toBe('QRI|100');
     const none = await ask('QBP^Q21^QBP_Q21', ['QPD|Q21^Get Person Demographics^HL70471|T|999^^^MRN', 'RCP|I']);
-    expect([segment(none, 'MSA'), segment(none, 'QAK')?.split('|')[2]]).toEqual([`MSA|AA|Q${serial}`, 'NF']);
+    expect([segment(none, 'MSA'), segment(none, 'QAK')?.split('|')[2]]).toEqual([`MSA|AA|${house.lastId()}`, 'NF']);
     const named = await ask('QBP^Q21^QBP_Q21', ['QPD|Q22^Find Candidates^HL70471|Q0001|@PID.5.1^Lund', 'RCP|I|10^RD']);
     expect([named[0]?.split('|')[8], all(named, 'PID').length]).toEqual(['RSP^K21^RSP_K21', 2]);
   });
@@ -228,7 +178,7 @@ describe('demographics (Q21) and corresponding identifiers (Q23, IHE PIX)', () =
     expect(segment(back, 'PID')).toBe(`PID|||100^^^${FAMILY_OF.MRN}^MR||^^^^^^S`);
     const none = await pix('101^^^MRN', `^^^${FAMILY_OF.REG}`);
     expect([segment(none, 'MSA'), segment(none, 'QAK'), segment(none, 'PID')]).toEqual([
-      `MSA|AA|Q${serial}`,
+      `MSA|AA|${house.lastId()}`,
       'QAK|T|NF|IHE PIX Query|0|0|0',
       undefined,
     ]);
@@ -269,7 +219,7 @@ describe('the patient query of the original mode (QRY^A19)', () => {
       ask('QRY^A19', [`QRD|20260601|R|I|T9|||10^RD|${who}|${what}|ALL`], { version: '2.3' });
     const lines = await a19('101');
     expect(lines[0]).toMatch(/\|ADR\^A19\^ADR_A19\|.*\|2\.3$/);
-    expect(lines.slice(1, 4)).toEqual([`MSA|AA|Q${serial}`, 'QAK|T9|OK||1|1|0', 'QRD|20260601|R|I|T9|||10^RD|101|DEM|ALL']);
+    expect(lines.slice(1, 4)).toEqual([`MSA|AA|${house.lastId()}`, 'QAK|T9|OK||1|1|0', 'QRD|20260601|R|I|T9|||10^RD|101|DEM|ALL']);
     expect([segment(lines, 'PID')?.split('|')[5], segment(lines, 'PV1')]).toEqual(['Lund^Bo', 'PV1|1|N']);
     expect(all(await a19('^Lund^Anna'), 'PID')).toHaveLength(1);
     expect(all(await a19('@PID.3.1^101'), 'PID')).toHaveLength(1);

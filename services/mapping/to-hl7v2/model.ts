@@ -111,6 +111,8 @@ export interface OutRecordSpec {
   readonly type: string;
   /** Search parameter of the type that names the patient. */
   readonly by: string;
+  /** Search parameter by which they are ordered; undefined: as they were stored. */
+  readonly sort: string | undefined;
   /** Names of the queries that are told it; empty: all of the map. */
   readonly of: readonly string[];
   /** What there is nothing of, for a patient without any; undefined: that need not be said. */

@@ -7,7 +7,7 @@ import type { OutIgnored, OutLinked, OutMessageSpec, OutProfiles, OutQuerySpec, 
 
 /** Keys of a map that answers queries, beside those of every map. */
 export const QUERY_KEYS = ['query', 'find', 'unknown', 'others', 'asks', 'records'];
-const RECORD_KEYS = ['type', 'by', 'of', 'missing', 'when', 'refuse', 'linked', 'ignore', 'segments', 'because'];
+const RECORD_KEYS = ['type', 'by', 'sort', 'of', 'missing', 'when', 'refuse', 'linked', 'ignore', 'segments', 'because'];
 const ASKED = ['parameters', 'domains', 'confidence', 'algorithm'];
 const QUERY = /^[A-Z]{3}\^[A-Z]\w\d$/;
 const ANSWER = /^[A-Z]{3}\^[A-Z]\w\d\^[A-Z]{3}(_[A-Z]\w\d)?$/;
@@ -93,6 +93,7 @@ function recordOf(node: SpecNode, reading: QueryReading): readonly OutRecordSpec
       at: node.at,
       type,
       by,
+      sort: textOf(node, 'sort'),
       of: of === undefined ? [] : texts(of).map((each) => each.value),
       missing: textOf(node, 'missing'),
       when: reading.when(node),

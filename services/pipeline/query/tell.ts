@@ -76,8 +76,15 @@ export async function toldRecords(parts: Parts, map: QueryMap, name: string, pat
 }
 
 async function toldRecord(parts: Parts, record: RecordMap, patient: string, changed: string): Promise<Telling> {
-  const { type, by, missing } = record.spec;
-  const all = await resourcesBy(parts, type, [[by, `Patient/${patient}`]], MOST_RECORDS);
+  const { type, by, sort, missing } = record.spec;
+  const found = await resourcesBy(
+    parts,
+    type,
+    [[by, `Patient/${patient}`], ...(sort === undefined ? [] : [['_sort', sort] as const])],
+    MOST_RECORDS,
+  );
+  // Unsorted they come newest first.
+  const all = sort === undefined ? found.toReversed() : found;
   const tooMany = problem('query-patient-untold', { reason: `there are more than ${MOST_RECORDS} ${type}` }, type);
   if (all.length > MOST_RECORDS) return { lines: [], warnings: [], faults: [tooMany] };
   const links = await linksOf(parts, record, all);
