@@ -16,6 +16,7 @@ interface Definition {
   readonly type: string;
   readonly expression?: string;
   readonly xpathUsage?: string;
+  readonly version?: string;
   readonly component?: readonly { readonly definition: string; readonly expression: string }[];
 }
 interface Compartment {
@@ -52,6 +53,7 @@ const ofEntry = (code: string, expression: string): string =>
   expression.replace(FIRST, `$1.where(resolve() is ${FIRST_IS[code] ?? 'Resource'})`);
 
 function whyNot(definition: Definition): string | undefined {
+  if (definition.version?.startsWith('5.')) return 'it is a parameter of R5, whose element R4 does not have';
   if (definition.expression === undefined) return 'it has no expression';
   return undefined;
 }

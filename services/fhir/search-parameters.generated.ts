@@ -1859,7 +1859,7 @@ _tag	token	Resource.meta.tag
 
 /** Official parameters that are not indexed: type, name, reason, separated by tabs. Asking for them is refused. */
 export const NOT_INDEXED = `
-DeviceDefinition	classification	The expression of the search parameter is not understood: there is no element classification.
+DeviceDefinition	classification	it is a parameter of R5, whose element R4 does not have
 `;
 
 /** `@compartment`, then the types in it with the parameters that put them there. */
