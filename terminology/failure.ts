@@ -16,7 +16,7 @@ export type TerminologyCode =
 
 const CURES: Readonly<Record<TerminologyCode, string>> = {
   'terminology-unknown-release':
-    'Give the unpacked folder of an Athena download: it holds CONCEPT.csv, CONCEPT_RELATIONSHIP.csv and seven more.',
+    'Give one of these as its publisher ships it: the folder with the files that are named, or the file itself.',
   'terminology-missing-file': 'Unpack the Athena download again, completely; a release is loaded whole or not at all.',
   'terminology-missing-column': 'Keep the header line that Athena ships; export with all columns of the OMOP CDM 5.4 vocabulary table.',
   'terminology-truncated-line': 'The file was cut or edited: unpack or download it again.',

@@ -8,6 +8,7 @@ import { fileFailure, TerminologyError } from './failure.ts';
 import { type BuiltIndex, IndexBuilder } from './index-build.ts';
 import { activateIndex, type IndexImage, writeIndex } from './index-files.ts';
 import { licenceNotices } from './licences.ts';
+import { KNOWN_SYSTEMS } from './load-system.ts';
 import type { IndexCounts, Manifest } from './manifest.ts';
 import { vocabularyOf } from './reader.ts';
 import type { Vocabulary } from './vocabulary.ts';
@@ -35,9 +36,11 @@ export interface LoadReport {
   readonly elapsedMs: number;
 }
 
-/** What `loadVocabulary` can read; shown when it is given something else. */
+/** What can be loaded; shown when it is something else. */
 export const KNOWN_RELEASES: readonly string[] = [
   'an unpacked Athena download of OMOP vocabularies (CONCEPT.csv and eight more; tabs or quoted commas)',
+  ...KNOWN_SYSTEMS,
+  'FHIR terminology as JSON (a package as .tgz or unpacked, a bundle, a CodeSystem, ValueSet or ConceptMap)',
 ];
 
 /**

@@ -2,7 +2,7 @@ import { row } from './row.ts';
 
 /** Errors of terminology. */
 export const TERMINOLOGY = {
-  'terminology-unknown-release': row(400, 'AE', 'error', 'not-supported', 'This is no release that can be loaded: {reason}.', 'Give the unpacked folder of an Athena download: it holds CONCEPT.csv, CONCEPT_RELATIONSHIP.csv and seven more.'),
+  'terminology-unknown-release': row(400, 'AE', 'error', 'not-supported', 'This is no release that can be loaded: {reason}.', 'Give one of these as its publisher ships it: the folder with the files that are named, or the file itself.'),
   'terminology-missing-file': row(400, 'AE', 'error', 'incomplete', 'A file of the release is missing: {reason}.', 'Unpack the Athena download again, completely; a release is loaded whole or not at all.'),
   'terminology-missing-column': row(400, 'AE', 'error', 'structure', 'A column is missing: {reason}.', 'Keep the header line that Athena ships; export with all columns of the OMOP CDM 5.4 vocabulary table.'),
   'terminology-truncated-line': row(400, 'AE', 'error', 'structure', 'A line is cut or too long: {reason}.', 'The file was cut or edited: unpack or download it again.'),

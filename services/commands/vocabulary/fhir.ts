@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { TerminologyError } from '../../../terminology/failure.ts';
 import { circleIn } from '../../../terminology/fhir/circle.ts';
 import { TERMINOLOGY_TYPES } from '../../../terminology/fhir/library.ts';
@@ -27,7 +28,31 @@ export interface FhirLoadReport {
 export const isFhirFile = async (path: string): Promise<boolean> => (await kindOfFile(path)) !== undefined;
 
 /**
- * Stores the code systems, value sets and concept maps of a FHIR package, a bundle or a single file; the terminology operations use them at
+ * Returns true for a folder of FHIR resources, one a file, as a package is when it is unpacked. Releases of code systems may have a JSON file that
+ * describes them: they are to be recognised before.
+ */
+export async function isFhirFolder(path: string): Promise<boolean> {
+  for (const file of (await jsonFilesIn(path)).slice(0, MOST_LOOKED_AT)) {
+    const read = readJson(await readFile(file));
+    if (read.ok && typeof read.value['resourceType'] === 'string') return true;
+  }
+  return false;
+}
+
+/** The resources' files of a folder, or of its folder `package`; none where it is no folder, or holds an Athena download. */
+async function jsonFilesIn(path: string): Promise<readonly string[]> {
+  const named = async (folder: string): Promise<readonly string[]> => readdir(folder).catch(() => []);
+  const names = await named(path);
+  if (names.some((name) => name.toLowerCase() === 'concept.csv')) return [];
+  const [folder, all] = names.includes('package') ? [join(path, 'package'), await named(join(path, 'package'))] : [path, names];
+  return all
+    .filter((name) => name.endsWith('.json') && name !== 'package.json' && !name.startsWith('.'))
+    .toSorted()
+    .map((name) => join(folder, name));
+}
+
+/**
+ * Stores the code systems, value sets and concept maps of a FHIR package, packed or not, a bundle or a single file; the terminology operations use them at
  * once. Loading the same again changes nothing. Throws Refusal for a file that cannot be read; single resources that are refused are reported.
  */
 export async function loadFhirTerminology(parts: Parts, path: string, stopped: () => boolean = () => false): Promise<FhirLoadReport> {
@@ -53,6 +78,7 @@ export async function loadFhirTerminology(parts: Parts, path: string, stopped: (
 }
 
 const MOST_NAMED = 10;
+const MOST_LOOKED_AT = 20;
 
 function circleProblem(circle: readonly string[], place: string): Problem {
   const named = circle.slice(0, MOST_NAMED).map((code) => code.slice(0, 60));
@@ -60,7 +86,9 @@ function circleProblem(circle: readonly string[], place: string): Problem {
 }
 
 async function* filesOf(path: string): AsyncGenerator<PackageFile> {
-  if ((await kindOfFile(path)) === 'archive') {
+  const files = await jsonFilesIn(path);
+  if (files.length > 0) for (const place of files) yield { place, bytes: await readFile(place) };
+  else if ((await kindOfFile(path)) === 'archive') {
     for await (const file of packageFiles(path)) {
       if (/\/package\/(?!package\.json$|\.index\.json$)[^/]+\.json$/.test(file.place)) yield file;
     }

@@ -4,7 +4,7 @@ import { openHouse } from '../house.ts';
 import { plural, type Terminal } from '../terminal.ts';
 import { type AthenaOptions, loadAthena, reportUpgrades } from './athena.ts';
 import { diffVocabularies } from './diff.ts';
-import { assertStored, isFhirFile, loadFhirTerminology } from './fhir.ts';
+import { assertStored, isFhirFile, isFhirFolder, loadFhirTerminology } from './fhir.ts';
 import { vocabularyFolder } from './folder.ts';
 import { listVocabularies, removeVocabulary, verifyVocabularies } from './list.ts';
 import { isSystemRelease, loadSystem } from './system.ts';
@@ -12,7 +12,7 @@ import { isSystemRelease, loadSystem } from './system.ts';
 const EXAMPLES = `
   $ npx polyseme vocabulary load ~/Downloads/vocabulary_download_v5      an unpacked download from athena.ohdsi.org
   $ npx polyseme vocabulary load SnomedCT_InternationalRF2.zip             SNOMED CT, LOINC (zip or folder), ICD-10-CM's order file, cvx.txt
-  $ npx polyseme vocabulary load hl7.terminology.r4-7.0.1.tgz              a FHIR package, a bundle, a CodeSystem, ValueSet or ConceptMap
+  $ npx polyseme vocabulary load hl7.terminology.r4-7.0.1.tgz              a FHIR package (or its folder), a bundle, a CodeSystem, ValueSet or ConceptMap
 `;
 const EXIT_CODES = [
   '0  loaded and active',
@@ -36,6 +36,7 @@ export const vocabularyCommand: CommandDefinition = (program, terminal, exit) =>
       await loadSystem(folder, vocabularyFolder(config), terminal, options.json === true);
       return exit(0);
     }
+    if (await isFhirFolder(folder)) return exit(await loadFhir(folder, options.json === true));
     await loadAthena(config, folder, terminal, options);
     exit(0);
   });

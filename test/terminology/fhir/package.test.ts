@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadFhirTerminology } from '../../../services/commands/vocabulary/fhir.ts';
+import { isFhirFolder, loadFhirTerminology } from '../../../services/commands/vocabulary/fhir.ts';
 import { readResource } from '../../../services/database/resources/resources.ts';
 import { circleIn } from '../../../terminology/fhir/circle.ts';
 import { kindOfFile, packageFiles } from '../../../terminology/fhir/package.ts';
@@ -140,6 +140,38 @@ describe('FHIR packages', () => {
     };
     const path = await saved('bundle.txt', Buffer.from(`\n ${JSON.stringify(bundle)}`));
     expect(await loadFhirTerminology(house.parts, path)).toMatchObject({ read: 1, created: 1, others: 1, refused: [] });
+  });
+
+  it('may be unpacked: the files of a folder, or of its folder package', async () => {
+    const content = [
+      ['package.json', '{"name":"x"}'],
+      ['.index.json', '{}'],
+      ['CodeSystem-a.json', '{'],
+      ['CodeSystem-u.json', JSON.stringify({ ...colors, id: 'unpacked' })],
+      ['Patient-p.json', '{"resourceType":"Patient","id":"p"}'],
+      ['notes.txt', 'nothing of it'],
+    ] as const;
+    const unpacked = join(folder, 'unpacked', 'package');
+    await mkdir(unpacked, { recursive: true });
+    for (const [name, text] of content) await writeFile(join(unpacked, name), text);
+    expect([await isFhirFolder(unpacked), await isFhirFolder(join(folder, 'unpacked'))]).toEqual([true, true]);
+    const broken = [join(unpacked, 'CodeSystem-a.json'), 'fhir-not-json'];
+    for (const [path, created] of [[unpacked, 1] as const, [join(folder, 'unpacked'), 0] as const]) {
+      const report = await loadFhirTerminology(house.parts, path);
+      expect(report).toMatchObject({ read: 1, created, others: 1 });
+      expect(report.refused.map(({ from, problems }) => [from, problems[0]?.code])).toEqual([broken]);
+    }
+    // What describes a release in JSON beside its files is no resource; an Athena download is one whatever lies beside it.
+    for (const [name, file] of [
+      ['rf2', 'release_package_information.json'],
+      ['athena', 'CONCEPT.csv'],
+    ] as const) {
+      await mkdir(join(folder, name));
+      await writeFile(join(folder, name, file), '{"effectiveTime":"20260101"}');
+      if (name === 'athena') await writeFile(join(folder, name, 'CodeSystem-u.json'), JSON.stringify(colors));
+      expect(await isFhirFolder(join(folder, name))).toBe(false);
+    }
+    expect(await isFhirFolder(join(folder, 'nowhere'))).toBe(false);
   });
 
   it('that are hostile are refused: names that lead out, links, sizes, damage', async () => {
