@@ -20,5 +20,6 @@ export const QUERIES = {
   'query-record-untold': row(200, 'AA', 'warning', 'incomplete', '{count} recorded {type} cannot be told in HL7v2 and were left out: {reason}.', 'Read them at the FHIR address, by a search for the patient.'),
   'query-patient-untold': row(422, 'AE', 'error', 'incomplete', 'The record of a patient who answers cannot be told in HL7v2: {reason}.', 'Correct the record, or add a rule or a code to the maps of mappings/fhir-to-v2.'),
   'query-inactive': row(200, 'AA', 'warning', 'incomplete', '{count} records that are not active answer too and were left out.', 'Read them at the FHIR address where they matter (GET /fhir/R4/Patient?active=false).'),
+  'query-behind': row(200, 'AA', 'warning', 'incomplete', 'Messages about whom it asks for, or tells of, wait to be applied: what they say is not in the answer.', 'Ask again in a moment.'),
   'query-nothing-recorded': row(200, 'AA', 'warning', 'incomplete', 'The answer says nothing of {what}: none is recorded.', 'Ask whoever evaluates or forecasts; what is written as a FHIR resource is told.'),
 };

@@ -48,7 +48,7 @@ const ask = (name: string, who: Parameters<typeof qpd>[1], rcp = 'RCP|I|5^RD&rec
   house.ask('QBP^Q11^QBP_Q11', [qpd(name, who), rcp], { version: '2.5.1', tail: `|||ER|AL|||||${name}^CDCPHINVS` });
 
 /** Writes a resource as a FHIR client does. */
-async function put(resource: { readonly resourceType: string; readonly id: string }): Promise<void> {
+async function put(resource: { readonly resourceType: string; readonly id: string; readonly [name: string]: unknown }): Promise<void> {
   const settings = {
     host: '127.0.0.1',
     port: 0,

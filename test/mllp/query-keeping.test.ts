@@ -7,8 +7,10 @@ import { auditRecords } from '../../services/database/audit.ts';
 import { counts } from '../../services/database/journal/take.ts';
 import { recordedRange } from '../../services/database/specs/plans.ts';
 import { appliedEntries } from '../../services/database/specs/replay.ts';
+import { parseMessage } from '../../services/hl7v2/parse.ts';
 import { startHttp } from '../../services/http/server.ts';
 import { erasePatients } from '../../services/pipeline/erase.ts';
+import { messageText } from '../../services/pipeline/message/fields.ts';
 import { type Parts, receive } from '../../services/pipeline.ts';
 import { adt, all, linesOf, type QueryHouse, queryHouse, segment, socketAnswers } from './query-house.ts';
 
@@ -121,6 +123,36 @@ describe('what is kept of a query', () => {
       'SELECT content, patient_keys FROM journal.message ORDER BY id DESC LIMIT 1',
     );
     expect([last?.content.length, last?.patient_keys]).toEqual([0, []]);
+  });
+});
+
+describe('what is asked and told', () => {
+  it('says so when messages about whom it tells wait: what they say is not in the answer', async () => {
+    await receive(parts, Buffer.from(adt('ADT', 'PID|1||2^^^MRN^MR||Changed^Name||19720303|M')), 'http');
+    const lines = await house.ask('QBP^Q21^QBP_Q21', ['QPD|Q21|T|2^^^MRN', 'RCP|I']);
+    expect([segment(lines, 'MSA')?.slice(0, 6), segment(lines, 'ERR')]).toEqual(['MSA|AA', expect.stringMatching(/\|W\|query-behind/)]);
+    await house.tell([adt('ADT', 'PID|1||2^^^MRN^MR||Pipe\\F\\Cap\\S\\Amp\\T\\^Back\\E\\slash||19720303|M')]);
+    const after = await house.ask('QBP^Q21^QBP_Q21', ['QPD|Q21|T|2^^^MRN', 'RCP|I']);
+    expect(segment(after, 'ERR')).toBeUndefined();
+  });
+
+  it('is masked where messages are looked at', () => {
+    for (const version of ['2.4', '2.5', '2.5.1', '2.8.2']) {
+      const texts = [
+        house.query(Q22, ['QPD|Z34^History|Tag7|1^^^MRN|Doe^Jane|Roe|19700101|F|Street 1', 'RCP|I', 'DSC|Secret'], { version }),
+        house.query('QRY^A19', ['QRD|20260601|R|I|Tag7|||10^RD|1^Doe^Jane|DEM', 'QRF|H'], { version }),
+      ];
+      for (const text of texts) {
+        const parsed = parseMessage(Buffer.from(text));
+        const shown = parsed.ok
+          ? messageText(parsed.value, false)
+              .segments.flatMap(({ pieces }) => pieces.map((each) => each.text))
+              .join('')
+          : '';
+        expect(shown).not.toMatch(/Doe|Jane|Roe|19700101|Street|Tag7|Secret|MRN/);
+        expect(shown).toContain('MSH');
+      }
+    }
   });
 });
 

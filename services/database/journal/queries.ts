@@ -15,3 +15,13 @@ export async function isErased(queryable: Queryable, keys: readonly string[]): P
   );
   return row?.found === true;
 }
+
+/** Returns true when messages wait that belong to somebody whom one of the ordering keys names. */
+export async function isWaitedFor(queryable: Queryable, keys: readonly string[]): Promise<boolean> {
+  if (keys.length === 0) return false;
+  const [row] = await queryable.query<{ readonly found: boolean }>(
+    'SELECT EXISTS (SELECT FROM journal.waiting WHERE patient_keys && $1::text[]) AS found',
+    [textArray(keys)],
+  );
+  return row?.found === true;
+}

@@ -6,7 +6,7 @@ import type { SourceRules } from '../../config/rules.ts';
 import { audit } from '../../database/audit.ts';
 import type { Channel } from '../../database/journal/entry.ts';
 import { emptyMessages } from '../../database/journal/erase.ts';
-import { isErased } from '../../database/journal/queries.ts';
+import { isErased, isWaitedFor } from '../../database/journal/queries.ts';
 import { recordSettled } from '../../database/journal/record.ts';
 import { gravest, type Problem, problem, Refusal } from '../../errors.ts';
 import { isObject } from '../../fhir/format/json.ts';
@@ -117,8 +117,9 @@ async function saidTo(parts: Parts, { message, rules }: IncomingQuery, { about, 
   if (about === undefined) return refusedWith(problems);
   try {
     const said = await answerTo(parts, message, rules, about, answered);
-    const isGood = said.status !== 'AE' && said.status !== 'AR';
-    return isGood ? { ...said, problems: [...said.problems, ...about.warnings] } : said;
+    if (said.status === 'AE' || said.status === 'AR') return said;
+    const behind = (await isWaitedFor(parts.database, said.keys)) ? [problem('query-behind', {}, 'QPD')] : [];
+    return { ...said, problems: [...behind, ...said.problems, ...about.warnings] };
   } catch (error) {
     if (error instanceof Refusal && error.problems.every(({ code }) => code === 'query-too-broad' || code.startsWith('fhir-search')))
       return refusedWith(error.problems);
