@@ -28,7 +28,8 @@ export async function testHouse(): Promise<TestHouse> {
   if (!maps.ok) throw new Error(JSON.stringify(maps.problems));
   starter ??= readRelease(STARTER_FOLDER);
   const fresh = await freshDatabase();
-  const database = openDatabase(fresh.url);
+  // On a starved machine fifty writers wait long for ten sessions.
+  const database = openDatabase(fresh.url, { connectTimeoutMs: 120_000 });
   const journal = createJournal(database);
   const clock = () => new Date('2026-06-01T12:00:00Z');
   const parts: Parts = { database, journal, maps: maps.value, vocabulary: await starter, cdmTimezone: 'UTC', sourceTimezone: 'UTC', clock };

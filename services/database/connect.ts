@@ -53,6 +53,8 @@ export interface Database extends Queryable {
 export interface DatabaseOptions {
   /** Most sessions at once. Default 10. */
   readonly max?: number;
+  /** How long a statement waits for a session at most; then it ends with database-unreachable. Default 10 seconds. */
+  readonly connectTimeoutMs?: number;
   /** Shown in pg_stat_activity. Default 'polyseme'. */
   readonly applicationName?: string;
   /** Told of sessions that broke while idle; they are replaced by themselves. */
@@ -71,7 +73,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     ...connection(url),
     max: options.max ?? 10,
     application_name: options.applicationName ?? 'polyseme',
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     types: typeParsers,
   };
   const pool = new pg.Pool(settings);
