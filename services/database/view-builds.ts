@@ -187,14 +187,19 @@ export async function refreshViews(database: Database, read: ReadView): Promise<
       return true;
     });
   } catch (error) {
-    if (taken === undefined || !(error instanceof Refusal) || error.problems.some(({ code }) => !OF_THE_VIEW.has(code))) throw error;
-    await fail(database, taken, error.problems);
+    const problems = ofTheView(error);
+    if (taken === undefined || problems === undefined) throw error;
+    await fail(database, taken, problems);
     return true;
   }
 }
 
-/** What is wrong with a view, and not with the database. */
-const OF_THE_VIEW = new Set<Problem['code']>(['view-invalid', 'view-path', 'view-value', 'view-costly', 'view-table']);
+/** What is wrong with a view, or with making its rows, as problems; undefined for what is wrong with the database, which passes. */
+function ofTheView(error: unknown): readonly Problem[] | undefined {
+  // A fault of ours comes again whenever it is tried: this table would hold up all others.
+  if (!(error instanceof Refusal)) return [problem('internal', { reason: error instanceof Error ? error.name : 'unknown' })];
+  return error.problems.some(({ code }) => code === 'database-unreachable' || code === 'database-busy') ? undefined : error.problems;
+}
 
 /** A table that is not what the view says is taken away, that of an older definition too: whoever reads it hears that it is not there. */
 async function fail(database: Database, id: number, problems: readonly Problem[]): Promise<void> {
@@ -230,12 +235,13 @@ async function followDefinition(database: Database, read: ReadView): Promise<boo
     try {
       await begin(tx, { id: viewId, version, body }, read);
     } catch (error) {
-      if (!(error instanceof Refusal) || error.problems.some(({ code }) => !OF_THE_VIEW.has(code))) throw error;
+      const problems = ofTheView(error);
+      if (problems === undefined) throw error;
       await tx.query('ROLLBACK TO SAVEPOINT begun');
       await drop(tx, builds);
       await tx.run(
         `INSERT INTO ops.view_build (view_id, version, name, definition, type, state, problems) VALUES ($1, $2, $3, $4, 0, 'failed', $5::jsonb)`,
-        [viewId, version, builds[0]?.name ?? '', body, JSON.stringify(error.problems)],
+        [viewId, version, builds[0]?.name ?? '', body, JSON.stringify(problems)],
       );
     }
     return true;

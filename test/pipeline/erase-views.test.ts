@@ -1,6 +1,6 @@
-/** Tables that views are made of hold nothing of a patient who was erased, also while no server runs that keeps them in step. */
+/** Tables that views are made of, while no server runs that keeps them in step: what is erased, and what goes wrong with one of them. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { materialise, refreshViews } from '../../services/database/view-builds.ts';
+import { materialise, refreshViews, viewBuilds } from '../../services/database/view-builds.ts';
 import { erasePatients } from '../../services/pipeline/erase.ts';
 import { readViewTable } from '../../services/pipeline/views/tables.ts';
 import { given, put } from '../database/omop-house.ts';
@@ -53,4 +53,30 @@ it('erases the rows of a patient from tables of views, whole ones and those that
     { state: 'ready', families: ['Stays'] },
     { state: 'ready', families: ['Stays'] },
   ]);
+});
+
+it('a fault of ours with one view takes its table away, with the reason, and holds up no other', async () => {
+  const others = given('ViewDefinition', 'others', { ...view('others') });
+  for (const each of [given('ViewDefinition', 'faulty', { ...view('faulty') }), others]) {
+    await put(house, each);
+    await materialise(house.database, { id: each.id, version: 1, body: JSON.stringify(each) }, 'test', readViewTable);
+  }
+  while (
+    await refreshViews(house.database, (definition) => {
+      const reading = readViewTable(definition);
+      if (!definition.includes('faulty')) return reading;
+      return {
+        ...reading,
+        rowsOf: () => {
+          throw new TypeError('what it was made of is not told');
+        },
+      };
+    })
+  );
+  const builds = await viewBuilds(house.database);
+  expect(builds.filter(({ name }) => name === 'faulty' || name === 'others')).toMatchObject([
+    { name: 'faulty', state: 'failed', problems: [{ code: 'internal', text: expect.stringContaining('TypeError') }] },
+    { name: 'others', state: 'ready' },
+  ]);
+  expect(JSON.stringify(builds)).not.toContain('not told');
 });
