@@ -137,7 +137,8 @@ const outCases: readonly ListNode[] = files.flatMap((file) => {
 });
 
 /** A message compared letter by letter: whoever fails names what is gone. */
-function outVerdict({ file }: Mutant, read: SpecFile['read']): Verdict {
+function outVerdict(mutant: Mutant, read: SpecFile['read']): Verdict {
+  const { file } = mutant;
   const changed = outFiles.map((each) => (each === file ? { ...each, read } : each));
   const { families, diagnostics } = familiesOf(changed);
   const outMaps = compileOutMaps(changed, families.get(OUT)?.tables ?? new Map());

@@ -83,7 +83,11 @@ export function structureOf(version: string, id: string): Structure | undefined 
   if (line !== undefined) {
     const v = order(asked).find((each) => bodyIn(line, each) !== '');
     if (v !== undefined)
-      found = { id, version: DEFINED_VERSIONS[v] ?? '', children: patientsGrouped(bodyIn(line, v).split(' ').map(elementOf)) };
+      found = {
+        id,
+        version: DEFINED_VERSIONS[v] ?? '',
+        children: notesOptional(patientsGrouped(bodyIn(line, v).split(' ').map(elementOf))),
+      };
     read.set(key, found); // only ids that exist: what senders write must not fill the memory
   }
   return found;
@@ -99,6 +103,19 @@ function patientsGrouped(children: readonly StructureElement[]): readonly Struct
   if (first < 0 || second < 0) return children;
   const patient: StructureElement = { name: 'PATIENT', optional: false, repeats: true, children: children.slice(first, second) };
   return [...children.slice(0, first), patient];
+}
+
+/**
+ * Messages of drugs (RDS, RGV, RAS) let what belongs to RXO begin with a note that must be there (chapter 4, ORDER_DETAIL_SUPPLEMENT). Who sends no
+ * note would have the route of the order (RXR after RXO) read as the route of what is dispensed: the note may be missing.
+ */
+function notesOptional(children: readonly StructureElement[]): readonly StructureElement[] {
+  return children.map((each) => {
+    if (each.children === undefined) return each;
+    const inner = notesOptional(each.children);
+    if (each.name !== 'ORDER_DETAIL_SUPPLEMENT') return { ...each, children: inner };
+    return { ...each, children: inner.map((part) => (part.name === 'NTE' ? { ...part, optional: true } : part)) };
+  });
 }
 
 const derived = new Map<string, string>();

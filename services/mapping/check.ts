@@ -8,7 +8,7 @@ import { type LoadedMaps, mapsOf } from './maps.ts';
 import { publicationFaults, readLock } from './publication.ts';
 import { entryOf } from './read.ts';
 import type { SpecFamily } from './spec.ts';
-import { Build, type InnerLoop } from './to-fhir/build.ts';
+import { Build, type NamedPlace } from './to-fhir/build.ts';
 import { writeTypeMap } from './to-fhir/fields.ts';
 import { isOutMap } from './to-hl7v2/read.ts';
 import { runRowCases } from './to-rows/cases.ts';
@@ -89,17 +89,21 @@ function compileDiagnostics(maps: LoadedMaps): readonly Diagnostic[] {
     map.structures().flatMap(({ version, structure }) => map.module(version, structure).diagnostics),
   );
   const families = [...maps.families.values()];
-  const loops = unreachedLoops(maps);
+  const unreached = unreachedPlaces(maps);
   const types = families.flatMap(typeDiagnostics);
-  return [...messages, ...loops, ...types, ...families.flatMap((family) => unusedMaps(family, maps))];
+  return [...messages, ...unreached, ...types, ...families.flatMap((family) => unusedMaps(family, maps))];
 }
 
-/** Loops of rules that reach nothing in any structure of any map that uses them: nobody would notice at run time. */
-function unreachedLoops(maps: LoadedMaps): readonly Diagnostic[] {
-  const all = maps.messageMaps.flatMap((map) => map.structures().flatMap(({ version, structure }) => map.module(version, structure).loops));
-  const keyOf = ({ at }: InnerLoop): string => `${at.file}:${at.line}:${at.column}`;
+/** What rules name and reach in no structure of any map that uses them: nobody would notice at run time. */
+function unreachedPlaces(maps: LoadedMaps): readonly Diagnostic[] {
+  const all = maps.messageMaps.flatMap((map) =>
+    map.structures().flatMap(({ version, structure }) => map.module(version, structure).places),
+  );
+  const keyOf = ({ at }: NamedPlace): string => `${at.file}:${at.line}:${at.column}`;
   const reached = new Set(all.filter(({ isReached }) => isReached).map(keyOf));
-  return all.filter((each) => !reached.has(keyOf(each))).map(({ at, name }) => diagnostic('each-unreached', at, { name }));
+  return all
+    .filter((each) => !reached.has(keyOf(each)))
+    .map(({ at, name, isLoop }) => diagnostic(isLoop ? 'each-unreached' : 'segment-unreached', at, { name }));
 }
 
 function typeDiagnostics(family: SpecFamily): readonly Diagnostic[] {

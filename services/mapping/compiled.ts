@@ -6,7 +6,7 @@ import { type Diagnostic, diagnostic, didYouMean } from './diagnostics.ts';
 import { digestOf, specLabel } from './digest.ts';
 import { withDeclared } from './sites/declared.ts';
 import type { MessageSpec, ResourceSpec, SpecBase, SpecFamily } from './spec.ts';
-import { Build, type InnerLoop } from './to-fhir/build.ts';
+import { Build, type NamedPlace } from './to-fhir/build.ts';
 import { decisive } from './to-fhir/judging.ts';
 import { pathsOf, segmentNames } from './to-fhir/levels.ts';
 import { Memories } from './to-fhir/memory.ts';
@@ -27,7 +27,7 @@ export interface CompiledModule {
   /** What the text calls K[n]. */
   readonly constants: readonly unknown[];
   readonly reads: ReadFields;
-  readonly loops: readonly InnerLoop[];
+  readonly places: readonly NamedPlace[];
   run(root: Group, X: MessageRun): void;
   /** Of a traced module, which a TracedRun must run: its rules. */
   readonly rules: readonly TracedRule[];
@@ -118,7 +118,7 @@ export class MessageMap {
     const resources = variant === 'judging' ? this.#decisive() : this.#resolved.resources;
     if (resources === undefined) return undecided(this.#resolved.diagnostics);
     const written = this.#written(version, structure, variant, resources);
-    const { diagnostics, constants, reads, rules, remembering, loops } = written.parts;
+    const { diagnostics, constants, reads, rules, remembering, places } = written.parts;
     const ok = diagnostics.every((each) => each.severity !== 'error');
     return {
       ok,
@@ -128,7 +128,7 @@ export class MessageMap {
       },
       constants,
       reads,
-      loops,
+      places,
       rules: ok ? rules : [],
       // What a rule makes of the same words may be another thing in another version.
       memories: new Memories(ok ? remembering : 0),
@@ -158,7 +158,7 @@ export class MessageMap {
       reads,
       rules: build.rules ?? [],
       remembering: build.remembering,
-      loops: build.loops,
+      places: build.places,
       asked: build.asked,
       outline: build.asked.outline(children),
     });
@@ -180,7 +180,7 @@ const undecided = (diagnostics: readonly Diagnostic[]): CompiledModule => ({
   text: '',
   constants: [],
   reads: new Map(),
-  loops: [],
+  places: [],
   rules: [],
   memories: new Memories(0),
   run: () => undefined,

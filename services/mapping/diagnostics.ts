@@ -107,6 +107,11 @@ export const DIAGNOSTICS = {
     "Name a segment of the resource's own group, or a path that begins with a group around or beside it: RESOURCES.PERSONNEL_RESOURCE.",
   ),
 
+  'segment-unreached': error(
+    'No message structure of the maps that use this rule has one {name} where this rule can see it: there would never be a value.',
+    'Write {name}[*] for all in the groups inside, or make the resource (each) where the segment stands.',
+  ),
+
   // --- publication
   'published-changed': error(
     '{name} was published with another text{because}.',

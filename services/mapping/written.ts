@@ -3,7 +3,7 @@ import type { StructureElement } from '../hl7v2/structures.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import type { MessageSpec, ResourceSpec, SpecFamily } from './spec.ts';
 import type { Asked } from './to-fhir/asked.ts';
-import type { InnerLoop } from './to-fhir/build.ts';
+import type { NamedPlace } from './to-fhir/build.ts';
 import type { ReadFields } from './to-fhir/module-input.ts';
 import type { TracedRule } from './trace/registry.ts';
 
@@ -18,7 +18,7 @@ interface Parts {
   readonly reads: ReadFields;
   readonly rules: readonly TracedRule[];
   readonly remembering: number;
-  readonly loops: readonly InnerLoop[];
+  readonly places: readonly NamedPlace[];
   readonly asked: Asked;
   /** Of the structure that it was written for. */
   readonly outline: string;

@@ -83,6 +83,7 @@ const EXAMPLES: Readonly<Record<string, Files>> = {
   'ignore-reason': fields('active: "true"', 'ignore: [{ path: PID-12 }]'),
   'unknown-group': fields('contact: { each: NKI, name: =NK1-2 }'),
   'each-unreached': fields('contact: { each: IN1, gender: male }'),
+  'segment-unreached': fields('contact: { name: =IN1-16.first() }'),
   'published-changed': { ...base, 'published.lock.json': '{"published":[{"spec":"t/adt@1.0.0#00","uses":[]}]}' },
   'lock-unreadable': { ...base, 'published.lock.json': '{' },
   'override-none': site('override: [{ at: patient.nam, set: x }]'),

@@ -4,6 +4,9 @@ import type { Compiled, Hl7v2Scope, ValueType } from './scope.ts';
 import { EVERY, type V2Path } from './tree.ts';
 import { originOf, system } from './typed.ts';
 
+/** False of what stands for a segment that the structure has no place for. */
+const isThere = (js: string): boolean => js !== 'undefined' && js !== '[]';
+
 const v2 = (name: string, many: boolean): ValueType => ({ kind: 'v2', name, many });
 
 /** A bare name in an HL7v2 map is a segment: `PV1.exists()`. */
@@ -13,6 +16,7 @@ export function segmentOf(name: string, offset: number, at: Compiling): Compiled
   if (name === '$this' && scope.current !== undefined) return { js: scope.current.js, type: v2(scope.current.datatype, false) };
   const found = scope.segment(name, undefined);
   if ('code' in found) return at.fault(found.code, offset, found.values);
+  scope.reached?.(name, isThere(found.js), at.place(offset));
   return { js: found.js, type: { kind: 'segment', name, many: found.many } };
 }
 
@@ -43,6 +47,7 @@ function relativePath(path: V2Path, scope: Hl7v2Scope, at: Compiling): Compiled 
 function absolutePath(path: V2Path, segment: string, scope: Hl7v2Scope, at: Compiling): Compiled {
   const found = scope.segment(segment, path.occurrence);
   if ('code' in found) return at.fault(found.code, path.offset, found.values);
+  scope.reached?.(segment, isThere(found.js), at.place(path.offset));
   if (found.many && path.occurrence !== EVERY) return at.fault('expression-many', path.offset, { path: segment });
   const field = scope.field(segment, path.field);
   if (field === undefined) return at.fault('unknown-field', path.offset, { name: `${segment}-${path.field}`, version: scope.version });

@@ -45,6 +45,7 @@ export function compileExpression(node: ScalarNode, scope: Scope): CompiledExpre
       diagnostics.push(diagnostic(code, positionIn(node, offset), values));
       return ANYTHING;
     },
+    place: (offset) => positionIn(node, offset),
     fresh: () => `x${++names}`,
     compile: (tree, deeper) => compileTree(tree, deeper === undefined ? within(inner) : within(deeper)),
   });

@@ -1,5 +1,5 @@
 /** What an expression can see, and what its compiled form is. Written by the callers of compile.ts, one per place in a map. */
-import type { DiagnosticCode } from '../diagnostics.ts';
+import type { DiagnosticCode, Position } from '../diagnostics.ts';
 
 /**
  * The type of a compiled expression.
@@ -55,6 +55,8 @@ export interface Hl7v2Scope extends CommonScope {
   segment(name: string, occurrence: number | undefined): { readonly js: string; readonly many: boolean } | ScopeFault;
   field(segment: string, field: number): { readonly datatype: string; readonly many: boolean } | undefined;
   component(datatype: string, component: number): { readonly datatype: string } | undefined;
+  /** Told of every segment that is named, and whether this structure has a place that is meant. */
+  reached?(name: string, isReached: boolean, at: Position): void;
   /** Told of every field that is read; `all` when every repetition is. */
   read(segment: string, field: number, all: boolean): void;
   /** The Place that `.1` is relative to. */

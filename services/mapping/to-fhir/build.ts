@@ -12,12 +12,13 @@ import { readOnce } from './reads.ts';
 /** Values the module gets beside its text: concept maps and code sets. */
 export type Constant = TableSpec | CodeSet;
 
-/** `each` of a rule inside a resource. */
-export interface InnerLoop {
+/** A segment, or a path of groups, where a rule names it. */
+export interface NamedPlace {
   readonly at: Position;
-  /** The segment or path that it names. */
   readonly name: string;
   readonly isReached: boolean;
+  /** Of `each`; else of an expression. */
+  readonly isLoop: boolean;
 }
 
 export class Build {
@@ -55,12 +56,11 @@ export class Build {
     return rules.length - 1;
   }
 
-  /** Loops of rules over segments and groups, and whether this structure has a place that they reach. */
-  readonly loops: InnerLoop[] = [];
+  /** Segments and groups that rules name, and whether this structure has a place that they reach. */
+  readonly places: NamedPlace[] = [];
 
-  /** Notes a loop of a rule. */
-  loop({ at, value }: ScalarNode, isReached: boolean): void {
-    this.loops.push({ at, name: value, isReached });
+  place(named: NamedPlace): void {
+    this.places.push(named);
   }
 
   fault(code: DiagnosticCode, at: Position, values: Readonly<Record<string, string | number>> = {}): void {

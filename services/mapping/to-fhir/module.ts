@@ -106,6 +106,7 @@ class ModuleWriter {
       },
       field: (segment, field) => this.#field(segment, field),
       component: (datatype, component) => this.#build.asked.component(version, datatype, component),
+      reached: (name, isReached, at) => this.#build.place({ at, name, isReached, isLoop: false }),
       read: (segment, field, all) => this.#noteRead(segment, field, all),
       ...(spot.level.current === undefined ? {} : { current: spot.level.current }),
       handle: (name, all) => this.#handleJs(name, spot, resource, all),
@@ -253,7 +254,7 @@ class ModuleWriter {
     const detached: Level = { ...spot.level, children: new Map(), declarations: [], parent: spot.level };
     const from: Spot = { level: detached, group: spot.group, guard: undefined };
     const inner = this.#levels.at(each.value, from) ?? this.#levels.beside(each.value, from);
-    this.#build.loop(each, inner !== undefined);
+    this.#build.place({ at: each.at, name: each.value, isReached: inner !== undefined, isLoop: true });
     if (inner === undefined) {
       if (!isKnown(each.value, this.#input)) {
         const values = { name: each.value, structure: this.#input.structure, version: this.#build.version };

@@ -61,6 +61,9 @@ function resourceMap(
   return found;
 }
 
+/** An empty text takes back what the resource map says. */
+const said = (node: ScalarNode | undefined): ScalarNode | undefined => (node?.value === '' ? undefined : node);
+
 function resolveOne(own: ResourceUse, spec: Uses, base: ResourceSpec | undefined, diagnostics: Diagnostic[]): Resolved | undefined {
   const first = <K extends keyof ResourceParts>(key: K): ResourceParts[K] | undefined => own.parts[key] ?? base?.parts[key];
   const type = first('type');
@@ -85,7 +88,7 @@ function resolveOne(own: ResourceUse, spec: Uses, base: ResourceSpec | undefined
     type: type.value,
     each: first('each'),
     when: first('when'),
-    otherwise: first('otherwise'),
+    otherwise: said(first('otherwise')),
     key,
     update: first('update') ?? 'merge',
     sameKey: first('sameKey') ?? 'park-resource',
