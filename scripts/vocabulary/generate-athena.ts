@@ -147,7 +147,9 @@ export function generateAthena(folder: string, seed: number, scale: number): Rea
     const more = ANCESTORS * scale;
     while (out.rows < more) {
       const levels = 1 + chance.below(9);
-      out.line(`${anyConcept()}\t${anyConcept()}\t${levels}\t${levels + 1}`);
+      const [one, other] = [anyConcept(), anyConcept()];
+      // The smaller is above: a release with a circle is refused.
+      if (one !== other) out.line(`${Math.min(one, other)}\t${Math.max(one, other)}\t${levels}\t${levels + 1}`);
     }
   });
   written('CONCEPT_SYNONYM', (out) => {
