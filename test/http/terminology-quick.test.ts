@@ -107,6 +107,15 @@ describe('the short way of $lookup and $expand', () => {
 });
 
 describe('what is remembered', () => {
+  it('knows what was asked for lately, in a room that does not grow', () => {
+    const answers = new Answers();
+    expect([answers.wasAsked('a code'), answers.wasAsked('a code'), answers.wasAsked('another')]).toEqual([false, true, false]);
+    const asked = Array.from({ length: 1_000 }, (_, i) => `/fhir/R4/CodeSystem/$lookup?system=http://example.org/many&code=c${i}`);
+    const again = asked.filter((each) => answers.wasAsked(each)).length;
+    const known = asked.filter((each) => answers.wasAsked(each)).length;
+    expect([again < 50, known > 800, answers.size]).toEqual([true, true, 0]);
+  });
+
   it('is bounded in number and size, and what is asked for stays', () => {
     const answers = new Answers();
     answers.keep('often', Buffer.from('kept'));

@@ -43,7 +43,8 @@ export function quickTerminology(store: TerminologyStore, limits: ServerLimits):
       const kept = known.get(key);
       if (kept !== undefined) return { route: way.route, status: 200, type: FHIR_JSON, bytes: kept };
       const found = made(way, library, request, limits);
-      if (found?.status === 200) known.keep(key, found.bytes);
+      // Of codes each is asked for once by many clients: keeping every answer would cost a tenth of making it.
+      if (found?.status === 200 && (way.operation !== 'lookup' || known.wasAsked(key))) known.keep(key, found.bytes);
       return found;
     },
   };
@@ -108,6 +109,7 @@ function decoded(text: string): string | undefined {
 /** Answers of one generation of answers, and the one before it. */
 const MOST_ANSWERS = 4_096;
 const MOST_BYTES = 8 * 2 ** 20;
+const MARK_BITS = 13;
 const LARGEST_ANSWER = 2 ** 16;
 const LONGEST_KEY = 2_048;
 
@@ -116,6 +118,8 @@ const LONGEST_KEY = 2_048;
  * same one, with its identifier and the time at which it was made (http://hl7.org/fhir/R4/valueset-definitions.html#ValueSet.expansion.identifier).
  */
 export class Answers {
+  /** Marks of what was asked lately. */
+  readonly #asked = new Int32Array(2 ** MARK_BITS);
   #young = new Map<string, Buffer>();
   #old = new Map<string, Buffer>();
   #bytes = 0;
@@ -126,6 +130,17 @@ export class Answers {
     const old = this.#old.get(key);
     if (old !== undefined) this.keep(key, old);
     return old;
+  }
+
+  /** Whether something was asked for lately, which it is from now on. What shares its mark may hide it, or stand for it: then a little time is lost. */
+  wasAsked(key: string): boolean {
+    let mark = 1;
+    for (let i = 0; i < key.length; i += 1) mark = (Math.imul(mark, 31) + key.charCodeAt(i)) | 0;
+    // Addresses differ in their last characters: mixed, so that the marks spread.
+    const place = Math.imul(mark, 0x9e3779b1) >>> (32 - MARK_BITS);
+    if (this.#asked[place] === mark) return true;
+    this.#asked[place] = mark;
+    return false;
   }
 
   /** Keeps an answer unless it is large; what was not asked for while a whole generation came is forgotten. */
