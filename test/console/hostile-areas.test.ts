@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { STARTER_FOLDER } from '../../services/commands/vocabulary/folder.ts';
 import { saveQuery } from '../../services/database/sql/saved-queries.ts';
 import { type HttpDoor, startHttp } from '../../services/http/server.ts';
+import { allChecks } from '../../services/omop/quality.ts';
 import { beginDraft, changeDraft } from '../../services/pipeline/specs/drafts.ts';
 import { startPlan } from '../../services/pipeline/specs/plan.ts';
 import { publishDraft } from '../../services/pipeline/specs/publish.ts';
@@ -17,37 +18,12 @@ import { receive } from '../../services/pipeline.ts';
 import { loadedSources } from '../../terminology/sources.ts';
 import { type SpecsHouse, specsHouse } from '../specs-house.ts';
 import { openBrowser, openPage, SIZES, SKIPPED } from './browser.ts';
+import { codeSystem, evil, hostileMessage, SHOWN, SYSTEM, storeElsewhere, usagiFile, WIDEST } from './hostile-data.ts';
 
-/** Right-to-left override and isolate, zero width, escape, bell, a tag character. */
-const UNSEEN = 'a\u202Eb\u2066c\u200Bd\u001Be\u0007f\u{E0041}g';
-/** It would run in an element, an attribute, an address. */
-const evil = (field: string): string => `${field} <img src=x onerror="window.hit='${field}'">"'><svg onload=window.hit=1> ${UNSEEN}`;
 const PATIENT = 'v2-to-fhir/resources/pid-to-patient.yaml';
-const SYSTEM = `urn:evil:<img/src=x/onerror=window.hit=2>\u202Ex`;
-const escaped = (text: string): string => text.replaceAll('&', '\\T\\').replaceAll('^', '\\S\\');
+/** A check that the page knows. */
+const CHECK = allChecks()[0]?.id ?? '';
 const SETTINGS = { host: '127.0.0.1', port: 0, tls: undefined, maxBodyBytes: 2_000_000, maxMessageBytes: 1_000_000, version: 'test' };
-
-/** Everything that stands in the page, shadow roots and attributes included, but what is written into fields. */
-const SHOWN = `(() => {
-  const unseen = /[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u061c\\u200b\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]|[\\u{e0000}-\\u{e007f}]/u;
-  const found = [];
-  const walk = (node) => {
-    if (node.nodeType === 3) { if (unseen.test(node.data)) found.push('text ' + JSON.stringify(node.data.slice(0, 80))); return; }
-    if (node.nodeType === 1) {
-      if (node.localName === 'textarea' || node.localName === 'style') return;
-      for (const { name, value } of node.attributes) {
-        if (name.startsWith('on')) found.push('handler ' + name);
-        if (/^(title|aria-\\w+|alt|placeholder|label)$/.test(name) && unseen.test(value)) found.push(name + ' ' + JSON.stringify(value.slice(0, 80)));
-        if (/^(href|src)$/.test(name) && /^\\s*(javascript|data):/i.test(value)) found.push(name + ' ' + value.slice(0, 80));
-      }
-      if (/^(script|img|iframe|object|embed)$/.test(node.localName) && node.closest('main')) found.push('element ' + node.localName);
-      if (node.shadowRoot) for (const each of node.shadowRoot.childNodes) walk(each);
-    }
-    for (const each of node.childNodes) walk(each);
-  };
-  walk(document.body);
-  return { found, hit: window.hit, title: document.title };
-})()`;
 
 describe.skipIf(SKIPPED !== '')('text of others in every area', () => {
   let browser: Browser;
@@ -65,7 +41,7 @@ describe.skipIf(SKIPPED !== '')('text of others in every area', () => {
       { ...house.parts, terminologies: () => sources },
       pino({ level: 'silent' }),
     );
-    await receive(house.parts, Buffer.from(message()), 'http');
+    await receive(house.parts, Buffer.from(hostileMessage()), 'http');
     await house.drain();
     const system = await fetch(`${door.url}/fhir/R4/CodeSystem/evil`, {
       method: 'PUT',
@@ -73,6 +49,7 @@ describe.skipIf(SKIPPED !== '')('text of others in every area', () => {
       body: JSON.stringify(codeSystem()),
     });
     expect([200, 201]).toContain(system.status);
+    await storeElsewhere(house, CHECK);
     await answerCodes(house.parts, [answered('mapped')], false);
     await answerCodes(house.parts, [answered('proposed')], true);
     await saveQuery(house.database, {
@@ -140,10 +117,34 @@ describe.skipIf(SKIPPED !== '')('text of others in every area', () => {
         if (found.length > 0 || hit !== undefined || /[\u202e\u2066]/.test(title)) wrong.push([where, hit, found.slice(0, 5), title]);
         for (const size of [SIZES[1], SIZES[0]]) {
           await page.setViewportSize(size);
-          if (!(await opened.fits())) wrong.push([where, `wider than ${size.width} pixels`]);
+          if (!(await opened.fits())) wrong.push([where, `wider than ${size.width} pixels`, await page.evaluate(WIDEST)]);
         }
       };
       const text = (field: string) => page.getByText(`${field} <img src=x`).first();
+      // What only a busy week brings: the real answer, with silent sources and refusals written into it.
+      await page.route('**/admin/operations', async (route) => {
+        const answer = await route.fetch();
+        const found: unknown = await answer.json();
+        const silences = [{ source: evil('silent'), seconds: 7_200, chance: 0.0001, learnedDays: 9, isSilent: true }];
+        await route.fulfill({
+          json: { ...(typeof found === 'object' ? found : {}), silences, refusals: [{ code: evil('refusal'), count: 1 }] },
+        });
+      });
+      const imported = async (): Promise<void> => {
+        await page
+          .locator('input[type=file]')
+          .setInputFiles({ name: `${evil('file')}.csv`, mimeType: 'text/csv', buffer: Buffer.from(usagiFile()) });
+        await page.getByRole('button', { name: 'Show what it would change' }).click();
+        await page.getByText(/wrong: nothing is done/).waitFor();
+      };
+      const failing = async (): Promise<void> => {
+        await page
+          .getByRole('textbox')
+          .first()
+          .fill(`SELECT '${evil('sql-fault').replaceAll("'", "''")}'::int`);
+        await page.getByRole('button', { name: 'Run' }).click();
+        await page.getByRole('alert').waitFor();
+      };
       const query = new URLSearchParams({ query: evil('query').slice(0, 110) });
       const concept = new URLSearchParams({ system: 'http://evil.example/cs', code: 'evil-child' });
       const all: readonly (readonly [
@@ -155,7 +156,14 @@ describe.skipIf(SKIPPED !== '')('text of others in every area', () => {
       ])[] = [
         ['messages', 'sources', '/', text('facility')],
         ['messages', 'messages', '/messages', text('control')],
-        ['messages', 'operations', '/operations', page.getByText('Room on disk, by schema')],
+        ['messages', 'operations', '/operations', text('receiver'), () => text('silent').waitFor()],
+        [
+          'messages',
+          'messages of a source',
+          `/messages?${new URLSearchParams({ source: evil('facility') })}`,
+          page.getByText(/that is everything/),
+        ],
+        ['messages', 'no page', `/omop/${encodeURIComponent(evil('nowhere'))}`, page.getByText('There is no such page')],
         [
           'messages',
           'message',
@@ -172,6 +180,8 @@ describe.skipIf(SKIPPED !== '')('text of others in every area', () => {
           page.locator('.cm-specialChar').first(),
           () => page.locator('.line').first().waitFor(),
         ],
+        ['mappings', 'map', `/mappings/file?${new URLSearchParams({ path: PATIENT })}`, page.getByText('comment <img src=x').first()],
+        ['mappings', 'no map', `/mappings/file?${new URLSearchParams({ path: evil('path') })}`, page.getByRole('alert')],
         ['mappings', 'plan', `/mappings/plans/${places.plan}`, page.getByText('Change by change'), () => reveal(page)],
         ['mappings', 'releases', '/mappings/releases', text('because')],
         ['mappings', 'release', `/mappings/releases/${places.release}`, text('publisher')],
@@ -188,10 +198,17 @@ describe.skipIf(SKIPPED !== '')('text of others in every area', () => {
         ],
         ['codes', 'answers', '/codes/answers', text('reason')],
         ['codes', 'files of codes', '/codes/files', page.getByRole('heading', { name: 'Import', exact: true })],
+        ['codes', 'import of codes', '/codes/files', page.getByRole('heading', { name: 'Import', exact: true }), imported],
+        [
+          'codes',
+          'no concept',
+          `/terminology/concept?${new URLSearchParams({ system: evil('system'), code: evil('code') })}`,
+          page.getByRole('main'),
+        ],
         ['codes', 'terminology', '/terminology', page.getByRole('cell', { name: /system-title/ })],
         ['codes', 'search', '/terminology?text=evil', text('evil child')],
         ['codes', 'concept', `/terminology/concept?${concept}`, text('evil child')],
-        ['OMOP', 'tables', '/omop', page.getByText('Vocabulary release')],
+        ['OMOP', 'tables', '/omop', text('cdm-name')],
         ['OMOP', 'persons', '/omop/persons', page.getByText('The last persons that came')],
         [
           'OMOP',
@@ -216,7 +233,10 @@ describe.skipIf(SKIPPED !== '')('text of others in every area', () => {
               .click()
               .then(() => page.getByRole('cell').first().waitFor()),
         ],
-        ['OMOP', 'quality', '/omop/quality', page.getByText('The checks have not run yet')],
+        ['OMOP', 'SQL that fails', '/omop/sql', page.getByRole('button', { name: 'Run' }), failing],
+        ['OMOP', 'quality', '/omop/quality', text('dq-note')],
+        ['OMOP', 'quality, a check', `/omop/quality?${new URLSearchParams({ check: CHECK })}`, page.getByText('that violate it').first()],
+        ['OMOP', 'quality, no check', `/omop/quality?${new URLSearchParams({ check: evil('dq-check') })}`, page.getByRole('alert')],
       ];
       for (const [of, where, path, ready, then] of all) {
         if (of !== area) continue;
@@ -226,48 +246,9 @@ describe.skipIf(SKIPPED !== '')('text of others in every area', () => {
         await looked(where);
       }
       expect(wrong).toEqual([]);
-      expect(opened.faults).toEqual([]);
+      // A browser says of every answer of 4xx that it came.
+      expect(opened.faults.filter((each) => !/status of 40[04]|status of 422/.test(each))).toEqual([]);
     },
     240_000,
   );
-});
-
-function message(): string {
-  // Control characters are no text of FHIR: with them the message would be parked, and nothing of it seen in the other areas.
-  const of = (field: string): string => escaped(printing(field));
-  return [
-    `MSH|^~\\&|${of('app')}|${of('facility')}|${of('to')}|${of('hub')}|20260301101500||ORU^R01^ORU_R01|${of('control')}|P|2.5.1||||||UNICODE UTF-8`,
-    `PID|1||${of('mrn')}^^^${of('authority')}^MR||${of('family')}^${of('given')}||19680117|F|||${of('street')}^^${of('city')}`,
-    `OBR|1||${of('order')}|${of('panel')}^${of('panel-display')}^${escaped(SYSTEM)}|||20260301093000|||||||||||||||20260301100000|||F`,
-    `OBX|1|NM|${of('code')}^${of('code-display')}^${escaped(SYSTEM)}||5|${of('unit')}|${of('range')}||||F|||20260301093000`,
-    `OBX|2|ST|8251-1^${of('note')}^LN||${of('value')}||||||F|||20260301093000`,
-    `ZZZ|${escaped(evil('own'))}`,
-  ].join('\r');
-}
-
-/** FHIR takes no control characters in strings: the rest of it. */
-const printing = (field: string): string => evil(field).replace(/\p{Cc}/gu, '');
-
-const codeSystem = () => ({
-  ...{
-    resourceType: 'CodeSystem',
-    id: 'evil',
-    url: 'http://evil.example/cs',
-    title: printing('system-title'),
-    status: 'active',
-    content: 'complete',
-  },
-  hierarchyMeaning: 'is-a',
-  concept: [
-    {
-      code: 'evil-parent',
-      display: printing('evil parent'),
-      concept: [
-        {
-          ...{ code: 'evil-child', display: printing('evil child'), definition: printing('definition') },
-          designation: [{ language: 'de', value: printing('designation') }],
-        },
-      ],
-    },
-  ],
 });
