@@ -99,6 +99,7 @@ describe('a receiver of the file', () => {
         request.resume().on('end', () => response.end());
       },
     );
+    server.keepAliveTimeout = 0;
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();

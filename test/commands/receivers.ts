@@ -43,6 +43,8 @@ export async function httpReceiver(
       response.writeHead(status, headers).end('{"said":"by the receiver"}');
     });
   });
+  // A connection that is closed for having been idle, as it is used again, is a failure that is counted.
+  server.keepAliveTimeout = 0;
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -32,7 +32,7 @@ async function settings(dataDir: string) {
 }
 
 describe.skipIf(onUrl)(`the database restarted ${RESTARTS} times under load`, () => {
-  it('everything accepted is there once, applied, in order', { timeout: 300_000 + RESTARTS * 30_000 }, async () => {
+  it('everything accepted is there once, applied, in order', { timeout: 900_000 + RESTARTS * 30_000 }, async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'polyseme-restart-'));
     const server = await startServer({ POLYSEME_DATA_DIR: dataDir });
     try {

@@ -86,7 +86,7 @@ const MODES = [
 ] as const;
 
 describe.each(MODES)('killed during ingest, contents %s, %i times', (how, kills, settings) => {
-  it('has every message that got AA in the journal once and its rows once', { timeout: kills * 60_000 }, async () => {
+  it('has every message that got AA in the journal once and its rows once', { timeout: kills * 120_000 }, async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'polyseme-kill-'));
     const database: FreshDatabase | undefined = onUrl ? await freshDatabase() : undefined;
     const environment: Record<string, string> = {

@@ -18,7 +18,7 @@ it.each([
 ] as const)(
   'of two processes one is killed; the other takes over, in order per patient%s (%i times)',
   {
-    timeout: 300_000 + 40_000 * ROUNDS,
+    timeout: 900_000 + 40_000 * ROUNDS,
   },
   async (_, rounds, patients, settings) => {
     using dir = folder();

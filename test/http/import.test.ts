@@ -43,6 +43,7 @@ beforeEach(async () => {
     if (answer) answer(request, response);
     else response.writeHead(404).end();
   });
+  files.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => files.listen(0, '127.0.0.1', resolve));
   const address = files.address();
   origin = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;

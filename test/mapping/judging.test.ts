@@ -79,7 +79,7 @@ it('2,000 mutated messages', () => {
 
 it.skipIf(!existsSync(CORPUS))(
   'every message of the corpus (skipped where ../shared/corpus is not beside the checkout)',
-  { timeout: 300_000 },
+  { timeout: 900_000 },
   () => {
     const files = readdirSync(CORPUS, { recursive: true, encoding: 'utf8' })
       .filter((name) => /\.(hl7|txt|er7|dat)$/i.test(name))

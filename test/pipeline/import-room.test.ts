@@ -30,7 +30,7 @@ const fetched = (files: readonly (readonly string[])[], count?: (file: number) =
   };
 
 it('ends as with room for all, however little there is, and tells of what refers to nothing', {
-  timeout: 300_000 + RUNS * 5_000,
+  timeout: 900_000 + RUNS * 5_000,
 }, async () => {
   const line = fc.record({
     id: fc.nat(12),
