@@ -55,6 +55,15 @@ export class Differences {
     const before = new Map(was.rows.map((row) => [`${row.table} ${row.n}`, row]));
     const after = new Map(is.rows.map((row) => [`${row.table} ${row.n}`, row]));
     for (const key of new Set([...before.keys(), ...after.keys()])) this.#row(`${key} of ${reference}`, before.get(key), after.get(key));
+    this.#standIn(reference, was.standIn, is.standIn);
+  }
+
+  /** Rows of others name another care site: that of what stands in for this one. */
+  #standIn(reference: string, before: string | undefined, after: string | undefined): void {
+    if (before === after) return;
+    const change = before === undefined ? 'added' : after === undefined ? 'gone' : 'changed';
+    const field = { path: 'instead', ...(before === undefined ? {} : { before }), ...(after === undefined ? {} : { after }) };
+    this.#add({ what: 'row', change, kind: 'care_site', reference: `care_site instead of ${reference}`, fields: [field] });
   }
 
   #row(reference: string, was: CdmRow | undefined, is: CdmRow | undefined): void {
