@@ -98,6 +98,7 @@ export async function createReplay(
   await tx.run(`UPDATE ops.spec_replay SET state = 'overtaken', ended_at = now() WHERE state = 'running'`);
   await tx.run(`DELETE FROM ops.spec_replay_message`);
   await tx.run(`DELETE FROM ops.spec_replay_resource`);
+  await tx.run(`DELETE FROM ops.spec_replay_said`);
   const [row] = await tx.query<{ id: number }>(
     `INSERT INTO ops.spec_replay (from_release, to_release, why, actor, last_message)
      SELECT $1, $2, $3, $4, coalesce(max(id), 0) FROM journal.message RETURNING id`,
@@ -134,4 +135,5 @@ export async function recordReplay(tx: Transaction, replay: SpecReplay): Promise
   if (replay.state === 'running') return;
   await tx.run('DELETE FROM ops.spec_replay_message WHERE replay_id = $1', [replay.id]);
   await tx.run('DELETE FROM ops.spec_replay_resource WHERE replay_id = $1', [replay.id]);
+  await tx.run('DELETE FROM ops.spec_replay_said WHERE replay_id = $1', [replay.id]);
 }

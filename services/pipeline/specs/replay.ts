@@ -10,32 +10,22 @@ import type { HeldLocks } from '../../database/resources/reference-locks.ts';
 import { lockByKeys, typeNumber } from '../../database/resources/resources.ts';
 import { recordedByIds } from '../../database/specs/plans.ts';
 import { activeReleaseId } from '../../database/specs/releases.ts';
-import {
-  mergesAbout,
-  nextParts,
-  notedMessages,
-  partOf,
-  referencesOf,
-  restateOutcomes,
-  staleRows,
-} from '../../database/specs/replay-parts.ts';
+import { mergesAbout, nextParts, partOf, restateOutcomes, staleRows } from '../../database/specs/replay-parts.ts';
 import { type ReplayProgress, recordReplay, type SpecReplay, takeReplay } from '../../database/specs/replays.ts';
 import { manyWait } from '../../database/specs/store.ts';
 import { problem, Refusal } from '../../errors.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import { mergesOf } from '../../mapping/merges.ts';
-import { type Change, keyOf } from '../apply/change.ts';
-import { unsaidEntries, writeDirectory } from '../apply/directory.ts';
 import { mergePatients, unmergePatients } from '../apply/merge.ts';
 import { rowsOf, storedDate } from '../apply/rows.ts';
 import { type Parts, rulesFor } from '../parts.ts';
-import { type Made, made } from './compare.ts';
+import { made } from './compare.ts';
 import { Pace } from './pace.ts';
-import { comparisonOf, more, SCAN_PAGE, scanned } from './replay-scan.ts';
+import { comparisonOf, more, scanned } from './replay-scan.ts';
+import { sharedPiece, targetsOf } from './replay-shared.ts';
 import { retold } from './retold.ts';
 
 const PARTS = 20;
-const REFERENCES = 200;
 const ROWS = 200;
 
 /** Finishes the replay that is not finished, or goes on until `stopped` says so; messages that arrive come first. */
@@ -69,73 +59,12 @@ function piece(parts: Parts, size: number, failed?: Refusal): Promise<boolean> {
       return true;
     }
     if (replay.phase === 'scan') await recordReplay(tx, await scanned(parts, tx, replay));
-    else if (replay.phase === 'shared') await recordReplay(tx, await sharedDone(parts, tx, replay));
+    else if (replay.phase === 'shared') await recordReplay(tx, await sharedPiece(parts, tx, replay, failed));
     else if (replay.phase === 'patients') await recordReplay(tx, await patientsDone(parts, tx, replay, size, failed));
     else await recordReplay(tx, await rowsDone(parts, tx, replay));
     return true;
   });
 }
-
-/** What nobody owns: all messages that speak of it are looked at once more; as many resources as there are, in one piece. */
-async function sharedDone(parts: Parts, tx: Transaction, replay: SpecReplay): Promise<SpecReplay> {
-  const references = await referencesOf(tx, replay.id, '');
-  const next: SpecReplay = { ...replay, phase: 'patients' };
-  if (references.length === 0) return next;
-  const named = new Set(references);
-  const said = new Map<string, Change[]>();
-  for (let after = 0; ; ) {
-    const ids = await notedMessages(tx, replay.id, after, SCAN_PAGE);
-    for (const change of await changesOf(parts, tx, replay, ids)) {
-      const reference = keyOf(change.resource);
-      if (!named.has(reference)) continue;
-      said.set(reference, withOnce(said.get(reference) ?? [], change));
-    }
-    if (ids.length < SCAN_PAGE) break;
-    after = ids.at(-1) ?? after;
-  }
-  let { progress } = replay;
-  for (let start = 0; start < references.length; start += REFERENCES) {
-    const some = references.slice(start, start + REFERENCES);
-    const changes = some.flatMap((reference) => said.get(reference) ?? []);
-    const { written, deleted } = await retold(parts, tx, replay.id, some, changes);
-    progress = more(progress, { written, deleted });
-  }
-  return { ...next, progress };
-}
-
-/** Returns what was said with one change more: the same said a hundred thousand times is kept at its first and its last time. */
-export function withOnce(known: Change[], change: Change): Change[] {
-  const wordOf = ({ update, deletes, resource }: Change): string => JSON.stringify([update, deletes, resource]);
-  const word = wordOf(change);
-  const same = known.filter((each) => wordOf(each) === word).toSorted((a, b) => ((a.eventAt ?? '') < (b.eventAt ?? '') ? -1 : 1));
-  const [first, last] = [same[0], same.at(-1)];
-  if (first === undefined || last === undefined || first === last) return [...known, change];
-  const at = change.eventAt ?? '';
-  if (at < (first.eventAt ?? '')) return [...known.filter((each) => each !== first), change];
-  return at >= (last.eventAt ?? '') ? [...known.filter((each) => each !== last), change] : known;
-}
-
-/** Returns what messages ask for by the specs of now. */
-async function changesOf(parts: Parts, tx: Transaction, replay: SpecReplay, ids: readonly number[]): Promise<readonly Change[]> {
-  const { parts: by } = await comparisonOf(parts, tx, replay);
-  const messages = await recordedByIds(tx, ids);
-  const all = messages
-    .filter(({ status }) => status === 'applied')
-    .map((message) => made(by.after, message, rulesFor(parts, message.source)));
-  await targetsOf(parts, tx, all);
-  return all.flatMap(({ changes }) => changes);
-}
-
-/** Writes the doctors and places that replayed messages refer to and that are not stored yet. */
-const targetsOf = async (parts: Parts, tx: Transaction, all: readonly Pick<Made, 'directory'>[]): Promise<void> =>
-  writeDirectory(
-    parts,
-    tx,
-    await unsaidEntries(
-      tx,
-      all.flatMap(({ directory }) => directory),
-    ),
-  );
 
 async function patientsDone(
   parts: Parts,

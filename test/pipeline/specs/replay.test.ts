@@ -22,8 +22,8 @@ beforeEach(async () => {
 });
 afterEach(() => house[Symbol.asyncDispose]());
 
-async function hospital(patients: number, seed: number): Promise<void> {
-  const rates = { ...USUAL_RATES, merges: 0.4, duplicates: 0.05, outOfOrder: 0.2, broken: 0.02 };
+async function hospital(patients: number, seed: number, merges = 0.4): Promise<void> {
+  const rates = { ...USUAL_RATES, merges, duplicates: 0.05, outOfOrder: 0.2, broken: 0.02 };
   for (const { bytes } of trafficOf({ seed, patients, rates, startMs: Date.UTC(2026, 0, 5) })) await receive(house.parts, bytes, 'mllp');
   await house.drain();
 }
@@ -85,6 +85,22 @@ describe('a replay', () => {
     await house.specs.catchUp(house.database);
     await replayAll(house.parts);
     expect(await bodies()).toEqual(before);
+    expect(await differences()).toEqual(EQUAL);
+  });
+
+  it('makes what belongs to no patient of all that messages say of it: gathered by some pieces, written by others', async () => {
+    await hospital(4, 23, 0);
+    await house.publish(edited());
+    const phaseNow = async () => (await replays(house.database, 1))[0]?.phase;
+    while ((await phaseNow()) === 'scan') await replayNext(house.parts);
+    // As if results hung on nobody.
+    const results = await house.database.run("UPDATE ops.spec_replay_resource SET part = '' WHERE reference LIKE 'Observation/%'");
+    let pieces = 0;
+    for (; (await phaseNow()) === 'shared'; pieces++) await replayNext(house.parts);
+    const [gathered] = await house.database.query<{ n: number }>('SELECT count(*) AS n FROM ops.spec_replay_said');
+    expect([results > 0, pieces >= 3, gathered?.n]).toEqual([true, true, 0]);
+    await replayAll(house.parts);
+    expect((await replays(house.database, 1))[0]).toMatchObject({ state: 'done', progress: { kept: 0 } });
     expect(await differences()).toEqual(EQUAL);
   });
 
