@@ -107,6 +107,11 @@ describe('the checker', () => {
       `${HEAD}exclude: [ { when: =issued, rule: x, because: y } ]\n${ROW}`,
       'rows-expected rule must be a whole number',
     ],
+    [
+      'what would stand in for a row of no care site',
+      HEAD + ROW.replace('    columns:', '    exclude: [ { when: =issued, rule: 1, because: y, instead: =subject } ]\n    columns:'),
+      '8:54 rows-unknown-key exclude of what is no care_site has no key "instead".',
+    ],
   ])('refuses %s', (_, text, expected) => {
     expect(checked(text).join('\n')).toContain(expected);
   });
