@@ -60,3 +60,29 @@ it('is the folder before the first publication, and the active release after it,
   // Without asking the store it is the folder, which by now has errors.
   expect((await converted()).code).not.toBe(0);
 });
+
+it('comes into a folder by map export: what says something else is left and told, and written over only when asked for', async () => {
+  const whole = join(dir.path, 'exported');
+  expect(await ran(['map', 'export', whole], environment)).toMatchObject({
+    code: 0,
+    said: expect.stringMatching(/^\d+ files written, 0 left/),
+  });
+  const exported = readFileSync(join(whole, PATIENT), 'utf8');
+  expect(exported).toContain('version: 1.0.1');
+  // Comments and all, byte for byte as it was published.
+  const asWas = (text: string): string => text.replace(/^version: .*$/m, '').replace(/^ {2}gender: .*$/m, '');
+  expect(asWas(exported)).toBe(asWas(house.text(PATIENT)));
+  const own = `${exported}# a note of ours\n`;
+  writeFileSync(join(whole, PATIENT), own);
+  writeFileSync(join(whole, 'ours.txt'), 'kept');
+  const again = await ran(['map', 'export', whole], environment);
+  expect([again.code, again.said]).toEqual([1, `0 files written, 1 left as they are: ${PATIENT}`]);
+  expect(readFileSync(join(whole, PATIENT), 'utf8')).toBe(own);
+  expect((await ran(['map', 'export', whole, '--overwrite'], environment)).said).toMatch(/^1 files written, 0 left/);
+  expect(readFileSync(join(whole, PATIENT), 'utf8')).toBe(exported);
+  expect(readFileSync(join(whole, 'ours.txt'), 'utf8')).toBe('kept');
+  // The folder that the store stands beside differs by what was published and by what somebody broke.
+  const drift = await ran(['map', 'drift'], environment);
+  expect([drift.code, drift.out]).toEqual([1, expect.stringContaining(PATIENT)]);
+  expect((await ran(['map', 'drift'], { ...environment, POLYSEME_MAPPINGS_DIR: whole })).code).toBe(0);
+});
