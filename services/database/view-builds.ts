@@ -9,6 +9,7 @@ import type { Database, Queryable, Transaction } from './connect.ts';
 import { typeNumber } from './resources/resources.ts';
 import { holdIndex } from './search/parameters.ts';
 import { sqlRole } from './sql/reader.ts';
+import { ofTheView } from './view-faults.ts';
 import { plainArray, textArray } from './wire.ts';
 
 /** A definition as it is stored. */
@@ -192,13 +193,6 @@ export async function refreshViews(database: Database, read: ReadView): Promise<
     await fail(database, taken, problems);
     return true;
   }
-}
-
-/** What is wrong with a view, or with making its rows, as problems; undefined for what is wrong with the database, which passes. */
-function ofTheView(error: unknown): readonly Problem[] | undefined {
-  // A fault of ours comes again whenever it is tried: this table would hold up all others.
-  if (!(error instanceof Refusal)) return [problem('internal', { reason: error instanceof Error ? error.name : 'unknown' })];
-  return error.problems.some(({ code }) => code === 'database-unreachable' || code === 'database-busy') ? undefined : error.problems;
 }
 
 /** A table that is not what the view says is taken away, that of an older definition too: whoever reads it hears that it is not there. */
