@@ -37,6 +37,7 @@ const ASKABLE: ReadonlyMap<number, number> = new Map([
   [13, 12],
   [14, 12],
   [16, 6],
+  [18, 10],
   [19, 1],
   [24, 1],
   [25, 1],
@@ -50,6 +51,7 @@ const COMPARED: ReadonlyMap<number, readonly number[]> = new Map([
   [11, [1, 2, 3, 4, 5, 6, 9]],
   [13, [1, 4, 6, 7, 12]],
   [14, [1, 4, 6, 7, 12]],
+  [18, [1, 4, 5]],
 ]);
 
 const MOST_REPETITIONS = 20;

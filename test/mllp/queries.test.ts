@@ -19,6 +19,7 @@ beforeAll(async () => {
   await house.tell([
     ...PEOPLE.map((pid) => adt('ADT', pid)),
     adt('FAR', 'PID|1||100^^^MRN^MR||Other^Person||19550101|M'),
+    adt('ADT', `${PEOPLE[1]}|||||||ACC7^^^MRN`, 'A01', 'PV1|1|I|W^1^1||||||||||||||||V7'),
     adt('FAR', 'PID|1||900^^^FARMRN^MR||Solo^Han||19550102|M'),
     // 102 was 202 before.
     adt('ADT', 'PID|1||202^^^MRN^MR||Lundgren^Ann||19800101|F'),
@@ -63,6 +64,10 @@ describe('find candidates (Q22, IHE PDQ)', () => {
     expect(await named('@PID.3.1^101')).toEqual(['Lund^Bo']);
     expect(await named(`@PID.3.1^A100~@PID.3.4.2^${OID}~@PID.3.4.3^ISO`)).toHaveLength(1);
     expect(await named('@PID.19^123456789')).toHaveLength(1);
+    expect(await named('@PID.18.1^ACC7')).toEqual(['Lund^Bo']);
+    expect(await named('@PID.18.1^ACC7~@PID.18.4^MRN~@PID.3.1^101')).toEqual(['Lund^Bo']);
+    expect(await named('@PID.18.1^ACC7~@PID.5.2^Anna')).toEqual([]);
+    expect(await named('@PID.18.1^V7')).toEqual([]);
     expect(await named('@PID.5.1^Lun')).toEqual([]);
   });
 
@@ -127,6 +132,7 @@ describe('what a query cannot ask', () => {
     ['in batches', ['QPD|N|T|@PID.5.1^Lund', 'RCP|I||B'], 'query-setting', 'RCP^1^3'],
     ['by another algorithm', ['QPD|N|T|@PID.5.1^Lund||MATCHWARE', 'RCP|I'], 'query-setting', 'QPD^1^5'],
     ['with a confidence of many', ['QPD|N|T|@PID.5.1^Lund|101', 'RCP|I'], 'query-value', 'QPD^1^4'],
+    ['an account, and a confidence', ['QPD|N|T|@PID.18^7|50', 'RCP|I'], 'query-parameter-unknown', 'QPD^1^3'],
     ['without a QPD', ['RCP|I'], 'query-incomplete', 'QPD^1'],
     ['a very long name', [`QPD|N|T|@PID.5.1^${'L'.repeat(400)}`, 'RCP|I'], 'query-value', 'QPD^1^3'],
   ])('%s: AE with code and place, nobody is told', async (_what, lines, code, place) => {
@@ -196,6 +202,12 @@ describe('demographics (Q21) and corresponding identifiers (Q23, IHE PIX)', () =
     // Two senders call an authority MRN: who is neither of them must say more.
     expect(await fault('100^^^MRN', '', 'OTHER')).toEqual(['AE', 'QPD^1^3', '205', 'query-domain-ambiguous']);
     expect(await fault('100')).toEqual(['AE', 'QPD^1^3', '205', 'query-identifier-ambiguous']);
+  });
+
+  it('a local authority named by the URN that an answer has is that one and no other', async () => {
+    const named = async (number: string): Promise<string | undefined> =>
+      segment(await ask('QBP^Q21^QBP_Q21', [`QPD|Q21|T|${number}^^^MRN&urn:polyseme:FAR:MRN&URI`, 'RCP|I']), 'PID')?.split('|')[5];
+    expect([await named('100'), await named('101')]).toEqual(['Other^Person', undefined]);
   });
 
   it('a name of an authority that only one other sender uses is that sender\u2019s', async () => {

@@ -16,8 +16,9 @@ import { type AskedQuery, readQuery } from '../../hl7v2/query.ts';
 import type { AnsweredQuery } from '../../mapping/to-hl7v2/queries.ts';
 import type { Parts } from '../parts.ts';
 import { type Asked, askedOf } from './asked.ts';
-import { type FoundPatient, isKnownDomain, MOST_FOUND, patientsAgreeing, patientsByIdentifier, patientsMatching } from './find.ts';
+import { type FoundPatient, isKnownDomain, patientsAgreeing, patientsByIdentifier, patientsMatching } from './find.ts';
 import { isAfter, pointerOf, readPointer } from './pointer.ts';
+import { MOST_FOUND } from './search.ts';
 import { domainsWithout, type Telling, toldPatients, toldRecords, withAskedNumbers } from './tell.ts';
 
 export interface QueryAnswer {
@@ -163,13 +164,22 @@ async function unknownDomains(parts: Parts, patients: readonly FoundPatient[], {
 }
 
 function foundFor(parts: Parts, asked: Asked, find: 'identifier' | 'all' | 'match') {
-  const isEmpty = asked.identifiers.length === 0 && Object.keys(asked.patient).every((each) => each === 'resourceType' || each === 'meta');
+  const isEmpty =
+    asked.identifiers.length + asked.accounts.length === 0 &&
+    Object.keys(asked.patient).every((each) => each === 'resourceType' || each === 'meta');
   const what = find === 'identifier' ? 'the number of the patient' : 'whom it asks for';
   if (isEmpty || (find === 'identifier' && asked.identifiers.length === 0))
     return { ok: false, problems: [problem('query-incomplete', { what }, asked.identifierPlace)] } as const;
   if (find === 'identifier') return patientsByIdentifier(parts, asked);
   if (find === 'match') return patientsMatching(parts, asked, 0);
-  return asked.confidence === undefined ? patientsAgreeing(parts, asked) : patientsMatching(parts, asked, asked.confidence);
+  if (asked.confidence === undefined) return patientsAgreeing(parts, asked);
+  // How sure an account number makes it is not known: looked at or not, the answer would be wrong.
+  if (asked.accounts.length > 0)
+    return {
+      ok: false,
+      problems: [problem('query-parameter-unknown', { name: 'PID.18 together with a confidence' }, asked.identifierPlace)],
+    } as const;
+  return patientsMatching(parts, asked, asked.confidence);
 }
 
 interface Answering {

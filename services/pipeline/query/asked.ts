@@ -23,6 +23,8 @@ export interface Asked {
   /** One of them is the patient's. */
   readonly identifiers: readonly AskedIdentifier[];
   readonly identifierPlace: string;
+  /** One of their stays has each of these account numbers (PID-18). */
+  readonly accounts: readonly AskedIdentifier[];
   /** Whose numbers are wanted; empty: everybody's. */
   readonly domains: readonly AskedDomain[];
   /** 0 to 100: as sure as this; undefined: who agrees with all that is asked. */
@@ -62,12 +64,16 @@ export function askedOf(parts: Parts, message: Message, rules: SourceRules, spec
     const value = number[0]?.[0] ?? '';
     return { value, domain: domainOf(number, systemOf(`${MARK}n${n}`)) };
   });
+  const accounts = (pid.fields.get(18) ?? []).map(
+    (number, n): AskedIdentifier => ({ value: number[0]?.[0] ?? '', domain: domainOf(number, systemOf(`${MARK}a${n}`)) }),
+  );
   const { identifier: _marks, active: _active, id: _id, ...said } = patient.value;
   // What other fields than PID-3 say is asked beside it: both must hold.
   const beside = all.filter(({ value }) => typeof value === 'string' && !value.startsWith(MARK));
   const rest: JsonObject = beside.length === 0 ? said : { ...said, identifier: beside };
   const place = pid.places.get(3) ?? from('PID-3') ?? 'QPD-3';
-  if (identifiers.some(({ value }) => value === '')) return failure(problem('query-incomplete', { what: 'the number' }, place));
+  if ([...identifiers, ...accounts].some(({ value }) => value === ''))
+    return failure(problem('query-incomplete', { what: 'the number' }, place));
   const wrong = askedTexts(rest)
     .map(faultOfText)
     .find((each) => each !== undefined);
@@ -76,6 +82,7 @@ export function askedOf(parts: Parts, message: Message, rules: SourceRules, spec
     patient: rest,
     identifiers,
     identifierPlace: place,
+    accounts,
     domains: wanted.texts.map((text, n) => ({ ...(domainOf(text, systemOf(`${MARK}d${n}`)) ?? NOWHERE), place: wanted.places[n] ?? '' })),
     confidence: confidence.least,
     keys: numbers.map((each) => `${each[0]?.[0] ?? ''}^${each[3]?.[0] || each[3]?.[1] || ''}`),
@@ -91,7 +98,8 @@ const listOf = (value: unknown): readonly JsonObject[] => (isArray(value) ? valu
 function domainOf(number: NumberParts, uri: string): Domain | undefined {
   const [name, id] = number[3] ?? [];
   if (!name && !id) return undefined;
-  return { uri, name: uri.startsWith('urn:polyseme:') ? name || id : undefined };
+  // An answer names a local authority by its URN: who repeats that means no other.
+  return { uri, name: uri.startsWith('urn:polyseme:') && id !== uri ? name || id : undefined };
 }
 
 function valueAt(message: Message, path: string): string | undefined {
@@ -103,7 +111,8 @@ function valueAt(message: Message, path: string): string | undefined {
 function patientOf(parts: Parts, message: Message, rules: SourceRules, pid: AskedPid, domains: readonly NumberParts[]): Result<JsonObject> {
   const mark = (value: string, number: NumberParts): NumberParts => [[value], [], [], number[3] ?? [], number[4] ?? []];
   const numbers = (pid.fields.get(3) ?? []).map((each, n) => mark(`${MARK}n${n}`, each));
-  const marks = [...numbers, ...domains.map((each, n) => mark(`${MARK}d${n}`, each)), [[`${MARK}nobody`]]];
+  const accounts = (pid.fields.get(18) ?? []).map((each, n) => mark(`${MARK}a${n}`, each));
+  const marks = [...numbers, ...accounts, ...domains.map((each, n) => mark(`${MARK}d${n}`, each)), [[`${MARK}nobody`]]];
   const msh = message.segments[0];
   const sender = [3, 4].map((n) => recoded(msh?.raw(n) ?? '', message)).join('|');
   const text = [

@@ -1,15 +1,11 @@
 /** Finds the patients that a query asks for. Who was merged is found as who they are now; records that are not active are counted. */
 import { hopsOf } from '../../database/resources/merges.ts';
 import { readResources } from '../../database/resources/resources.ts';
-import { refreshParameters } from '../../database/search/parameters.ts';
-import { searchResources } from '../../database/search/search.ts';
-import { type ErrorCode, failure, problem, Refusal, type Result, success } from '../../errors.ts';
-import { isResource, readJson } from '../../fhir/format/json.ts';
+import { failure, problem, type Result, success } from '../../errors.ts';
 import {
   type AskedIdentifier,
   agrees,
   type Domain,
-  type Entries,
   identifierSearch,
   matchSearches,
   searchOf,
@@ -17,9 +13,10 @@ import {
 } from '../../fhir/patient-criteria.ts';
 import { scorePatient } from '../../fhir/patient-match.ts';
 import type { Resource } from '../../fhir/resource.ts';
-import { parseSearch } from '../../fhir/search/parse.ts';
 import type { Parts } from '../parts.ts';
+import { patientsByAccounts } from './accounts.ts';
 import type { Asked } from './asked.ts';
+import { MOST_FOUND, resourceIn, resourcesBy } from './search.ts';
 
 export interface FoundPatient {
   readonly resource: Resource & { readonly id: string };
@@ -36,31 +33,7 @@ export interface Found {
   readonly inactive: number;
 }
 
-/** More than so many patients are nobody: the query is too broad. */
-export const MOST_FOUND = 500;
-
 type Database = Pick<Parts, 'database'>;
-
-/** Returns at most `most` + 1 resources of a type. Throws Refusal query-too-broad where the search takes too long. */
-export async function resourcesBy({ database }: Database, type: string, entries: Entries, most: number): Promise<readonly Resource[]> {
-  for (let isAgain = false; ; isAgain = true) {
-    const query = parseSearch(type, [...entries, ['_count', String(most + 1)]], {});
-    if (!query.ok) throw new Refusal(query.problems);
-    try {
-      return (await searchResources(database, query.value)).resources.flatMap(({ body }) => resourceIn(body));
-    } catch (error) {
-      const has = (code: ErrorCode): boolean => error instanceof Refusal && error.problems.some((each) => each.code === code);
-      if (has('search-too-costly')) throw new Refusal([problem('query-too-broad', { limit: MOST_FOUND })]);
-      if (!has('search-changed') || isAgain) throw error;
-      await refreshParameters(database);
-    }
-  }
-}
-
-function resourceIn(body: string): readonly Resource[] {
-  const read = readJson(body);
-  return read.ok && isResource(read.value) ? [read.value] : [];
-}
 
 const tooBroad = failure(problem('query-too-broad', { limit: MOST_FOUND }));
 
@@ -117,10 +90,22 @@ const byConfidence = (a: FoundPatient, b: FoundPatient): number => b.confidence 
 
 /** Returns who agrees with everything that is asked. */
 export async function patientsAgreeing(parts: Database, asked: Asked): Promise<Result<Found>> {
-  const found = asked.identifiers.length > 0 ? await patientsByIdentifier(parts, asked) : await agreeing(parts, asked);
+  const found = await agreeingAny(parts, asked);
   if (!found.ok) return found;
   const scored = found.value.patients.map(({ resource }) => ({ resource, ...sureness(asked, resource) }));
   return success({ ...found.value, patients: scored.toSorted(byConfidence) });
+}
+
+async function agreeingAny(parts: Database, asked: Asked): Promise<Result<Found>> {
+  if (asked.accounts.length === 0) return asked.identifiers.length > 0 ? patientsByIdentifier(parts, asked) : agreeing(parts, asked);
+  // Stays go to the survivor with a merge.
+  const { living, inactive } = await survivorsOf(parts, await patientsByAccounts(parts, asked.accounts));
+  const those = living.filter(
+    (each) =>
+      agrees(asked.patient, each) &&
+      (asked.identifiers.length === 0 || asked.identifiers.some((identifier) => systemsWith(each, identifier).length > 0)),
+  );
+  return success({ patients: those.map((resource) => ({ resource, confidence: 0, isSure: false })), inactive });
 }
 
 async function agreeing(parts: Database, { patient }: Asked): Promise<Result<Found>> {

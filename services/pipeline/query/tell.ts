@@ -6,7 +6,8 @@ import type { JsonObject, Resource } from '../../fhir/resource.ts';
 import type { QueryMap, RecordLinks, RecordMap, Told } from '../../mapping/to-hl7v2/queries.ts';
 import type { Parts } from '../parts.ts';
 import type { Asked, AskedDomain } from './asked.ts';
-import { type FoundPatient, resourcesBy } from './find.ts';
+import type { FoundPatient } from './find.ts';
+import { resourcesBy } from './search.ts';
 
 export interface Telling {
   readonly lines: readonly string[];
