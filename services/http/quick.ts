@@ -11,7 +11,8 @@ export interface Answered {
   readonly type: string;
   /** Beside Content-Type and Content-Length. */
   readonly headers?: Readonly<Record<string, string>>;
-  readonly bytes: Buffer;
+  /** A text goes out with the headers in one piece. */
+  readonly bytes: Buffer | string;
 }
 
 /** What answers some requests by itself. */
@@ -60,7 +61,7 @@ export function putBefore(server: Server, quick: QuickWay, settings: QuickSettin
       }
       const { route, status, type, headers, bytes } = answered;
       const closed = settings.isClosing() ? { connection: 'close' } : undefined;
-      response.writeHead(status, { ...headers, ...closed, 'content-type': type, 'content-length': bytes.length });
+      response.writeHead(status, { ...headers, ...closed, 'content-type': type, 'content-length': Buffer.byteLength(bytes) });
       response.end(bytes);
       settings.ended({ method: 'GET', route, status, ms: performance.now() - started });
     };

@@ -31,7 +31,7 @@ export function quickReads({ database }: Parts): QuickWay {
         status: 200,
         type: FHIR_JSON,
         headers: { etag: etag(found.version), 'last-modified': new Date(found.updated).toUTCString() },
-        bytes: Buffer.from(found.body),
+        bytes: found.body,
       };
     },
   };
