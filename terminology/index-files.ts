@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { TerminologyError } from './failure.ts';
-import { MANIFEST, readJsonFile, readSharedArray, replaceJson, writeFolder } from './index-folder.ts';
+import { MANIFEST, readJsonFile, readManifestFile, readSharedArray, replaceJson, writeFolder } from './index-folder.ts';
 import { ARRAY_NAMES, ARRAYS, type ArrayName, type IndexArrays, Manifest } from './manifest.ts';
 
 /** An index in memory. Its arrays lie in shared memory: post it to worker threads, all of them read the same copy. */
@@ -45,7 +45,7 @@ function isWhole(folder: string): boolean {
 export function readIndex(folder: string): IndexImage {
   const place = existsSync(join(folder, ACTIVE)) ? join(folder, activeId(folder)) : folder;
   if (!existsSync(join(place, MANIFEST))) throw new TerminologyError('terminology-no-index', place, 'there is no vocabulary index here');
-  const manifest = readManifest(join(place, MANIFEST));
+  const manifest = readManifest(place);
   const read = <T>(name: ArrayName, view: new (buffer: SharedArrayBuffer) => T): T =>
     new view(readSharedArray(place, name, manifest.files));
   // An index that was written before there were words has none: everything but suggestions is answered from it.
@@ -83,8 +83,9 @@ function activeId(home: string): string {
   return id;
 }
 
-function readManifest(path: string): Manifest {
-  const result = Manifest.safeParse(readJsonFile(path));
+function readManifest(folder: string): Manifest {
+  const path = join(folder, MANIFEST);
+  const result = Manifest.safeParse(readManifestFile(folder));
   if (!result.success) {
     const issue = result.error.issues[0];
     throw new TerminologyError('terminology-corrupt-index', path, `${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is wrong'}`.trim());

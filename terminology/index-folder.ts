@@ -25,7 +25,7 @@ export async function writeFolder(
   home: string,
   id: string,
   arrays: ReadonlyMap<string, AnyArray>,
-  manifestOf: (files: ArrayFile[]) => unknown,
+  manifestOf: (files: ArrayFile[]) => object,
   isWhole: (folder: string) => boolean,
 ): Promise<string> {
   const folder = join(home, id);
@@ -39,7 +39,9 @@ export async function writeFolder(
       files.push({ name: `${name}.bin`, bytes: bytes.length, crc32: crc32(bytes) });
       await writeSynced(join(temporary, `${name}.bin`), bytes);
     }
-    await writeSynced(join(temporary, MANIFEST), Buffer.from(`${JSON.stringify(manifestOf(files), null, 2)}\n`));
+    const manifest = manifestOf(files);
+    const checked = { ...manifest, checksum: checksumOf(manifest) };
+    await writeSynced(join(temporary, MANIFEST), Buffer.from(`${JSON.stringify(checked, null, 2)}\n`));
     if (isWhole(folder)) return folder;
     if (existsSync(folder)) await rename(folder, `${temporary}-damaged`);
     await rename(temporary, folder).catch((error: unknown) => {
@@ -74,6 +76,23 @@ export function readJsonFile(path: string): unknown {
     if (error instanceof SyntaxError) throw new TerminologyError('terminology-corrupt-index', path, 'is not JSON: truncated or edited');
     throw fileFailure(error, path);
   }
+}
+
+/** What a manifest says, whatever its white space: names and numbers in it decide what the arrays mean. */
+const checksumOf = (manifest: object): string => crc32(JSON.stringify(manifest)).toString(16).padStart(8, '0');
+
+/**
+ * Returns the value of the manifest in a folder. Throws terminology-corrupt-index when it is no JSON, or says something else than was written; those
+ * of before there were checksums are believed.
+ */
+export function readManifestFile(folder: string): unknown {
+  const path = join(folder, MANIFEST);
+  const value = readJsonFile(path);
+  if (typeof value !== 'object' || value === null || !('checksum' in value)) return value;
+  const { checksum, ...manifest } = value;
+  if (checksum !== checksumOf(manifest))
+    throw new TerminologyError('terminology-corrupt-index', path, 'its checksum is wrong: the text was changed');
+  return manifest;
 }
 
 /** Returns the bytes of array `name` in shared memory; its length and CRC-32 are checked against the manifest's `files`. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { TerminologyError } from './failure.ts';
 import { readIndex } from './index-files.ts';
-import { type ArrayFile, MANIFEST, readJsonFile } from './index-folder.ts';
+import { type ArrayFile, MANIFEST, readJsonFile, readManifestFile } from './index-folder.ts';
 import { Manifest } from './manifest.ts';
 import { type SystemKind, SystemManifest } from './system/manifest.ts';
 import { activeSystems, deactivateSystem, readSystem } from './system/system-files.ts';
@@ -153,7 +153,7 @@ type Found = { readonly kind: 'omop'; readonly manifest: Manifest } | { readonly
 function manifestOf(folder: string): Found | undefined {
   let value: unknown;
   try {
-    value = readJsonFile(join(folder, MANIFEST));
+    value = readManifestFile(folder);
   } catch (error) {
     if (error instanceof TerminologyError || (error instanceof Error && 'code' in error)) return undefined;
     throw error;

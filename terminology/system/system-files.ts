@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { TerminologyError } from '../failure.ts';
-import { type AnyArray, MANIFEST, readJsonFile, readSharedArray, replaceJson, writeFolder } from '../index-folder.ts';
+import { type AnyArray, MANIFEST, readJsonFile, readManifestFile, readSharedArray, replaceJson, writeFolder } from '../index-folder.ts';
 import { type ArraySource, type SystemArrays, systemArrays } from './arrays.ts';
 import { SystemManifest } from './manifest.ts';
 
@@ -66,7 +66,7 @@ export function systemManifests(home: string): readonly SystemManifest[] {
   return readdirSync(home)
     .filter((name) => !name.startsWith('.') && existsSync(join(home, name, MANIFEST)))
     .flatMap((name) => {
-      const read = SystemManifest.safeParse(readJsonFile(join(home, name, MANIFEST)));
+      const read = SystemManifest.safeParse(readManifestFile(join(home, name)));
       return read.success ? [read.data] : [];
     });
 }
@@ -78,7 +78,7 @@ export function systemManifests(home: string): readonly SystemManifest[] {
 export function readSystem(folder: string): SystemImage {
   const path = join(folder, MANIFEST);
   if (!existsSync(path)) throw new TerminologyError('terminology-no-index', folder, 'there is no index of a code system here');
-  const read = SystemManifest.safeParse(readJsonFile(path));
+  const read = SystemManifest.safeParse(readManifestFile(folder));
   if (!read.success) {
     const issue = read.error.issues[0];
     throw new TerminologyError('terminology-corrupt-index', path, `${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is wrong'}`.trim());

@@ -147,6 +147,9 @@ describe('an index that is not whole', () => {
     expect(messageFor(text.slice(0, 200))).toBe('terminology-corrupt-index');
     expect(messageFor(text.replace('"formatVersion": 1', '"formatVersion": 2'))).toBe('terminology-corrupt-index');
     expect(messageFor(text.replace(/"concepts": 34/, '"concepts": 33'))).toBe('terminology-corrupt-index');
+    // A name of which a bit was turned fits every count, and would answer under another vocabulary's.
+    expect(messageFor(text.replace('"vocabulary_id": "TINY-S"', '"vocabulary_id": "TINY-R"'))).toBe('terminology-corrupt-index');
+    expect(messageFor(text.replace(/,\n {2}"checksum": "[0-9a-f]{8}"/, ''))).toBe('opened');
     expect(messageFor(text.replace('"name": "concept-id.bin"', '"name": "../x"'))).toBe('terminology-corrupt-index');
     writeFileSync(manifest, text);
     writeFileSync(join(home, 'active.json'), '{"active":"../elsewhere"}');

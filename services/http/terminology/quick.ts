@@ -70,7 +70,7 @@ function made(
   library: Library,
   { url = '', headers }: IncomingMessage,
   limits: ServerLimits,
-): Answered | undefined {
+): (Answered & { readonly bytes: Buffer }) | undefined {
   const parameters = parametersOfQuery(pairsOf(url.slice(route.length + 1)));
   const call = { type, id: undefined, operation, parameters, acceptLanguage: headers['accept-language'] };
   try {
