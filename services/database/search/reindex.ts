@@ -31,6 +31,9 @@ interface Row {
   readonly body: string;
 }
 
+/** Databases of which this process knows that the definitions are written down: it asks again and again whether there is work. */
+const told = new WeakSet<Database>();
+
 /**
  * Orders what was indexed by other definitions than those of this version to be indexed again: the types that they belong to, or everything where it is
  * not known what the store was indexed by. Returns true when so.
@@ -38,7 +41,8 @@ interface Row {
 export async function orderReindex(database: Database): Promise<boolean> {
   const { definitions } = await searchState(database);
   if (definitions === DEFINITIONS || definitions === '') {
-    if (!(await isWritten(database))) await database.transaction(writeDefinitions);
+    if (!told.has(database) && !(await isWritten(database))) await database.transaction(writeDefinitions);
+    told.add(database);
     return false;
   }
   if (definitions === DEFINITIONS_BUILDING) return false;
