@@ -95,6 +95,36 @@ describe('code systems that come with the OMOP vocabularies', () => {
     );
   });
 
+  it('are translated into each other by what they map to: NDC and ATC to RxNorm, and back', () => {
+    const drug = (id: number, vocabulary: string, conceptClass: string, code: string, standard: string) =>
+      concept(id, `drug ${id}`, vocabulary, conceptClass, code, standard);
+    const mapped = imageFrom({
+      vocabulary: ['RxNorm', 'NDC', 'ATC'].map((id, i) => [id, id, '', `${id} 20260105`, i + 1]),
+      concept: [
+        drug(1, 'RxNorm', 'Ingredient', '6809', 'S'),
+        drug(2, 'RxNorm', 'Clinical Drug', '861007', 'S'),
+        drug(3, 'NDC', '11-digit NDC', '00093104801', ''),
+        drug(4, 'ATC', 'ATC 5th', 'A10BA02', 'C'),
+      ],
+      concept_relationship: [
+        [3, 2, 'Maps to', '1970-01-01', '2099-12-31', ''],
+        [4, 1, 'Maps to', '1970-01-01', '2099-12-31', ''],
+        [4, 2, 'ATC - RxNorm', '1970-01-01', '2099-12-31', ''],
+      ],
+    });
+    const drugsOf = new Library(joined([], omopSources(mapped)));
+    const translated = (asked: Readonly<Record<string, string>>) =>
+      listAt(call(drugsOf, 'ConceptMap/$translate', asked).resource, 'parameter').flatMap((each) =>
+        at(each, 'name') === 'match' ? [`${at(each, 'part', 0, 'valueCode')} ${at(each, 'part', 1, 'valueCoding', 'code')}`] : [],
+      );
+    const [NDC, ATC] = ['http://hl7.org/fhir/sid/ndc', 'http://www.whocc.no/atc'];
+    expect(translated({ system: NDC, code: '00093104801', targetsystem: RXNORM })).toEqual(['relatedto 861007']);
+    expect(translated({ system: ATC, code: 'A10BA02', targetsystem: RXNORM })).toEqual(['relatedto 6809']);
+    expect(translated({ system: NDC, code: '00093104801', targetsystem: OMOP_SYSTEM })).toEqual(['relatedto 2']);
+    expect(translated({ system: RXNORM, code: '861007', targetsystem: NDC, reverse: 'true' })).toEqual(['relatedto 00093104801']);
+    expect(translated({ system: NDC, code: '00093104801', targetsystem: ATC })).toEqual([]);
+  });
+
   it('are not those of a release without versions, nor those that are built in', () => {
     expect(library.codeSystem('http://loinc.org')).toBeUndefined();
     expect(library.codeSystem('http://unitsofmeasure.org')?.grammar).toBe(true);
