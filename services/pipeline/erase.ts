@@ -4,7 +4,7 @@
  */
 import { forgetExported } from '../database/bulk/erased.ts';
 import type { Database, Transaction } from '../database/connect.ts';
-import { eraseMessages, namedByTombstones, setTombstones } from '../database/journal/erase.ts';
+import { eraseMessages, holdWaiting, namedByTombstones, setTombstones } from '../database/journal/erase.ts';
 import { belongingTo, type Kinds } from '../database/resources/erase-closure.ts';
 import {
   forgetResources,
@@ -15,11 +15,14 @@ import {
   type StoredPatient,
   speakingOf,
 } from '../database/resources/erase-resources.ts';
-import { lockByKeys } from '../database/resources/resources.ts';
+import { keysReferringTo } from '../database/resources/merges.ts';
+import { lockReferences } from '../database/resources/reference-locks.ts';
+import { type CurrentResource, lockByKeys } from '../database/resources/resources.ts';
 import { forgetViewRows } from '../database/view-forget.ts';
 import { RESOURCE_TYPES } from '../fhir/definitions.ts';
 import { isArray, isObject } from '../fhir/format/json.ts';
 import { slotsOf } from '../fhir/parameters.ts';
+import { referrerHashes } from '../fhir/referrers.ts';
 import { rewrite } from './apply/apply.ts';
 import type { RowParts } from './apply/rows.ts';
 
@@ -75,22 +78,29 @@ interface Named {
 }
 
 async function eraseIn(parts: RowParts, tx: Transaction, { ids, keys, until }: Named): Promise<Erased & Named> {
+  await parts.live?.hold(tx);
+  await parts.specs?.hold(tx);
+  await holdWaiting(tx, keys);
   const values = keys.map((key) => key.slice(0, key.lastIndexOf('^')));
   // Whom a tombstone names after a restore, it names by id too: keys may belong to who came back since.
   const found = until ? [] : (await patientsWithValue(tx, values)).filter((patient) => keysOf(patient).some((key) => keys.includes(key)));
   const patients = await mergedWith(tx, [...ids, ...found.map(({ id }) => id)]);
   const own = (await patientVersions(tx, patients)).flatMap(keysOf).filter((key) => !key.endsWith('^'));
   const all = [...new Set([...keys, ...(until ? [] : own)])];
+  await holdWaiting(tx, all);
   const speaking = patients.length === 0 ? [] : await speakingOf(tx, patients);
   const isTheirs = ({ type, id }: { readonly type: string; readonly id: string }): boolean =>
     type === 'Patient' ? patients.includes(id) : !SHARED.has(type);
   const { theirs, mentions } = await belongingTo(tx, patients, speaking.filter(isTheirs), KINDS);
-  const gone = await lockByKeys(
+  const mentioned = [...mentions, ...speaking.flatMap((each) => (isTheirs(each) ? [] : [each.resourceKey]))];
+  const locked = await lockByKeys(
     tx,
     theirs.map(({ resourceKey }) => resourceKey).toSorted((a, b) => a - b),
   );
+  const late = await writtenMeanwhile(tx, patients, new Set([...locked.map(({ resourceKey }) => resourceKey), ...mentioned]));
+  const gone = [...locked, ...late.filter(isTheirs)];
   const goneKeys = gone.map(({ resourceKey }) => resourceKey);
-  const kept = new Set([...mentions, ...speaking.flatMap((each) => (isTheirs(each) ? [] : [each.resourceKey]))]);
+  const kept = new Set([...mentioned, ...late.flatMap((each) => (isTheirs(each) ? [] : [each.resourceKey]))]);
   const messageIds = await messagesOf(tx, goneKeys);
   // Patients last: what refers to them goes first and is not made again.
   const [records, others] = [gone.filter(({ type }) => type === 'Patient'), gone.filter(({ type }) => type !== 'Patient')];
@@ -112,6 +122,23 @@ async function eraseIn(parts: RowParts, tx: Transaction, { ids, keys, until }: N
   await forgetViewRows(tx, goneKeys);
   const messages = await eraseMessages(tx, all, { messageIds, until });
   return { messages, resources: gone.length, mentions: kept.size, ids: patients, keys: all };
+}
+
+/** What came to speak of Patients while it was looked for what does; from now on nobody can write more until the transaction ends. */
+async function writtenMeanwhile(
+  tx: Transaction,
+  patients: readonly string[],
+  known: ReadonlySet<number>,
+): Promise<readonly CurrentResource[]> {
+  await lockReferences(tx, new Set(), { vanishes: patients.map((id) => `Patient/${id}`) });
+  const keys = await keysReferringTo(
+    tx,
+    patients.flatMap((id) => referrerHashes('Patient', id)),
+  );
+  return lockByKeys(
+    tx,
+    keys.filter((key) => !known.has(key)),
+  );
 }
 
 /** The ordering keys that a Patient's identifiers make: 'id^authority'. */

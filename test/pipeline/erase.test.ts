@@ -3,6 +3,7 @@ import { deriveStale } from '../../services/database/derived/derived.ts';
 import { addTombstones, tombstones } from '../../services/database/journal/erase.ts';
 import { counts } from '../../services/database/journal/take.ts';
 import { eraseAgain, erasePatients } from '../../services/pipeline/erase.ts';
+import { writeRequest } from '../../services/pipeline/fhir/write.ts';
 import { processNext, receive, write } from '../../services/pipeline.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
 
@@ -214,4 +215,62 @@ it('erases what names the patient only through a stay, a result or a file, howev
   );
   expect(left?.ids).toEqual(['far-drug', 'near', 'near-1', 'near-2', 'near-3', 'round']);
   expect(await holding('NearResult')).toContain('fhir.resource');
+});
+
+/** Parts by which something is written, all of it and nothing committed, when the erasure of a patient begins and has come to wait. */
+function racing(id: string, named: string): { readonly parts: typeof house.parts; readonly erasing: () => Promise<unknown> | undefined } {
+  let erasing: Promise<unknown> | undefined;
+  const isWaiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  const database: typeof house.database = {
+    ...house.database,
+    transaction: (work, options) =>
+      house.database.transaction(async (tx) => {
+        const done = await work(tx);
+        const written = await tx.query('SELECT FROM fhir.resource WHERE NOT deleted AND body LIKE $1', [
+          `{"resourceType":"Observation"%Patient/${id}"%`,
+        ]);
+        if (written.length > 0 && erasing === undefined) {
+          erasing = erasePatients(house.parts, house.database, [named], 'asked for');
+          while ((await house.database.query(isWaiting)).length === 0);
+        }
+        return done;
+      }, options),
+  };
+  return { parts: { ...house.parts, database }, erasing: () => erasing };
+}
+
+it('erases what is written while it is looked for: by messages that are applied then, and by requests', async () => {
+  const patientOf = async (number: string): Promise<string> => {
+    const text = `SELECT id FROM fhir.resource WHERE body LIKE '{"resourceType":"Patient"%${SECRET}${number}%'`;
+    return (await house.database.query<{ id: string }>(text))[0]?.id ?? '';
+  };
+  for (const [number, isMessage] of [
+    ['RACEA', true],
+    ['RACEB', false],
+  ] as const) {
+    await tell(message('ADT^A01^ADT_A01', number, '20260301090000', [stay]));
+    const id = await patientOf(number);
+    const { parts, erasing } = racing(id, isMessage ? `${number}^ERASEHOSP` : `Patient/${id}`);
+    if (isMessage) {
+      await receive(parts, Buffer.from(message('ORU^R01^ORU_R01', number, '20260302090000', result)), 'mllp');
+      while ((await processNext(parts, 20)) > 0);
+    } else {
+      const resource = {
+        resourceType: 'Observation',
+        id: `o-${number}`,
+        status: 'final',
+        code: { text: `${number}^` },
+        subject: { reference: `Patient/${id}` },
+      };
+      const entry = { source: 'fhir', channel: 'fhir', controlId: undefined, messageType: 'PUT', patientKeys: [] } as const;
+      const asked = { index: 0, method: 'PUT', type: 'Observation', id: resource.id, resource, search: undefined } as const;
+      const alone = { ...asked, condition: undefined, ifMatch: undefined, fullUrl: undefined, problems: [] } as const;
+      const request = { kind: 'batch', entries: [alone], questions: [] } as const;
+      await writeRequest(parts, { entry: { ...entry, content: Buffer.from(JSON.stringify(resource)) }, asked: request, base: 'urn:test' });
+    }
+    expect(erasing()).toBeDefined();
+    await erasing();
+    expect(await house.database.query('SELECT type FROM fhir.resource WHERE body LIKE $1', [`%Patient/${id}"%`])).toEqual([]);
+    expect([number, await holding(`${number}^`)]).toEqual([number, []]);
+  }
 });

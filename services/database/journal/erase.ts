@@ -32,6 +32,17 @@ export async function setTombstones(tx: Transaction, names: readonly string[], m
   }
 }
 
+/**
+ * Waits for those who apply messages under these keys, and keeps the others from being taken until the transaction ends: what is applied meanwhile
+ * would stay.
+ */
+export async function holdWaiting(tx: Transaction, keys: readonly string[]): Promise<void> {
+  if (keys.length === 0) return;
+  await tx.query('SELECT message_id FROM journal.waiting WHERE patient_keys && $1::text[] ORDER BY message_id FOR UPDATE', [
+    textArray(keys),
+  ]);
+}
+
 export interface EraseMessages {
   /** These too, whomever they name. */
   readonly messageIds?: readonly number[];
