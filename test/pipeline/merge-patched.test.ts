@@ -4,8 +4,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readResource } from '../../services/database/resources/resources.ts';
 import { Refusal } from '../../services/errors.ts';
 import { patchOfJson } from '../../services/fhir/patch/patch.ts';
+import { mergePatients } from '../../services/pipeline/apply/merge.ts';
 import { mergeRequested } from '../../services/pipeline/fhir/merge.ts';
 import { writeRequest } from '../../services/pipeline/fhir/write.ts';
+import { writeRecords } from '../../services/pipeline/import/write-records.ts';
 import { type Parts, processNext, receive } from '../../services/pipeline.ts';
 import { expectRebuildEqual, given } from '../database/omop-house.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
@@ -164,6 +166,43 @@ it('a patch that takes the links of a survivor away, or makes a loser active, ch
   expect([await stored('l1'), await stored('l2')]).toEqual(before);
   await patch('l2', set('active', true));
   expect(await stored('l2')).toMatchObject({ link: [{ other: { reference: 'Patient/l1' }, type: 'replaced-by' }] });
+});
+
+it('records of a file that come while their patient is being merged take the merge back, as those do that come after it', async () => {
+  await put('f1', { active: true });
+  await put('f2', { gender: 'female' });
+  const records = ['f2', 'f3'].map((id) => ({
+    entry: {
+      source: 'import',
+      channel: 'import',
+      content: Buffer.from(id),
+      controlId: undefined,
+      messageType: 'record',
+      patientKeys: [],
+    } as const,
+    changes: [
+      {
+        resource: given('Patient', id, { birthDate: '1980' }),
+        update: 'replace' as const,
+        deletes: [],
+        spec: '',
+        problems: [],
+        unmapped: [],
+      },
+    ],
+    refused: undefined,
+  }));
+  let written: Promise<unknown> = Promise.resolve();
+  await house.database.transaction(async (tx) => {
+    await mergePatients(parts, tx, { survivor: 'f1', loser: 'f2', at: parts.clock().toISOString(), messageId: undefined });
+    written = writeRecords(parts, records);
+    const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    while ((await house.database.query(waiting)).length === 0);
+  });
+  await written;
+  expect(await stored('f2')).toEqual({ birthDate: '1980' });
+  expect(await stored('f1')).toEqual({ active: true });
+  expect(await house.database.query(`SELECT FROM fhir.merge WHERE loser = 'f2' AND undone_at IS NULL`)).toEqual([]);
 });
 
 const VALUES = {

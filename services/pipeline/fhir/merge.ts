@@ -21,6 +21,9 @@ export async function mergeRequested(
   };
   try {
     return await parts.database.transaction(async (tx) => {
+      // Before anything else is locked, as all who write do.
+      await parts.live?.hold(tx);
+      await parts.specs?.hold(tx);
       const messageId = await recordSettled(tx, entry, 'applied', []);
       const outcome = await mergePatients(parts, tx, { survivor, loser, at: parts.clock().toISOString(), messageId });
       return { ...outcome, patient: await readResource(tx, 'Patient', outcome.survivor) };

@@ -45,8 +45,11 @@ async function storedTogether(parts: Parts, records: readonly RecordWrite[]): Pr
 async function applied(parts: Parts, tx: Transaction, records: readonly RecordWrite[]): Promise<boolean> {
   const all = records.flatMap(({ changes }) => changes);
   const patients = all.flatMap(({ resource }) => (resource.resourceType === 'Patient' ? resource.id : []));
-  if ((await hopsOf(tx, patients)).size > 0) return false;
+  await parts.live?.hold(tx);
+  await parts.specs?.hold(tx);
   await lockCurrent(tx, all.map(idOf));
+  // Now nobody can merge them before this is done.
+  if ((await hopsOf(tx, patients)).size > 0) return false;
   const groups: Change[][] = [];
   for (const { entry, changes } of records) {
     const messageId = await recordSettled(tx, entry, 'applied', []);
