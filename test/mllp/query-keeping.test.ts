@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chanceOf } from '../../scripts/simulator/chance.ts';
+import { standardRules } from '../../services/config/rules.ts';
+import { openSources, SourceBook } from '../../services/config/sources.ts';
 import { auditRecords } from '../../services/database/audit.ts';
 import { counts } from '../../services/database/journal/take.ts';
 import { recordedRange } from '../../services/database/specs/plans.ts';
@@ -12,6 +14,7 @@ import { startHttp } from '../../services/http/server.ts';
 import { erasePatients } from '../../services/pipeline/erase.ts';
 import { messageText } from '../../services/pipeline/message/fields.ts';
 import { type Parts, receive } from '../../services/pipeline.ts';
+import { corpusFiles } from '../hl7v2/samples.ts';
 import { adt, all, linesOf, type QueryHouse, queryHouse, segment, socketAnswers } from './query-house.ts';
 
 let house: QueryHouse;
@@ -243,5 +246,32 @@ describe('hostile queries', () => {
     ).toBeDefined();
     const lines = await house.ask(Q22, byName('Later'));
     expect(segment(lines, 'QAK')).toContain('|OK|');
+  });
+});
+
+describe('queries of others', () => {
+  const files = corpusFiles();
+
+  it('are each answered with data, or refused with a code, as messages that can be read', async ({ skip }) => {
+    if (files === undefined) return skip('no ../shared/corpus/hl7v2 beside this checkout');
+    const rules = { ...standardRules({ timezone: 'UTC', authority: 'CITY' }), queries: 'allowed', processingIds: ['P', 'T', 'D'] } as const;
+    const open: Parts = { ...parts, sources: new SourceBook(openSources(rules)) };
+    const outcomes = new Map<string, string>();
+    for (const { path, bytes } of files.filter((each) => /\|Q(BP|RY)\^/.test(Buffer.from(each.bytes).toString('latin1')))) {
+      const { acknowledgement } = await receive(open, bytes, 'http');
+      const answer = parseMessage(acknowledgement);
+      const [msa, err] = answer.ok ? ['MSA', 'ERR'].map((name) => answer.value.segments.find((each) => each.name === name)) : [];
+      const query = parseMessage(bytes);
+      expect([path, msa?.value(2)]).toEqual([path, query.ok ? query.value.controlId : '']);
+      outcomes.set(path.split('/').at(-1) ?? '', `${msa?.value(1)} ${err?.value(5) ?? ''}`.trim());
+    }
+    expect(Object.fromEntries(outcomes)).toMatchObject({
+      'qbp_q11.hl7': 'AA',
+      'qbp_q21.hl7': 'AA',
+      'qry_a19.hl7': 'AA',
+      'qbp_q13.hl7': 'AR query-unknown',
+      'qbp_q15.hl7': 'AR query-unknown',
+      'qbp_z73.hl7': 'AR query-unknown',
+    });
   });
 });
