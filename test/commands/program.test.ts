@@ -1,6 +1,8 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isLoopback, readConfig } from '../../services/config.ts';
-import { folder, ran } from './command-line.ts';
+import { folder, ran, ranAlone } from './command-line.ts';
 
 /** Every command and subcommand, found as a user finds them. */
 async function commandsBelow(command: readonly string[]): Promise<readonly (readonly string[])[]> {
@@ -98,5 +100,21 @@ describe('settings', () => {
     expect(
       ['0.0.0.0', '::', '10.0.0.1', '127.0.0.1.evil.example', '1127.0.0.1', 'localhost.example', '', '::ffff:10.0.0.1'].filter(isLoopback),
     ).toEqual([]);
+  });
+});
+
+describe('compiled code', () => {
+  it('is kept in a folder of the user that nobody else can write to, unless it is to be kept nowhere', async () => {
+    using dir = folder();
+    const cache = join(dir.path, 'polyseme');
+    const version = (more = {}) => ranAlone(['--version'], { XDG_CACHE_HOME: dir.path, ...more });
+    expect((await version({ NODE_DISABLE_COMPILE_CACHE: '1' })).code).toBe(0);
+    expect(readdirSync(dir.path)).toEqual([]);
+    const { code, out, said } = await version();
+    expect([code, out, said]).toEqual([0, expect.stringMatching(/^\d+\.\d+\.\d+\n$/), '']);
+    expect(statSync(cache).mode & 0o022).toBe(0);
+    const [kept] = readdirSync(cache);
+    expect(readdirSync(join(cache, kept ?? '')).length).toBeGreaterThan(100);
+    expect((await version()).out).toBe(out);
   });
 });
