@@ -2,7 +2,7 @@
 import { type Diagnostic, diagnostic, type Position } from './diagnostics.ts';
 import { digestOf } from './digest.ts';
 import type { LoadedMaps } from './maps.ts';
-import type { SpecBase } from './spec.ts';
+import type { PublishedOut } from './to-hl7v2/maps.ts';
 
 /** One published map: 'id@version#digest' (sha256, hexadecimal, whole) and those it uses. */
 export interface PublishedMap {
@@ -15,12 +15,14 @@ interface Publishable {
   readonly version: string;
   readonly digest: string;
   readonly at: Position;
-  readonly uses: readonly SpecBase[];
+  readonly uses: readonly UsedMap[];
 }
 
-const nameOf = (each: SpecBase): string => `${each.id}@${each.version}#${digestOf([each.root])}`;
+type UsedMap = PublishedOut['uses'][number];
 
-/** Every map that can be published: those that take messages, records or resources. */
+const nameOf = (each: UsedMap): string => `${each.id}@${each.version}#${digestOf([each.root])}`;
+
+/** Every map that can be published: those that take messages, records or resources, to FHIR, to rows or to HL7v2. */
 function publishable(maps: LoadedMaps): readonly Publishable[] {
   const rows = [...maps.rowMaps.maps.values()].map(({ spec }) => ({
     id: spec.id,
@@ -36,7 +38,7 @@ function publishable(maps: LoadedMaps): readonly Publishable[] {
     at: map.spec.at,
     uses: map.uses,
   }));
-  return [...own, ...rows];
+  return [...own, ...rows, ...maps.outMaps.published];
 }
 
 /** Returns the lock of the maps named by id, in the order of their names; of all when none is named. */

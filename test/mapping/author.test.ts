@@ -9,8 +9,8 @@ import { skeletonOf } from '../../services/mapping/author/new.ts';
 import { checkSpecs } from '../../services/mapping/check.ts';
 import { specFiles } from '../../services/mapping/files.ts';
 import { mapsOf } from '../../services/mapping/maps.ts';
-import { lockOf, lockText } from '../../services/mapping/publication.ts';
-import { readSpec, type SpecNode } from '../../services/mapping/read.ts';
+import { lockOf, lockText, publicationFaults, readLock } from '../../services/mapping/publication.ts';
+import { entryOf, readSpec, type SpecNode, textOf } from '../../services/mapping/read.ts';
 import { messageMap, NAME, SEX } from './specs.ts';
 
 const FILES = {
@@ -34,10 +34,31 @@ function folder<T>(files: Readonly<Record<string, string>>, work: (root: string,
   }
 }
 
+const GENDER = 'map: fhir-to-v2/tables/gender\nversion: 1.0.0\nsource: { system: s }\ntarget: { system: t }\ncodes: { male: M }\n';
+
 const tree = (text: string): SpecNode => readSpec(text, 'x.yaml').root ?? { kind: 'list', at: { file: '', line: 1, column: 1 }, items: [] };
 const codes = (root: string): readonly string[] => checkSpecs(root).diagnostics.map((each) => each.code);
 
 describe('publication', () => {
+  it('locks every map of the project that makes something, each with the digest of all that it uses', () => {
+    const files = specFiles(join(import.meta.dirname, '../../mappings'));
+    const maps = mapsOf(files);
+    const lock = lockOf(maps);
+    expect(publicationFaults(maps, readLock(lockText(lock)) ?? [])).toEqual([]);
+    const makes = (tree: SpecNode | undefined): boolean =>
+      ['rows', 'resources', 'extends', 'message'].some((key) => entryOf(tree, key) !== undefined);
+    const makers = files.filter((each) => !each.isCases && makes(each.read.root));
+    // Concept tables have rows too, and no name of their own.
+    const ids = makers.flatMap((each) => textOf(each.read.root, 'map') ?? []);
+    expect(lock.map(({ spec }) => spec.split('@')[0]).sort()).toEqual(ids.sort());
+    const table = files.find((each) => each.path === 'fhir-to-v2/tables/gender');
+    const changed = files.map((each) => (each === table ? { ...each, read: readSpec(GENDER, each.file) } : each));
+    const told = publicationFaults(mapsOf(changed), lock).map((each) => each.text);
+    // Who writes PID writes the gender.
+    expect(told).toHaveLength(maps.outMaps.types.length);
+    for (const each of told) expect(each).toContain('fhir-to-v2/tables/gender changed');
+  });
+
   it('refuses a locked version whose text, or a map it uses, changed; a new version is another', () => {
     folder(FILES, (root, write) => {
       const lock = lockText(lockOf(mapsOf(specFiles(root))));

@@ -56,6 +56,8 @@ const asCoded = (datatype: string): string => (datatype === 'CE' ? 'CWE' : datat
 /** Collects the expressions of all maps; they run when `link` was called. */
 export class OutCompiler {
   readonly diagnostics: Diagnostic[] = [];
+  /** The concept maps that were asked for. */
+  readonly tablesUsed = new Set<TableSpec>();
   readonly #tables: ReadonlyMap<string, TableSpec>;
   readonly #types: FindType;
   readonly #sources: string[] = [];
@@ -231,6 +233,7 @@ export class OutCompiler {
     const text = value === undefined ? undefined : asText(value, true);
     if (table === undefined) this.fault('unknown-map', map.at, { name: asked, nearest: didYouMean(asked, this.#tables.keys()) });
     if (value !== undefined && text === undefined) this.fault('map-needs-from', node.at);
+    if (table !== undefined) this.tablesUsed.add(table);
     if (table === undefined || value === undefined || text === undefined) return () => EMPTY;
     const read = this.read(value.type.many ? text : `R.one(${text})`);
     return (c, i) => {

@@ -3,10 +3,11 @@ import { failure, type Problem, problem, type Result, success } from '../../erro
 import type { Resource } from '../../fhir/resource.ts';
 import { charsetOf, encode } from '../../hl7v2/charset.ts';
 import { componentsOf } from '../../hl7v2/definitions.ts';
-import { type Diagnostic, diagnostic } from '../diagnostics.ts';
+import { type Diagnostic, diagnostic, type Position } from '../diagnostics.ts';
 import { digestOf, specLabel } from '../digest.ts';
 import type { Compiled } from '../expression/scope.ts';
 import type { SpecFile } from '../files.ts';
+import type { SpecNode } from '../read.ts';
 import type { TableSpec } from '../spec.ts';
 import { FHIR } from '../to-rows/shapes.ts';
 import { OutCompiler, type OutContext, type Step } from './compile.ts';
@@ -43,7 +44,19 @@ export interface ToldChange {
 /** Finds resources that a message needs, by reference (Patient/1); those that are not there are left out. */
 export type FindLinked = (references: readonly string[]) => Promise<ReadonlyMap<string, Resource>>;
 
+/** A map as a lock names it. */
+export interface PublishedOut {
+  readonly id: string;
+  readonly version: string;
+  /** sha256, hexadecimal, whole. */
+  readonly digest: string;
+  readonly at: Position;
+  readonly uses: readonly { readonly id: string; readonly version: string; readonly root: SpecNode }[];
+}
+
 export interface OutMaps {
+  /** Every map that makes messages of a type, with the digest of its text and of all that it uses. */
+  readonly published: readonly PublishedOut[];
   /** Types of resources that messages are made of. */
   readonly types: readonly string[];
   /** 'id@version#digest' of the map of a type; '' when there is none. */
@@ -76,16 +89,20 @@ export function compileOutMaps(files: readonly SpecFile[], tables: ReadonlyMap<s
   const segments = new Map(specs.flatMap(({ path, spec }) => (spec.kind === 'segment' ? [[path, spec] as const] : [])));
   const messages = new Map<string, CompiledOutMessage>();
   const labels = new Map<string, string>();
+  const published: PublishedOut[] = [];
   const used = [...specs.map((each) => each.spec.root), ...[...tables.values()].map(({ root }) => root)];
   for (const { spec } of specs) {
     if (spec.kind !== 'message') continue;
     const other = messages.get(spec.source);
     if (other !== undefined) diagnostics.push(diagnostic('rows-duplicate-map', spec.at, { type: spec.source, other: other.spec.id }));
-    const { message, faults } = compiled(spec, types, segments, tables);
+    const { message, faults, uses } = compiled(spec, types, segments, tables);
     diagnostics.push(...faults);
     if (faults.some((each) => each.severity === 'error') || other !== undefined) continue;
     messages.set(spec.source, message);
-    labels.set(spec.source, specLabel(spec.id, spec.version, digestOf(used)));
+    const { id, version, at, root } = spec;
+    const digest = digestOf([root, ...uses.map((each) => each.root)]);
+    labels.set(spec.source, specLabel(id, version, digest));
+    published.push({ id, version, digest, at, uses });
   }
   const asked = specs.map(({ spec }) => spec).filter((each) => each.kind === 'query');
   const queries = compileQueries(asked, used, (spec, own) => compiled(spec, types, segments, tables, own));
@@ -93,6 +110,7 @@ export function compileOutMaps(files: readonly SpecFile[], tables: ReadonlyMap<s
   return {
     query: queries.find,
     types: [...messages.keys()].sort(),
+    published,
     labelOf: (type) => labels.get(type) ?? '',
     build: async (told, header, find) => {
       const message = messages.get(told.resource.resourceType);
@@ -113,7 +131,7 @@ function compiled(
   segments: ReadonlyMap<string, OutSegmentSpec>,
   tables: ReadonlyMap<string, TableSpec>,
   own?: ReadonlyMap<string, Compiled>,
-): { readonly message: CompiledOutMessage; readonly faults: readonly Diagnostic[] } {
+): { readonly message: CompiledOutMessage; readonly faults: readonly Diagnostic[]; readonly uses: PublishedOut['uses'] } {
   const steps = new Map<OutTypeSpec, { step: Step }>();
   const find = (source: string, target: string): Step | undefined => {
     const map = types.find((each) => each.source === source && each.target === target);
@@ -134,7 +152,7 @@ function compiled(
   const compiler = new OutCompiler(tables, find);
   const message = compileOutMessage(spec, compiler, segments, own);
   compiler.link();
-  return { message, faults: compiler.diagnostics };
+  return { message, faults: compiler.diagnostics, uses: [...steps.keys(), ...message.uses, ...compiler.tablesUsed] };
 }
 
 const noMap = ({ resource }: ToldChange): Result<Uint8Array> => failure(problem('outgoing-no-map', { type: resource.resourceType }));

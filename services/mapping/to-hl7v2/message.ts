@@ -34,6 +34,8 @@ export interface CompiledOutMessage {
     readonly references: Read;
     readonly by: string | undefined;
   }[];
+  /** The segment maps that it uses. */
+  readonly uses: readonly OutSegmentSpec[];
   /** Paths of each linked type and of the resource itself that its segment maps ignore. */
   readonly ignored: ReadonlyMap<string, readonly string[]>;
   segments(c: OutContext): readonly BuiltSegment[];
@@ -75,7 +77,9 @@ export function compileOutMessage(
   ]);
   const scope: FhirScope = { ...root, names };
   const ignored = new Map<string, readonly string[]>([[spec.source, spec.ignore.map(({ path }) => path)]]);
+  const uses: OutSegmentSpec[] = [];
   const used = (of: OutSegmentSpec): void => {
+    if (!uses.includes(of)) uses.push(of);
     ignored.set(of.source, [...(ignored.get(of.source) ?? []), ...of.ignore.map(({ path }) => path)]);
   };
   const place: Place = { scope, path: '', use: spec.use, version: spec.target };
@@ -85,6 +89,7 @@ export function compileOutMessage(
     types: spec.types.map((each) => ({ test: compiler.test(each.when, { scope }), is: each.is })),
     refuse: spec.refuse.map((each) => ({ test: compiler.test(each.when, { scope }), because: each.because })),
     linked,
+    uses,
     ignored,
     segments: (c) => segments.flatMap((each) => written(each, c, c.root)),
   };
