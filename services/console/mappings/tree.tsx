@@ -116,7 +116,7 @@ const Folder = ({ name, own, isOpen, how, tried }: FolderProps) => (
           </Link>{' '}
           <span class="note">{version ?? ''}</span> <span class="note">{cases > 0 ? `${countText(cases)} cases` : ''}</span>{' '}
           <span class="warn">{driftText(how.get(path))}</span>
-          <Covered of={[tried.get(path) ?? []].flat()} />
+          <Covered of={[tried.get(path) ?? []].flat()} isBrief />
         </li>
       ))}
     </ul>
@@ -124,12 +124,12 @@ const Folder = ({ name, own, isOpen, how, tried }: FolderProps) => (
 );
 
 /** What cases try of files, where that is known. */
-const Covered = ({ of }: { readonly of: readonly FileCoverage[] }) => {
+const Covered = ({ of, isBrief = false }: { readonly of: readonly FileCoverage[]; readonly isBrief?: boolean }) => {
   const [all, tried] = [of.reduce((sum, each) => sum + each.all, 0), of.reduce((sum, each) => sum + each.tried, 0)];
   if (all === 0) return null;
   return (
-    <span class="covered note" title="What a case had a value from">
-      <meter min={0} max={all} value={tried} aria-hidden="true" /> {coveredText(of)}
+    <span class="covered note" title={`${coveredText(of)}: a case had a value from them`}>
+      <meter min={0} max={all} value={tried} aria-hidden="true" /> {isBrief ? `${countText(tried)} of ${countText(all)}` : coveredText(of)}
     </span>
   );
 };

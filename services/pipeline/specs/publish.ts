@@ -27,12 +27,15 @@ import type { Answers } from './work.ts';
 
 const MOST_KEPT = 20;
 
-/** Returns what `find` found, kept by the digest of the specs: the same set is not looked at twice. */
+/** Returns what `find` found, kept by the digest of the specs: the same set is not looked at twice, and one after the other: each holds all maps compiled. */
 function oncePerSet<T>(find: (desk: Pick<Desk, 'dir'>, set: SpecSet) => Promise<T>): typeof find {
   const known = new Map<string, Promise<T>>();
+  let line: Promise<unknown> = Promise.resolve();
   return (desk, set) => {
-    const found = known.get(set.digest) ?? find(desk, set);
-    if (known.has(set.digest)) return found;
+    const before = known.get(set.digest);
+    if (before !== undefined) return before;
+    const found = line.then(() => find(desk, set));
+    line = found.catch(() => undefined);
     known.set(set.digest, found);
     if (known.size > MOST_KEPT) known.delete(known.keys().next().value ?? '');
     found.catch(() => known.delete(set.digest));
