@@ -109,7 +109,13 @@ describe('Z34', () => {
     expect([profile(many), segment(many, 'QAK')?.split('|')[2], all(many, 'PID').length]).toEqual(['Z33^CDCPHINVS', 'TM', 0]);
     expect(segment(many, 'ERR')).toContain('query-candidates');
     const none = await ask('Z34', {});
-    expect([segment(none, 'MSA')?.slice(0, 6), segment(none, 'QAK')?.split('|')[2]]).toEqual(['MSA|AE', 'AE']);
+    expect([profile(none), segment(none, 'MSA')?.slice(0, 6), segment(none, 'QAK')?.split('|')[2]]).toEqual([
+      'Z33^CDCPHINVS',
+      'MSA|AE',
+      'AE',
+    ]);
+    const unnamed = await house.ask('QBP^Q11^QBP_Q11', ['QPD||T|C1', 'RCP|I']);
+    expect(segment(unnamed, 'ERR')).toMatch(/^ERR\|\|QPD\^1\^1\|.*query-incomplete/);
   });
 
   it('who has the number and another name is not surely meant', async () => {
@@ -123,6 +129,41 @@ describe('Z34', () => {
     const lines = await ask('Z34', { person: 'Empty^Ed', born: '20230101', sex: 'M' });
     expect([profile(lines), all(lines, 'RXA').length]).toEqual(['Z32^CDCPHINVS', 0]);
     expect(segment(lines, 'ERR')).toMatch(/query-nothing-recorded.*\|The answer says nothing of immunizations: none is recorded\.$/);
+  });
+});
+
+describe('what HL7v2 cannot say', () => {
+  it('a dose is left out as a whole and counted; of a person what tells nobody from another is named', async () => {
+    await put({
+      resourceType: 'Patient',
+      id: 'odd',
+      active: true,
+      identifier: [{ system: 'urn:oid:1.2.3.9', value: 'ODD' }],
+      name: [{ family: 'Odd', given: ['Olga'] }],
+      birthDate: '2020-02-02',
+      maritalStatus: { coding: [{ system: 'http://odd.example', code: 'ODD' }] },
+      photo: [{ title: 'a picture' }],
+    });
+    const dose = (id: string, occurrence: object) =>
+      put({
+        resourceType: 'Immunization',
+        id,
+        status: 'completed',
+        vaccineCode: { coding: [{ system: 'http://hl7.org/fhir/sid/cvx', code: '08' }] },
+        patient: { reference: 'Patient/odd' },
+        ...occurrence,
+      });
+    await dose('odd-1', { occurrenceDateTime: '2020-03-03' });
+    await dose('odd-2', { occurrenceString: 'last spring' });
+    await dose('odd-3', { occurrenceDateTime: '2020-04-03', status: 'entered-in-error' });
+    const lines = await ask('Z34', { id: 'ODD^^^&1.2.3.9&ISO', person: 'Odd^Olga', born: '20200202' });
+    expect([profile(lines), all(lines, 'RXA').map((each) => each.split('|')[3])]).toEqual(['Z32^CDCPHINVS', ['20200303']]);
+    const told = all(lines, 'ERR').map((each) => each.split('|').slice(4, 6).join(' ').split('^')[0]);
+    expect(told).toEqual(['W query-part-untold', 'W query-part-untold', 'W query-record-untold']);
+    expect(all(lines, 'ERR').join()).toMatch(
+      /answer PID-16.*Patient\.photo.*1 recorded Immunization cannot be told in HL7v2 and were left out: a time in words/,
+    );
+    expect(lines.join()).not.toContain('last spring');
   });
 });
 

@@ -203,6 +203,7 @@ describe('how the answer goes out', () => {
     const text = `MSH$%~\\&$ASK$F$HUB$H$20260601$$QBP%Q22%QBP_Q21$QX$P$2.5\rQPD$IHE PDQ Query$T|1$@PID.3.1%2\rRCP$I\r`;
     const lines = linesOf((await socketAnswers(house.port, [Buffer.from(text)], 1))[0]);
     expect(segment(lines, 'QPD')).toBe('QPD|IHE PDQ Query|T\\F\\1|@PID.3.1^2');
+    expect(segment(lines, 'QAK')).toBe('QAK|T\\F\\1|OK|IHE PDQ Query|1|1|0');
     expect(segment(lines, 'PID')?.split('|')[5]).toBe('Pipe\\F\\Cap\\S\\Amp\\T\\^Back\\E\\slash');
   });
 

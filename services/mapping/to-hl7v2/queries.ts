@@ -12,9 +12,9 @@ import { watched } from './seen.ts';
 
 /** What is said of one resource. */
 export interface Told {
-  /** Segments; none when it cannot be told, or the map says that it is not. */
+  /** Segments without what `problems` names; none when the map says that it is not told. */
   readonly lines: readonly string[];
-  /** Why it cannot be told. */
+  /** What of it cannot be told, by field ('PID-16.1'); by its type where that is all of it. */
   readonly problems: readonly Problem[];
   /** Elements that are recorded and that no rule reads: 'Patient.photo'. */
   readonly untold: readonly string[];
@@ -136,7 +136,6 @@ function toldBy(
   if (refused !== undefined)
     return { ...NOTHING, problems: [problem('outgoing-not-expressible', { what: refused.because }, resource.resourceType)] };
   const segments = message.segments(context).filter(({ says }) => says);
-  if (problems.length > 0) return { ...NOTHING, problems };
   const ignored = (type: string): readonly string[] => ['resourceType', ...(message.ignored.get(type) ?? [])];
   const missed = [{ each: resource, seen: root }, ...linked.flatMap(([, all]) => all)].flatMap(({ each, seen }) =>
     seen.unread(ignored(each.resourceType)).map((path) => `${each.resourceType}.${path.replace(/\[\d+\]/g, '')}`),

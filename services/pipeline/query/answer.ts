@@ -11,8 +11,10 @@ import { recordSettled } from '../../database/journal/record.ts';
 import { gravest, type Problem, problem, Refusal } from '../../errors.ts';
 import { isObject } from '../../fhir/format/json.ts';
 import { acknowledgement, queryAnswer } from '../../hl7v2/acknowledge.ts';
+import { escapeText } from '../../hl7v2/escape.ts';
 import type { Message } from '../../hl7v2/message.ts';
 import { type AskedQuery, readQuery } from '../../hl7v2/query.ts';
+import { STANDARD } from '../../hl7v2/recode.ts';
 import type { AnsweredQuery } from '../../mapping/to-hl7v2/queries.ts';
 import type { Parts } from '../parts.ts';
 import { type Asked, askedOf } from './asked.ts';
@@ -85,20 +87,22 @@ export async function answerQuery(parts: Parts, incoming: IncomingQuery): Promis
   const bytes =
     answered === undefined
       ? acknowledgement(message, answer)
-      : queryAnswer(message, answer, { type: answered.is, profile: said.profile, lines: linesOf(about, said) });
+      : queryAnswer(message, answer, { type: answered.is, profile: profileOf(said, answered), lines: linesOf(about, said) });
   return { bytes, code, status: code === 'AA' ? 200 : (worst?.status ?? 422), problems: code === 'AA' ? [] : said.problems };
 }
+
+/** An answer without data has the profile of one. */
+const profileOf = ({ profile, status }: Said, { profiles }: AnsweredQuery): string =>
+  profile === '' && (status === 'AE' || status === 'AR') ? (profiles?.none ?? '') : profile;
 
 /** QAK, the query repeated, the data, and where it goes on. */
 function linesOf(about: AskedQuery | undefined, { status, lines, counts, pointer }: Said): readonly string[] {
   if (about === undefined) return [`QAK||${status}`];
   const numbers = (counts ?? []).map(String);
-  const qak = ['QAK', plain(about.tag), status, about.nameField, ...numbers];
+  const qak = ['QAK', escapeText(about.tag, STANDARD), status, about.nameField, ...numbers];
   while (qak.at(-1) === '') qak.pop();
   return [qak.join('|'), ...about.echo, ...lines, ...(pointer === undefined ? [] : [`DSC|${pointer}|I`])];
 }
-
-const plain = (text: string): string => text.replace(/[\r\n|^~\\&]/g, '');
 
 interface Question {
   readonly about: AskedQuery | undefined;
@@ -110,12 +114,13 @@ async function saidTo(parts: Parts, { message, rules }: IncomingQuery, { about, 
   if (rules.queries !== 'allowed') return refusedWith([problem('query-not-allowed', {}, 'MSH-3')]);
   // Nothing is kept of an answer: there is nothing to cancel, and that is what its sender wants (chapter 5.4.8).
   if (message.type === 'QCN') return { ...SILENT, status: 'OK' };
-  if (answered === undefined) {
+  // Of a kind of query that has maps: what it does not say comes before that no map takes it as it is.
+  if (answered === undefined && (about !== undefined || message.event !== 'Q11')) {
     const name = about?.name === undefined || about.name === '' ? '' : ' of this name';
     const query = `${message.type}^${message.event}`.replace(/[^\w^]/g, '').slice(0, 12);
     return refusedWith([problem('query-unknown', { query: `${query}${name}` }, name === '' ? 'MSH-9' : 'QPD-1')]);
   }
-  if (about === undefined) return refusedWith(problems);
+  if (about === undefined || answered === undefined) return refusedWith(problems);
   try {
     const said = await answerTo(parts, message, rules, about, answered);
     if (said.status === 'AE' || said.status === 'AR') return said;

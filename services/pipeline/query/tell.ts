@@ -40,13 +40,18 @@ export const domainsWithout = (patients: readonly FoundPatient[], domains: reado
 /** Returns the segments of patients; `first`: the place of the first of them in the whole answer, from 1. */
 export function toldPatients(map: QueryMap, patients: readonly FoundPatient[], first: number, changed: string): Telling {
   const all = patients.map(({ resource, confidence }, n) => map.told(resource, { position: first + n, confidence }, changed));
-  const faults = all.flatMap(({ problems }) => problems).slice(0, 1);
+  const problems = all.flatMap((each) => each.problems);
+  const [fault] = problems.filter(({ at = '' }) => !isBeside(at));
+  const places = [...new Set(problems.flatMap(({ at = '' }) => (isBeside(at) ? [at] : [])))];
   return {
     lines: all.flatMap(({ lines }) => lines),
-    warnings: untoldOf(all),
-    faults: faults.map(({ text, at }) => problem('query-patient-untold', { reason: reasonIn(text) }, at)),
+    warnings: [...places.map((path) => problem('query-part-untold', { path }, `answer ${path}`)), ...untoldOf(all)],
+    faults: fault === undefined ? [] : [problem('query-patient-untold', { reason: reasonIn(fault.text) }, `answer ${fault.at ?? ''}`)],
   };
 }
+
+/** True of a field by which nobody is told from another: an answer without it is still about the right patient. */
+const isBeside = (at: string): boolean => /^[A-Z][A-Z0-9]{2}-\d/.test(at) && !/^PID-[3578](\.|$)/.test(at);
 
 /** The words of `outgoing-not-expressible` without its own sentence. */
 const reasonIn = (text: string): string => text.replace(/^.*?: /, '').replace(/\.$/, '');
@@ -91,14 +96,18 @@ async function toldRecord(parts: Parts, record: RecordMap, patient: string, chan
   const links = await linksOf(parts, record, all);
   if (links === undefined) return { lines: [], warnings: [], faults: [tooMany] };
   const told = all.map((resource) => record.told(resource, links(resource), changed));
+  // Half a record would be taken for the whole.
   const refused = told.filter(({ problems }) => problems.length > 0);
+  const whole = told.filter(({ problems }) => problems.length === 0);
   const [why] = refused.flatMap(({ problems }) => problems);
   const untold =
-    why === undefined ? [] : [problem('query-record-untold', { count: refused.length, type, reason: reasonIn(why.text) }, why.at ?? type)];
+    why === undefined
+      ? []
+      : [problem('query-record-untold', { count: refused.length, type, reason: reasonIn(why.text) }, `answer ${why.at ?? type}`)];
   const isMissing = missing !== undefined && told.every(({ lines }) => lines.length === 0) && refused.length === 0;
   return {
-    lines: told.flatMap(({ lines }) => lines),
-    warnings: [...untold, ...untoldOf(told), ...(isMissing ? [problem('query-nothing-recorded', { what: missing }, type)] : [])],
+    lines: whole.flatMap(({ lines }) => lines),
+    warnings: [...untold, ...untoldOf(whole), ...(isMissing ? [problem('query-nothing-recorded', { what: missing }, type)] : [])],
     faults: [],
   };
 }
