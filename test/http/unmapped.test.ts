@@ -132,6 +132,16 @@ it("sends Usagi's file whole and takes it back, shown first, with the line of ea
   expect((await file('/import', forged)).body).toMatchObject({ ids: [], resources: 0 });
 });
 
+it('suggests what codes like it were answered with, and says so', async () => {
+  const one = await call('/item', { system: LAB, code: 'T1' });
+  const [best] = listAt(one.body, 'suggestions');
+  expect([at(best, 'concept', 'concept_id'), at(best, 'reason')]).toEqual([
+    HEMOGLOBIN,
+    expect.stringContaining(`T2 (Hemoglobin) of ${LAB} was answered with it`),
+  ]);
+  expect(at(one.body, 'specimens')).toEqual([]);
+});
+
 it('refuses what is no answer, and who has no token', async () => {
   expect((await call('/answer', { answers: [{ system: LAB, code: 'T1', targets: [{ conceptId: 999_999_999 }] }] })).status).toBe(422);
   expect((await call('/answer', { answers: [] })).status).toBe(400);

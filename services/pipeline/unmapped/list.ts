@@ -1,5 +1,6 @@
 /** The list of unmapped codes as people work through it. */
 import { setImmediate as breath } from 'node:timers/promises';
+import type { TerminologySources } from '../../../terminology/provider.ts';
 import type { Queryable } from '../../database/connect.ts';
 import { readResources } from '../../database/resources/resources.ts';
 import { type Code, pastAnswers } from '../../database/vocabulary/answers.ts';
@@ -28,6 +29,8 @@ export interface UnmappedItem extends UnmappedRow, Beside {
 }
 
 const SAMPLES = 5;
+/** What was answered before is known without a vocabulary. */
+const NOTHING_LOADED: TerminologySources = { systems: [], maps: [] };
 /** Answers that are looked at for like codes. */
 const MOST_PAST = 10_000;
 
@@ -47,7 +50,7 @@ export async function unmappedItem(parts: ListParts, code: Code, suggest: number
 
 async function itemsOf(parts: ListParts, rows: readonly UnmappedRow[], suggest: number): Promise<readonly UnmappedItem[]> {
   const samples = await unmappedSamples(parts.database, rows, SAMPLES);
-  const sources = suggest > 0 ? parts.terminologies?.() : undefined;
+  const sources = suggest > 0 ? (parts.terminologies?.() ?? NOTHING_LOADED) : undefined;
   const vocabulary = parts.live?.current ?? parts.vocabulary;
   const asked = sources === undefined ? [] : rows.filter((row) => kindOf(row) === 'concept');
   const past = new PastAnswers(asked.length === 0 ? [] : await pastAnswers(parts.database, asked, MOST_PAST));
