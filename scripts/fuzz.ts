@@ -13,6 +13,7 @@ import { counts } from '../services/database/journal/take.ts';
 import { withHouse } from './bench/house.ts';
 import { fuzzDoor } from './fuzz/door.ts';
 import { fuzzParser } from './fuzz/parser.ts';
+import { residentByRegion } from './fuzz/regions.ts';
 
 const [toParser = 200_000, toPort = 20_000, seed = 1] = process.argv.slice(2).map(Number);
 const folder = resolve(import.meta.dirname, '..', 'fixtures', 'hl7v2');
@@ -25,9 +26,10 @@ const MEMORY_EVERY = 2_000;
 /** What is held after garbage was collected, and what the system counts as this process's; sender and service are one process here. */
 function memory(): string {
   globalThis.gc?.();
-  const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
+  const { rss, heapTotal, heapUsed, external, arrayBuffers } = process.memoryUsage();
   const mb = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
-  return `heap ${mb(heapUsed)} MB, outside of it ${mb(external)} (buffers ${mb(arrayBuffers)}), resident ${mb(rss)}`;
+  const regions = [...(residentByRegion() ?? [])].filter(([, size]) => size > 4).map(([kind, size]) => `${kind} ${size}`);
+  return `heap ${mb(heapUsed)} of ${mb(heapTotal)} MB, outside of it ${mb(external)} (buffers ${mb(arrayBuffers)}), resident ${mb(rss)}: ${regions.join(', ')}`;
 }
 
 const parser = fuzzParser(bases, toParser, seed);
