@@ -56,14 +56,15 @@ const STORED: readonly Stored[] = [
   { resourceType: 'Bundle', id: 'empty', type: 'document' },
 ];
 
-const clean = async (type: string, text: string): Promise<readonly string[]> => {
+const idsOf = async (type: string, text: string, total: 'none' | 'accurate'): Promise<readonly string[]> => {
   const query = parseSearch(type, [...new URLSearchParams(text)], { base });
   if (!query.ok) throw new Error(query.problems.map(({ code }) => code).join());
-  const found = await searchResources(db, { ...query.value, total: 'accurate' }, { base });
+  const found = await searchResources(db, { ...query.value, total }, { base });
   const ids = found.resources.map(({ id }) => id).sort();
-  expect(found.total, text).toBe(ids.length);
+  if (total === 'accurate') expect(found.total, text).toBe(ids.length);
   return ids;
 };
+const clean = (type: string, text: string): Promise<readonly string[]> => idsOf(type, text, 'accurate');
 
 beforeAll(async () => {
   fresh = await freshDatabase();
@@ -199,7 +200,7 @@ test('a parameter of what a Bundle begins with finds the Bundles of those that i
       await write(db, [stored], { index: indexRows(stored, { base }), oldIndex: undefined, rows: rowsOnly([]) });
   }
   const ids = async (type: string, text: string): Promise<readonly string[]> =>
-    (await clean(type, `${text}&_count=1000`)).filter((id) => /^[km]\d$/.test(id));
+    (await idsOf(type, `${text}&_count=1000`, 'none')).filter((id) => /^[km]\d$/.test(id));
   for (const [name, type] of [
     ['composition', 'Composition'],
     ['message', 'MessageHeader'],
