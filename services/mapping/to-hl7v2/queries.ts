@@ -1,7 +1,9 @@
 /** Maps that answer queries, compiled: which map answers which query, and what it tells of a patient and of what is recorded about them. */
 import { type Problem, problem } from '../../errors.ts';
+import { isResourceType } from '../../fhir/definitions.ts';
+import { searchParameters } from '../../fhir/parameters.ts';
 import type { Resource } from '../../fhir/resource.ts';
-import { type Diagnostic, diagnostic } from '../diagnostics.ts';
+import { type Diagnostic, diagnostic, didYouMean } from '../diagnostics.ts';
 import { digestOf, specLabel } from '../digest.ts';
 import type { Compiled } from '../expression/scope.ts';
 import { system } from '../expression/typed.ts';
@@ -101,7 +103,7 @@ function queryMap(
     const unsearched = linked.filter(({ by }) => by === undefined);
     const made = compile({ ...base, at, source, linked, ignore, segments, refuse, types }, OWN);
     const faults = unsearched.map((each) => diagnostic('spec-header', each.at, { name: `linked.${each.name}: by` }));
-    return { record, message: made.message, faults: [...made.faults, ...faults] };
+    return { record, message: made.message, faults: [...made.faults, ...faults, ...unsearchable(record)] };
   });
   return {
     map: {
@@ -116,6 +118,20 @@ function queryMap(
     },
     faults: [...patient.faults, ...records.flatMap(({ faults }) => faults)],
   };
+}
+
+/** What `by` and `sort` name and the standard does not know. */
+function unsearchable({ at, type, by, sort, linked }: OutRecordSpec): readonly Diagnostic[] {
+  const asked = [
+    { at, type, name: by },
+    { at, type, name: sort },
+    ...linked.map((each) => ({ at: each.at, type: each.type, name: each.by })),
+  ];
+  return asked.flatMap((each) => {
+    if (each.name === undefined || !isResourceType(each.type) || searchParameters(each.type).has(each.name)) return [];
+    const nearest = didYouMean(each.name, searchParameters(each.type).keys());
+    return [diagnostic('unknown-element', each.at, { type: `The search of ${each.type}`, name: each.name, nearest })];
+  });
 }
 
 const NOTHING: Told = { lines: [], problems: [], untold: [] };
