@@ -1,5 +1,6 @@
 /** Everything that refers to a resource, in pages: what $everything answers with (http://hl7.org/fhir/R4/patient-operation-everything.html). */
 import type { Queryable } from '../connect.ts';
+import { assertSearchable, searchState } from '../search/parameters.ts';
 import { plainArray } from '../wire.ts';
 import { COLUMNS, type ResourceRow, type StoredResource, storedResource, typeNumber } from './resources.ts';
 
@@ -18,9 +19,11 @@ export interface ReferrersQuery {
 /**
  * Returns the next resources that have one of the hashes, in the order in which they were first stored: a page neither repeats nor skips
  * one that was there at the start, whatever is changed meanwhile. A hash may, rarely, be another's: the caller looks at the reference itself.
+ * Throws Refusal while the index is built: half a record would be taken for the whole.
  */
 export async function referrersAfter(database: Queryable, query: ReferrersQuery): Promise<readonly StoredResource[]> {
   const { hashes, types, sinceMs, after, count } = query;
+  await assertSearchable(database, undefined, await searchState(database));
   const rows = await database.query<ResourceRow>(
     `SELECT ${COLUMNS} FROM fhir.resource r
      WHERE r.rid IN (SELECT t.rid FROM fhir.tok t WHERE t.h = ANY ($1::bigint[])) AND NOT r.deleted AND r.resource_key > $2
