@@ -3,13 +3,8 @@
  * query is in the journal and in the audit log before its answer goes out; it changes nothing else. The same query sent again is answered anew.
  */
 import type { SourceRules } from '../../config/rules.ts';
-import { audit } from '../../database/audit.ts';
-import type { Channel } from '../../database/journal/entry.ts';
-import { emptyMessages } from '../../database/journal/erase.ts';
-import { isErased, isWaitedFor } from '../../database/journal/queries.ts';
-import { recordSettled } from '../../database/journal/record.ts';
+import { isWaitedFor } from '../../database/journal/queries.ts';
 import { gravest, type Problem, problem, Refusal } from '../../errors.ts';
-import { isObject } from '../../fhir/format/json.ts';
 import { acknowledgement, queryAnswer } from '../../hl7v2/acknowledge.ts';
 import { escapeText } from '../../hl7v2/escape.ts';
 import type { Message } from '../../hl7v2/message.ts';
@@ -19,6 +14,7 @@ import type { AnsweredQuery } from '../../mapping/to-hl7v2/queries.ts';
 import type { Parts } from '../parts.ts';
 import { type Asked, askedOf } from './asked.ts';
 import { type FoundPatient, isKnownDomain, patientsAgreeing, patientsByIdentifier, patientsMatching } from './find.ts';
+import { type IncomingQuery, keptOf, keysOf, type Outcome } from './keep.ts';
 import { isAfter, pointerOf, readPointer } from './pointer.ts';
 import { MOST_FOUND } from './search.ts';
 import { domainsWithout, type Telling, toldPatients, toldRecords, withAskedNumbers } from './tell.ts';
@@ -31,28 +27,12 @@ export interface QueryAnswer {
   readonly problems: readonly Problem[];
 }
 
-export interface IncomingQuery {
-  readonly message: Message;
-  readonly bytes: Uint8Array;
-  /** Name of the source in the journal. */
-  readonly source: string;
-  readonly rules: SourceRules;
-  readonly channel: Channel;
-}
-
 /** What is said, before it is written as a message. */
-interface Said {
-  /** QAK-2, table 0208. */
-  readonly status: 'OK' | 'NF' | 'AE' | 'AR' | 'TM';
-  readonly problems: readonly Problem[];
+interface Said extends Outcome {
   readonly lines: readonly string[];
   readonly profile: string;
-  /** All who answer, those of this answer, those after it; undefined where nobody was looked for. */
-  readonly counts: readonly [all: number, here: number, after: number] | undefined;
   /** DSC-1 of the answer. */
   readonly pointer: string | undefined;
-  readonly told: readonly FoundPatient[];
-  readonly keys: readonly string[];
 }
 
 const SILENT: Said = { status: 'NF', problems: [], lines: [], profile: '', counts: undefined, pointer: undefined, told: [], keys: [] };
@@ -256,50 +236,3 @@ async function matched(
     counts: [length, length, 0],
   };
 }
-
-/** The ordering keys that a Patient's numbers make, as messages about them have. */
-function keysOf({ resource }: FoundPatient): readonly string[] {
-  const identifiers = Array.isArray(resource['identifier']) ? resource['identifier'].filter(isObject) : [];
-  return identifiers.flatMap(({ value, system, assigner }) => {
-    const display = isObject(assigner) ? assigner['display'] : undefined;
-    const oid = typeof system === 'string' && system.startsWith('urn:oid:') ? [`${String(value)}^${system.slice(8)}`] : [];
-    return [...(typeof display === 'string' ? [`${String(value)}^${display}`] : []), ...oid];
-  });
-}
-
-/**
- * Keeps the query with what it came to, in the journal and in the audit log; returns its number. It is kept under the numbers of all whom it
- * names or was told of: erasing one of them erases it.
- */
-const keptOf = (
-  { database }: Parts,
-  { message, bytes, source, channel }: IncomingQuery,
-  { status, problems, told, keys, counts }: Said,
-  answered: AnsweredQuery | undefined,
-): Promise<number> =>
-  database.transaction(async (tx) => {
-    const isAnswered = status !== 'AE' && status !== 'AR';
-    const own = [...new Set([...told.flatMap(keysOf), ...keys])].filter((each) => !each.startsWith('^'));
-    const entry = {
-      source,
-      channel,
-      content: bytes,
-      controlId: message.controlId,
-      messageType: `${message.type}^${message.event}`,
-      patientKeys: own,
-    };
-    const id = await recordSettled(tx, entry, isAnswered ? 'applied' : 'refused', problems);
-    if (told.length === 0 && (await isErased(tx, own))) await emptyMessages(tx, [id]);
-    await audit(tx, {
-      actor: `source:${source}`,
-      action: 'look.query',
-      target: `message/${id}`,
-      detail: {
-        map: answered?.map.label ?? '',
-        status,
-        found: counts?.[0] ?? 0,
-        patients: told.map(({ resource }) => resource.id),
-      },
-    });
-    return id;
-  });
