@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
 import { referrersAfter } from '../../services/database/resources/everything.ts';
+import { keysReferringTo } from '../../services/database/resources/merges.ts';
 import { typeNumber } from '../../services/database/resources/resources.ts';
 import { DEFINITIONS, refreshParameters } from '../../services/database/search/parameters.ts';
 import { orderReindex, reindexAll, reindexNext } from '../../services/database/search/reindex.ts';
@@ -210,6 +211,7 @@ test('after an upgrade that changes one type, that one alone is indexed again; s
   // What is asked of all types waits for each: half a record would be taken for the whole.
   const everything = { hashes: referrerHashes('Patient', 'p1'), types: undefined, sinceMs: undefined, after: 0, count: 10 };
   await expect(referrersAfter(db, everything)).rejects.toThrow('search-building');
+  await expect(keysReferringTo(db, everything.hashes)).rejects.toThrow('search-building');
   for (const text of ['status=final', 'patient=p1', 'status=final&_include=Observation:patient'])
     await expect(observations(text), text).resolves.toBe(1);
   // Killed here; another process goes on. What is written meanwhile is found.
@@ -223,6 +225,7 @@ test('after an upgrade that changes one type, that one alone is indexed again; s
   await expect(count('gender=male')).resolves.toBe(males + 2);
   await expect(observations('patient.gender=male')).resolves.toBe(1);
   expect((await referrersAfter(db, everything)).map(({ id }) => id)).toEqual(['o1']);
+  await expect(keysReferringTo(db, everything.hashes)).resolves.toHaveLength(1);
 });
 
 test('an upgrade that only adds takes nothing away; one that changes nothing of what is stored indexes nothing', async () => {

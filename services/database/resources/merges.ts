@@ -1,6 +1,7 @@
 /** Which Patient was merged into which, and what moved with it: an alias for as long as a merge is not undone. */
 import { resourceTypeOf } from '../../fhir/definitions.ts';
 import type { Queryable, Transaction } from '../connect.ts';
+import { assertWhole } from '../search/parameters.ts';
 import { plainArray, textArray } from '../wire.ts';
 import { type ResourceId, typeNumber } from './resources.ts';
 
@@ -110,8 +111,12 @@ export async function movedWith(tx: Queryable, mergeId: number): Promise<readonl
   return rows.map(({ resource_key }) => resource_key);
 }
 
-/** Returns the keys of the current resources that have one of the `hashes` of `referrerHashes` in the index, in order. */
+/**
+ * Returns the keys of the current resources that have one of the `hashes` of `referrerHashes` in the index, in order. Throws Refusal search-building while
+ * the index is built again: what is moved or erased by half is a wrong record.
+ */
 export async function keysReferringTo(tx: Queryable, hashes: readonly bigint[]): Promise<readonly number[]> {
+  await assertWhole(tx);
   const rows = await tx.query<{ readonly resource_key: number }>(
     `SELECT r.resource_key FROM fhir.resource r
      WHERE r.rid IN (SELECT t.rid FROM fhir.tok t WHERE t.h = ANY ($1::bigint[])) AND NOT r.deleted ORDER BY r.resource_key`,

@@ -273,3 +273,15 @@ export async function assertSearchable(tx: Queryable, query: SearchQuery | undef
     problem('search-building', { parameter: building?.code ?? 'any', done: building?.done ?? 0, all: building?.last ?? 0 }),
   ]);
 }
+
+/** Throws Refusal search-building while what is stored is indexed again: who must see all that refers to something does not see it then. */
+export async function assertWhole(tx: Queryable): Promise<void> {
+  const { definitions } = await searchState(tx);
+  if (definitions === '' || definitions === DEFINITIONS) return;
+  const [job] = await tx.query<OpenJob>(
+    `SELECT type, code, removed, done_key AS done, last_key AS last FROM fhir.reindex_job
+     WHERE finished_at IS NULL AND code IS NULL AND removed IS NULL ORDER BY id LIMIT 1`,
+  );
+  if (job === undefined && definitions === DEFINITIONS_BUILDING) return;
+  throw new Refusal([problem('search-building', { parameter: 'any', done: job?.done ?? 0, all: job?.last ?? 0 })]);
+}
