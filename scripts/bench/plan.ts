@@ -29,7 +29,7 @@ const STORED_AT_ONCE = 500;
 /** Messages of one patient. */
 const EACH = 20;
 /** No further round begins after so long, nor does the whole plan go on for longer than the half of it: what was measured till then is told. */
-const MOST_ROUNDS_MS = 240_000;
+const MOST_ROUNDS_MS = 180_000;
 /** So long nobody waits for a window that other work on the machine holds up: what was measured till then is told. */
 const MOST_MS = 120_000;
 const FILE = 'v2-to-fhir/resources/obx-to-observation.yaml';
