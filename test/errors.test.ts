@@ -34,7 +34,21 @@ function productText(): string {
 
 describe('the error table', () => {
   it('has each code in one of its parts only: a second one would silently win', () => {
-    const parts = [HL7V2, FHIR, FHIR_OPERATIONS, FHIR_BULK, MAPPING, TERMINOLOGY, ANSWERS, QUALITY, QUERIES, DATABASE, DOORS, OUTGOING, SPECS];
+    const parts = [
+      HL7V2,
+      FHIR,
+      FHIR_OPERATIONS,
+      FHIR_BULK,
+      MAPPING,
+      TERMINOLOGY,
+      ANSWERS,
+      QUALITY,
+      QUERIES,
+      DATABASE,
+      DOORS,
+      OUTGOING,
+      SPECS,
+    ];
     const codes = parts.flatMap((part) => Object.keys(part));
     expect(codes.filter((code, index) => codes.indexOf(code) !== index)).toEqual([]);
     expect(codes.length).toBe(Object.keys(ERRORS).length);
