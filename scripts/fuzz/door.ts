@@ -37,6 +37,8 @@ class Line {
   readonly codes: string[] = [];
   readonly #reader = new FrameReader(1 << 24);
   isClosed = false;
+  /** A message before asked in MSH-15 or MSH-16 for other answers than one at once: one may come when it is applied, and the line stays open for it. */
+  mayBeOwed = false;
   /** Known once connected; a closed socket has forgotten it. */
   localPort = 0;
   #wake: () => void = () => {};
@@ -91,14 +93,19 @@ async function sendOne(load: DoorLoad, line: Line, n: number, loggedEarlier: num
   const fault = (how: string): Error => new Error(`message ${n} of seed ${load.seed} (${bytes.length} bytes) ${how}`);
   if (isAbandoned(chance)) {
     line.socket.end(framed(bytes).subarray(0, bytes.length + 1));
-    while (!line.isClosed && (await line.until(Number.POSITIVE_INFINITY, load.patienceMs)));
-    // Only a line on which an application acknowledgement is still owed may stay open: one CA each, and one answer with A for it.
-    const owed = line.codes.filter((code) => code === 'CA').length - line.codes.filter((code) => code.startsWith('A')).length;
-    if (!line.isClosed && owed <= 0) throw fault('hangs');
+    // Only a line on which an application acknowledgement is still owed may stay open: one CA each, and one answer with A for it. What asked for
+    // no CA is not told apart by that; it has been applied, and its answer said, in some minutes.
+    const closes = async (patienceMs: number): Promise<boolean> => {
+      await line.until(Number.POSITIVE_INFINITY, patienceMs);
+      return line.isClosed;
+    };
+    const owed = (): number => line.codes.filter((code) => code === 'CA').length - line.codes.filter((code) => code.startsWith('A')).length;
+    if (!(await closes(load.patienceMs)) && owed() <= 0 && !(line.mayBeOwed && (await closes(9 * load.patienceMs)))) throw fault('hangs');
     line.socket.destroy();
     line.isClosed = true;
     return 'abandoned';
   }
+  line.mayBeOwed ||= mayBeUnasked(bytes);
   line.socket.write(framed(bytes));
   // Nothing at all may be what it asks for: that is not waited for as long.
   const heard = await line.until(before, mayBeUnasked(bytes) ? Math.min(load.patienceMs, 2_000) : load.patienceMs);
