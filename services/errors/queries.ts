@@ -9,7 +9,7 @@ export const QUERIES = {
   'query-value': row(422, 'AE', 'error', 'value', 'The value cannot be used: {reason}.', 'Correct the value. A * may stand at the end of a text, with at least two letters before it.'),
   'query-setting': row(422, 'AE', 'error', 'not-supported', '{what} is not supported.', 'Ask for an immediate answer in real time (RCP-1 I, RCP-3 R), counted in records (RCP-2 such as 20^RD).'),
   'query-setting-ignored': row(200, 'AA', 'warning', 'not-supported', '{what} was not looked at.', 'Nothing: the answer holds what is there. Leave the field out.'),
-  'query-too-broad': row(422, 'AE', 'error', 'too-costly', 'More than {limit} patients answer this; none is told.', 'Ask with more: an identifier, both names, the birth date.'),
+  'query-too-broad': row(422, 'AE', 'error', 'too-costly', 'More than {limit} patients answer this, or what it asks for narrows nothing down; none is told.', 'Ask with more: an identifier, both names, the birth date.'),
   'query-candidates': row(200, 'AA', 'warning', 'too-costly', 'More than {limit} candidates were found; none is told.', 'Ask with more: an identifier, both names, the birth date; or for more in RCP-2.'),
   'query-domain-unknown': row(404, 'AE', 'error', 'not-found', 'No number of this assigning authority is known.', 'Name the authority as messages do, best by its universal id (^^^NAME&1.2.840.1&ISO).'),
   'query-domain-ambiguous': row(409, 'AE', 'error', 'duplicate', 'Several senders use this name for authorities of their own, and the number exists in more than one.', 'Name the authority by its universal id, or give the sources one "authority" in the file of sources.'),
