@@ -48,7 +48,11 @@ const areaAt = (path: string): Area | undefined => AREAS.find((each) => each.pat
 
 function useNeedsToken(): boolean {
   const [isClosed, setClosed] = useState(needsToken);
-  useEffect(() => onSession(() => setClosed(needsToken())), []);
+  // Before the first paint, as pages ask: the refusal may come before an effect would listen.
+  useLayoutEffect(() => {
+    setClosed(needsToken());
+    return onSession(() => setClosed(needsToken()));
+  }, []);
   return isClosed;
 }
 

@@ -82,6 +82,18 @@ describe.skipIf(SKIPPED !== '')('the console', () => {
     await opened.page.getByText('Nothing has been received yet').waitFor();
   });
 
+  it('asks for the token also when the refusal comes before the first paint', async () => {
+    await using opened = await openPage(browser, guarded.door.url);
+    // What waits for a frame waits for a second.
+    await opened.page.addInitScript(() => {
+      const later = window.setTimeout.bind(window);
+      window.requestAnimationFrame = (done) => later(() => done(performance.now()), 1_000);
+      Object.assign(window, { setTimeout: (done: () => void, ms = 0) => later(done, ms > 0 && ms < 200 ? 1_000 : ms) });
+    });
+    await opened.page.goto('/');
+    await opened.page.getByLabel('Access token').waitFor();
+  });
+
   it('is small: everything that the first page loads, compressed', async () => {
     await using opened = await openPage(browser, door.door.url);
     const bytes: number[] = [];
