@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TerminologyError } from '../../../terminology/failure.ts';
+import { fileFailure, TerminologyError } from '../../../terminology/failure.ts';
 import { circleIn } from '../../../terminology/fhir/circle.ts';
 import { TERMINOLOGY_TYPES } from '../../../terminology/fhir/library.ts';
 import { kindOfFile, type PackageFile, packageFiles } from '../../../terminology/fhir/package.ts';
@@ -41,7 +41,12 @@ export async function isFhirFolder(path: string): Promise<boolean> {
 
 /** The resources' files of a folder, or of its folder `package`; none where it is no folder, or holds an Athena download. */
 async function jsonFilesIn(path: string): Promise<readonly string[]> {
-  const named = async (folder: string): Promise<readonly string[]> => readdir(folder).catch(() => []);
+  const named = (folder: string): Promise<readonly string[]> =>
+    readdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOTDIR' || error.code === 'ENOENT') return [];
+      const failure = fileFailure(error, folder);
+      throw failure instanceof TerminologyError ? refusalOf(failure) : failure;
+    });
   const names = await named(path);
   if (names.some((name) => name.toLowerCase() === 'concept.csv')) return [];
   const [folder, all] = names.includes('package') ? [join(path, 'package'), await named(join(path, 'package'))] : [path, names];
