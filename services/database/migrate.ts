@@ -36,6 +36,7 @@ import * as standIns from './migrations/0028_stand_ins.ts';
 import * as told from './migrations/0029_told.ts';
 import * as searchDefinitions from './migrations/0030_search_definitions.ts';
 import * as streams from './migrations/0031_streams.ts';
+import * as joinedStays from './migrations/0032_joined_stays.ts';
 
 interface Migration {
   readonly name: string;
@@ -76,6 +77,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0029_told', up: told.up },
   { name: '0030_search_definitions', up: searchDefinitions.up },
   { name: '0031_streams', up: streams.up },
+  { name: '0032_joined_stays', up: joinedStays.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.
