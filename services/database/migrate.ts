@@ -37,6 +37,7 @@ import * as told from './migrations/0029_told.ts';
 import * as searchDefinitions from './migrations/0030_search_definitions.ts';
 import * as streams from './migrations/0031_streams.ts';
 import * as joinedStays from './migrations/0032_joined_stays.ts';
+import * as over from './migrations/0033_over.ts';
 
 interface Migration {
   readonly name: string;
@@ -78,6 +79,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0030_search_definitions', up: searchDefinitions.up },
   { name: '0031_streams', up: streams.up },
   { name: '0032_joined_stays', up: joinedStays.up },
+  { name: '0033_over', up: over.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.
