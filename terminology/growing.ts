@@ -27,6 +27,55 @@ export class GrowingNumbers {
   }
 }
 
+const BLOCK_BITS = 20;
+const BLOCK_MASK = (1 << BLOCK_BITS) - 1;
+
+/** Numbers appended one by one into blocks: while tens of millions come, nothing is copied, and little is reserved that stays empty. */
+export class BlockNumbers {
+  readonly #make: (length: number) => Uint16Array | Uint32Array;
+  #blocks: (Uint16Array | Uint32Array)[] = [];
+  length = 0;
+
+  /** `make` returns an empty block of the width that the numbers need. */
+  constructor(make: (length: number) => Uint16Array | Uint32Array = (length) => new Uint32Array(length)) {
+    this.#make = make;
+  }
+
+  push(value: number): void {
+    const block = this.#blocks[this.length >>> BLOCK_BITS] ?? this.#begin();
+    block[this.length & BLOCK_MASK] = value;
+    this.length += 1;
+  }
+
+  #begin(): Uint16Array | Uint32Array {
+    const block = this.#make(1 << BLOCK_BITS);
+    this.#blocks.push(block);
+    return block;
+  }
+
+  at(index: number): number {
+    return this.#blocks[index >>> BLOCK_BITS]?.[index & BLOCK_MASK] ?? 0;
+  }
+
+  /** Lets go of all of them. */
+  clear(): void {
+    this.#blocks = [];
+    this.length = 0;
+  }
+}
+
+/** Numbers texts in the order in which they first appear. */
+export class Numbering {
+  readonly names: string[] = [];
+  readonly #numbers = new Map<string, number>();
+  of(name: string): number {
+    const known = this.#numbers.get(name);
+    if (known !== undefined) return known;
+    this.#numbers.set(name, this.names.length);
+    return this.names.push(name) - 1;
+  }
+}
+
 /** Texts appended one by one into one buffer of UTF-8 bytes, with where each starts. */
 export class GrowingTexts {
   #bytes = Buffer.allocUnsafe(1 << 16);

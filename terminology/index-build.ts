@@ -2,9 +2,10 @@ import type { AthenaSink } from './athena.ts';
 import type { AthenaTable } from './athena-tables.ts';
 import { type Codes, emptyCodeTable, insertCode } from './code-table.ts';
 import { TerminologyError } from './failure.ts';
-import { GrowingNumbers, GrowingTexts, sortedOrder } from './growing.ts';
-import { INVALID_FLAGS, type IndexArrays, type IndexCounts, STANDARD_FLAGS } from './manifest.ts';
+import { GrowingNumbers, GrowingTexts, Numbering, sortedOrder } from './growing.ts';
+import { type Graph, INVALID_FLAGS, type IndexArrays, type IndexCounts, STANDARD_FLAGS } from './manifest.ts';
 import { MapCollector, type TargetLists } from './maps.ts';
+import { GraphCollector } from './omop/graph-build.ts';
 import { WordCollector } from './omop/word-index.ts';
 
 export interface BuiltIndex {
@@ -13,19 +14,8 @@ export interface BuiltIndex {
   readonly domains: readonly string[];
   readonly classes: readonly string[];
   readonly counts: IndexCounts;
+  readonly graph: Graph;
   readonly arrays: IndexArrays;
-}
-
-/** Numbers texts in the order in which they first appear. */
-class Numbering {
-  readonly names: string[] = [];
-  readonly #numbers = new Map<string, number>();
-  of(name: string): number {
-    const known = this.#numbers.get(name);
-    if (known !== undefined) return known;
-    this.#numbers.set(name, this.names.length);
-    return this.names.push(name) - 1;
-  }
 }
 
 /** A sink of readAthena that keeps what the pipeline resolves codes with, in typed arrays, and turns it into an index. */
@@ -45,7 +35,11 @@ export class IndexBuilder implements AthenaSink {
   /** Triples: concept_id_1, concept_id_2, 1 for 'Maps to value'. */
   readonly #relationships = new GrowingNumbers();
   readonly #words = new WordCollector();
+  readonly #relationshipNames = new Map<string, string>();
   #retiredRelationships = 0;
+  /** Begins when the concepts are read: it keeps rows, not ids. */
+  #graph: GraphCollector | undefined;
+  #placeOfRow: Uint32Array | undefined;
   #conceptFile = '';
 
   rows(table: AthenaTable, rows: readonly (readonly string[])[], place: { file: string; lines: readonly number[] }): void {
@@ -55,7 +49,9 @@ export class IndexBuilder implements AthenaSink {
         this.#concept(row, place.lines[i] ?? 0);
       });
     } else if (table === 'concept_relationship') for (const row of rows) this.#relationship(row);
-    else if (table === 'concept_synonym') for (const row of rows) this.#words.synonym(row);
+    else if (table === 'concept_synonym') for (const row of rows) this.#synonym(row);
+    else if (table === 'concept_ancestor') this.#collected().ancestors(rows, place);
+    else if (table === 'relationship') for (const [id = '', name = ''] of rows) this.#relationshipNames.set(id, name);
     else if (table === 'vocabulary') {
       for (const [vocabulary_id = '', name = '', , version = ''] of rows) this.#vocabularyRows.set(vocabulary_id, { name, version });
     }
@@ -85,8 +81,25 @@ export class IndexBuilder implements AthenaSink {
     this.#codes.push(code);
   }
 
+  /** Returns what takes the relations between concepts, once all concepts are there. */
+  #collected(): GraphCollector {
+    if (this.#graph === undefined) {
+      const order = this.#order();
+      const nameAt = (row: number): Uint8Array => this.#names.bytes(order[row] ?? 0);
+      const ids = Uint32Array.from(order, (place) => this.#ids.at(place));
+      this.#graph = new GraphCollector(ids, nameAt);
+    }
+    return this.#graph;
+  }
+
+  #synonym(row: readonly string[]): void {
+    this.#words.synonym(row);
+    this.#collected().synonym(row);
+  }
+
   #relationship(row: readonly string[]): void {
     const kind = row[2];
+    this.#collected().relationship(row);
     if (kind !== 'Maps to' && kind !== 'Maps to value') return;
     if (row[5] !== '') {
       this.#retiredRelationships += 1;
@@ -97,7 +110,7 @@ export class IndexBuilder implements AthenaSink {
     this.#relationships.push(kind === 'Maps to value' ? 1 : 0);
   }
 
-  /** Returns the index of everything that was read. Throws TerminologyError when a concept_id occurs twice. */
+  /** Returns the index of everything that was read. Throws TerminologyError when a concept_id occurs twice, AncestorCircle. */
   build(): BuiltIndex {
     const order = this.#order();
     const inOrder = (values: Uint32Array): Uint32Array => Uint32Array.from(order, (row) => values[row] ?? 0);
@@ -115,7 +128,9 @@ export class IndexBuilder implements AthenaSink {
       (id) => rowOfId(ids, id),
       (row) => lists.offsets[row] !== lists.offsets[row + 1],
     );
+    const graph = this.#collected().build(this.#relationshipNames);
     const arrays: IndexArrays = {
+      ...graph.arrays,
       'concept-id': ids,
       'concept-vocabulary': vocabularies,
       'concept-domain': domains,
@@ -153,11 +168,14 @@ export class IndexBuilder implements AthenaSink {
         ambiguousValues: lists.ambiguous.length,
         orphanedValues: lists.orphaned.length,
       },
+      graph: graph.told,
       arrays,
     };
   }
 
+  /** Returns the place in which the concept of each row was read; rows are in the order of ids. */
   #order(): Uint32Array {
+    if (this.#placeOfRow !== undefined) return this.#placeOfRow;
     const ids = this.#ids.view();
     const order = sortedOrder(ids);
     for (let i = 1; i < order.length; i += 1) {
@@ -167,6 +185,7 @@ export class IndexBuilder implements AthenaSink {
         throw new TerminologyError('terminology-duplicate-concept', this.#conceptFile, text, this.#lines.at(here));
       }
     }
+    this.#placeOfRow = order;
     return order;
   }
 

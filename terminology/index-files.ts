@@ -48,10 +48,13 @@ export function readIndex(folder: string): IndexImage {
   const manifest = readManifest(place);
   const read = <T>(name: ArrayName, view: new (buffer: SharedArrayBuffer) => T): T =>
     new view(readSharedArray(place, name, manifest.files));
-  // An index that was written before there were words has none: everything but suggestions is answered from it.
-  const hasWords = manifest.files.some(({ name }) => name === 'word-offset.bin');
+  // An index that was written before there were words, or relations between concepts, has none: everything else is answered from it.
+  const has = (name: ArrayName): boolean => manifest.files.some((file) => file.name === `${name}.bin`);
+  const [hasWords, hasGraph] = [has('word-offset'), manifest.graph !== undefined];
   const words = <T>(name: ArrayName, view: new (buffer: SharedArrayBuffer) => T): T =>
     hasWords ? read(name, view) : new view(new SharedArrayBuffer(0));
+  const graph = <T>(name: ArrayName, view: new (buffer: SharedArrayBuffer) => T): T =>
+    hasGraph ? read(name, view) : new view(new SharedArrayBuffer(0));
   const arrays: IndexArrays = {
     'concept-id': read('concept-id', ARRAYS['concept-id']),
     'concept-vocabulary': read('concept-vocabulary', ARRAYS['concept-vocabulary']),
@@ -70,6 +73,18 @@ export function readIndex(folder: string): IndexImage {
     'word-text': words('word-text', ARRAYS['word-text']),
     'posting-offset': words('posting-offset', ARRAYS['posting-offset']),
     'posting-row': words('posting-row', ARRAYS['posting-row']),
+    'edge-offset': graph('edge-offset', ARRAYS['edge-offset']),
+    'edge-kind': graph('edge-kind', ARRAYS['edge-kind']),
+    'edge-target': graph('edge-target', ARRAYS['edge-target']),
+    'parent-offset': graph('parent-offset', ARRAYS['parent-offset']),
+    'parent-row': graph('parent-row', ARRAYS['parent-row']),
+    'child-offset': graph('child-offset', ARRAYS['child-offset']),
+    'child-row': graph('child-row', ARRAYS['child-row']),
+    'ancestry-bits': graph('ancestry-bits', ARRAYS['ancestry-bits']),
+    'synonym-offset': graph('synonym-offset', ARRAYS['synonym-offset']),
+    'synonym-language': graph('synonym-language', ARRAYS['synonym-language']),
+    'synonym-place': graph('synonym-place', ARRAYS['synonym-place']),
+    'synonym-text': graph('synonym-text', ARRAYS['synonym-text']),
   };
   checkShape(place, manifest, arrays);
   return { folder: place, manifest, arrays };
@@ -100,6 +115,21 @@ function readManifest(folder: string): Manifest {
   return result.data;
 }
 
+const graphLengths = (count: number, arrays: IndexArrays): Readonly<Partial<Record<ArrayName, number>>> => ({
+  'edge-offset': count + 1,
+  'edge-kind': arrays['edge-offset'][count] ?? 0,
+  'edge-target': arrays['edge-offset'][count] ?? 0,
+  'parent-offset': count + 1,
+  'parent-row': arrays['parent-offset'][count] ?? 0,
+  'child-offset': count + 1,
+  'child-row': arrays['parent-offset'][count] ?? 0,
+  'ancestry-bits': (count + 31) >>> 5,
+  'synonym-offset': count + 1,
+  'synonym-language': arrays['synonym-offset'][count] ?? 0,
+  'synonym-place': (arrays['synonym-offset'][count] ?? 0) + 1,
+  'synonym-text': arrays['synonym-place'].at(-1) ?? 0,
+});
+
 /** The files are whole, so this only fails for a manifest that was edited or written by a faulty version. */
 function checkShape(folder: string, manifest: Manifest, arrays: IndexArrays): void {
   const count = manifest.counts.concepts;
@@ -119,6 +149,7 @@ function checkShape(folder: string, manifest: Manifest, arrays: IndexArrays): vo
     'posting-offset': arrays['word-offset'].length,
     'word-text': arrays['word-offset'].at(-1) ?? 0,
     'posting-row': arrays['posting-offset'].at(-1) ?? 0,
+    ...(manifest.graph === undefined ? {} : graphLengths(count, arrays)),
   };
   const slots = arrays['code-table'].length;
   const bad = ARRAY_NAMES.find((name) => lengths[name] !== undefined && lengths[name] !== arrays[name].length);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { basename } from 'node:path';
-import { AncestorCircles } from './ancestor-circles.ts';
+import { AncestorCircle, nameCircle } from './ancestor-circles.ts';
 import { type AthenaSink, athenaFiles, readAthena, type SourceFile } from './athena.ts';
 import { fileFailure, TerminologyError } from './failure.ts';
 import { type BuiltIndex, IndexBuilder } from './index-build.ts';
@@ -58,11 +58,9 @@ export async function writeVocabulary(folder: string, indexFolder: string, optio
   const start = performance.now();
   await refuseUnknown(folder);
   const builder = new IndexBuilder();
-  const circles = new AncestorCircles();
-  const sinks = [builder, circles, ...(options.sink === undefined ? [] : [options.sink]), progressSink(options)];
+  const sinks = [builder, ...(options.sink === undefined ? [] : [options.sink]), progressSink(options)];
   const sources = await readAthena(folder, sinks);
-  await circles.refuse();
-  const index = builder.build();
+  const index = await built(builder);
   const manifest = manifestOf(index, sources);
   const written = await writeIndex(indexFolder, manifest, index.arrays);
   await options.beforeActivation?.(index.release, sources);
@@ -87,8 +85,18 @@ export async function releaseImage(folder: string): Promise<IndexImage> {
   await refuseUnknown(folder);
   const builder = new IndexBuilder();
   const sources = await readAthena(folder, [builder]);
-  const index = builder.build();
+  const index = await built(builder);
   return { folder, manifest: { ...manifestOf(index, sources), byteOrder: endianness(), files: [] }, arrays: index.arrays };
+}
+
+/** Returns the index that `builder` has read. A circle is named with its lines. */
+async function built(builder: IndexBuilder): Promise<BuiltIndex> {
+  try {
+    return builder.build();
+  } catch (error) {
+    if (error instanceof AncestorCircle) return nameCircle(error);
+    throw error;
+  }
 }
 
 /** Returns what the index of `sources` says of itself, all but the files that it will be written into. */
@@ -102,6 +110,7 @@ export function manifestOf(index: BuiltIndex, sources: readonly SourceFile[]): O
     domains: [...index.domains],
     classes: [...index.classes],
     counts: index.counts,
+    graph: index.graph,
     licences: licenceNotices(index.vocabularies.map((each) => each.vocabulary_id)),
     sources: sources.map((source) => ({ ...source, file: basename(source.file) })),
   };
@@ -109,8 +118,8 @@ export function manifestOf(index: BuiltIndex, sources: readonly SourceFile[]): O
 
 /** The same release gives the same id, whatever its folder is called. */
 function indexId(sources: readonly SourceFile[]): string {
-  // 'words': an index of the same release without them is another one.
-  const digests = JSON.stringify(['words', ...sources.map((source) => [source.table, source.sha256])]);
+  // 'words', 'graph': an index of the same release without them is another one.
+  const digests = JSON.stringify(['words', 'graph', ...sources.map((source) => [source.table, source.sha256])]);
   return `omop-${createHash('sha256').update(digests).digest('hex').slice(0, 16)}`;
 }
 

@@ -6,7 +6,7 @@ import { readIndex } from './index-files.ts';
 import { releaseImage } from './load.ts';
 import { mapsTo } from './omop/maps-to.ts';
 import { OmopNames } from './omop/names.ts';
-import { omopProvider } from './omop/provider.ts';
+import { graphOf, omopProvider } from './omop/provider.ts';
 import { suggesterOf } from './omop/suggest.ts';
 import { vocabularyProviders, withoutRepeated } from './omop/vocabulary-provider.ts';
 import type { CodeSystemProvider, TerminologySources } from './provider.ts';
@@ -42,8 +42,9 @@ export const systemProvider = (image: SystemImage): CodeSystemProvider => provid
 /** Returns the OMOP concepts as a code system, its vocabularies under their own URIs, 'Maps to' as a map, and what suggests concepts. */
 export function omopSources(omop: IndexImage): TerminologySources {
   const names = new OmopNames(omop.arrays);
+  const graph = graphOf(omop);
   return {
-    systems: [omopProvider(omop, names), ...vocabularyProviders(omop, names)],
+    systems: [omopProvider(omop, names, graph), ...vocabularyProviders(omop, names, graph)],
     maps: [mapsTo(omop)],
     suggester: suggesterOf(omop),
   };

@@ -143,14 +143,10 @@ export function generateAthena(folder: string, seed: number, scale: number): Rea
     while (out.rows < more) out.line(`${anyConcept()}\t${anyConcept()}\t${chance.one(OTHERS, 'Is a')}\t${DATES}`);
   });
   written('CONCEPT_ANCESTOR', (out) => {
-    for (let id = 1_000_000; id < next; id += 1) out.line(`${id}\t${id}\t0\t0`);
-    const more = ANCESTORS * scale;
-    while (out.rows < more) {
-      const levels = 1 + chance.below(9);
-      const [one, other] = [anyConcept(), anyConcept()];
-      // The smaller is above: a release with a circle is refused.
-      if (one !== other) out.line(`${Math.min(one, other)}\t${Math.max(one, other)}\t${levels}\t${levels + 1}`);
-    }
+    const standards = [...first.values()].reduce((sum, { standard }) => sum + standard, 0);
+    // What is standard has a row with itself; the others are above it.
+    const above = Math.max(1, (ANCESTORS * scale) / Math.max(1, standards) - 1);
+    for (const { from, standard } of first.values()) writeAncestry(out, chance, { from, standard, above });
   });
   written('CONCEPT_SYNONYM', (out) => {
     for (const { id, synonyms } of VOCABULARIES) {
@@ -177,6 +173,50 @@ export function generateAthena(folder: string, seed: number, scale: number): Rea
       out.line(`${from + n}\t${from + chance.below(concepts)}\t${1 + chance.below(500)}\t8576\t\t\t\t\t\t${DATES}`);
   });
   return rows;
+}
+
+/**
+ * Writes the closure of an invented hierarchy of the standard concepts of one vocabulary: each has one parent before it, and a second one as long as
+ * there are fewer than `above` ancestors a concept.
+ */
+function writeAncestry(
+  out: LineFile,
+  chance: Chance,
+  { from, standard, above }: { readonly from: number; readonly standard: number; readonly above: number },
+): void {
+  const offsets = new Uint32Array(standard + 1);
+  let ancestors = new Uint32Array(1 << 16);
+  let levels = new Uint8Array(1 << 17);
+  let end = 0;
+  for (let n = 0; n < standard; n += 1) {
+    const found = new Map<number, readonly [least: number, most: number]>();
+    const isThin = end < above * n;
+    const parents = n === 0 ? [] : isThin ? [chance.below(n), chance.below(n)] : [chance.below(Math.ceil(n / 50))];
+    const add = (each: number, least: number, most: number): void => {
+      const before = found.get(each) ?? [255, 0];
+      found.set(each, [Math.min(before[0], least), Math.max(before[1], most)]);
+    };
+    for (const parent of parents) {
+      add(parent, 1, 1);
+      for (let i = offsets[parent] ?? 0; i < (offsets[parent + 1] ?? 0); i += 1)
+        add(ancestors[i] ?? 0, (levels[2 * i] ?? 0) + 1, Math.min(255, (levels[2 * i + 1] ?? 0) + 1));
+    }
+    out.line(`${from + n}\t${from + n}\t0\t0`);
+    if (end + found.size > ancestors.length) {
+      const [wider, more] = [new Uint32Array(ancestors.length * 2), new Uint8Array(levels.length * 2)];
+      wider.set(ancestors);
+      more.set(levels);
+      [ancestors, levels] = [wider, more];
+    }
+    for (const [each, [least, most]] of found) {
+      out.line(`${from + each}\t${from + n}\t${least}\t${most}`);
+      ancestors[end] = each;
+      levels[2 * end] = least;
+      levels[2 * end + 1] = most;
+      end += 1;
+    }
+    offsets[n + 1] = end;
+  }
 }
 
 if (import.meta.main) {

@@ -3,104 +3,154 @@ import type { TextMatches } from '../provider.ts';
 import { matchesWords, wordsOf } from '../system/fold.ts';
 import { RowSet } from '../system/rows.ts';
 
-/**
- * Searches the names of OMOP concepts, and their ids, without an index of words: the longest word is looked for in all names at once (a
- * fraction of a second in six million of them), each place is then looked at. Names in other letters than ASCII are read one by one.
- */
-export class OmopNames {
-  readonly #arrays: IndexArrays;
-  readonly #total: number;
-  /** The names in lower case, byte for byte where they were. */
+/** Texts side by side, searched all at once. */
+class Texts {
+  readonly #bytes: Buffer;
+  readonly #offsets: Uint32Array;
+  /** The texts in lower case, byte for byte where they were. */
   #folded: Buffer | undefined;
-  /** Rows with other letters than ASCII. */
+  /** Texts with other letters than ASCII. */
   #others: RowSet | undefined;
 
-  constructor(arrays: IndexArrays) {
-    this.#arrays = arrays;
-    this.#total = arrays['concept-id'].length;
+  constructor(bytes: Uint8Array, offsets: Uint32Array) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#offsets = offsets;
   }
 
-  /** Each word of `text` must begin a word of the name, or the concept id; short names come first. */
-  search(text: string): TextMatches {
-    const words = wordsOf(text);
-    let found: RowSet | undefined;
-    const set = (): RowSet => {
-      found ??= this.#matches(words);
-      return found;
-    };
-    const offsets = this.#arrays['name-offset'];
-    const length = (row: number): number => (offsets[row + 1] ?? 0) - (offsets[row] ?? 0);
-    return {
-      get set() {
-        return set();
-      },
-      best: (count) => [...set().rows()].sort((a, b) => length(a) - length(b) || a - b).slice(0, count),
-    };
+  get #count(): number {
+    return Math.max(0, this.#offsets.length - 1);
   }
 
-  #matches(words: readonly string[]): RowSet {
-    const found = new RowSet(this.#total);
+  at(index: number): string {
+    return this.#bytes.toString('utf8', this.#offsets[index], this.#offsets[index + 1]);
+  }
+
+  /** Bytes of a text. */
+  length(index: number): number {
+    return (this.#offsets[index + 1] ?? 0) - (this.#offsets[index] ?? 0);
+  }
+
+  /** Visits the texts in which each of `words` begins a word, in their order but for those with other letters than ASCII, which come last. */
+  matches(words: readonly string[], visit: (index: number) => void): void {
     const [longest] = words.toSorted((a, b) => b.length - a.length);
-    if (longest === undefined) return found;
-    const names = this.#lower();
+    if (longest === undefined || this.#count === 0) return;
+    const folded = this.#lower();
     const needles = words.map((word) => Buffer.from(word));
-    const offsets = this.#arrays['name-offset'];
     if (needles.every((needle, i) => needle.length === words[i]?.length)) {
       const needle = Buffer.from(longest);
-      for (let at = names.indexOf(needle); at >= 0; ) {
-        const row = this.#rowAt(at);
-        const end = offsets[row + 1] ?? names.length;
-        const name = names.subarray(offsets[row], end);
-        if (needles.every((each) => beginsWord(name, each))) found.add(row);
-        at = names.indexOf(needle, end);
+      for (let at = folded.indexOf(needle); at >= 0; ) {
+        const index = this.#indexAt(at);
+        const end = this.#offsets[index + 1] ?? folded.length;
+        const text = folded.subarray(this.#offsets[index], end);
+        if (this.#others?.hasRow(index) !== true && needles.every((each) => beginsWord(text, each))) visit(index);
+        at = folded.indexOf(needle, end);
       }
     }
-    const read = (row: number): void => {
-      const name = this.#name(row);
-      if (matchesWords([...wordsOf(name), String(this.#arrays['concept-id'][row])], words)) found.add(row);
-    };
-    this.#others?.forEach(read);
-    for (const word of words) if (/^\d+$/.test(word)) this.#idsBeginning(word).forEach(read);
-    return found;
-  }
-
-  #name(row: number): string {
-    const offsets = this.#arrays['name-offset'];
-    const bytes = this.#arrays['name-text'];
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8', offsets[row], offsets[row + 1]);
+    this.#others?.forEach((index) => {
+      if (matchesWords(wordsOf(this.at(index)), words)) visit(index);
+    });
   }
 
   #lower(): Buffer {
     if (this.#folded !== undefined) return this.#folded;
-    const source = this.#arrays['name-text'];
+    const source = this.#bytes;
     const lower = Buffer.allocUnsafe(source.length);
-    const others = new RowSet(this.#total);
-    const offsets = this.#arrays['name-offset'];
-    for (let row = 0; row < this.#total; row += 1) {
+    const others = new RowSet(this.#count);
+    for (let index = 0; index < this.#count; index += 1) {
       let isAscii = true;
-      for (let i = offsets[row] ?? 0; i < (offsets[row + 1] ?? 0); i += 1) {
+      for (let i = this.#offsets[index] ?? 0; i < (this.#offsets[index + 1] ?? 0); i += 1) {
         const byte = source[i] ?? 0;
         lower[i] = byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
         if (byte > 0x7f) isAscii = false;
       }
-      if (!isAscii) others.add(row);
+      if (!isAscii) others.add(index);
     }
     this.#others = others;
     this.#folded = lower;
     return lower;
   }
 
-  /** The row in whose name byte `at` lies. */
-  #rowAt(at: number): number {
-    const offsets = this.#arrays['name-offset'];
-    let low = 0;
-    let high = this.#total;
-    while (high - low > 1) {
-      const middle = (low + high) >>> 1;
-      if ((offsets[middle] ?? 0) <= at) low = middle;
-      else high = middle;
+  /** The text in which byte `at` lies; none of them is empty. */
+  #indexAt(at: number): number {
+    return lastUpTo(this.#offsets, at, this.#count);
+  }
+}
+
+/** Returns the last index below `count` whose offset is `at` or less. */
+function lastUpTo(offsets: Uint32Array, at: number, count: number): number {
+  let low = 0;
+  let high = count;
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    if ((offsets[middle] ?? 0) <= at) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
+ * Searches the names and synonyms of OMOP concepts, and their ids, without an index of words: the longest word is looked for in all texts at once (a
+ * fraction of a second in six million of them), each place is then looked at. Texts in other letters than ASCII are read one by one.
+ */
+export class OmopNames {
+  readonly #arrays: IndexArrays;
+  readonly #total: number;
+  readonly #names: Texts;
+  readonly #synonyms: Texts;
+
+  constructor(arrays: IndexArrays) {
+    this.#arrays = arrays;
+    this.#total = arrays['concept-id'].length;
+    this.#names = new Texts(arrays['name-text'], arrays['name-offset']);
+    this.#synonyms = new Texts(arrays['synonym-text'], arrays['synonym-place']);
+  }
+
+  /** Each word of `text` must begin a word of the name, or of one synonym (`withIds`: or the concept id); short ones come first, names before synonyms. */
+  search(text: string, withIds: boolean): TextMatches {
+    const words = wordsOf(text);
+    let known: Found | undefined;
+    const found = (): Found => {
+      known ??= this.#matches(words, withIds);
+      return known;
+    };
+    return {
+      get set() {
+        return found().rows;
+      },
+      best: (count) => {
+        const { rows, synonyms } = found();
+        const rank = (row: number): number => synonyms.get(row) ?? this.#names.length(row);
+        return [...rows.rows()].sort((a, b) => rank(a) - rank(b) || a - b).slice(0, count);
+      },
+    };
+  }
+
+  #matches(words: readonly string[], withIds: boolean): Found {
+    const rows = new RowSet(this.#total);
+    /** Length of the shortest synonym that was found, of what was not found by its name. */
+    const synonyms = new Map<number, number>();
+    this.#names.matches(words, (row) => rows.add(row));
+    if (withIds) {
+      const read = (row: number): void => {
+        if (matchesWords([...wordsOf(this.#names.at(row)), String(this.#arrays['concept-id'][row])], words)) rows.add(row);
+      };
+      for (const word of words) if (/^\d+$/.test(word)) this.#idsBeginning(word).forEach(read);
     }
-    return low;
+    const offsets = this.#arrays['synonym-offset'];
+    this.#synonyms.matches(words, (index) => {
+      const row = this.#rowOfSynonym(offsets, index);
+      const length = this.#synonyms.length(index) + 1;
+      const before = synonyms.get(row);
+      if (before === undefined && rows.hasRow(row)) return;
+      rows.add(row);
+      synonyms.set(row, Math.min(before ?? length, length));
+    });
+    return { rows, synonyms };
+  }
+
+  #rowOfSynonym(offsets: Uint32Array, index: number): number {
+    // Rows without synonyms begin where the next one does: the last of them has this one.
+    return lastUpTo(offsets, index, this.#total);
   }
 
   #idsBeginning(digits: string): RowSet {
@@ -112,6 +162,11 @@ export class OmopNames {
     }
     return found;
   }
+}
+
+interface Found {
+  readonly rows: RowSet;
+  readonly synonyms: ReadonlyMap<number, number>;
 }
 
 /** Returns the first place in the ascending `ids` that holds `id` or more. */

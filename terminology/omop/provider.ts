@@ -16,7 +16,10 @@ import { vocabularyOf } from '../reader.ts';
 import { RowSet } from '../system/rows.ts';
 import { OMOP_SYSTEM } from '../systems.ts';
 import type { Concept as OmopConcept, Vocabulary } from '../vocabulary.ts';
+import { OmopGraph } from './graph.ts';
+import type { OmopHierarchy } from './hierarchy.ts';
 import { OmopNames } from './names.ts';
+import { TREE_OPERATORS, treeFilter } from './tree-filter.ts';
 
 const definition = (code: string, description: string, type = 'code'): PropertyDefinition => ({
   code,
@@ -39,14 +42,27 @@ const INACTIVE: PropertyDefinition = { code: 'inactive', uri: 'http://hl7.org/fh
 type Column = 'domain_id' | 'vocabulary_id' | 'concept_class_id' | 'standard_concept' | 'concept_code' | 'invalid_reason';
 const COLUMNS: readonly Column[] = ['domain_id', 'vocabulary_id', 'concept_class_id', 'standard_concept', 'concept_code', 'invalid_reason'];
 
+const WITHOUT =
+  'the index of the OMOP vocabularies has no ancestors (CONCEPT_ANCESTOR was empty, or it was loaded before they were kept: load it again)';
+
 /** Operators that every property answers to, and concept (the id itself). */
 const OPERATORS: readonly string[] = ['=', 'in', 'not-in', 'exists'];
 
 /**
- * Returns the OMOP concepts as a code system whose codes are concept ids (https://build.fhir.org/ig/HL7/fhir-omop-ig/). Without hierarchy: the
- * index keeps no ancestors.
+ * Returns the OMOP concepts as a code system whose codes are concept ids (https://build.fhir.org/ig/HL7/fhir-omop-ig/). What is above what is what
+ * CONCEPT_ANCESTOR says: of a concept that is not in it (it is neither standard nor a classification) it is not known. Relationships are properties.
  */
-export const omopProvider = (image: IndexImage, names = new OmopNames(image.arrays)): CodeSystemProvider => new OmopProvider(image, names);
+export const omopProvider = (image: IndexImage, names = new OmopNames(image.arrays), graph = graphOf(image)): CodeSystemProvider =>
+  new OmopProvider(image, names, graph);
+
+/** Returns the relations between the concepts of an index. */
+export function graphOf(image: IndexImage): OmopGraph {
+  const vocabulary = vocabularyOf(image);
+  return new OmopGraph(image, (concept_id) => vocabulary.concept(concept_id)?.concept_name);
+}
+
+const notInAncestry = (code: string): string =>
+  `concept ${code} is not in CONCEPT_ANCESTOR, which holds standard concepts and classifications; ask by a relationship, such as 'Is a' = ${code}`;
 
 class OmopProvider implements CodeSystemProvider {
   readonly url = OMOP_SYSTEM;
@@ -58,23 +74,38 @@ class OmopProvider implements CodeSystemProvider {
   readonly language = 'en';
   readonly caseSensitive = true;
   readonly valueSet = undefined;
-  readonly hierarchical = false;
+  readonly hierarchical: boolean;
   readonly grammar = false;
-  readonly noSubsumption = 'the index of the OMOP vocabularies keeps no ancestors (they are in cdm.concept_ancestor)';
-  readonly properties: readonly PropertyDefinition[] = [INACTIVE, ...PROPERTIES];
-  readonly filters = [{ code: 'concept', op: ['=', 'in', 'not-in'] }, ...this.properties.map(({ code }) => ({ code, op: OPERATORS }))];
+  readonly noSubsumption: string | undefined;
+  readonly properties: readonly PropertyDefinition[];
+  readonly filters: CodeSystemProvider['filters'];
   readonly total: number;
   readonly supplements: readonly string[] = [];
   readonly #image: IndexImage;
   readonly #vocabulary: Vocabulary;
   readonly #names: OmopNames;
+  readonly #graph: OmopGraph;
+  readonly #hierarchy: OmopHierarchy | undefined;
 
-  constructor(image: IndexImage, names: OmopNames) {
+  constructor(image: IndexImage, names: OmopNames, graph: OmopGraph) {
     this.version = image.manifest.release === '' ? undefined : image.manifest.release;
     this.total = image.arrays['concept-id'].length;
     this.#image = image;
     this.#vocabulary = vocabularyOf(image);
     this.#names = names;
+    this.#graph = graph;
+    this.#hierarchy = graph.ancestry;
+    this.hierarchical = graph.ancestry !== undefined;
+    this.noSubsumption = graph.ancestry === undefined ? WITHOUT : undefined;
+    const relationships = graph.relationships.map(
+      ({ relationship_id, name }): PropertyDefinition => ({ code: relationship_id, description: name || relationship_id, type: 'code' }),
+    );
+    this.properties = [INACTIVE, ...PROPERTIES, ...relationships];
+    const tree = graph.ancestry === undefined ? [] : TREE_OPERATORS;
+    this.filters = [
+      { code: 'concept', op: ['=', 'in', 'not-in', ...tree] },
+      ...this.properties.map(({ code }) => ({ code, op: OPERATORS })),
+    ];
   }
 
   locate(code: string): Concept | undefined {
@@ -94,8 +125,8 @@ class OmopProvider implements CodeSystemProvider {
     return undefined;
   }
 
-  designations(): readonly Designation[] {
-    return [];
+  designations({ row }: Concept): readonly Designation[] {
+    return this.#graph.synonyms(row);
   }
 
   propertiesOf({ row }: Concept): readonly Property[] {
@@ -106,7 +137,15 @@ class OmopProvider implements CodeSystemProvider {
       ...COLUMNS.flatMap((code): readonly Property[] =>
         concept[code] === '' ? [] : [{ code, type: code === 'concept_code' ? 'String' : 'Code', value: concept[code] }],
       ),
+      ...this.#related(row),
     ];
+  }
+
+  *#related(row: number): Generator<Property> {
+    for (const { relationship_id: code, row: other } of this.#graph.edges(row)) {
+      const target = this.conceptAt(other);
+      yield { code, type: 'Code', value: target.code, description: this.display(target) };
+    }
   }
 
   extensions(): readonly never[] {
@@ -126,19 +165,24 @@ class OmopProvider implements CodeSystemProvider {
   }
 
   *roots(): Generator<number> {
-    for (let row = 0; row < this.total; row += 1) yield row;
+    for (let row = 0; row < this.total; row += 1) if ((this.#hierarchy?.parents(row).length ?? 0) === 0) yield row;
   }
 
-  parents(): readonly number[] {
-    return [];
+  parents({ row }: Concept): readonly number[] {
+    return this.#hierarchy?.parents(row) ?? [];
   }
 
-  children(): readonly number[] {
-    return [];
+  children({ row }: Concept): readonly number[] {
+    return this.#hierarchy?.children(row) ?? [];
   }
 
   subsumes(ancestor: Concept, concept: Concept): boolean {
-    return ancestor.row === concept.row;
+    return ancestor.row === concept.row || (this.#hierarchy?.isAbove(ancestor.row, concept.row) ?? false);
+  }
+
+  undetermined(...concepts: readonly Concept[]): string | undefined {
+    const unplaced = concepts.find(({ row }) => this.#hierarchy?.places(row) === false);
+    return unplaced === undefined ? undefined : notInAncestry(unplaced.code);
   }
 
   all(): ConceptSet {
@@ -146,10 +190,22 @@ class OmopProvider implements CodeSystemProvider {
   }
 
   search(text: string): TextMatches {
-    return this.#names.search(text);
+    return this.#names.search(text, true);
   }
 
-  filter({ property, op, value }: Filter): ConceptSet | FilterRefusal {
+  filter(filter: Filter): ConceptSet | FilterRefusal {
+    const placed = {
+      total: this.total,
+      all: () => RowSet.all(this.total),
+      rowOf: (code: string) => this.locate(code)?.row,
+      hierarchy: this.#hierarchy,
+      without: WITHOUT,
+      unplaced: notInAncestry,
+    };
+    return treeFilter(filter, placed) ?? this.#byProperty(filter);
+  }
+
+  #byProperty({ property, op, value }: Filter): ConceptSet | FilterRefusal {
     const values = op === 'in' || op === 'not-in' ? value.split(',').map((each) => each.trim()) : [value];
     const isNegated = op === 'not-in' || (op === 'exists' && value === 'false');
     if (!OPERATORS.includes(op))
@@ -163,6 +219,11 @@ class OmopProvider implements CodeSystemProvider {
     }
     if (op === 'exists' && value !== 'true' && value !== 'false')
       return { refusal: 'invalid', reason: `exists is true or false, not ${value}` };
+    if (this.#graph.has(property)) {
+      const wanted = new Set(values.flatMap((each) => this.locate(each)?.row ?? []));
+      const rows = this.#graph.rowsLeading(property, (target) => op === 'exists' || wanted.has(target));
+      return isNegated ? RowSet.all(this.total).minus(rows) : rows;
+    }
     const holds = this.#test(property, op === 'exists' ? undefined : values);
     if (holds === undefined) return { refusal: 'not-supported', reason: `the OMOP vocabularies have no property ${property}` };
     return RowSet.all(this.total).where((row) => holds(row) !== isNegated);

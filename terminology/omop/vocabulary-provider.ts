@@ -4,6 +4,7 @@ import type {
   CodeSystemProvider,
   Concept,
   ConceptSet,
+  Designation,
   Filter,
   FilterRefusal,
   Property,
@@ -14,60 +15,32 @@ import { vocabularyOf } from '../reader.ts';
 import { RowSet } from '../system/rows.ts';
 import { OMOP_SYSTEM, systemOfVocabulary } from '../systems.ts';
 import type { Concept as OmopConcept, Vocabulary } from '../vocabulary.ts';
+import type { OmopGraph } from './graph.ts';
+import type { OmopHierarchy } from './hierarchy.ts';
 import type { OmopNames } from './names.ts';
+import { TREE_OPERATORS, treeFilter } from './tree-filter.ts';
+import { columnOf, columnsOf } from './vocabulary-columns.ts';
 
-/** What the tables of OMOP tell of a code beside its name. */
-const PROPERTIES: readonly PropertyDefinition[] = [
-  { code: 'inactive', uri: 'http://hl7.org/fhir/concept-properties#inactive', type: 'boolean' },
-  { code: 'concept_id', description: 'The id of its OMOP concept', type: 'code' },
-  { code: 'domain_id', description: 'Its domain in OMOP', type: 'code' },
-  { code: 'concept_class_id', description: 'Its class within the vocabulary in OMOP', type: 'code' },
-  { code: 'standard_concept', description: 'S: standard in OMOP, C: classification', type: 'code' },
-];
-const TTY: PropertyDefinition = {
-  code: 'TTY',
-  description: 'Term type (https://www.nlm.nih.gov/research/umls/rxnorm/docs/appendix5.html)',
-  type: 'code',
-};
-const RXNORM = 'http://www.nlm.nih.gov/research/umls/rxnorm';
-/** Classes of OMOP's RxNorm are its term types under longer names. */
-const TERM_TYPES: Readonly<Record<string, string>> = {
-  Ingredient: 'IN',
-  'Precise Ingredient': 'PIN',
-  'Multiple Ingredients': 'MIN',
-  'Brand Name': 'BN',
-  'Clinical Drug': 'SCD',
-  'Clinical Drug Comp': 'SCDC',
-  'Clinical Drug Form': 'SCDF',
-  'Clinical Dose Group': 'SCDG',
-  'Quant Clinical Drug': 'SCD',
-  'Branded Drug': 'SBD',
-  'Branded Drug Comp': 'SBDC',
-  'Branded Drug Form': 'SBDF',
-  'Branded Dose Group': 'SBDG',
-  'Quant Branded Drug': 'SBD',
-  'Clinical Pack': 'GPCK',
-  'Branded Pack': 'BPCK',
-  'Dose Form': 'DF',
-  'Dose Form Group': 'DFG',
-};
 /** Only what the vocabulary itself holds is its code: not what OMOP added under names of its own. */
 const NOT_ITS_OWN: ReadonlySet<string> = new Set(['RxNorm Extension']);
 const OPERATORS: readonly string[] = ['=', 'in', 'not-in', 'exists'];
 const NONE: readonly never[] = [];
 
+const WITHOUT = 'the OMOP tables that were loaded for this code system tell no hierarchy of it';
+
 /**
  * Returns the vocabularies of an index as code systems under the URIs that FHIR has for them: RxNorm, ICD-10-CM, NDC… Only those whose release
- * says its version: a starter set holds a few codes of each, and would call all others wrong. They have no hierarchy: the index keeps none.
+ * says its version: a starter set holds a few codes of each, and would call all others wrong. Their hierarchy is what CONCEPT_ANCESTOR says of their
+ * concepts; of vocabularies without a pair there, such as ICD-10-CM, it is their relationship 'Is a'.
  */
-export function vocabularyProviders(image: IndexImage, names: OmopNames): readonly CodeSystemProvider[] {
+export function vocabularyProviders(image: IndexImage, names: OmopNames, graph: OmopGraph): readonly CodeSystemProvider[] {
   const found = new Map<string, number[]>();
   for (const [number, { vocabulary_id, version }] of image.manifest.vocabularies.entries()) {
     const url = systemOfVocabulary(vocabulary_id);
     if (version === '' || url === vocabulary_id || NOT_ITS_OWN.has(vocabulary_id)) continue;
     found.set(url, [...(found.get(url) ?? []), number]);
   }
-  return [...found].map(([url, numbers]) => new VocabularyProvider(image, names, url, numbers));
+  return [...found].map(([url, numbers]) => new VocabularyProvider(image, names, graph, url, numbers));
 }
 
 class VocabularyProvider implements CodeSystemProvider {
@@ -80,9 +53,7 @@ class VocabularyProvider implements CodeSystemProvider {
   readonly language = 'en';
   readonly caseSensitive = true;
   readonly valueSet = undefined;
-  readonly hierarchical = false;
   readonly grammar = false;
-  readonly noSubsumption = 'OMOP tables were loaded for this code system, which do not say what its own hierarchy is';
   readonly properties: readonly PropertyDefinition[];
   readonly filters: CodeSystemProvider['filters'];
   /** Rows are those of the whole index, so that they are a bound. */
@@ -91,22 +62,45 @@ class VocabularyProvider implements CodeSystemProvider {
   readonly #image: IndexImage;
   readonly #vocabulary: Vocabulary;
   readonly #names: OmopNames;
+  readonly #graph: OmopGraph;
   readonly #numbers: readonly number[];
   #all: RowSet | undefined;
+  /** Undefined: not looked for yet; null: there is none. */
+  #known: OmopHierarchy | null | undefined;
 
-  constructor(image: IndexImage, names: OmopNames, url: string, numbers: readonly number[]) {
+  constructor(image: IndexImage, names: OmopNames, graph: OmopGraph, url: string, numbers: readonly number[]) {
     const own = numbers.map((number) => image.manifest.vocabularies[number]);
     this.#image = image;
     this.#vocabulary = vocabularyOf(image);
     this.#names = names;
+    this.#graph = graph;
     this.#numbers = numbers;
     this.url = url;
     this.version = versionOf(own[0]?.vocabulary_id ?? '', own[0]?.version ?? '');
     this.name = (own[0]?.vocabulary_id ?? '').replaceAll(/\W/g, '');
     this.title = `${own.map((each) => each?.name || each?.vocabulary_id).join(', ')} (from the OMOP vocabularies)`;
-    this.properties = url === RXNORM ? [...PROPERTIES, TTY] : PROPERTIES;
-    this.filters = [{ code: 'concept', op: ['=', 'in', 'not-in'] }, ...this.properties.map(({ code }) => ({ code, op: OPERATORS }))];
+    const relationships = graph.relationships.map(
+      ({ relationship_id, name }): PropertyDefinition => ({ code: relationship_id, description: name || relationship_id, type: 'Coding' }),
+    );
+    this.properties = [...columnsOf(url), ...relationships];
+    this.filters = [
+      { code: 'concept', op: ['=', 'in', 'not-in', ...TREE_OPERATORS] },
+      ...this.properties.map(({ code }) => ({ code, op: OPERATORS })),
+    ];
     this.total = image.arrays['concept-id'].length;
+  }
+
+  get hierarchical(): boolean {
+    return this.#hierarchy !== undefined;
+  }
+
+  get noSubsumption(): string | undefined {
+    return this.#hierarchy === undefined ? WITHOUT : undefined;
+  }
+
+  get #hierarchy(): OmopHierarchy | undefined {
+    if (this.#known === undefined) this.#known = this.#graph.hierarchyAmong(this.all()) ?? null;
+    return this.#known ?? undefined;
   }
 
   locate(code: string): Concept | undefined {
@@ -129,18 +123,30 @@ class VocabularyProvider implements CodeSystemProvider {
     return undefined;
   }
 
-  designations(): readonly never[] {
-    return NONE;
+  designations({ row }: Concept): readonly Designation[] {
+    return this.#graph.synonyms(row);
   }
 
   propertiesOf({ row }: Concept): readonly Property[] {
     const concept = this.#concept(row);
     if (concept === undefined) return NONE;
-    return this.properties.flatMap(({ code }): readonly Property[] => {
+    const columns = this.properties.flatMap(({ code }): readonly Property[] => {
       if (code === 'inactive') return [{ code, type: 'Boolean', value: concept.invalid_reason !== '' }];
       const value = columnOf(concept, code);
       return value === '' ? NONE : [{ code, type: 'Code', value }];
     });
+    return [...columns, ...this.#related(row)];
+  }
+
+  /** What its relationships lead to, in this vocabulary or another. */
+  *#related(row: number): Generator<Property> {
+    for (const { relationship_id, row: other } of this.#graph.edges(row)) {
+      const target = this.#concept(other);
+      if (target === undefined) continue;
+      const { concept_code: code, concept_name: display } = target;
+      const system = this.all().hasRow(other) ? this.url : systemOfVocabulary(target.vocabulary_id);
+      yield { code: relationship_id, type: 'Coding', value: { system, code, display } };
+    }
   }
 
   extensions(): readonly never[] {
@@ -160,19 +166,30 @@ class VocabularyProvider implements CodeSystemProvider {
   }
 
   roots(): Iterable<number> {
-    return this.all().rows();
+    return this.all()
+      .where((row) => (this.#hierarchy?.parents(row).length ?? 0) === 0)
+      .rows();
   }
 
-  parents(): readonly number[] {
-    return NONE;
+  parents({ row }: Concept): readonly number[] {
+    return this.#hierarchy?.parents(row) ?? NONE;
   }
 
-  children(): readonly number[] {
-    return NONE;
+  children({ row }: Concept): readonly number[] {
+    return this.#hierarchy?.children(row) ?? NONE;
   }
 
   subsumes(ancestor: Concept, concept: Concept): boolean {
-    return ancestor.row === concept.row;
+    return ancestor.row === concept.row || (this.#hierarchy?.isAbove(ancestor.row, concept.row) ?? false);
+  }
+
+  undetermined(...concepts: readonly Concept[]): string | undefined {
+    const unplaced = concepts.find(({ row }) => this.#hierarchy?.places(row) === false);
+    return unplaced === undefined ? undefined : this.#unplaced(unplaced.code);
+  }
+
+  #unplaced(code: string): string {
+    return `${code} is not in CONCEPT_ANCESTOR, which holds what is standard or a classification in OMOP; its relationships are properties`;
   }
 
   all(): RowSet {
@@ -181,7 +198,19 @@ class VocabularyProvider implements CodeSystemProvider {
     return this.#all;
   }
 
-  filter({ property, op, value }: Filter): ConceptSet | FilterRefusal {
+  filter(filter: Filter): ConceptSet | FilterRefusal {
+    const placed = {
+      total: this.total,
+      all: () => this.all(),
+      rowOf: (code: string) => this.locate(code)?.row,
+      hierarchy: this.#hierarchy,
+      without: WITHOUT,
+      unplaced: (code: string) => this.#unplaced(code),
+    };
+    return treeFilter(filter, placed) ?? this.#byProperty(filter);
+  }
+
+  #byProperty({ property, op, value }: Filter): ConceptSet | FilterRefusal {
     if (!OPERATORS.includes(op) || (property === 'concept' && op === 'exists'))
       return {
         refusal: 'not-supported',
@@ -199,6 +228,11 @@ class VocabularyProvider implements CodeSystemProvider {
       return { refusal: 'not-supported', reason: `${this.title} has no property ${property}; its own release may have` };
     if (op === 'exists' && value !== 'true' && value !== 'false')
       return { refusal: 'invalid', reason: `exists is true or false, not ${value}` };
+    if (this.#graph.has(property)) {
+      const fits = (target: number): boolean => values.includes(this.#concept(target)?.concept_code ?? '');
+      const rows = this.#graph.rowsLeading(property, (target) => op === 'exists' || fits(target)).and(this.all());
+      return op === 'not-in' || (op === 'exists' && value === 'false') ? this.all().minus(rows) : rows;
+    }
     const holds = (row: number): boolean => {
       const concept = this.#concept(row);
       const own =
@@ -210,7 +244,7 @@ class VocabularyProvider implements CodeSystemProvider {
   }
 
   search(text: string): TextMatches {
-    const found = this.#names.search(text);
+    const found = this.#names.search(text, false);
     const all = this.all();
     const set = (): RowSet =>
       RowSet.of(
@@ -239,13 +273,6 @@ class VocabularyProvider implements CodeSystemProvider {
 
 function* rowsOf(vocabularies: Uint16Array, numbers: readonly number[]): Generator<number> {
   for (let row = 0; row < vocabularies.length; row += 1) if (numbers.includes(vocabularies[row] ?? -1)) yield row;
-}
-
-function columnOf(concept: OmopConcept, property: string): string {
-  if (property === 'concept_id') return String(concept.concept_id);
-  if (property === 'TTY') return TERM_TYPES[concept.concept_class_id] ?? '';
-  if (property === 'domain_id' || property === 'concept_class_id' || property === 'standard_concept') return concept[property];
-  return '';
 }
 
 /** OMOP writes the name before the version (RxNorm 20260105); what is no version of one word is none. */

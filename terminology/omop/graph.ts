@@ -1,0 +1,152 @@
+import type { IndexImage } from '../index-files.ts';
+import type { Designation } from '../provider.ts';
+import { RowSet } from '../system/rows.ts';
+import { ancestryOf, HierarchyWithin, hierarchyOfPairs, type OmopHierarchy } from './hierarchy.ts';
+
+/** What CONCEPT_RELATIONSHIP says of one concept. */
+export interface Edge {
+  readonly relationship_id: string;
+  readonly row: number;
+}
+
+const IS_A = 'Is a';
+const SUBSUMES = 'Subsumes';
+
+/** Languages of synonyms (the concepts of domain Language, class of SNOMED's "… language") as BCP 47 has them. */
+const LANGUAGES: Readonly<Record<string, string>> = {
+  english: 'en',
+  spanish: 'es',
+  german: 'de',
+  french: 'fr',
+  italian: 'it',
+  portuguese: 'pt',
+  dutch: 'nl',
+  russian: 'ru',
+  chinese: 'zh',
+  japanese: 'ja',
+  korean: 'ko',
+  turkish: 'tr',
+  greek: 'el',
+  polish: 'pl',
+  estonian: 'et',
+  danish: 'da',
+  norwegian: 'no',
+  swedish: 'sv',
+  finnish: 'fi',
+  czech: 'cs',
+  hungarian: 'hu',
+  arabic: 'ar',
+  hebrew: 'he',
+  ukrainian: 'uk',
+};
+/** The concept of English (https://athena.ohdsi.org/search-terms/terms/4180186), which every download of synonyms names. */
+const ENGLISH = 4180186;
+/** BCP 47: a language that is not known. */
+const UNDETERMINED = 'und';
+
+/** The relations between the concepts of an index: relationships, hierarchy, synonyms. */
+export class OmopGraph {
+  /** What CONCEPT_ANCESTOR says; undefined where it is not there. */
+  readonly ancestry: OmopHierarchy | undefined;
+  /** The relationships that there are, with their names. */
+  readonly relationships: readonly { readonly relationship_id: string; readonly name: string }[];
+  readonly #image: IndexImage;
+  readonly #numbers: ReadonlyMap<string, number>;
+  readonly #languages: readonly string[];
+
+  /** `nameOf`: the name of a concept by its id, undefined for none. */
+  constructor(image: IndexImage, nameOf: (concept_id: number) => string | undefined) {
+    const { graph } = image.manifest;
+    this.#image = image;
+    this.ancestry = graph === undefined ? undefined : ancestryOf(image.arrays);
+    this.relationships = graph?.relationships ?? [];
+    this.#numbers = new Map(this.relationships.map(({ relationship_id }, i) => [relationship_id, i]));
+    this.#languages = (graph?.languages ?? []).map((id) => (id === ENGLISH ? 'en' : tagOf(nameOf(id))));
+  }
+
+  has(relationship_id: string): boolean {
+    return this.#numbers.has(relationship_id);
+  }
+
+  /** Returns what a row leads to, by the numbers of relationships and rows; `only`: of one relationship. */
+  *edges(row: number, only?: string): Generator<Edge> {
+    const { arrays } = this.#image;
+    const wanted = only === undefined ? undefined : this.#numbers.get(only);
+    const end = arrays['edge-offset'][row + 1] ?? 0;
+    const kinds = arrays['edge-kind'];
+    const targets = arrays['edge-target'];
+    for (let i = arrays['edge-offset'][row] ?? 0; i < end; i += 1) {
+      if (only !== undefined && kinds[i] !== wanted) continue;
+      // A row that stands twice in the table says nothing more.
+      if (i > (arrays['edge-offset'][row] ?? 0) && kinds[i] === kinds[i - 1] && targets[i] === targets[i - 1]) continue;
+      yield { relationship_id: this.relationships[kinds[i] ?? 0]?.relationship_id ?? '', row: targets[i] ?? 0 };
+    }
+  }
+
+  /** Returns the rows of which a relationship leads to a row that `holds`. */
+  rowsLeading(relationship_id: string, holds: (target: number) => boolean): RowSet {
+    const { arrays } = this.#image;
+    const found = new RowSet(arrays['concept-id'].length);
+    const wanted = this.#numbers.get(relationship_id);
+    const kinds = arrays['edge-kind'];
+    const offsets = arrays['edge-offset'];
+    if (wanted === undefined) return found;
+    let row = 0;
+    for (let i = kinds.indexOf(wanted); i >= 0; i = kinds.indexOf(wanted, i + 1)) {
+      while ((offsets[row + 1] ?? 0) <= i) row += 1;
+      if (!found.hasRow(row) && holds(arrays['edge-target'][i] ?? 0)) found.add(row);
+    }
+    return found;
+  }
+
+  /**
+   * Returns what is above what among `own` rows, those of a vocabulary: as CONCEPT_ANCESTOR says where it has a pair of them, else as their
+   * relationships 'Is a', and 'Subsumes' back, do; undefined where neither does.
+   */
+  hierarchyAmong(own: RowSet): OmopHierarchy | undefined {
+    if (this.ancestry !== undefined) {
+      const within = new HierarchyWithin(this.ancestry, own);
+      for (const row of own.rows()) if (within.parents(row).length > 0) return within;
+    }
+    return hierarchyOfPairs(own, this.#isAPairs(own));
+  }
+
+  *#isAPairs(own: RowSet): Generator<readonly [number, number]> {
+    const seen = new Set<string>();
+    for (const row of own.rows()) {
+      for (const [way, isUp] of [
+        [IS_A, true],
+        [SUBSUMES, false],
+      ] as const) {
+        for (const { row: other } of this.edges(row, way)) {
+          if (other === row || !own.hasRow(other)) continue;
+          const [below, above] = isUp ? [row, other] : [other, row];
+          if (seen.has(`${below} ${above}`)) continue;
+          seen.add(`${below} ${above}`);
+          yield [below, above];
+        }
+      }
+    }
+  }
+
+  /** Returns the synonyms of a row's concept. */
+  synonyms(row: number): readonly Designation[] {
+    const { arrays } = this.#image;
+    const found: Designation[] = [];
+    const text = arrays['synonym-text'];
+    const bytes = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
+    const end = arrays['synonym-offset'][row + 1] ?? 0;
+    for (let i = arrays['synonym-offset'][row] ?? 0; i < end; i += 1) {
+      const value = bytes.toString('utf8', arrays['synonym-place'][i], arrays['synonym-place'][i + 1]);
+      const language = this.#languages[arrays['synonym-language'][i] ?? 0] ?? UNDETERMINED;
+      if (!found.some((each) => each.value === value && each.language === language)) found.push({ language, value });
+    }
+    return found;
+  }
+}
+
+/** Returns the tag of the language that a concept names, such as "German language". */
+function tagOf(name: string | undefined): string {
+  const [word = ''] = (name ?? '').toLowerCase().split(/[ ,(]/);
+  return LANGUAGES[word] ?? UNDETERMINED;
+}
