@@ -38,6 +38,7 @@ import * as searchDefinitions from './migrations/0030_search_definitions.ts';
 import * as streams from './migrations/0031_streams.ts';
 import * as joinedStays from './migrations/0032_joined_stays.ts';
 import * as over from './migrations/0033_over.ts';
+import * as closureTables from './migrations/0034_closure_tables.ts';
 
 interface Migration {
   readonly name: string;
@@ -80,6 +81,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0031_streams', up: streams.up },
   { name: '0032_joined_stays', up: joinedStays.up },
   { name: '0033_over', up: over.up },
+  { name: '0034_closure_tables', up: closureTables.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.
