@@ -16,17 +16,19 @@ import { type JournalMessage, type MessageOutcome, recordFailure, settle, takeMe
 import { hopsOf } from './database/resources/merges.ts';
 import { lockCurrent } from './database/resources/resources.ts';
 import type { WriteOutcome } from './database/resources/write-resources.ts';
+import { buildMeanwhile } from './database/search/reindex.ts';
 import { gravest, harmless, type Problem, problem, Refusal } from './errors.ts';
 import { validateResource } from './fhir/validation/validate.ts';
 import type { Conversion } from './mapping/conversion.ts';
 import { authorityOf, withDirectory } from './mapping/directory.ts';
-import { mergesOf, replacedBy } from './mapping/merges.ts';
+import { mergesOf } from './mapping/merges.ts';
 import { apply } from './pipeline/apply/apply.ts';
 import { type Change, idOf, wavesOf } from './pipeline/apply/change.ts';
 import { faultsOf, ofDay, unsaidEntries, writeDirectory } from './pipeline/apply/directory.ts';
 import { eventTimeOf } from './pipeline/apply/event-time.ts';
-import { mergePatients, type PatientMerge, retellSurvivors, unmergePatients } from './pipeline/apply/merge.ts';
+import { mergePatients, type PatientMerge, unmergePatients } from './pipeline/apply/merge.ts';
 import { Remarks } from './pipeline/apply/remarks.ts';
+import { applyRequested } from './pipeline/apply/requested.ts';
 import { contextOf, conversionOf, type Parts, parsedBy, rulesFor } from './pipeline/parts.ts';
 
 export { type Parts, sourcesOf } from './pipeline/parts.ts';
@@ -67,6 +69,8 @@ async function processOne(parts: Parts): Promise<number> {
     return await settledOf(parts, 1, (id) => (taken = id));
   } catch (error) {
     if (isTransient(error) || taken === undefined) throw error;
+    // Who must know all that refers to a patient waits for the index: that is no failure.
+    if (isOf(error, ['search-building'])) return buildMeanwhile(parts.database, error);
     const problems =
       error instanceof Refusal ? error.problems : [problem('internal', { reason: error instanceof Error ? error.name : 'unknown' })];
     await recordFailure(parts.database, [taken], problems, MOST_ATTEMPTS);
@@ -74,8 +78,9 @@ async function processOne(parts: Parts): Promise<number> {
   }
 }
 
-const isTransient = (error: unknown): boolean =>
-  error instanceof Refusal && error.problems.some((each) => each.code === 'database-unreachable' || each.code === 'database-busy');
+const isOf = (error: unknown, codes: readonly string[]): boolean =>
+  error instanceof Refusal && error.problems.some(({ code }) => codes.includes(code));
+const isTransient = (error: unknown): boolean => isOf(error, ['database-unreachable', 'database-busy']);
 
 /**
  * Takes messages, and applies them in order; messages that write the same resource are written one after the other. Returns how many, or,
@@ -239,14 +244,7 @@ export async function write(
       await parts.live?.hold(tx);
       await parts.specs?.hold(tx);
       const planned = await plan(tx);
-      const messageId = await recordSettled(tx, entry, 'applied', []);
-      const outcomes = await apply(
-        parts,
-        tx,
-        planned.map((change) => ({ ...change, messageId })),
-      );
-      await followLinks(parts, tx, planned, messageId);
-      return outcomes;
+      return applyRequested(parts, tx, planned, await recordSettled(tx, entry, 'applied', []));
     });
   } catch (error) {
     if (error instanceof Refusal && !isTransient(error) && isFinal(error.problems))
@@ -279,17 +277,3 @@ export const writeEach = (
     if ((await hopsOf(tx, patients)).size > 0) throw new Refusal([problem('database-busy', { attempts: 1 })]);
     return outcomes;
   });
-
-/** A request that writes Patient.link replaced-by merges; one that writes a merged Patient without it takes the merge back. */
-async function followLinks(parts: Parts, tx: Transaction, planned: readonly Omit<Change, 'messageId'>[], messageId: number): Promise<void> {
-  const patients = planned.filter(({ resource, delete: gone }) => resource.resourceType === 'Patient' && !gone);
-  if (patients.length === 0) return;
-  const ids = patients.map(({ resource }) => resource.id);
-  const merged = await hopsOf(tx, ids);
-  for (const { resource } of patients) {
-    if (!merged.has(resource.id)) continue;
-    if (replacedBy(resource) === undefined) await unmergePatients(parts, tx, resource.id);
-    else await retellSurvivors(parts, tx, resource.id);
-  }
-  for (const merge of mergesOf(patients)) await mergePatients(parts, tx, { ...merge, at: parts.clock().toISOString(), messageId });
-}

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Database, openDatabase } from '../../services/database/connect.ts';
 import { referrersAfter } from '../../services/database/resources/everything.ts';
 import { keysReferringTo } from '../../services/database/resources/merges.ts';
+import { referrersOf } from '../../services/database/resources/referrers.ts';
 import { typeNumber } from '../../services/database/resources/resources.ts';
 import { DEFINITIONS, refreshParameters } from '../../services/database/search/parameters.ts';
 import { orderReindex, reindexAll, reindexNext } from '../../services/database/search/reindex.ts';
@@ -137,6 +138,32 @@ test('a parameter that is gone leaves no rows of the index, and what it referred
   await store(eyes, { delete: true });
   await reindexAll(db);
   expect(await rowsOf()).toEqual(before);
+});
+
+test('while the index forgets a parameter, whoever must see every reference waits: only that parameter knew of some', async () => {
+  const seenAt = { url: 'urn:seen-at', valueReference: { reference: 'Location/7' } };
+  const seen: Stored = { ...eyes, id: 'seen', code: 'seen', type: 'reference' };
+  await store({ ...seen, expression: "Patient.extension('urn:seen-at').value.ofType(Reference)" });
+  await reindexAll(db);
+  await store({ ...person(5), extension: [seenAt] });
+  const asked = { hashes: referrerHashes('Location', '7'), types: undefined, sinceMs: undefined, after: 0, count: 10 };
+  expect(await referrersAfter(db, asked)).toHaveLength(1);
+  await store(seen, { delete: true });
+  await refreshParameters(db);
+  const now = referrerHashes('Location', '7');
+  await expect(referrersAfter(db, { ...asked, hashes: now })).rejects.toThrow('search-building');
+  await expect(keysReferringTo(db, now)).rejects.toThrow('search-building');
+  await expect(db.transaction((tx) => referrersOf(tx, now, []))).rejects.toThrow('search-building');
+  await expect(count('gender=male')).resolves.toBe(450);
+  await reindexAll(db);
+  expect(await referrersAfter(db, { ...asked, hashes: now })).toHaveLength(1);
+  expect((await db.transaction((tx) => referrersOf(tx, now, []))).count).toBe(1);
+  // A parameter of another kind hides none.
+  await store(eyes);
+  await reindexAll(db);
+  await store(eyes, { delete: true });
+  expect(await keysReferringTo(db, now)).toHaveLength(1);
+  await reindexAll(db);
 });
 
 test('what the compiler does not understand is refused; what R4 has already stays as R4 has it', async () => {

@@ -1,6 +1,6 @@
 /** Everything that refers to a resource, in pages: what $everything answers with (http://hl7.org/fhir/R4/patient-operation-everything.html). */
 import type { Queryable } from '../connect.ts';
-import { assertWhole } from '../search/parameters.ts';
+import { assertSearchable, searchState } from '../search/parameters.ts';
 import { plainArray } from '../wire.ts';
 import { COLUMNS, type ResourceRow, type StoredResource, storedResource, typeNumber } from './resources.ts';
 
@@ -23,7 +23,7 @@ export interface ReferrersQuery {
  */
 export async function referrersAfter(database: Queryable, query: ReferrersQuery): Promise<readonly StoredResource[]> {
   const { hashes, types, sinceMs, after, count } = query;
-  await assertWhole(database);
+  await assertSearchable(database, undefined, await searchState(database));
   const rows = await database.query<ResourceRow>(
     `SELECT ${COLUMNS} FROM fhir.resource r
      WHERE r.rid IN (SELECT t.rid FROM fhir.tok t WHERE t.h = ANY ($1::bigint[])) AND NOT r.deleted AND r.resource_key > $2

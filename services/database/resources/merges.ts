@@ -125,13 +125,17 @@ export async function keysReferringTo(tx: Queryable, hashes: readonly bigint[]):
   return rows.map(({ resource_key }) => resource_key);
 }
 
-/** Returns the current resources of given kins (`kinId`) that have one of the `hashes` of `referrerHashes` in the index; the oldest of each. */
+/**
+ * Returns the current resources of given kins (`kinId`) that have one of the `hashes` of `referrerHashes` in the index; the oldest of each. Throws Refusal
+ * search-building while the index is built again: who finds no kin writes a second stay beside the first.
+ */
 export async function kinOf(
   tx: Queryable,
   hashes: readonly bigint[],
   kins: readonly string[],
 ): Promise<ReadonlyMap<string, ResourceId & { readonly resourceKey: number }>> {
   if (kins.length === 0) return new Map();
+  await assertWhole(tx);
   const rows = await tx.query<{ readonly kin: string; readonly type: number; readonly id: string; readonly resource_key: number }>(
     {
       name: 'merge_kin',

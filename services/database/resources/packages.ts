@@ -3,6 +3,8 @@ import { resourceTypeOf } from '../../fhir/definitions.ts';
 import { searchParameters } from '../../fhir/parameters.ts';
 import { indexed } from '../../fhir/search/index.ts';
 import type { Database, Queryable } from '../connect.ts';
+import { type NotSearched, notSearched } from '../search/custom.ts';
+import { type OfType, parametersWritten } from '../search/parameters.ts';
 import { plainArray, textArray } from '../wire.ts';
 
 export interface PackagedResource {
@@ -22,13 +24,21 @@ export interface LoadedPackage {
   readonly loadedAt: string;
 }
 
-/** Stores a package, in place of the same version of it. */
+/** What became of the search parameters of a package. */
+export interface PackageSearch {
+  /** Searched by from now on; what is stored is indexed by them first (database/search/reindex.ts). */
+  readonly added: readonly OfType[];
+  readonly leftOut: readonly NotSearched[];
+}
+
+/** Stores a package, in place of the same version of it; its search parameters are those of the server as long as it is there. */
 export async function storePackage(
   database: Database,
   { name, version, title }: { readonly name: string; readonly version: string; readonly title: string },
   resources: readonly PackagedResource[],
-): Promise<void> {
-  await database.transaction(async (tx) => {
+): Promise<PackageSearch> {
+  const parameters = resources.filter(({ type }) => type === 'SearchParameter').map(({ body }) => body);
+  return database.transaction(async (tx) => {
     await tx.run('DELETE FROM fhir.package WHERE name = $1 AND version = $2', [name, version]);
     await tx.run('INSERT INTO fhir.package (name, version, title) VALUES ($1, $2, $3)', [name, version, title]);
     await tx.run(
@@ -43,6 +53,7 @@ export async function storePackage(
         textArray(resources.map((each) => each.body)),
       ],
     );
+    return { added: await parametersWritten(tx, []), leftOut: notSearched(parameters) };
   });
 }
 
@@ -56,9 +67,14 @@ export async function loadedPackages(database: Queryable): Promise<readonly Load
   return rows.map(({ name, version, title, n, loaded_at }) => ({ name, version, title, resources: n, loadedAt: loaded_at }));
 }
 
-/** Removes a package, one version of it or all; returns how many versions there were. */
+/** Removes a package, one version of it or all, with its search parameters; returns how many versions there were. */
 export const removePackage = (database: Database, name: string, version: string | undefined): Promise<number> =>
-  database.run('DELETE FROM fhir.package WHERE name = $1 AND ($2::text IS NULL OR version = $2)', [name, version ?? null]);
+  database.transaction(async (tx) => {
+    const text = 'DELETE FROM fhir.package WHERE name = $1 AND ($2::text IS NULL OR version = $2)';
+    const removed = await tx.run(text, [name, version ?? null]);
+    if (removed > 0) await parametersWritten(tx, []);
+    return removed;
+  });
 
 /** Types that are asked for by url, and the slots that have it. */
 const NAMED = ['StructureDefinition', 'ValueSet', 'CodeSystem'];

@@ -16,7 +16,7 @@ import { bigints, booleans, byteas, ints, smallints, texts } from '../wire-binar
 import { replaceFindings } from './findings.ts';
 import type { HeldLocks } from './reference-locks.ts';
 import { type CurrentResource, resourceRef, typeNumber } from './resources.ts';
-import type { Way } from './statements.ts';
+import type { Moment, Way } from './statements.ts';
 import { announceTerminology, isTerminology } from './terminology.ts';
 
 export interface ResourceWrite {
@@ -42,6 +42,8 @@ export interface ResourceWrite {
   readonly delete?: boolean;
   /** UUID (`kinId`); undefined leaves the recorded one. */
   readonly kin?: string | undefined;
+  /** From when on what was said before is over; undefined leaves the recorded moment. */
+  readonly over?: Moment | undefined;
   /** The moment that has the last word about it afterwards, and how it speaks; unknown when undefined. */
   readonly event?: { readonly at: string; readonly messageId: number; readonly way: Way } | undefined;
 }
@@ -166,7 +168,12 @@ async function store(tx: Transaction, planned: readonly Planned[], rowsOf: RowsO
       return { newRid: write.delete ? undefined : rid, newRows: write.index, oldRid: live?.rid, oldRows: write.oldIndex };
     }),
   );
-  if (planned.some(({ write }) => write.resource.resourceType === 'SearchParameter')) await parametersWritten(tx);
+  const parameters = planned.filter(({ write }) => write.resource.resourceType === 'SearchParameter');
+  if (parameters.length > 0)
+    await parametersWritten(
+      tx,
+      parameters.flatMap(({ write }) => (write.delete ? [] : [write.resource])),
+    );
   await replaceFindings(
     tx,
     planned.flatMap((each, i) => {
@@ -187,9 +194,10 @@ async function store(tx: Transaction, planned: readonly Planned[], rowsOf: RowsO
 }
 
 const INPUT = `unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::text[], $5::int[], $6::timestamptz[], $7::boolean[], $8::bytea[], $9::text[],
-  $10::bigint[], $11::text[], $12::text[], $13::int[], $14::timestamptz[], $15::bigint[], $16::text[], $17::uuid[]`;
+  $10::bigint[], $11::text[], $12::text[], $13::int[], $14::timestamptz[], $15::bigint[], $16::text[], $17::uuid[], $18::timestamptz[],
+  $19::bigint[]`;
 const NAMES =
-  'rid, resource_key, type, id, version, updated, deleted, hash, body, message_id, spec, row_spec, cdm_mask, event_at, event_message, event_way, kin';
+  'rid, resource_key, type, id, version, updated, deleted, hash, body, message_id, spec, row_spec, cdm_mask, event_at, event_message, event_way, kin, over_at, over_message';
 const CREATE: Prepared = { name: 'resource_create', text: `INSERT INTO fhir.resource (${NAMES}) SELECT * FROM ${INPUT})` };
 const KEEP: Prepared = {
   name: 'resource_keep',
@@ -200,8 +208,8 @@ const UPDATE: Prepared = {
   name: 'resource_update',
   text: `UPDATE fhir.resource r SET rid = n.rid, version = n.version, updated = n.updated, deleted = n.deleted, hash = n.hash, body = n.body,
            message_id = n.message_id, spec = n.spec, row_spec = n.row_spec, cdm_mask = n.cdm_mask, event_at = n.event_at, event_message = n.event_message,
-           event_way = n.event_way, kin = coalesce(n.kin, r.kin)
-         FROM ${INPUT}, $18::bigint[]) AS n(${NAMES}, old_rid) WHERE r.rid = n.old_rid AND r.resource_key = n.resource_key`,
+           event_way = n.event_way, kin = coalesce(n.kin, r.kin), over_at = coalesce(n.over_at, r.over_at), over_message = coalesce(n.over_message, r.over_message)
+         FROM ${INPUT}, $20::bigint[]) AS n(${NAMES}, old_rid) WHERE r.rid = n.old_rid AND r.resource_key = n.resource_key`,
 };
 
 async function storeBodies(tx: Transaction, planned: readonly Planned[], applied: AppliedRows): Promise<void> {
@@ -235,4 +243,6 @@ const columns = (all: readonly (Planned & { readonly mask: number })[]): readonl
   bigints(all.map(({ write }) => write.event?.messageId)),
   texts(all.map(({ write }) => write.event?.way)),
   textArray(all.map(({ write }) => write.kin)),
+  textArray(all.map(({ write }) => write.over?.at)),
+  bigints(all.map(({ write }) => write.over?.messageId)),
 ];

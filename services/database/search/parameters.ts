@@ -6,16 +6,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { problem, Refusal } from '../../errors.ts';
-import { isResourceType, resourceTypeOf } from '../../fhir/definitions.ts';
-import { isArray, readJson } from '../../fhir/format/json.ts';
-import {
-  compileParameter,
-  isOfficial,
-  type ParameterText,
-  parameterSet,
-  searchParameters,
-  setCustomParameters,
-} from '../../fhir/parameters.ts';
+import { resourceTypeOf } from '../../fhir/definitions.ts';
+import { type ParameterText, parameterSet, searchParameters, setCustomParameters } from '../../fhir/parameters.ts';
 import type { JsonObject } from '../../fhir/resource.ts';
 import { INDEX_FORM } from '../../fhir/search/index.ts';
 import type { Clause, SearchQuery } from '../../fhir/search/query.ts';
@@ -24,6 +16,7 @@ import type { Queryable, Transaction } from '../connect.ts';
 import { Collision } from '../failures.ts';
 import { typeNumber } from '../resources/resources.ts';
 import { plainArray, textArray } from '../wire.ts';
+import { assertSearchParameter, type Custom, customParameters, readCustom, writeCustom } from './custom.ts';
 
 /** Names what everything is indexed by: the forms of the index and the generated definitions. */
 export const DEFINITIONS = `${INDEX_FORM}.${[SEARCH_PARAMETERS, COMMON_PARAMETERS, NOT_INDEXED]
@@ -41,8 +34,6 @@ export const ofBuilt = (definitions: string): string =>
 const INDEX_LOCK = 7_401_936_126;
 const FIRST_GENERATION = 1;
 
-type Custom = ReadonlyMap<string, readonly ParameterText[]>;
-
 /** The set that this process has; written down in fhir.search_state as a number that no other set has. */
 let loaded = FIRST_GENERATION;
 let custom: Custom = new Map();
@@ -54,70 +45,12 @@ export interface SearchState {
   readonly parameters: string;
 }
 
-const KINDS = ['token', 'reference', 'date', 'string', 'uri', 'number', 'quantity'] as const;
-
-/** The parameters of a SearchParameter resource, by type; none where it is not active. Throws Refusal for what cannot be indexed. */
-function parametersOf(resource: JsonObject): readonly (readonly [type: string, text: ParameterText])[] {
-  const { status, code, base, type, expression } = resource;
-  const types = (isArray(base) ? base : []).filter((each): each is string => typeof each === 'string' && isResourceType(each));
-  const kind = KINDS.find((each) => each === type);
-  if (status !== 'active' || typeof code !== 'string') return [];
-  const added = types.filter((each) => !isOfficial(each, code));
-  if (added.length > 0 && (kind === undefined || typeof expression !== 'string' || !/^[A-Za-z][\w-]*$/.test(code))) {
-    throw new Refusal([
-      problem(
-        'fhir-search-expression',
-        { reason: `an active parameter needs a code, an expression and one of the types ${KINDS.join(', ')}` },
-        'SearchParameter',
-      ),
-    ]);
-  }
-  if (kind === undefined || typeof expression !== 'string') return [];
-  return added.map((each) => {
-    const text: ParameterText = { name: code, kind, expression, components: [] };
-    const compiled = compileParameter(each, text, new Map());
-    if (typeof compiled === 'string')
-      throw new Refusal([problem('fhir-search-expression', { reason: compiled.slice(0, 200) }, 'SearchParameter.expression')]);
-    return [each, text] as const;
-  });
-}
-
-async function storedParameters(tx: Queryable): Promise<Custom> {
-  const rows = await tx.query<{ readonly body: string }>(
-    'SELECT r.body FROM fhir.resource r WHERE r.type = $1 AND NOT r.deleted ORDER BY r.resource_key',
-    [typeNumber('SearchParameter')],
-  );
-  const all = rows.flatMap(({ body }) => {
-    const read = readJson(body);
-    return read.ok ? parametersOf(read.value) : [];
-  });
-  // Of two with one code the first counts: the other may be a copy of it under another id.
-  const found = new Map<string, Map<string, ParameterText>>();
-  for (const [type, text] of all) {
-    const own = found.get(type) ?? new Map<string, ParameterText>();
-    if (!own.has(text.name)) own.set(text.name, text);
-    found.set(type, own);
-  }
-  return new Map([...found].map(([type, own]) => [type, [...own.values()]]));
-}
-
 /** A transaction may have written SearchParameter resources itself: what holds is what search_state says, not what they say. */
 function load({ generation, parameters }: SearchState): void {
-  custom = new Map(written.parse(JSON.parse(parameters)));
+  custom = readCustom(parameters);
   setCustomParameters(custom);
   loaded = generation;
 }
-
-const writtenText = z.object({
-  name: z.string(),
-  kind: z.enum(KINDS),
-  expression: z.string(),
-  components: z.array(z.tuple([z.string(), z.string()])),
-});
-const written = z.array(z.tuple([z.string(), z.array(writtenText)]));
-
-/** Returns the parameter that a job of what was removed holds (fhir.reindex_job.removed). */
-export const removedParameter = (json: string): ParameterText => writtenText.parse(JSON.parse(json));
 
 const heldState = z.tuple([
   z.object({}),
@@ -160,18 +93,28 @@ export async function holdIndex(tx: Transaction): Promise<void> {
   await tx.client.query(`SELECT pg_advisory_xact_lock(${INDEX_LOCK})`);
 }
 
-/** After SearchParameter resources were written: a new set, and jobs that index what is stored by what is new in it. */
-export async function parametersWritten(tx: Transaction): Promise<void> {
+/** A search parameter of a type. */
+export interface OfType {
+  readonly type: string;
+  readonly code: string;
+}
+
+/**
+ * After SearchParameter resources were written (`resources`), or packages came or went: a new set, and jobs that index what is stored by what is
+ * new in it, which is returned. Throws Refusal fhir-search-expression for a resource that cannot be indexed.
+ */
+export async function parametersWritten(tx: Transaction, resources: readonly JsonObject[]): Promise<readonly OfType[]> {
+  for (const each of resources) assertSearchParameter(each);
   await holdIndex(tx);
-  const next = await storedParameters(tx);
+  const next = await customParameters(tx);
   const namesOf = (set: Custom): Map<string, readonly [string, ParameterText]> =>
     new Map([...set].flatMap(([type, texts]) => texts.map((text) => [JSON.stringify([type, text]), [type, text] as const] as const)));
-  const [before, after] = [namesOf(new Map(written.parse(JSON.parse((await searchState(tx)).parameters)))), namesOf(next)];
+  const [before, after] = [namesOf(readCustom((await searchState(tx)).parameters)), namesOf(next)];
   const added = [...after].filter(([key]) => !before.has(key)).map(([, each]) => each);
   const removed = [...before].filter(([key]) => !after.has(key)).map(([, each]) => each);
-  if (added.length === 0 && removed.length === 0) return;
+  if (added.length === 0 && removed.length === 0) return [];
   await tx.run('UPDATE fhir.search_state SET generation = 2 + floor(random() * 9007199254740000)::bigint, parameters = $1', [
-    JSON.stringify([...next]),
+    writeCustom(next),
   ]);
   for (const [type, { name }] of removed)
     await tx.run('DELETE FROM fhir.reindex_job WHERE type = $1 AND code = $2 AND finished_at IS NULL', [typeNumber(type), name]);
@@ -191,6 +134,7 @@ export async function parametersWritten(tx: Transaction): Promise<void> {
     ],
   );
   await tx.run(`SELECT pg_notify('polyseme_journal', '')`);
+  return added.map(([type, { name }]) => ({ type, code: name }));
 }
 
 /** The custom parameters that a query asks of, as 'type code'. */
@@ -248,7 +192,7 @@ interface OpenJob {
 
 /**
  * Throws Refusal where a search cannot be answered whole: search-changed when this process has another set of parameters (it has read
- * the right one now), search-building while the index of a parameter or type it asks of is built. Without a query: of any type.
+ * the right one now), search-building while the index of a parameter or type it asks of is built. Without a query: whoever asks for every reference.
  */
 export async function assertSearchable(tx: Queryable, query: SearchQuery | undefined, state: SearchState): Promise<void> {
   const { generation, definitions } = state;
@@ -256,13 +200,14 @@ export async function assertSearchable(tx: Queryable, query: SearchQuery | undef
     load(state);
     throw new Refusal([problem('search-changed')]);
   }
+  if (query === undefined) return assertWhole(tx);
   const isWhole = definitions === '' || definitions === DEFINITIONS;
-  const asked = query === undefined ? [] : customOf(query);
+  const asked = customOf(query);
   if (isWhole && asked.length === 0) return;
   const jobs = await tx.query<OpenJob>(
     'SELECT type, code, removed, done_key AS done, last_key AS last FROM fhir.reindex_job WHERE finished_at IS NULL ORDER BY id',
   );
-  const types = query === undefined ? undefined : typesLookedAt(query);
+  const types = typesLookedAt(query);
   const building = jobs.find(({ type, code, removed }) => {
     const name = resourceTypeOf(type ?? 0) ?? '';
     if (type === null || asked.some(([ofType, ofCode]) => ofCode === code && ofType === name)) return true;
@@ -274,14 +219,17 @@ export async function assertSearchable(tx: Queryable, query: SearchQuery | undef
   ]);
 }
 
+/** Jobs whose end who must see every reference waits for: also that of a reference which was indexed by a parameter alone that is gone. */
+const HIDES_REFERENCES = `finished_at IS NULL AND code IS NULL AND (removed IS NULL OR removed::json ->> 'kind' = 'reference')`;
+
 /** Throws Refusal search-building while what is stored is indexed again: who must see all that refers to something does not see it then. */
 export async function assertWhole(tx: Queryable): Promise<void> {
-  const { definitions } = await searchState(tx);
-  if (definitions === '' || definitions === DEFINITIONS) return;
-  const [job] = await tx.query<OpenJob>(
-    `SELECT type, code, removed, done_key AS done, last_key AS last FROM fhir.reindex_job
-     WHERE finished_at IS NULL AND code IS NULL AND removed IS NULL ORDER BY id LIMIT 1`,
-  );
-  if (job === undefined && definitions === DEFINITIONS_BUILDING) return;
-  throw new Refusal([problem('search-building', { parameter: 'any', done: job?.done ?? 0, all: job?.last ?? 0 })]);
+  const [state] = await tx.query<{ definitions: string; done: number | null; last: number | null }>({
+    name: 'search_whole',
+    text: `SELECT s.definitions, j.done, j.last FROM fhir.search_state s LEFT JOIN (
+      SELECT done_key AS done, last_key AS last FROM fhir.reindex_job WHERE ${HIDES_REFERENCES} ORDER BY id LIMIT 1) j ON true`,
+  });
+  const isKnown = state?.definitions === '' || state?.definitions === DEFINITIONS || state?.definitions === DEFINITIONS_BUILDING;
+  if (isKnown && state?.last === null) return;
+  throw new Refusal([problem('search-building', { parameter: 'any', done: state?.done ?? 0, all: state?.last ?? 0 })]);
 }

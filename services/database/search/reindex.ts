@@ -10,9 +10,10 @@ import type { Resource } from '../../fhir/resource.ts';
 import { indexRows, tokensOnlyOf } from '../../fhir/search/index.ts';
 import type { Database, Transaction } from '../connect.ts';
 import { plainArray } from '../wire.ts';
+import { removedParameter } from './custom.ts';
 import { type Changed, changedTypes, isWritten, writeDefinitions } from './definitions.ts';
 import { addIndex } from './index-rows.ts';
-import { DEFINITIONS, DEFINITIONS_BUILDING, holdIndex, holdParameters, removedParameter, searchState } from './parameters.ts';
+import { DEFINITIONS, DEFINITIONS_BUILDING, holdIndex, holdParameters, searchState } from './parameters.ts';
 
 const BATCH = 200;
 
@@ -159,4 +160,11 @@ async function removeTokens(tx: Transaction, parameter: ParameterText, rows: rea
 export async function reindexAll(database: Database, stopped: () => boolean = () => false): Promise<void> {
   await orderReindex(database);
   while (!stopped() && (await reindexNext(database)) !== undefined);
+}
+
+/** For who waits for the index: builds a part of it and returns 1; throws `error` where there is none left for this process. */
+export async function buildMeanwhile(database: Database, error: unknown): Promise<number> {
+  await orderReindex(database);
+  if ((await reindexNext(database)) === undefined) throw error;
+  return 1;
 }
