@@ -7,18 +7,11 @@ import { RowSet } from '../system/rows.ts';
 class Texts {
   readonly #bytes: Buffer;
   readonly #offsets: Uint32Array;
-  /** The texts in lower case, byte for byte where they were. */
-  #folded: Buffer | undefined;
-  /** Texts with other letters than ASCII. */
-  #others: RowSet | undefined;
+  #folded: Folded | undefined;
 
   constructor(bytes: Uint8Array, offsets: Uint32Array) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#offsets = offsets;
-  }
-
-  get #count(): number {
-    return Math.max(0, this.#offsets.length - 1);
   }
 
   at(index: number): string {
@@ -30,50 +23,54 @@ class Texts {
     return (this.#offsets[index + 1] ?? 0) - (this.#offsets[index] ?? 0);
   }
 
-  /** Visits the texts in which each of `words` begins a word, in their order but for those with other letters than ASCII, which come last. */
+  /** Visits the texts in which each of `words` begins a word, in their order. */
   matches(words: readonly string[], visit: (index: number) => void): void {
     const [longest] = words.toSorted((a, b) => b.length - a.length);
-    if (longest === undefined || this.#count === 0) return;
-    const folded = this.#lower();
+    if (longest === undefined || this.#offsets.length < 2) return;
+    this.#folded ??= this.#fold();
+    const { text, offsets } = this.#folded;
     const needles = words.map((word) => Buffer.from(word));
-    if (needles.every((needle, i) => needle.length === words[i]?.length)) {
-      const needle = Buffer.from(longest);
-      for (let at = folded.indexOf(needle); at >= 0; ) {
-        const index = this.#indexAt(at);
-        const end = this.#offsets[index + 1] ?? folded.length;
-        const text = folded.subarray(this.#offsets[index], end);
-        if (this.#others?.hasRow(index) !== true && needles.every((each) => beginsWord(text, each))) visit(index);
-        at = folded.indexOf(needle, end);
-      }
+    const needle = Buffer.from(longest);
+    for (let at = text.indexOf(needle); at >= 0; ) {
+      const index = lastUpTo(offsets, at, offsets.length - 1);
+      const end = offsets[index + 1] ?? text.length;
+      const one = text.subarray(offsets[index], end);
+      if (needles.every((each) => beginsWord(one, each))) visit(index);
+      at = text.indexOf(needle, end);
     }
-    this.#others?.forEach((index) => {
-      if (matchesWords(wordsOf(this.at(index)), words)) visit(index);
-    });
   }
 
-  #lower(): Buffer {
-    if (this.#folded !== undefined) return this.#folded;
+  #fold(): Folded {
     const source = this.#bytes;
-    const lower = Buffer.allocUnsafe(source.length);
-    const others = new RowSet(this.#count);
-    for (let index = 0; index < this.#count; index += 1) {
+    const offsets = new Uint32Array(this.#offsets.length);
+    let text = Buffer.allocUnsafe(Math.ceil(source.length * 1.02) + 64);
+    let end = 0;
+    for (let index = 0; index + 1 < offsets.length; index += 1) {
+      const [from = 0, to = 0] = [this.#offsets[index], this.#offsets[index + 1]];
       let isAscii = true;
-      for (let i = this.#offsets[index] ?? 0; i < (this.#offsets[index + 1] ?? 0); i += 1) {
-        const byte = source[i] ?? 0;
-        lower[i] = byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
-        if (byte > 0x7f) isAscii = false;
-      }
-      if (!isAscii) others.add(index);
+      for (let i = from; i < to && isAscii; i += 1) isAscii = (source[i] ?? 0) <= 0x7f;
+      const words = isAscii ? '' : wordsOf(this.at(index)).join(' ');
+      const need = isAscii ? to - from : Buffer.byteLength(words);
+      // A text does not run into the next one: what begins a word there would seem to go on here.
+      if (end + need + 1 > text.length) text = Buffer.concat([text.subarray(0, end)], Math.ceil((end + need) * 1.5) + 64);
+      if (isAscii)
+        for (let i = from; i < to; i += 1) {
+          const byte = source[i] ?? 0;
+          text[end + i - from] = byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
+        }
+      else text.write(words, end);
+      text[end + need] = 0x20;
+      end += need + 1;
+      offsets[index + 1] = end;
     }
-    this.#others = others;
-    this.#folded = lower;
-    return lower;
+    return { text: text.subarray(0, end), offsets };
   }
+}
 
-  /** The text in which byte `at` lies; none of them is empty. */
-  #indexAt(at: number): number {
-    return lastUpTo(this.#offsets, at, this.#count);
-  }
+/** Texts in lower case where they are ASCII, else their folded words, each with a space behind it; and where each begins. */
+interface Folded {
+  readonly text: Buffer;
+  readonly offsets: Uint32Array;
 }
 
 /** Returns the last index below `count` whose offset is `at` or less. */
@@ -90,7 +87,7 @@ function lastUpTo(offsets: Uint32Array, at: number, count: number): number {
 
 /**
  * Searches the names and synonyms of OMOP concepts, and their ids, without an index of words: the longest word is looked for in all texts at once (a
- * fraction of a second in six million of them), each place is then looked at. Texts in other letters than ASCII are read one by one.
+ * fraction of a second in six million of them), each place is then looked at.
  */
 export class OmopNames {
   readonly #arrays: IndexArrays;
