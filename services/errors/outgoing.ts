@@ -3,6 +3,8 @@ import { row } from './row.ts';
 /** What goes wrong on the way to others: subscriptions, receivers, addresses. */
 export const OUTGOING = {
   'subscription-refused': row(400, 'AE', 'error', 'not-supported', 'The subscription cannot be served: {reason}.', 'Change the Subscription; /fhir/R4/metadata says what is supported. Status "off" keeps it as it is, unserved.'),
+  'subscription-not-listened': row(409, 'AE', 'error', 'business-rule', '{reference} is not one to a topic by websocket that is active.', 'Ask for a binding token of Subscriptions with the backport profile, channel type websocket and status active.'),
+  'subscription-events-gone': row(410, 'AE', 'error', 'not-found', 'Events from number {since} on are asked for; the first that is kept is {first}.', 'Ask with eventsSinceNumber={first}, and find what happened before by a search or _history.'),
   'outgoing-address-refused': row(422, 'AE', 'error', 'security', 'Nothing is sent to this address: {reason}.', 'The operator of this server allows addresses by POLYSEME_OUTGOING_ALLOW and, for names in private networks, POLYSEME_OUTGOING_PRIVATE.'),
   'outgoing-unreachable': row(503, 'AE', 'error', 'transient', 'The receiver cannot be reached: {reason}.', 'It is tried again by itself, ever more rarely; check the receiver, its address and certificate.'),
   'outgoing-not-answered': row(504, 'AE', 'error', 'timeout', 'The receiver did not answer within {seconds} seconds.', 'It is sent again by itself; the receiver should drop what it has by the Idempotency-Key.'),

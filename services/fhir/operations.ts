@@ -15,6 +15,7 @@ export interface Operation {
 }
 
 const R4 = 'http://hl7.org/fhir/OperationDefinition';
+const BACKPORT = 'http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription';
 
 /**
  * Every operation of the FHIR door: its routes and what the CapabilityStatement says of it come from this table.
@@ -37,10 +38,18 @@ export const OPERATIONS = [
   },
   {
     name: 'status',
-    levels: ['instance'],
+    levels: ['type', 'instance'],
     types: ['Subscription'],
     changes: false,
-    definition: 'http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-status',
+    definition: `${BACKPORT}-status`,
+  },
+  { name: 'events', levels: ['instance'], types: ['Subscription'], changes: false, definition: `${BACKPORT}-events` },
+  {
+    name: 'get-ws-binding-token',
+    levels: ['type', 'instance'],
+    types: ['Subscription'],
+    changes: false,
+    definition: `${BACKPORT}-get-ws-binding-token`,
   },
 ] as const satisfies readonly Operation[];
 

@@ -6,6 +6,10 @@ export interface AccessSettings {
   readonly verifyToken: ((token: string) => Promise<boolean>) | undefined;
 }
 
+/** Returns the access token that a request carries; undefined without one. */
+export const tokenOf = (headers: IncomingHttpHeaders): string | undefined =>
+  /^Bearer ([\w.~+/=-]{1,200})$/.exec(headers.authorization ?? '')?.[1];
+
 const LOCAL_NAMES = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 
 /**
@@ -15,7 +19,7 @@ const LOCAL_NAMES = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
  */
 export async function refusalOfCaller(headers: IncomingHttpHeaders, settings: AccessSettings): Promise<Problem | undefined> {
   if (!settings.verifyToken) return refusalOnLoopback(headers);
-  const token = /^Bearer ([\w.~+/=-]{1,200})$/.exec(headers.authorization ?? '')?.[1];
+  const token = tokenOf(headers);
   return token !== undefined && (await settings.verifyToken(token)) ? undefined : problem('login-required');
 }
 

@@ -133,6 +133,7 @@ export class ReceiverBook {
       endpoint: to,
       content: 'full-resource',
       heartbeatSeconds: undefined,
+      mostEvents: 1,
       endsAt: undefined,
     };
     return {

@@ -6,17 +6,12 @@ import { numberedOf, type OutgoingEvent } from '../../database/outgoing/take.ts'
 import { lastTold } from '../../database/outgoing/told.ts';
 import { readResource, readVersion } from '../../database/resources/resources.ts';
 import { type Problem, problem, Refusal } from '../../errors.ts';
-import { readJson, writeJson } from '../../fhir/format/json.ts';
+import { readJson } from '../../fhir/format/json.ts';
 import { writeXml } from '../../fhir/format/xml-write.ts';
-import type { Resource } from '../../fhir/resource.ts';
-import {
-  type NotificationType,
-  type NotifiedEvent,
-  notificationBundle,
-  notificationMessage,
-} from '../../fhir/subscription/notification.ts';
+import type { NotificationType, NotifiedEvent } from '../../fhir/subscription/notification.ts';
 import { readSubscription } from '../../fhir/subscription/subscription.ts';
 import { readHeader } from '../../hl7v2/parse.ts';
+import { notificationText, resourceOf, stateOf } from '../../pipeline/fhir/notifications.ts';
 import type { Parts } from '../../pipeline.ts';
 import { builtMessage, standardHeader } from './build.ts';
 import { type Answer, httpSender } from './http.ts';
@@ -215,25 +210,15 @@ async function contentOf(parts: Parts, base: string, subscription: Subscription,
   return xml.ok ? { key, body: xml.value, reference } : { became: 'refused', problem: xml.problems[0] ?? UNKNOWN };
 }
 
-function resourceOf(body: string | undefined): Resource | undefined {
-  const read = readJson(body ?? '');
-  const resourceType = read.ok ? read.value['resourceType'] : undefined;
-  return read.ok && typeof resourceType === 'string' ? { ...read.value, resourceType } : undefined;
-}
-
+/** A receiver is told what had happened by the event that it is told of; without one, what happened until now. */
 async function notification(
   parts: Parts,
   base: string,
-  { name, asked, status }: Subscription,
+  subscription: Subscription,
   type: NotificationType,
   events: readonly NotifiedEvent[],
 ): Promise<string> {
-  const numbered = events.at(-1)?.number ?? (await numberedOf(parts.database, name));
-  const state = { reference: `${base}/Subscription/${name}`, topic: asked.topic, status, events: numbered };
-  const bundle = notificationBundle(state, type, events, { content: asked.content, id: randomUUID(), at: parts.clock().toISOString() });
-  const told = asked.isMessage ? notificationMessage(bundle, { endpoint: base, ids: [randomUUID(), randomUUID(), randomUUID()] }) : bundle;
-  if (asked.payload !== 'xml') return writeJson(told);
-  const xml = writeXml(told);
-  if (!xml.ok) throw new Refusal(xml.problems);
-  return xml.value;
+  const { name: id, asked, status } = subscription;
+  const numbered = events.at(-1)?.number ?? (await numberedOf(parts.database, id));
+  return notificationText(parts, asked, stateOf({ id, asked, status }, base, numbered), type, events);
 }

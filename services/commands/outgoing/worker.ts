@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { OUTGOING_CHANNEL } from '../../database/outgoing/outgoing.ts';
+import { forgetOldEvents, numberEvents } from '../../database/outgoing/stream.ts';
 import {
   claimHeartbeats,
   claimReceiver,
@@ -67,6 +68,7 @@ export interface OutgoingLog {
 
 const MOST_WAIT_MS = 30_000;
 const LEAST_WAIT_MS = 50;
+const TIDY_MS = 3_600_000;
 /** Failures in a row after which the Subscription says so. */
 const ERROR_AFTER = 5;
 /** Beyond the time a delivery may take: to record it. */
@@ -106,6 +108,7 @@ class Sending {
   /** Those that were due again while they were served. */
   readonly #again = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
+  #tidiedAt = 0;
 
   constructor(parts: Parts, options: OutgoingOptions, sender: OutgoingSender, log: OutgoingLog) {
     this.#parts = parts;
@@ -144,6 +147,7 @@ class Sending {
     while (this.#asked && !this.#stopping) {
       this.#asked = false;
       try {
+        await this.#tidy();
         for (const name of await claimHeartbeats(this.#parts.database))
           this.#begin(`${name} heartbeat`, () => this.#sender.heartbeat(name));
         for (const each of await dueReceivers(this.#parts.database)) this.#begin(each.name, () => this.#serve(each));
@@ -154,6 +158,12 @@ class Sending {
       }
     }
     this.#wakeIn(waitMs);
+  }
+
+  async #tidy(): Promise<void> {
+    if (Date.now() - this.#tidiedAt < TIDY_MS) return;
+    this.#tidiedAt = Date.now();
+    await forgetOldEvents(this.#parts.database);
   }
 
   #wakeIn(ms: number): void {
@@ -185,12 +195,13 @@ class Sending {
   }
 
   async #serve(receiver: DueReceiver): Promise<void> {
-    const { name, state } = receiver;
+    const { name, state, isStream } = receiver;
     if (state === 'off') {
       await skipWaiting(this.#parts.database, name, problem('outgoing-subscription-off'));
     } else if (await this.#sender.hasEnded(name)) {
       if (await claimReceiver(this.#parts.database, name, this.#lease.ms)) await writeSubscriptionStatus(this.#parts, name, 'off');
-    } else if (state === 'requested') await this.#greet(receiver);
+    } else if (isStream) await numberEvents(this.#parts.database, name);
+    else if (state === 'requested') await this.#greet(receiver);
     else await this.#drain(receiver);
   }
 

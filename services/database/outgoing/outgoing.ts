@@ -9,12 +9,10 @@ import { referenceOf } from '../../fhir/search/values.ts';
 import { meets, readCriteria, readSubscription, type Way } from '../../fhir/subscription/subscription.ts';
 import type { Prepared, Queryable, Transaction } from '../connect.ts';
 import { plainArray, textArray } from '../wire.ts';
+import { PING_CHANNEL } from './stream.ts';
 
 /** The NOTIFY channel on which processes tell each other that there is something to send. */
 export const OUTGOING_CHANNEL = 'polyseme_outgoing';
-
-/** The NOTIFY channel that says which Subscription's listeners are to be pinged. */
-export const PING_CHANNEL = 'polyseme_ping';
 
 /** One resource that was written. */
 export interface WrittenResource {
@@ -55,7 +53,9 @@ export async function tellSubscribers(tx: Transaction, written: readonly Written
     .flatMap((receiver) =>
       written.flatMap((each) => {
         const why = concerns(receiver, each);
-        return why === false ? [] : [{ ...each, receiver: receiver.name, once: onceOf(receiver, each), isReadable: why === true }];
+        if (why === false) return [];
+        const { name, way } = receiver;
+        return [{ ...each, receiver: name, once: onceOf(receiver, each), isReadable: why === true, isOrdered: way !== 'stream' }];
       }),
     );
   const events = onceEach(all);
@@ -128,7 +128,13 @@ export function orderingKeys(resource: Resource & { readonly id: string }): read
   return [...new Set([own, ...patients])].sort();
 }
 
-type Event = WrittenResource & { readonly receiver: string; readonly once: number | undefined; readonly isReadable: boolean };
+interface Event extends WrittenResource {
+  readonly receiver: string;
+  readonly once: number | undefined;
+  readonly isReadable: boolean;
+  /** It waits for others of its patient; what is numbered as it comes does not. */
+  readonly isOrdered: boolean;
+}
 
 const UNREADABLE = problem('subscription-refused', { reason: 'its criteria cannot be read any more' }, 'Subscription.criteria');
 
@@ -162,8 +168,8 @@ async function keepEvents(tx: Transaction, events: readonly Event[]): Promise<vo
     textArray(firsts.map(({ isReadable }) => (isReadable ? '[]' : JSON.stringify([UNREADABLE])))),
   ]);
   const keys = groups.flatMap((group, i) =>
-    group.flatMap(({ receiver, resource, before, change, isReadable }) => {
-      if (!isReadable) return [];
+    group.flatMap(({ receiver, resource, before, change, isReadable, isOrdered }) => {
+      if (!isReadable || !isOrdered) return [];
       const about = change === 'delete' ? { ...resource, ...resourceOf(before), id: resource.id } : resource;
       return orderingKeys(about).map((key) => ({ receiver, key, seq: kept[i]?.seq }));
     }),
@@ -198,10 +204,17 @@ async function keepReceiver(tx: Transaction, { resource, change }: WrittenResour
   const asked = change === 'delete' || status === 'off' ? undefined : readSubscription(resource);
   if (asked === undefined || !asked.ok || !harmless(asked.problems) || !isObject(resource['channel'])) {
     await tx.run(`UPDATE outgoing.receiver SET state = 'off', paused_until = NULL WHERE name = $1`, [resource.id]);
-    if (change === 'delete') await tx.run('DELETE FROM outgoing.told WHERE receiver = $1', [resource.id]);
+    if (change === 'delete') {
+      await tx.run('DELETE FROM outgoing.told WHERE receiver = $1', [resource.id]);
+      await tx.run('DELETE FROM outgoing.numbered WHERE receiver = $1', [resource.id]);
+    }
+    await tx.query(`SELECT pg_notify('${PING_CHANNEL}', '=' || $1::text)::text`, [resource.id]);
     return;
   }
   const { way, type, criteria, endsAt, heartbeatSeconds } = asked.value;
   const state = status === 'active' || status === 'error' ? status : 'requested';
-  await tx.run(RECEIVER, [resource.id, state, way, type, criteria, endsAt ?? null, heartbeatSeconds ?? null]);
+  // A stream beats where its listeners are.
+  const beat = way === 'stream' ? null : (heartbeatSeconds ?? null);
+  await tx.run(RECEIVER, [resource.id, state, way, type, criteria, endsAt ?? null, beat]);
+  await tx.query(`SELECT pg_notify('${PING_CHANNEL}', '=' || $1::text)::text`, [resource.id]);
 }

@@ -7,6 +7,7 @@ import type { Problem } from '../../errors.ts';
 import type { Database, Prepared, Queryable } from '../connect.ts';
 import { plainArray, textArray } from '../wire.ts';
 import { announceOutgoing } from './outgoing.ts';
+import { keepNumbered } from './stream.ts';
 
 export interface OutgoingEvent {
   readonly seq: number;
@@ -29,11 +30,13 @@ export interface DueReceiver {
   readonly state: 'requested' | 'active' | 'error' | 'off';
   /** Deliveries that failed in a row. */
   readonly failures: number;
+  /** Told on websockets: its events are numbered, not sent. */
+  readonly isStream: boolean;
 }
 
 const DUE: Prepared = {
   name: 'outgoing_due',
-  text: `SELECT r.name, r.state, r.failures FROM outgoing.receiver r
+  text: `SELECT r.name, r.state, r.failures, r.way = 'stream' AS "isStream" FROM outgoing.receiver r
          WHERE (r.paused_until IS NULL OR r.paused_until <= clock_timestamp())
            AND (r.state = 'requested' OR r.ends_at <= clock_timestamp() AND r.state <> 'off'
              OR EXISTS (SELECT FROM outgoing.event e WHERE e.receiver = r.name AND e.state = 'waiting' AND (e.due_at <= clock_timestamp() OR r.state = 'off')))
@@ -101,12 +104,14 @@ export function takeEvents(database: Database, receiver: string, limit: number, 
     const heads = await tx.query<{ readonly seq: number; readonly number: number | null }>(HEADS, [receiver, limit]);
     if (heads.length === 0) return [];
     const fresh = heads.filter(({ number }) => number === null).length;
-    const [counted] = await tx.query<{ readonly numbered: number }>(
-      'UPDATE outgoing.receiver SET numbered = numbered + $2 WHERE name = $1 RETURNING numbered',
+    const [counted] = await tx.query<{ readonly numbered: number; readonly way: string }>(
+      'UPDATE outgoing.receiver SET numbered = numbered + $2 WHERE name = $1 RETURNING numbered, way',
       [receiver, fresh],
     );
     let next = (counted?.numbered ?? fresh) - fresh;
     const numbers = heads.map(({ number }) => number ?? ++next);
+    const first = heads.flatMap(({ seq, number }, i) => (number === null ? [{ seq, number: numbers[i] ?? 0 }] : []));
+    if (counted?.way === 'notification') await keepNumbered(tx, receiver, first);
     const rows = await tx.query<EventRow>(LEASE, [plainArray(heads.map(({ seq }) => seq)), plainArray(numbers), lease.id, lease.ms / 1000]);
     return rows.map((row) => ({ ...row, messageId: row.message_id ?? undefined, number: row.number ?? 0 })).sort((a, b) => a.seq - b.seq);
   });

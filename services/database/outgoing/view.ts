@@ -1,8 +1,9 @@
 /** What the operator and the monitoring see of the outbox. */
 import type { Problem } from '../../errors.ts';
 import type { Database, Queryable } from '../connect.ts';
-import type { ResourceId } from '../resources/resources.ts';
+import { type ResourceId, typeNumber } from '../resources/resources.ts';
 import { plainArray, textArray } from '../wire.ts';
+import { forgetNumbered } from './stream.ts';
 
 /** How one receiver is doing. */
 export interface ReceiverPulse {
@@ -71,6 +72,13 @@ export function listEvents(
   );
 }
 
+/** Returns ids of Subscriptions, at most `most`. */
+export async function subscriptionIds(database: Queryable, most: number): Promise<readonly string[]> {
+  const text = 'SELECT id FROM fhir.resource WHERE type = $1 AND NOT deleted ORDER BY id LIMIT $2';
+  const rows = await database.query<{ readonly id: string }>(text, [typeNumber('Subscription'), most]);
+  return rows.map(({ id }) => id);
+}
+
 /** Which parked events an operator means. */
 export interface ChosenEvents {
   readonly seqs?: readonly number[];
@@ -88,7 +96,9 @@ export function skipEvents(database: Database, chosen: ChosenEvents, reason: Pro
 
 /** Removes the events of erased resources, sent or not, and which of their versions were told; that they are gone is still told to whoever was told of them. */
 export async function forgetEvents(tx: Queryable, erased: readonly ResourceId[]): Promise<void> {
-  const values = [textArray(erased.map(({ type }) => type)), textArray(erased.map(({ id }) => id))];
+  const [types, ids] = [erased.map(({ type }) => type), erased.map(({ id }) => id)];
+  await forgetNumbered(tx, types, ids);
+  const values = [textArray(types), textArray(ids)];
   await tx.run(
     'DELETE FROM outgoing.told t USING unnest($1::text[], $2::text[]) AS r(type, id) WHERE t.type = r.type AND t.id = r.id',
     values,

@@ -10,7 +10,7 @@ export const subscriptionCapability = (): JsonObject => ({
   })),
   supportedProfile: [`${BACKPORT}/backport-subscription`],
   documentation:
-    'Criteria are searches that the resource alone decides: no chains, _has, _list or _lastUpdated. Channels: websocket, which only pings; ' +
+    'Criteria are searches that the resource alone decides: no chains, _has, _list or _lastUpdated. Channels: websocket, which only pings for a search, and notifies by $get-ws-binding-token and bind-with-token for the topics listed ($events keeps the last 10,000 of a week); ' +
     `rest-hook with an empty, JSON or XML payload; rest-hook with backport notifications for the topics listed, message to http(s) with the same in FHIR messages; message to mllp://host:port or mllps://host:port with payload ${HL7V2_PAYLOAD}, ` +
     'which forwards the HL7v2 messages that made the resources. Deliveries come at least once and in order per patient, with an Idempotency-Key. ' +
     'Addresses have to be allowed by the operator.',

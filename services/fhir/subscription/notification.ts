@@ -2,11 +2,11 @@
 import type { JsonObject, JsonValue, Resource } from '../resource.ts';
 import { BACKPORT, type SubscriptionAsked } from './subscription.ts';
 
-export type NotificationType = 'handshake' | 'heartbeat' | 'event-notification' | 'query-status';
+export type NotificationType = 'handshake' | 'heartbeat' | 'event-notification' | 'query-status' | 'query-event';
 
 /** A Subscription as it stands. */
 export interface SubscriptionState {
-  /** Absolute. */
+  /** Absolute, of the Subscription. */
   readonly reference: string;
   readonly topic: string | undefined;
   readonly status: 'requested' | 'active' | 'error' | 'off';
@@ -19,8 +19,8 @@ export interface NotifiedEvent {
   readonly number: number;
   /** ISO instant of the change. */
   readonly at: string;
-  /** Absolute, of the resource. */
-  readonly reference: string;
+  /** Absolute, of the resource; undefined when it was erased since. */
+  readonly reference: string | undefined;
   readonly change: 'create' | 'update' | 'delete';
   /** The resource as the change left it; undefined when it was deleted. */
   readonly resource: Resource | undefined;
@@ -41,7 +41,7 @@ export function statusParameters(
     part: [
       { name: 'event-number', valueString: String(each.number) },
       { name: 'timestamp', valueInstant: each.at },
-      ...(focus ? [{ name: 'focus', valueReference: { reference: each.reference } }] : []),
+      ...(focus && each.reference !== undefined ? [{ name: 'focus', valueReference: { reference: each.reference } }] : []),
     ],
   }));
   const parameter: JsonObject[] = [
@@ -58,11 +58,12 @@ export function statusParameters(
 const METHOD = { create: 'POST', update: 'PUT', delete: 'DELETE' } as const;
 const STATUS = { create: '201', update: '200', delete: '204' } as const;
 
-function eventEntry({ change, reference, resource }: NotifiedEvent, content: SubscriptionAsked['content']): JsonObject {
+function eventEntry({ change, reference, resource }: NotifiedEvent, content: SubscriptionAsked['content']): readonly JsonObject[] {
+  if (reference === undefined) return [];
   const [type = '', id = ''] = reference.split('/').slice(-2);
   const request = { method: METHOD[change], url: change === 'create' ? type : `${type}/${id}` };
   const whole: { readonly [name: string]: JsonValue } = content === 'full-resource' && resource !== undefined ? { resource } : {};
-  return { fullUrl: reference, ...whole, request, response: { status: STATUS[change] } };
+  return [{ fullUrl: reference, ...whole, request, response: { status: STATUS[change] } }];
 }
 
 /** Returns a notification; `id` becomes the id of the status in it, `at` its time (ISO instant). Without events it is a handshake or heartbeat. */
@@ -85,7 +86,7 @@ export function notificationBundle(
         request: { method: 'GET', url: `${state.reference}/$status` },
         response: { status: '200' },
       },
-      ...(content === 'empty' ? [] : events.map((each) => eventEntry(each, content))),
+      ...(content === 'empty' ? [] : events.flatMap((each) => eventEntry(each, content))),
     ],
   };
 }

@@ -16,9 +16,9 @@ const TOPIC = 'urn:polyseme:topic:';
 
 /**
  * resource: the resource itself, as R4 has it; notification: Bundles of the backport; hl7v2: the messages that made it; built: messages made of it;
- * socket: a ping to whoever listens.
+ * socket: a ping to whoever listens; stream: notifications to whoever listens.
  */
-export type Way = 'resource' | 'notification' | 'hl7v2' | 'built' | 'socket';
+export type Way = 'resource' | 'notification' | 'hl7v2' | 'built' | 'socket' | 'stream';
 
 export interface SubscriptionAsked {
   readonly way: Way;
@@ -28,7 +28,7 @@ export interface SubscriptionAsked {
   readonly criteria: string;
   /** Canonical URL of the topic; undefined outside the backport. */
   readonly topic: string | undefined;
-  /** '' for sockets. */
+  /** '' for sockets and streams. */
   readonly endpoint: string;
   readonly payload: 'none' | 'json' | 'xml' | 'hl7v2';
   readonly content: 'empty' | 'id-only' | 'full-resource';
@@ -37,6 +37,8 @@ export interface SubscriptionAsked {
   /** Of the HTTP request, as `Name: value`. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly heartbeatSeconds: number | undefined;
+  /** Events in one notification. */
+  readonly mostEvents: number;
   readonly timeoutSeconds: number | undefined;
   /** ISO instant after which nothing is sent. */
   readonly endsAt: string | undefined;
@@ -93,18 +95,17 @@ export function readCriteria(type: string, criteria: string): Result<SearchQuery
 /** Returns true when a resource meets criteria that `readCriteria` read. */
 export const meets = (query: SearchQuery, resource: Resource): boolean => matches(query, resource);
 
-function extensionValue(of: JsonValue | undefined, name: string): JsonValue | undefined {
+/** The values of all extensions of the backport with a name. */
+function extensionValues(of: JsonValue | undefined, name: string): readonly (JsonValue | undefined)[] {
   const extensions = isObject(of) && isArray(of['extension']) ? of['extension'] : [];
-  const found = extensions.find((each) => isObject(each) && each['url'] === `${BACKPORT}/${name}`);
-  if (!isObject(found)) return undefined;
-  const key = Object.keys(found).find((each) => each.startsWith('value'));
-  return key === undefined ? undefined : found[key];
+  return extensions.flatMap((each) => {
+    if (!isObject(each) || each['url'] !== `${BACKPORT}/${name}`) return [];
+    const key = Object.keys(each).find((property) => property.startsWith('value'));
+    return [key === undefined ? undefined : each[key]];
+  });
 }
 
-const countExtensions = (of: JsonValue | undefined, name: string): number =>
-  isObject(of) && isArray(of['extension'])
-    ? of['extension'].filter((each) => isObject(each) && each['url'] === `${BACKPORT}/${name}`).length
-    : 0;
+const extensionValue = (of: JsonValue | undefined, name: string): JsonValue | undefined => extensionValues(of, name)[0];
 
 const isBackport = (subscription: JsonObject): boolean =>
   isObject(subscription['meta']) &&
@@ -129,12 +130,12 @@ function readAsked(subscription: JsonObject): Result<Asked> {
   if (!isResourceType(type))
     return failure(refused(`there is no such topic; topics are ${TOPIC}TYPE, such as ${topicOf('Observation')}`, 'Subscription.criteria'));
   const primitive = subscription['_criteria'];
-  if (countExtensions(primitive, 'backport-filter-criteria') > 1)
-    return failure(refused('more than one filter is not supported', 'Subscription.criteria'));
-  const filter = text(extensionValue(primitive, 'backport-filter-criteria')) ?? '';
-  const [of = '', ...rest] = filter.split('?');
-  if (filter !== '' && of !== type) return failure(refused(`the filter is not of ${type}`, 'Subscription.criteria'));
-  return success({ type, criteria: rest.join('?'), topic: criteria });
+  const filters = extensionValues(primitive, 'backport-filter-criteria').map((each) => text(each) ?? '');
+  const others = filters.filter((each) => each !== type && !each.startsWith(`${type}?`));
+  if (others.length > 0)
+    return failure(refused(`a filter is not "${type}?…": each is a search of the topic's type`, 'Subscription.criteria'));
+  // All of them have to be met.
+  return success({ type, criteria: filters.map((each) => each.slice(type.length + 1)).join('&'), topic: criteria });
 }
 
 /** Headers that are the transport's own. */
@@ -174,12 +175,17 @@ function readWay(channel: JsonObject, payload: SubscriptionAsked['payload'], top
   const isMessages = type === 'message' && (scheme === 'mllp' || scheme === 'mllps') && payload === 'hl7v2' && topic === undefined;
   const content = MESSAGE_CONTENTS[parameter];
   if (isMessages && content !== undefined) return success(content);
-  if (type === 'websocket' && scheme === '' && payload === 'none' && topic === undefined) return success('socket');
+  const isListener = type === 'websocket' && scheme === '';
+  if (isListener && payload === 'none' && topic === undefined) return success('socket');
+  if (isListener && payload !== 'hl7v2' && topic !== undefined) return success('stream');
   const reason =
-    'channels are websocket without endpoint and payload and with a search as criteria, rest-hook to http(s) with an empty, JSON or XML payload, message to http(s) for topics of the backport, and message to mllp://host:port or mllps://host:port with payload ' +
+    'channels are websocket without endpoint, for topics of the backport or without payload for a search as criteria, rest-hook to http(s) with an empty, JSON or XML payload, message to http(s) for topics of the backport, and message to mllp://host:port or mllps://host:port with payload ' +
     `${HL7V2_PAYLOAD} (with "; content=forwarded" or "; content=built") and a search as criteria`;
   return failure(refused(reason, 'Subscription.channel'));
 }
+
+/** So much is read for one notification. */
+const MOST_EVENTS = 20;
 
 const whole = (value: JsonValue | undefined): number | undefined =>
   typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : undefined;
@@ -210,6 +216,7 @@ export function readSubscription(subscription: JsonObject): Result<SubscriptionA
     isMessage: way.value === 'notification' && channel['type'] === 'message',
     headers: headers.value,
     heartbeatSeconds: asked.value.topic === undefined ? undefined : whole(extensionValue(channel, 'backport-heartbeat-period')),
+    mostEvents: Math.min(whole(extensionValue(channel, 'backport-max-count')) ?? 1, MOST_EVENTS),
     timeoutSeconds: whole(extensionValue(channel, 'backport-timeout')),
     endsAt: text(subscription['end']),
   });

@@ -12,7 +12,7 @@ import { match } from './operation-match.ts';
 import { merge } from './operation-merge.ts';
 import { changeMeta, readMeta } from './operation-meta.ts';
 import { lastN, statistics } from './operation-observations.ts';
-import { subscriptionStatus } from './operation-status.ts';
+import { bindingToken, subscriptionEvents, subscriptionStatus } from './operation-subscription.ts';
 import { validate } from './operation-validate.ts';
 import { addressOf, baseOf, bodyOf, FHIR_PATH, queryOf } from './request.ts';
 
@@ -27,6 +27,8 @@ const HANDLERS: Readonly<Record<OperationName, Handler>> = {
   match,
   merge,
   status: subscriptionStatus,
+  events: subscriptionEvents,
+  'get-ws-binding-token': bindingToken,
 };
 
 /** Parameters of the address that say how to answer. */

@@ -8,6 +8,10 @@ import { versionOfEtag } from '../../fhir/transaction/transaction.ts';
 /** Where the FHIR door stands. */
 export const FHIR_PATH = '/fhir/R4';
 
+/** Below it: where websockets connect to with an access token, and where with nothing but the binding token that they say then. */
+export const SOCKET = '/_socket';
+export const BOUND_SOCKET = '/_socket/bound';
+
 export interface Addressed {
   /** '' where the route names none. */
   readonly type: string;

@@ -35,7 +35,7 @@ function refusalsOf(rules: OutgoingRules, resource: Change['resource'], buildabl
   const asked = readSubscription(resource);
   if (!asked.ok || !harmless(asked.problems)) return asked.problems;
   const { way, type } = asked.value;
-  if (way === 'socket') return [];
+  if (way === 'socket' || way === 'stream') return [];
   if (way === 'built' && !buildable.includes(type)) return [problem('outgoing-no-map', { type }, 'Subscription.criteria')];
   const endpoint = guardedEndpoint(rules, asked.value.endpoint);
   return endpoint.ok ? [] : endpoint.problems.map((each) => ({ ...each, at: 'Subscription.channel.endpoint' }));
