@@ -21,11 +21,12 @@ import {
 } from '../database/specs/replay.ts';
 import { Refusal } from '../errors.ts';
 import { readJson, sameContent } from '../fhir/format/json.ts';
-import { applyMessages, type Parts, write } from '../pipeline.ts';
+import { applyMessages, type Parts } from '../pipeline.ts';
 import { apply } from './apply/apply.ts';
 import type { Change } from './apply/change.ts';
 import { keptOf, unsaidEntries, writeDirectory } from './apply/directory.ts';
 import { mergePatients } from './apply/merge.ts';
+import { applyRequested } from './apply/requested.ts';
 import { dateOf, storedResource } from './apply/rows.ts';
 
 export interface Explained extends RowDifference {
@@ -137,8 +138,8 @@ const at = (parts: Parts, message: JournalMessage | undefined): Parts =>
   message === undefined ? parts : { ...parts, clock: () => new Date(message.receivedAt) };
 
 async function requestedAgain(parts: Parts, { message, written = [], merge }: AppliedEntry, failed: Map<number, string>): Promise<void> {
-  const { source, channel, content, controlId, messageType, patientKeys } = message;
-  const now = at(parts, message);
+  const [said] = written.flatMap(({ saidAt }) => saidAt ?? []).toSorted();
+  const now = said === undefined ? at(parts, message) : { ...parts, clock: () => new Date(said) };
   try {
     if (merge !== undefined) {
       // Requests are done again at the time of their receipt: a merge must not come before what it followed, whatever the clock of its day said.
@@ -146,7 +147,11 @@ async function requestedAgain(parts: Parts, { message, written = [], merge }: Ap
       const moment = merge.at > received ? merge.at : received;
       await parts.database.transaction((tx) => mergePatients(now, tx, { ...merge, at: moment, messageId: message.id }));
     } else if (written.length > 0) {
-      await write(now, { source, channel, content, controlId, messageType, patientKeys }, async () => written.map(changeOf));
+      await parts.database.transaction(async (tx) => {
+        await parts.live?.hold(tx);
+        await parts.specs?.hold(tx);
+        await applyRequested(now, tx, written.map(changeOf), message.id);
+      });
     }
   } catch (error) {
     failed.set(message.id, reasonOf(error));

@@ -3,7 +3,7 @@ import { RESOURCE_TYPES, resourceTypeOf } from '../../fhir/definitions.ts';
 import type { Prepared, Queryable, Transaction } from '../connect.ts';
 import { plainArray, textArray } from '../wire.ts';
 import { smallints, texts } from '../wire-binary.ts';
-import type { Way } from './statements.ts';
+import type { Moment, Way } from './statements.ts';
 
 export interface ResourceId {
   readonly type: string;
@@ -36,6 +36,8 @@ export interface CurrentResource extends StoredResource {
   readonly eventWay: Way | undefined;
   /** UUID that its like under another record of the same patient has too (`kinId`). */
   readonly kin: string | undefined;
+  /** What was said before is over: a request replaced or deleted the whole resource then. */
+  readonly over: Moment | undefined;
 }
 
 export const resourceRef = (type: string, id: string): string => `${type}/${id}`;
@@ -66,12 +68,14 @@ export interface ResourceRow {
   readonly event_message: number | null;
   readonly event_way: Way | null;
   readonly kin: string | null;
+  readonly over_at: string | null;
+  readonly over_message: number | null;
 }
 
 const COMMON = 'r.rid, r.resource_key, r.type, r.id, r.version, r.updated, r.deleted, r.hash, r.body, r.message_id, r.spec';
-export const COLUMNS = `${COMMON}, r.cdm_mask, r.row_spec, r.event_at, r.event_message, r.event_way, r.kin`;
+export const COLUMNS = `${COMMON}, r.cdm_mask, r.row_spec, r.event_at, r.event_message, r.event_way, r.kin, r.over_at, r.over_message`;
 export const HISTORY_COLUMNS = `${COMMON}, 0 AS cdm_mask, '' AS row_spec, NULL::timestamptz AS event_at, NULL::bigint AS event_message,
-  NULL AS event_way, NULL::uuid AS kin`;
+  NULL AS event_way, NULL::uuid AS kin, NULL::timestamptz AS over_at, NULL::bigint AS over_message`;
 
 /** Returns what a row says. */
 export const storedResource = (row: ResourceRow): CurrentResource => ({
@@ -92,6 +96,7 @@ export const storedResource = (row: ResourceRow): CurrentResource => ({
   eventMessage: row.event_message ?? undefined,
   eventWay: row.event_way ?? undefined,
   kin: row.kin ?? undefined,
+  over: row.over_at === null ? undefined : { at: row.over_at, messageId: row.over_message ?? 0 },
 });
 
 const LOCK: Prepared = {

@@ -1,6 +1,5 @@
 /** What a replay notes of messages and resources, part by part, and what it reads and changes of the store. */
 import type { Queryable, Transaction } from '../connect.ts';
-import type { Moment } from '../resources/statements.ts';
 import { plainArray, textArray } from '../wire.ts';
 
 export interface ReplayedMessage {
@@ -140,26 +139,6 @@ export async function requestsAmong(queryable: Queryable, messages: readonly num
     [plainArray(messages)],
   );
   return new Set(rows.map(({ id }) => id));
-}
-
-/**
- * Returns when a request last deleted resources, by resource_key: what was said before is over, even where something was said since. What a
- * merge folded away carries the number of the message that wrote it: that is no deletion.
- */
-export async function deletionsOf(queryable: Queryable, keys: readonly number[]): Promise<ReadonlyMap<number, Moment>> {
-  if (keys.length === 0) return new Map();
-  const rows = await queryable.query<{ key: number; messageId: number; at: string }>(
-    `WITH v AS (
-       SELECT resource_key, message_id, deleted, coalesce(event_at, updated) AS at FROM fhir.resource WHERE resource_key = ANY ($1::bigint[])
-       UNION ALL SELECT resource_key, message_id, deleted, updated FROM fhir.history WHERE resource_key = ANY ($1::bigint[]))
-     SELECT DISTINCT ON (resource_key) resource_key AS key, message_id AS "messageId", at FROM v
-     WHERE deleted AND message_id IS NOT NULL
-       AND NOT EXISTS (SELECT FROM v o WHERE o.resource_key = v.resource_key AND o.message_id = v.message_id AND NOT o.deleted)
-     ORDER BY resource_key, message_id DESC`,
-    [plainArray(keys)],
-  );
-  const requests = await requestsAmong(queryable, [...new Set(rows.map(({ messageId }) => messageId))]);
-  return new Map(rows.flatMap(({ key, messageId, at }) => (requests.has(messageId) ? [[key, { messageId, at }] as const] : [])));
 }
 
 /** Records what became of settled messages by other specs than before. */

@@ -20,6 +20,8 @@ export interface WrittenVersion {
   readonly spec: string;
   /** Which elements a patch changed; undefined: the request stands for the whole. */
   readonly patched?: PatchedElements | undefined;
+  /** When it was said (ISO 8601), where that still counts. */
+  readonly saidAt: string | undefined;
 }
 
 /** Something that was applied: a message to convert again, or a request with what it wrote. */
@@ -32,22 +34,31 @@ export interface AppliedEntry {
 }
 
 const REQUEST = `(m.channel = 'fhir' OR (m.channel = 'import' AND m.message_type IN ('transaction', 'record')))`;
-const ENTRIES = `
+// A resource has what the request said that locked it last, whichever began first.
+const PLACED = `WITH version AS (
+  SELECT DISTINCT ON (v.message_id, v.resource_key) v.*
+  FROM (SELECT message_id, resource_key, type, id, version, rid, updated, deleted, body, spec FROM fhir.history WHERE message_id IS NOT NULL
+        UNION ALL
+        SELECT message_id, resource_key, type, id, version, rid, updated, deleted, body, spec FROM fhir.resource WHERE message_id IS NOT NULL) v
+  JOIN journal.message m ON m.id = v.message_id WHERE ${REQUEST} ORDER BY v.message_id, v.resource_key, v.version
+), placed AS (
+  SELECT v.message_id, greatest(date_trunc('milliseconds', o.settled_at), min(v.updated)) AS at, min(v.rid) AS rid
+  FROM version v JOIN journal.outcome o ON o.message_id = v.message_id GROUP BY v.message_id, o.settled_at
+)`;
+const ENTRIES = `${PLACED}
 SELECT m.id, m.source, m.channel, m.received_at, m.content, m.control_id, m.message_type, m.patient_keys, m.conflict, m.key_id, m.content_hash,
   ${REQUEST} AS is_request
 FROM journal.outcome o JOIN journal.message m ON m.id = o.message_id AND m.received_at = o.received_at
-WHERE o.status = 'applied' AND NOT ${ONLY_ASKED} ORDER BY o.settled_at, m.id`;
+LEFT JOIN placed p ON p.message_id = m.id
+WHERE o.status = 'applied' AND NOT ${ONLY_ASKED} ORDER BY coalesce(p.at, date_trunc('milliseconds', o.settled_at)), coalesce(p.rid, 0), m.id`;
 // What a merge rewrote later keeps the message's number: the first version is the request's own.
-const VERSIONS = `
-SELECT first.message_id, type, id, deleted, body, spec, p.names, p.deletes FROM (
-  SELECT DISTINCT ON (o.settled_at, v.message_id, v.resource_key) o.settled_at, v.*
-  FROM (SELECT message_id, resource_key, type, id, version, rid, deleted, body, spec FROM fhir.history WHERE message_id IS NOT NULL
-        UNION ALL
-        SELECT message_id, resource_key, type, id, version, rid, deleted, body, spec FROM fhir.resource WHERE message_id IS NOT NULL) v
-  JOIN journal.message m ON m.id = v.message_id JOIN journal.outcome o ON o.message_id = m.id AND o.received_at = m.received_at
-  WHERE ${REQUEST} ORDER BY o.settled_at, v.message_id, v.resource_key, v.version
-) first LEFT JOIN fhir.patch p ON p.message_id = first.message_id AND p.resource_key = first.resource_key
-ORDER BY settled_at, first.message_id, rid`;
+const VERSIONS = `${PLACED}
+SELECT v.message_id, v.type, v.id, v.deleted, v.body, v.spec, p.names, p.deletes, coalesce(r.over_at, s.first_at) AS said_at
+FROM version v JOIN placed ON placed.message_id = v.message_id
+LEFT JOIN fhir.patch p ON p.message_id = v.message_id AND p.resource_key = v.resource_key
+LEFT JOIN fhir.resource r ON r.resource_key = v.resource_key AND r.over_message = v.message_id
+LEFT JOIN fhir.statement s ON s.resource_key = v.resource_key AND s.first_message = v.message_id AND s.way = 'patch'
+ORDER BY placed.at, placed.rid, v.message_id, v.rid`;
 const PAGE = 200;
 
 interface EntryRow {
@@ -74,6 +85,7 @@ interface VersionRow {
   readonly spec: string;
   readonly names?: readonly string[] | null;
   readonly deletes?: readonly string[] | null;
+  readonly said_at?: string | null;
 }
 
 /** Returns everything applied, in order. `tx` must be one unchanging picture (`snapshot`). Throws Refusal journal-sealed. */
@@ -90,9 +102,9 @@ export async function* appliedEntries(tx: Transaction): AsyncGenerator<AppliedEn
   for await (const row of withContents(tx, pages<EntryRow>(tx, 'replay_entries', ENTRIES))) {
     const written: WrittenVersion[] = [];
     for (; row.is_request && next.value?.message_id === row.id; next = await versions.next()) {
-      const { type, id, deleted, body, spec, names, deletes } = next.value;
+      const { type, id, deleted, body, spec, names, deletes, said_at: saidAt } = next.value;
       const patched = names && deletes ? { names, deletes } : undefined;
-      written.push({ type: resourceTypeOf(type) ?? '', id, deleted, body, spec, patched });
+      written.push({ type: resourceTypeOf(type) ?? '', id, deleted, body, spec, patched, saidAt: saidAt ?? undefined });
     }
     const merge = row.message_type === 'Patient $merge' ? merges.get(row.id) : undefined;
     yield { message: messageOf(row), written: row.is_request ? written : undefined, merge };
@@ -168,7 +180,7 @@ export async function storedStates(tx: Queryable): Promise<ReadonlyMap<string, S
 export async function* currentVersions(tx: Transaction): AsyncGenerator<WrittenVersion> {
   const text = 'SELECT 0::bigint AS message_id, type, id, deleted, body, spec FROM fhir.resource WHERE NOT deleted ORDER BY rid';
   for await (const { type, id, deleted, body, spec } of pages<VersionRow>(tx, 'replay_current', text))
-    yield { type: resourceTypeOf(type) ?? '', id, deleted, body, spec };
+    yield { type: resourceTypeOf(type) ?? '', id, deleted, body, spec, saidAt: undefined };
 }
 
 /** Copies the merges that hold into another store. */

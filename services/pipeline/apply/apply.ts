@@ -86,9 +86,11 @@ async function applyLocked(
   );
   const stale = outcomes.find((outcome) => outcome.status === 'conflict');
   if (stale) throw new Refusal([problem('resource-version-conflict', { reference: `${stale.type}/${stale.id}`, version: stale.version })]);
+  // A request that changes nothing is no word of its own: everybody else's words stay.
+  const isEcho = (i: number): boolean => changes[i]?.eventAt === undefined && outcomes[i]?.status === 'unchanged';
   await keepSaid(
     tx,
-    places,
+    places.map((place, i) => (isEcho(i) ? { ...place, forget: false, said: [] } : place)),
     outcomes.map(({ resourceKey }) => resourceKey),
   );
   await endMergesOf(

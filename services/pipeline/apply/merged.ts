@@ -17,19 +17,20 @@ export interface Merged {
   readonly before: Change['resource'] | undefined;
   readonly resource: Change['resource'];
   readonly event: ResourceWrite['event'];
+  readonly over?: ResourceWrite['over'];
 }
 
 /** Returns the resource that a change makes at its place. Throws Refusal when it is not valid. */
-export function mergedWith(asked: Change, current: CurrentResource | undefined, { before, resource, isOver, event }: Place): Merged {
+export function mergedWith(asked: Change, current: CurrentResource | undefined, { before, resource, isOver, event, over }: Place): Merged {
   const change = isOver ? { ...asked, delete: true } : asked;
   const isKnown = change.delete || resource === before || (change.validated && resource === change.resource);
   const faults = isKnown ? [] : validateResource(resource).filter((each) => !harmless([each]));
   if (faults.length > 0) throw new Refusal(faults);
-  return { change, current, before, resource, event };
+  return { change, current, before, resource, event, over };
 }
 
 /** Returns what the database needs to write it, with its CDM rows. */
-export function writeOf({ change, current, before, resource, event }: Merged, rows: ResourceRows): ResourceWrite {
+export function writeOf({ change, current, before, resource, event, over }: Merged, rows: ResourceRows): ResourceWrite {
   const text = contentText(resource);
   return {
     ...change,
@@ -37,6 +38,7 @@ export function writeOf({ change, current, before, resource, event }: Merged, ro
     text,
     current,
     event,
+    over,
     kin: change.kin === undefined ? undefined : kinId(resource.resourceType, change.kin),
     hash: current && before && sameContent(before, resource) ? current.hash : textHash(text),
     index: indexRows(resource),

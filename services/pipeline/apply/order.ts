@@ -3,7 +3,8 @@
  * late takes its place among those that were said before, and the resource is made again from all of them. So every order of arrival
  * ends in the same resource. Results are ordered by how settled they are, too (rank.ts).
  *
- * A FHIR request replaces a resource at the time of the request; what messages said before it counts no more. What a merge brought and the
+ * A FHIR request replaces or deletes a resource at the time of the request; what messages say of a time before it counts no more, however settled, also
+ * when somebody spoke since. One that changes nothing is no word of its own. What a merge brought and the
  * request says again, as a client does that read the survivor and writes it back, stays what the merge brought (echo.ts). A patch says only
  * the elements that it changed, at its time: all others stay with whoever said them.
  */
@@ -44,6 +45,8 @@ export interface Place {
   /** To be kept, once the resource has its key. */
   readonly said: readonly Omit<Statement, 'resourceKey'>[];
   readonly forget: boolean;
+  /** A request stands for the whole resource: what was said before this moment is over. */
+  readonly over?: Moment;
   /** What a patch changed, to be kept for a rebuild. */
   readonly patch?: PatchedElements & { readonly messageId: number };
 }
@@ -137,10 +140,15 @@ function placeOf(asked: Asked, statements: readonly Statement[], now: string): P
     // What a request puts in place of a record is the whole of it.
     const resource = before && change.update !== 'replace' ? overStored(before, change) : change.resource;
     const kept = isOverForeign(asked) && !change.delete ? echoed(statements, resource, event) : [];
-    return { ...common, resource, event, said: kept, forget: times.length > 0 };
+    return { ...common, resource, event, said: kept, forget: times.length > 0, over: { at: event.at, messageId: event.messageId } };
   }
   const event = { at: mine.at, messageId: mine.messageId, way: change.update === 'patch' ? 'replace' : change.update } as const;
-  if ((current?.deleted && last.at > mine.at) || (change.beneath && before === undefined)) {
+  const isEnded = current?.over !== undefined && !change.beneath && isBefore(mine, current.over);
+  if (isEnded && before !== undefined) {
+    const overruled = sameContent(before, overStored(before, change)) ? undefined : 'older';
+    return { ...common, resource: before, overruled, event: { ...last, way: 'replace' } };
+  }
+  if (isEnded || (current?.deleted && last.at > mine.at) || (change.beneath && before === undefined)) {
     return { ...common, resource: change.resource, isOver: true, overruled: 'older', event: { ...last, way: 'replace' } };
   }
   if (before === undefined || current === undefined) {

@@ -6,7 +6,7 @@ import type { Transaction } from '../../database/connect.ts';
 import { type CurrentResource, lockCurrent } from '../../database/resources/resources.ts';
 import { forgetStatements, type Moment } from '../../database/resources/statements.ts';
 import { type ResourceWrite, writeResources } from '../../database/resources/write-resources.ts';
-import { deletionsOf, notedAmong, requestsAmong } from '../../database/specs/replay-parts.ts';
+import { notedAmong, requestsAmong } from '../../database/specs/replay-parts.ts';
 import { harmless, Refusal } from '../../errors.ts';
 import { validateResource } from '../../fhir/validation/validate.ts';
 import { rewrite } from '../apply/apply.ts';
@@ -14,7 +14,7 @@ import { type Change, keyOf } from '../apply/change.ts';
 import { writeOf } from '../apply/merged.ts';
 import { inOrder } from '../apply/rank.ts';
 import { rowsOf, storedDate, storedResource } from '../apply/rows.ts';
-import { folded, retell, type Said, saidBy, saidOf } from '../apply/said.ts';
+import { folded, isBefore, retell, type Said, saidBy, saidOf } from '../apply/said.ts';
 import type { Parts } from '../parts.ts';
 
 export interface Retold {
@@ -97,25 +97,20 @@ async function knownOf(
   const others = [...stored.values()].flatMap((all) => all.flatMap(({ first, last }) => [first.messageId, last.messageId]));
   const ours = await notedAmong(tx, replayId, [...new Set(others)]);
   const requests = await requestsAmong(tx, [...new Set(others.filter((id) => !ours.has(id)))]);
-  const deletions = await deletionsOf(
-    tx,
-    [...current.values()].map(({ resourceKey }) => resourceKey),
-  );
   return ids.map(({ type, id }) => {
     const reference = `${type}/${id}`;
     const found = current.get(reference);
     const kept = (stored.get(found?.resourceKey ?? -1) ?? []).flatMap((said) =>
       withoutMoments(said, ({ messageId }) => ours.has(messageId)),
     );
-    // A request replaced what was known when it came.
+    // A request replaced what was known when it came: of those from before their times were kept.
     const request = Math.max(
       0,
       ...kept.flatMap(({ way, last }) => (way !== 'patch' && requests.has(last.messageId) ? [last.messageId] : [])),
     );
-    // One that deleted it ended it: what came before or speaks of before brings it not back.
-    const gone = deletions.get(found?.resourceKey ?? -1);
+    const over = found?.over;
     const isOver = ({ messageId = 0, eventAt = '' }: Change): boolean =>
-      messageId <= request || (gone !== undefined && (messageId < gone.messageId || eventAt < gone.at));
+      over === undefined ? messageId <= request : isBefore({ at: eventAt, messageId }, over);
     const own = (byReference.get(reference) ?? []).filter((each) => !isOver(each));
     const all = joined([...kept, ...own.map(saidBy)]);
     // What is only patched is said by nobody.
