@@ -1,5 +1,5 @@
 /** What this person likes: theme and time zone; kept in the browser. */
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 export const THEMES = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
@@ -17,8 +17,10 @@ function preference<T extends string>(name: string, known: readonly T[], first: 
   };
   const use = (): readonly [T, (value: T) => void] => {
     const [value, setValue] = useState(read);
-    useEffect(() => {
+    // Before the first paint: what is chosen until an effect listens would be missed.
+    useLayoutEffect(() => {
       const changed = () => setValue(read());
+      changed();
       addEventListener(CHANGED, changed);
       return () => removeEventListener(CHANGED, changed);
     }, []);

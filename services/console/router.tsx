@@ -1,6 +1,6 @@
 /** Addresses: every state of a page has one. What must not stand in an address (patient data) is kept beside it, in the history entry. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 
 export interface Place {
   readonly path: string;
@@ -28,11 +28,18 @@ function placeNow(): Place {
   return { path: location.pathname, query: new URLSearchParams(location.search), beside };
 }
 
+const isHere = ({ path, query, beside }: Place): boolean => {
+  const now = placeNow();
+  return path === now.path && query.toString() === now.query.toString() && JSON.stringify(beside) === JSON.stringify(now.beside);
+};
+
 /** Returns where we are; the component is drawn again when that changes. */
 export function usePlace(): Place {
   const [place, setPlace] = useState(placeNow);
-  useEffect(() => {
-    const changed = () => setPlace(placeNow());
+  // Before the first paint, and looked at once more: an effect listens a frame later, and what changed until then would be missed.
+  useLayoutEffect(() => {
+    const changed = () => setPlace((before) => (isHere(before) ? before : placeNow()));
+    changed();
     addEventListener('popstate', changed);
     addEventListener(CHANGED, changed);
     return () => {

@@ -7,7 +7,7 @@ import type { ResourceRows } from '../omop/row.ts';
 import { MessageMap } from './compiled.ts';
 import type { Conversion, ConvertContext, Maps, RowContext } from './conversion.ts';
 import type { Diagnostic } from './diagnostics.ts';
-import { familiesOf } from './families.ts';
+import { type Families, familiesOf } from './families.ts';
 import { mapFiles, type SpecFile } from './files.ts';
 import { RecordMap } from './records/maps.ts';
 import { Runner } from './runner.ts';
@@ -54,13 +54,25 @@ export const rowMapsOf = (files: readonly SpecFile[]): RowMaps =>
 /** True of a file that row maps are compiled of. */
 export const isOfRows = ({ isCases, read }: SpecFile): boolean => !isCases && (isRowMap(read.root) || isConceptTable(read.root));
 
+/** What somebody who only looks at one message needs of the maps. */
+export type TracingMaps = Pick<LoadedMaps, 'trace' | 'rowMaps'>;
+
+/** Returns the maps of messages among spec files, whatever is wrong with them: maps of records, and to HL7v2, are not compiled. */
+export function tracingMapsOf(files: readonly SpecFile[], rowMaps: RowMaps): TracingMaps {
+  const { families, sites } = familiesOf(files);
+  const runner = new Runner(messageMapsOf(families, sites));
+  return { rowMaps, trace: (message, context) => runner.trace(message, context) };
+}
+
+const messageMapsOf = (families: Families['families'], sites: Families['sites']): readonly MessageMap[] => [
+  ...[...families.values()].flatMap((family) => family.messages.map((spec) => new MessageMap(spec, family))),
+  ...sites.map(({ spec, family }) => new MessageMap(spec, family)),
+];
+
 /** Returns the maps of spec files whatever is wrong with them; `diagnostics` tells. `rowMaps`: those of the same files, where they are compiled already. */
 export function mapsOf(files: readonly SpecFile[], rowMaps: RowMaps = rowMapsOf(files)): LoadedMaps {
   const { families, sites, diagnostics } = familiesOf(files);
-  const messageMaps = [
-    ...[...families.values()].flatMap((family) => family.messages.map((spec) => new MessageMap(spec, family))),
-    ...sites.map(({ spec, family }) => new MessageMap(spec, family)),
-  ];
+  const messageMaps = messageMapsOf(families, sites);
   const recordMaps = [...families.values()].flatMap((family) =>
     family.records.map((spec) => new RecordMap(spec, withForeignTables(family, families))),
   );

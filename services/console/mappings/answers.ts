@@ -12,7 +12,7 @@ export type { Completion, Diagnostic, SpecKind } from '../../pipeline/specs/auth
 export type { CasesRun } from '../../pipeline/specs/cases-desk.ts';
 export type { DraftConflict } from '../../pipeline/specs/drafts.ts';
 export type { KindCounts, PlanSummary, Removals } from '../../pipeline/specs/plan-desk.ts';
-export type { Preview, PreviewRule } from '../../pipeline/specs/preview.ts';
+export type { PreviewRule } from '../../pipeline/specs/preview.ts';
 export type { Drift as DriftedFile, Published, SpecsCovered } from '../../pipeline/specs/publish.ts';
 
 export type FileCoverage = SpecsCovered['files'][number];

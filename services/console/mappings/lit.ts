@@ -1,6 +1,6 @@
 /** Rules and values lit both ways. Pure. */
 import { type Lit, NOTHING } from '../messages/links.ts';
-import type { Preview } from './answers.ts';
+import type { Preview } from './preview.ts';
 
 /** Returns everything that the rule at a line (1-based) of a file made. */
 export function litByRule(page: Preview, file: string, line: number): Lit {

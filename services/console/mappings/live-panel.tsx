@@ -1,13 +1,13 @@
 /** The input sample and what becomes of it, asked again while somebody types; rules and values lit both ways. */
-import { useEffect, useState } from 'preact/hooks';
-import { ask } from '../doors.ts';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Code } from '../editor/code.ts';
 import { type Chosen, chosenText, type Lit, litBy, NOTHING } from '../messages/links.ts';
 import { Text } from '../parts/text.tsx';
 import { go, Link, usePlace, withQuery } from '../router.tsx';
-import type { Preview, WholeDraft } from './answers.ts';
+import type { WholeDraft } from './answers.ts';
 import { useLatest } from './latest.ts';
 import { litByRule, rulesOf } from './lit.ts';
+import { askPreview, type Preview } from './preview.ts';
 import { Result } from './result.tsx';
 import { type Sample, SampleBar } from './sample.tsx';
 
@@ -34,35 +34,31 @@ export function LivePanel({ draft, path, text, entered, code }: LivePanelProps) 
     asked === undefined ? undefined : `${turn} ${JSON.stringify(asked)} ${text}`,
     (signal) => {
       const message = asked === undefined ? {} : 'id' in asked ? { messageId: asked.id } : { message: asked.text };
-      return ask<Preview>('POST', '/admin/maps/preview', { draft: draft.id, path, files: [{ path, text }], ...message }, signal);
+      return askPreview({ draft: draft.id, path, files: [{ path, text }], ...message }, signal);
     },
     { pauseMs: PAUSE_MS, isPatient: true },
   );
-  const [usable, setUsable] = useState<Preview>();
-  useEffect(() => {
-    if (live.value?.isUsable) setUsable(live.value);
-  }, [live.value]);
+  const usable = useRef<Preview | undefined>(undefined);
+  if (live.value?.isUsable) usable.current = live.value;
   const isUsable = live.value?.isUsable !== false;
-  const shown = isUsable ? live.value : (usable ?? live.value);
+  const shown = isUsable ? live.value : (usable.current ?? live.value);
   useEffect(() => {
     if (entered !== undefined) setChoice({ line: entered });
   }, [entered]);
-  const lit =
-    shown === undefined || choice === undefined
-      ? NOTHING
-      : 'line' in choice
-        ? litByRule(shown, path, choice.line)
-        : litBy(shown, choice.chosen);
-  const rules = shown === undefined ? [] : rulesOf(shown, lit);
+  const lit = useMemo(() => litOf(shown, path, choice), [shown, path, choice]);
+  const rules = useMemo(() => (shown === undefined ? [] : rulesOf(shown, lit)), [shown, lit]);
   useEffect(() => {
     const lines = rules.filter(({ file }) => file === path).map(({ line }) => line);
     code.current?.light(lines, choice !== undefined && 'chosen' in choice);
-  }, [shown, choice]);
+  }, [rules, choice]);
   useEffect(() => code.current?.mark((shown?.rules ?? []).map(markOf)), [shown]);
-  const take = (chosen: Chosen) =>
-    setChoice((before) =>
-      before !== undefined && 'chosen' in before && chosenText(before.chosen) === chosenText(chosen) ? undefined : { chosen },
-    );
+  const take = useCallback(
+    (chosen: Chosen) =>
+      setChoice((before) =>
+        before !== undefined && 'chosen' in before && chosenText(before.chosen) === chosenText(chosen) ? undefined : { chosen },
+      ),
+    [],
+  );
   return (
     <section class="living" aria-label="The message and what it becomes">
       <SampleBar sample={sample} choose={choose} isMasked={shown?.isMasked ?? true} revealed={() => setTurn(turn + 1)} />
@@ -70,6 +66,11 @@ export function LivePanel({ draft, path, text, entered, code }: LivePanelProps) 
       <Result isUsable={isUsable} live={{ ...live, value: shown }} lit={lit} choose={take} />
     </section>
   );
+}
+
+function litOf(shown: Preview | undefined, path: string, choice: Choice | undefined): Lit {
+  if (shown === undefined || choice === undefined) return NOTHING;
+  return 'line' in choice ? litByRule(shown, path, choice.line) : litBy(shown, choice.chosen);
 }
 
 const markOf = ({ line, ran, made, why }: Preview['rules'][number]) => ({

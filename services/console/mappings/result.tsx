@@ -1,5 +1,5 @@
 /** What the message becomes by the text as it stands: fields, FHIR, OMOP rows, the answer, what is wrong and what is left. */
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { Chosen, Lit } from '../messages/links.ts';
 import { ResourcePane, RowPane } from '../messages/resource-pane.tsx';
 import { TextPane } from '../messages/text-pane.tsx';
@@ -8,21 +8,22 @@ import { Failure } from '../parts/failure.tsx';
 import { State } from '../parts/state.tsx';
 import { type Tab, Tabs } from '../parts/tabs.tsx';
 import { Text } from '../parts/text.tsx';
-import type { Preview } from './answers.ts';
 import type { Latest } from './latest.ts';
+import type { Preview } from './preview.ts';
 
 interface ResultProps {
   /** False: the text cannot be run as it stands; what is shown is of the last one that could. */
   readonly isUsable: boolean;
   readonly live: Latest<Preview>;
   readonly lit: Lit;
+  /** The same function each time: what is shown is drawn anew only when it, `lit` or the answer is another. */
   readonly choose: (chosen: Chosen) => void;
+  readonly note?: string;
 }
 
 const NOTE = 'By the text as it stands; nothing is stored.';
 
-export function Result({ isUsable, live, lit, choose }: ResultProps) {
-  const [tab, setTab] = useState('fhir');
+export function Result({ isUsable, live, lit, choose, note = NOTE }: ResultProps) {
   const { value: shown, error } = live;
   if (shown === undefined)
     return error === undefined ? (
@@ -40,16 +41,34 @@ export function Result({ isUsable, live, lit, choose }: ResultProps) {
         <State of={shown.status} /> <span class="note">{timesText(live)}</span>
         {shown.isMasked && <span class="note">masked</span>}
       </p>
-      {shown.text !== undefined && (
-        <TextPane text={shown.text} lit={lit} choose={choose} unread={new Set(shown.unread.map(({ path }) => path))} />
-      )}
-      <Tabs label="What it becomes" tabs={tabsOf(shown)} chosen={tab} choose={setTab}>
-        {tab === 'fhir' && <ResourcePane page={shown} lit={lit} choose={choose} note={NOTE} />}
-        {tab === 'omop' && <RowPane page={shown} lit={lit} choose={choose} note={NOTE} />}
-        {tab === 'answer' && <Answer shown={shown} />}
-        {tab === 'issues' && <Issues shown={shown} />}
-      </Tabs>
+      <Panes shown={shown} lit={lit} choose={choose} note={note} />
     </>
+  );
+}
+
+interface PanesProps extends Pick<ResultProps, 'lit' | 'choose'> {
+  readonly shown: Preview;
+  readonly note: string;
+}
+
+/** Hundreds of values: a letter that is typed draws none of them anew, only its answer does. */
+function Panes({ shown, lit, choose, note }: PanesProps) {
+  const [tab, setTab] = useState('fhir');
+  return useMemo(
+    () => (
+      <>
+        {shown.text !== undefined && (
+          <TextPane text={shown.text} lit={lit} choose={choose} unread={new Set(shown.unread.map(({ path }) => path))} />
+        )}
+        <Tabs label="What it becomes" tabs={tabsOf(shown)} chosen={tab} choose={setTab}>
+          {tab === 'fhir' && <ResourcePane page={shown} lit={lit} choose={choose} note={note} />}
+          {tab === 'omop' && <RowPane page={shown} lit={lit} choose={choose} note={note} />}
+          {tab === 'answer' && <Answer shown={shown} />}
+          {tab === 'issues' && <Issues shown={shown} />}
+        </Tabs>
+      </>
+    ),
+    [shown, lit, choose, note, tab],
   );
 }
 

@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import { ask, useAsked } from '../doors.ts';
 import type { SearchPage } from '../messages/answers.ts';
+import { DropZone } from '../parts/drop-zone.tsx';
 import { ReasonDialog } from '../parts/reason-dialog.tsx';
 
 export type Sample = { readonly id: number } | { readonly text: string };
@@ -26,7 +27,7 @@ export function SampleBar({ sample, choose, isMasked, revealed }: SampleBarProps
       <div class="sample-bar">
         <Recorded id={id} choose={choose} />
         <button type="button" aria-expanded={isOpen} onClick={() => setPasting(!isOpen)}>
-          Paste one
+          Paste or drop one
         </button>
         {id !== undefined && isMasked && (
           <button type="button" onClick={() => setAsking(true)}>
@@ -93,15 +94,17 @@ function Recorded({ id, choose }: { readonly id: number | undefined; readonly ch
 
 function Pasted({ text, choose }: { readonly text: string; readonly choose: (sample: Sample) => void }) {
   return (
-    <label class="field pasted">
-      <span>A message; nothing of it is stored</span>
-      <textarea
-        rows={6}
-        spellcheck={false}
-        value={text}
-        placeholder="MSH|^~\&|…"
-        onInput={({ currentTarget: { value } }) => choose({ text: value })}
-      />
-    </label>
+    <DropZone take={(taken) => choose({ text: taken })}>
+      <label class="field pasted">
+        <span>A message; nothing of it is stored</span>
+        <textarea
+          rows={6}
+          spellcheck={false}
+          value={text}
+          placeholder="MSH|^~\&|…"
+          onInput={({ currentTarget: { value } }) => choose({ text: value })}
+        />
+      </label>
+    </DropZone>
   );
 }

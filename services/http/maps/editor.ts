@@ -103,7 +103,10 @@ export function editorRoutes(door: FastifyInstance, access: SpecAccess, desk: De
   door.post('/admin/maps/preview', async (request) => {
     const actor = await allowed(access, request, 'read');
     const { path, ...asked } = bodyOf(request, PREVIEW);
-    const isWhole = asked.messageId === undefined || (await isRevealed(access.parts, actor, `message/${asked.messageId}`));
-    return preview(access.parts, { ...(await trialOf(asked)), path, isWhole });
+    const [isWhole, trial] = await Promise.all([
+      asked.messageId === undefined || isRevealed(access.parts, actor, `message/${asked.messageId}`),
+      trialOf(asked),
+    ]);
+    return preview(access.parts, { ...trial, path, isWhole });
   });
 }

@@ -1,10 +1,11 @@
 /** What an author sees of a message while a map is written: as the page of a message, by texts that nobody published, masked until it was revealed. */
 import { cureOf } from '../../database/journal/view.ts';
 import { ERRORS } from '../../errors.ts';
+import type { Resource } from '../../fhir/resource.ts';
 import { fieldOf } from '../../hl7v2/definitions.ts';
 import type { Message } from '../../hl7v2/message.ts';
 import type { UnreadField } from '../../mapping/conversion.ts';
-import { readSpec } from '../../mapping/read.ts';
+import { readOnce } from '../../mapping/read-once.ts';
 import type { ElementLineage } from '../../mapping/trace/lineage.ts';
 import type { UnmappedCode } from '../../omop/row.ts';
 import { type MessageText, messageText } from '../message/fields.ts';
@@ -13,9 +14,11 @@ import { isElementPlain, isFieldPlain, masked } from '../message/mask.ts';
 import type { Parts } from '../parts.ts';
 import { type Attempt, attempt, type Trial, type TriedRows } from './try.ts';
 
-export interface PreviewElement extends ShownElement {
+/** Rules are numbers of `Preview.places`: hundreds of elements come from a few dozen of them. */
+export interface PreviewElement extends Omit<ShownElement, 'rule'> {
+  readonly rule: number | undefined;
   /** The rule that made it, the row of the concept map that gave it, and the rules around them. */
-  readonly rules: readonly RulePlace[];
+  readonly rules: readonly number[];
 }
 
 export interface PreviewResource {
@@ -58,6 +61,8 @@ export interface Preview {
   readonly isStored: false;
   readonly resources: readonly PreviewResource[];
   readonly resourceCount: number;
+  /** Where rules stand that elements come from. */
+  readonly places: readonly RulePlace[];
   /** Rules of the file that was asked for. */
   readonly rules: readonly PreviewRule[];
   readonly compiledMs: number;
@@ -76,11 +81,12 @@ export async function preview(
   const { made } = tried;
   const conversion = made?.traced.conversion;
   const drafts = conversion?.drafts ?? [];
+  const places = new Places();
   return {
     status: tried.status,
     isMasked: !isWhole,
     isUsable:
-      (path === undefined || readSpec(trial.texts.get(path) ?? '', path).root !== undefined) &&
+      (path === undefined || readOnce(trial.texts.get(path) ?? '', path).root !== undefined) &&
       !tried.problems.some(({ code }) => code === 'mapping-spec-broken'),
     spec: conversion?.spec ?? '',
     text: made && messageText(made.message, isWhole),
@@ -95,30 +101,52 @@ export async function preview(
     unmapped: shownUnmapped(made, isWhole),
     unread: conversion?.unread ?? [],
     isStored: false,
-    resources: drafts.slice(0, MOST_RESOURCES).map(({ resource }) => {
-      const reference = `${resource.resourceType}/${resource.id}`;
-      const lineage = made?.traced.elements.get(reference) ?? [];
-      const isHidden = hiding(isWhole ? undefined : made?.message);
-      const elements = shownElements(resource, lineage, isWhole);
-      return {
-        reference,
-        version: undefined,
-        isCurrent: true,
-        elements: elements.map((each) => withRules(each, lineage, isHidden)),
-        rows: rowsOf(
-          made?.rows.find((each) => each.reference === reference),
-          elements.filter(isHidden).map((each) => each.path),
-          isWhole,
-        ),
-      };
-    }),
+    resources: drafts.slice(0, MOST_RESOURCES).map(({ resource }) => resourceOf(resource, made, places, isWhole)),
     resourceCount: drafts.length,
+    places: places.all,
     rules: (made?.traced.rules ?? []).flatMap(({ rule, ran, made: count, why }) =>
       rule.at.file === path ? [{ line: rule.at.line, ran, made: count, why }] : [],
     ),
     compiledMs: tried.compiledMs,
     tookMs: tried.tookMs,
   };
+}
+
+function resourceOf(
+  resource: Resource & { readonly id: string },
+  made: Attempt['made'],
+  places: Places,
+  isWhole: boolean,
+): PreviewResource {
+  const reference = `${resource.resourceType}/${resource.id}`;
+  const lineage = made?.traced.elements.get(reference) ?? [];
+  const origins = new Map(lineage.map((each) => [each.path, each]));
+  const isHidden = hiding(isWhole ? undefined : made?.message);
+  const elements = shownElements(resource, lineage, isWhole);
+  return {
+    reference,
+    version: undefined,
+    isCurrent: true,
+    elements: elements.map((each) => withRules(each, origins.get(each.path), isHidden, places)),
+    rows: rowsOf(
+      made?.rows.find((each) => each.reference === reference),
+      elements.filter(isHidden).map((each) => each.path),
+      isWhole,
+    ),
+  };
+}
+
+/** Places of rules, each once. */
+class Places {
+  readonly all: RulePlace[] = [];
+  readonly #known = new Map<string, number>();
+
+  numberOf(place: RulePlace): number {
+    const key = `${place.file}:${place.line} ${place.text}`;
+    const known = this.#known.get(key) ?? this.all.push(place) - 1;
+    this.#known.set(key, known);
+    return known;
+  }
 }
 
 /** Codes that nothing maps, as far as they may be shown: where a map puts a name as a code, it is no code. */
@@ -171,14 +199,14 @@ function typeOf(message: Message, path: string): string | undefined {
   return message.segments.find(({ name, occurrence: own }) => name === 'OBX' && own === Number(occurrence ?? 1))?.value(2);
 }
 
-function withRules(element: ShownElement, lineage: readonly ElementLineage[], isHidden: Hidden): PreviewElement {
-  const origin = lineage.find(({ path }) => path === element.path);
-  const rules =
-    element.rule === undefined ? [] : (origin?.rules ?? []).map(({ at, text }) => ({ file: specFile(at.file), line: at.line, text }));
+function withRules(element: ShownElement, origin: ElementLineage | undefined, isHidden: Hidden, places: Places): PreviewElement {
+  const around = (origin?.rules ?? []).map(({ at, text }) => places.numberOf({ file: specFile(at.file), line: at.line, text }));
+  const own = element.rule === undefined ? undefined : places.numberOf(element.rule);
   return {
     ...element,
     value: isHidden(element) ? masked(element.value) : element.value,
-    rules: element.rule === undefined ? rules : [element.rule, ...rules],
+    rule: own,
+    rules: own === undefined ? around : [own, ...around],
   };
 }
 

@@ -10,15 +10,17 @@ import { acknowledgement } from '../../hl7v2/acknowledge.ts';
 import { encode } from '../../hl7v2/charset.ts';
 import type { Message } from '../../hl7v2/message.ts';
 import { readHeader } from '../../hl7v2/parse.ts';
-import { isOfRows, type LoadedMaps, mapsOf, rowMapsOf } from '../../mapping/maps.ts';
-import { entryOf, type SpecNode, texts } from '../../mapping/read.ts';
+import type { SpecFile } from '../../mapping/files.ts';
+import { isOfRows, rowMapsOf, type TracingMaps, tracingMapsOf } from '../../mapping/maps.ts';
+import { entryOf, type ReadSpec, texts } from '../../mapping/read.ts';
+import { matches } from '../../mapping/sites/match.ts';
+import { specOf } from '../../mapping/spec-read.ts';
 import { type SpecTexts, specFilesOf } from '../../mapping/texts.ts';
 import type { RowMaps, TracedRows } from '../../mapping/to-rows/maps.ts';
 import type { RuleOutcome, TracedConversion } from '../../mapping/trace/lineage.ts';
 import type { ResourceRows } from '../../omop/row.ts';
 import { dateOf } from '../apply/rows.ts';
 import { contextOf, type Parts, parsedBy, rulesFor } from '../parts.ts';
-import { specSetOf } from './live.ts';
 
 export interface Trial {
   readonly texts: SpecTexts;
@@ -29,36 +31,52 @@ export interface Trial {
 }
 
 const MOST_COMPILED = 6;
-const compiled = new Map<string, LoadedMaps>();
+/** The last that were asked for, the newest last. */
+let compiled: readonly Compiled[] = [];
+
+interface Compiled {
+  /** Which of the texts are looked at: 'ORU^R01', and the sites that may take the message. */
+  readonly of: string;
+  readonly texts: SpecTexts;
+  readonly maps: TracingMaps;
+}
 
 /**
- * Returns the maps of texts that a message of this type and event needs, compiled once for as long as they are among the last that were asked for:
- * message maps of other types would cost ten times as much and say nothing about it.
+ * Returns the maps of texts that a message needs, compiled once for as long as they are among the last that were asked for: message maps of other
+ * types, and sites of other senders, would cost ten times as much and say nothing about it.
  */
-function compiledFor(texts: SpecTexts, { type, event }: Pick<Message, 'type' | 'event'>): LoadedMaps {
-  const key = `${specSetOf(texts).digest} ${type}^${event}`;
-  const known = compiled.get(key) ?? freshlyCompiled(texts, { type, event });
-  compiled.delete(key);
-  compiled.set(key, known);
-  if (compiled.size > MOST_COMPILED) compiled.delete(compiled.keys().next().value ?? '');
-  return known;
+function compiledFor(texts: SpecTexts, message: Message, site: string | undefined): TracingMaps {
+  const files = specFilesOf(texts).filter(({ isCases, read }) => !isCases && mayTake(read, message, site));
+  const sites = files.flatMap(({ path, read }) => (entryOf(read.root, 'extends') === undefined ? [] : [path]));
+  const of = [`${message.type}^${message.event}`, ...sites].join(' ');
+  const known = compiled.find((each) => each.of === of && areSame(each.texts, texts)) ?? { of, texts, maps: freshlyCompiled(files) };
+  compiled = [...compiled.filter((each) => each !== known), known].slice(-MOST_COMPILED);
+  return known.maps;
 }
+
+/** Of two sets of which one was made of the other most texts are the same objects: that is told without reading them. */
+const areSame = (a: SpecTexts, b: SpecTexts): boolean =>
+  a === b || (a.size === b.size && [...a].every(([path, text]) => b.get(path) === text));
 
 /** Row maps of the last texts: most changes are in maps of messages, and leave them as they are. */
 let lastRows: { readonly reads: readonly unknown[]; readonly rowMaps: RowMaps } | undefined;
 
-function freshlyCompiled(texts: SpecTexts, { type, event }: Pick<Message, 'type' | 'event'>): LoadedMaps {
-  const files = specFilesOf(texts).filter(({ isCases, read }) => !isCases && mayTake(read.root, type, event));
+function freshlyCompiled(files: readonly SpecFile[]): TracingMaps {
   const reads = files.filter(isOfRows).map(({ read }) => read);
   const isSame = lastRows?.reads.length === reads.length && reads.every((each, i) => each === lastRows?.reads[i]);
   const rowMaps = isSame && lastRows !== undefined ? lastRows.rowMaps : rowMapsOf(files);
   lastRows = { reads, rowMaps };
-  return mapsOf(files, rowMaps);
+  return tracingMapsOf(files, rowMaps);
 }
 
-/** False for a map of messages of other types only. */
-function mayTake(root: SpecNode | undefined, type: string, event: string): boolean {
-  const messages = texts(entryOf(entryOf(root, 'source')?.value, 'message')?.value);
+/** False for a map of messages of other types only, and for a site of other senders; where the source names its site all of them are there. */
+function mayTake(read: ReadSpec, message: Message, site: string | undefined): boolean {
+  if (site === undefined && entryOf(read.root, 'extends') !== undefined) {
+    const { spec } = specOf(read);
+    return spec?.kind !== 'site' || matches(spec.match, message);
+  }
+  const messages = texts(entryOf(entryOf(read.root, 'source')?.value, 'message')?.value);
+  const { type, event } = message;
   return messages.length === 0 || messages.some(({ value }) => value === `${type}^${event}` || value === `${type}^*`);
 }
 
@@ -68,7 +86,7 @@ export interface Attempt {
   readonly problems: readonly Problem[];
   /** Undefined: it is no message that can be read. */
   readonly made:
-    | { readonly message: Message; readonly maps: LoadedMaps; readonly traced: TracedConversion; readonly rows: readonly TriedRows[] }
+    | { readonly message: Message; readonly maps: TracingMaps; readonly traced: TracedConversion; readonly rows: readonly TriedRows[] }
     | undefined;
   /** The answer of original mode when a message is judged at its receipt. */
   readonly acknowledgement: string;
@@ -94,7 +112,7 @@ export async function attempt(parts: Parts, { texts: specs, message: asked, sour
     const answer = acknowledged(parts, bytes, status, parsed.problems);
     return { status, bytes, problems: parsed.problems, made: undefined, acknowledgement: answer, compiledMs: 0, tookMs: 0 };
   }
-  const maps = compiledFor(specs, parsed.value);
+  const maps = compiledFor(specs, parsed.value, rules.site);
   const compiledMs = performance.now() - start;
   const traced = maps.trace(parsed.value, contextOf(rules));
   const { conversion } = traced;
@@ -172,8 +190,8 @@ function acknowledged(parts: Parts, bytes: Uint8Array, status: string, problems:
 /** Rows of what this one message makes: what the store holds of its resources is not counted in. */
 function rowsBy(
   parts: Parts,
-  maps: LoadedMaps,
-  drafts: readonly { readonly resource: Parameters<LoadedMaps['rowMaps']['trace']>[0] & { readonly id: string } }[],
+  maps: TracingMaps,
+  drafts: readonly { readonly resource: Parameters<TracingMaps['rowMaps']['trace']>[0] & { readonly id: string } }[],
 ): readonly TriedRows[] {
   const named = new Map(drafts.map(({ resource }) => [`${resource.resourceType}/${resource.id}`, resource]));
   const vocabulary = parts.live?.current ?? parts.vocabulary;

@@ -93,7 +93,9 @@ describe('a preview', () => {
         .split('\n')
         .findIndex((each) => each.startsWith('  birthDate:')) + 1;
     const birth = elementsOf(body).find((each) => at(each, 'path') === 'Patient.birthDate');
-    expect(listAt(birth, 'rules')).toContainEqual({ file: PATIENT, line, text: '=PID-7' });
+    const rules = listAt(birth, 'rules').map((each) => listAt(body, 'places')[Number(each)]);
+    expect(rules).toContainEqual({ file: PATIENT, line, text: '=PID-7' });
+    expect(rules[0]).toEqual(listAt(body, 'places')[Number(at(birth, 'rule'))]);
     expect(listAt(body, 'rules')).toContainEqual({ line, ran: 1, made: 1, why: '' });
     expect(listAt(body, 'unread').length).toBeGreaterThanOrEqual(0);
     expect(listAt(body, 'acknowledgement').join()).toContain('MSA|AA|');
