@@ -16,6 +16,7 @@ import { type JournalMessage, type MessageOutcome, recordFailure, settle, takeMe
 import { hopsOf } from './database/resources/merges.ts';
 import { lockCurrent } from './database/resources/resources.ts';
 import type { WriteOutcome } from './database/resources/write-resources.ts';
+import { buildMeanwhile } from './database/search/reindex.ts';
 import { gravest, harmless, type Problem, problem, Refusal } from './errors.ts';
 import { validateResource } from './fhir/validation/validate.ts';
 import type { Conversion } from './mapping/conversion.ts';
@@ -68,6 +69,8 @@ async function processOne(parts: Parts): Promise<number> {
     return await settledOf(parts, 1, (id) => (taken = id));
   } catch (error) {
     if (isTransient(error) || taken === undefined) throw error;
+    // Who must know all that refers to a patient waits for the index: that is no failure.
+    if (isOf(error, ['search-building'])) return buildMeanwhile(parts.database, error);
     const problems =
       error instanceof Refusal ? error.problems : [problem('internal', { reason: error instanceof Error ? error.name : 'unknown' })];
     await recordFailure(parts.database, [taken], problems, MOST_ATTEMPTS);
@@ -75,8 +78,9 @@ async function processOne(parts: Parts): Promise<number> {
   }
 }
 
-const isTransient = (error: unknown): boolean =>
-  error instanceof Refusal && error.problems.some((each) => each.code === 'database-unreachable' || each.code === 'database-busy');
+const isOf = (error: unknown, codes: readonly string[]): boolean =>
+  error instanceof Refusal && error.problems.some(({ code }) => codes.includes(code));
+const isTransient = (error: unknown): boolean => isOf(error, ['database-unreachable', 'database-busy']);
 
 /**
  * Takes messages, and applies them in order; messages that write the same resource are written one after the other. Returns how many, or,
