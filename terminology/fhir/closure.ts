@@ -46,10 +46,7 @@ const NAME = /^[A-Za-z0-9\-.]{1,64}$/;
  * concept and, as its target, the one that subsumes it; that each subsumes itself is not said. Throws TerminologyRefusal, and changes nothing then.
  */
 export function closure(parameters: readonly Parameter[], given: ClosureSurroundings): JsonObject {
-  const name = parameterText(parameters, 'name');
-  if (name === undefined) throw refuse(400, 'required', 'Name the closure table: name');
-  if (!NAME.test(name))
-    throw refuse(400, 'invalid', `invalid closure name "${name.slice(0, 64)}": letters, digits, - and . are allowed, at most 64`);
+  const name = closureName(parameters);
   const concepts = parameters.flatMap(({ name: each, value }) => (each === 'concept' && isObject(value) ? [value] : []));
   const version = parameterText(parameters, 'version');
   if (version !== undefined && concepts.length > 0) throw refuse(400, 'invalid', 'Send version or concept, not both');
@@ -80,6 +77,15 @@ export function closure(parameters: readonly Parameter[], given: ClosureSurround
     version: next.version,
     group,
   });
+}
+
+/** Returns the name of the table that is asked for. Throws TerminologyRefusal. */
+export function closureName(parameters: readonly Parameter[]): string {
+  const name = parameterText(parameters, 'name');
+  if (name === undefined) throw refuse(400, 'required', 'Name the closure table: name');
+  if (!NAME.test(name))
+    throw refuse(400, 'invalid', `invalid closure name "${name.slice(0, 64)}": letters, digits, - and . are allowed, at most 64`);
+  return name;
 }
 
 /** Returns the table with the concepts that it has not yet. */

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { withClosure } from '../../services/database/vocabulary/closures.ts';
 import { startHttp } from '../../services/http/server.ts';
 import { TerminologyCaches } from '../../services/http/terminology/caches.ts';
 import { entryOf, Library } from '../../terminology/fhir/library.ts';
@@ -145,6 +146,53 @@ describe('closure tables', () => {
     const { body } = await closure(concept('color'), ...resources(system('red')));
     expect(at(body, 'group', 0, 'element', 0)).toEqual({ code: 'red', target: [{ code: 'color', equivalence: 'subsumes' }] });
     expect((await closure({ name: 'version', valueString: '0' })).status).toBe(422);
+  });
+
+  it('are those of the store: another process goes on with them, and two that add at once lose nothing', async () => {
+    const other = await startHttp(
+      { host: '127.0.0.1', port: 0, tls: undefined, maxBodyBytes: 1e6, maxMessageBytes: 1e6, verifyToken: undefined, version: 'test' },
+      door.parts,
+      pino({ level: 'silent' }),
+    );
+    const ask = async (url: string, ...parameter: readonly object[]) => {
+      const headers = { 'content-type': 'application/fhir+json' };
+      const body = JSON.stringify(parameters({ name: 'name', valueString: 'shared' }, ...parameter));
+      const answer = await fetch(`${url}/fhir/R4/$closure`, { method: 'POST', headers, body });
+      return { status: answer.status, body: await answer.json() };
+    };
+    const all = ['r', 's', 't', 'u', 'v', 'w'];
+    const tree = resources(system(...all));
+    try {
+      expect(at((await ask(door.door.url)).body, 'version')).toBe('0');
+      const added = await Promise.all(
+        ['color', ...all].map((code, i) => ask(i % 2 === 0 ? door.door.url : other.url, concept(code), ...tree)),
+      );
+      expect(added.map(({ body }) => Number(at(body, 'version'))).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+      const pairs = (body: unknown) => listAt(body, 'group', 0, 'element').map((each) => at(each, 'code'));
+      const told = added.flatMap(({ body }) => pairs(body));
+      expect(told.toSorted()).toEqual(all);
+      const again = await ask(other.url, { name: 'version', valueString: '0' }, ...tree);
+      expect([at(again.body, 'version'), pairs(again.body).toSorted()]).toEqual(['7', all]);
+      // What is refused changes nothing, and begun anew it is empty everywhere.
+      expect((await ask(other.url, concept('never'), ...tree)).status).toBe(422);
+      expect(at((await ask(other.url, { name: 'version', valueString: '7' }, ...tree)).body, 'version')).toBe('7');
+      expect(at((await ask(other.url)).body, 'version')).toBe('0');
+      expect(at((await ask(door.door.url, concept('r'), ...tree)).body, 'version')).toBe('1');
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('that were not used for longest go when a caller has more than its share', async () => {
+    const work = (name: string, isBegun: boolean) =>
+      withClosure(door.database, { caller: 'somebody', name, limits: { ofCaller: 2, ofAll: 100 } }, (table) => ({
+        answer: table?.version,
+        next: isBegun ? { version: 0, concepts: [] } : undefined,
+      }));
+    for (const each of ['a', 'b']) await work(each, true);
+    await work('a', false);
+    await work('c', true);
+    expect([await work('a', false), await work('b', false), await work('c', false)]).toEqual([0, undefined, 0]);
   });
 
   it('are announced with the caches', async () => {

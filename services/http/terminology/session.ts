@@ -1,13 +1,15 @@
-/** What terminology clients keep with the server between their calls: caches of resources, and closure tables. */
+/** What terminology clients keep with the server between their calls: caches of resources in this process, and closure tables in the store. */
 import { createHash, randomUUID } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import { type ClosureTable, closure } from '../../../terminology/fhir/closure.ts';
+import { type ClosureTable, closure, closureName } from '../../../terminology/fhir/closure.ts';
 import { refuse } from '../../../terminology/fhir/issue.ts';
 import { isObject } from '../../../terminology/fhir/json.ts';
 import type { Library } from '../../../terminology/fhir/library.ts';
 import type { ServerLimits } from '../../../terminology/fhir/limits.ts';
 import { type Parameter, parameterText } from '../../../terminology/fhir/settings.ts';
 import type { JsonObject } from '../../../terminology/provider.ts';
+import type { Database } from '../../database/connect.ts';
+import { withClosure } from '../../database/vocabulary/closures.ts';
 import { headerOf } from '../fhir/request.ts';
 import { TerminologyCaches } from './caches.ts';
 
@@ -41,11 +43,11 @@ export class TerminologySessions {
   readonly #limits: ServerLimits;
   readonly #clock: () => Date;
   readonly #caches: TerminologyCaches;
-  /** By caller and name; the one used last stands last. */
-  readonly #closures = new Map<string, { readonly caller: string; readonly table: ClosureTable }>();
+  readonly #database: Database;
 
-  constructor(limits: ServerLimits, clock: () => Date) {
+  constructor(limits: ServerLimits, clock: () => Date, database: Database) {
     this.#limits = limits;
+    this.#database = database;
     this.#clock = clock;
     this.#caches = new TerminologyCaches(limits, () => clock().getTime());
   }
@@ -85,28 +87,22 @@ export class TerminologySessions {
     );
   }
 
-  /** $closure: returns the ConceptMap. Tables are in the memory of this process. Throws TerminologyRefusal. */
-  closure(below: Library, by: Caller, parameters: readonly Parameter[]): JsonObject {
-    const caller = by.name;
+  /** $closure: returns the ConceptMap. The table is the same for every process of the store. Throws TerminologyRefusal, and changes nothing then. */
+  async closure(below: Library, by: Caller, parameters: readonly Parameter[]): Promise<JsonObject> {
     const library = this.library(below, by, parameters).over(sentIn(parameters));
-    const keyOf = (name: string): string => JSON.stringify([caller, name]);
-    const tables = {
-      get: (name: string) => this.#closures.get(keyOf(name))?.table,
-      set: (name: string, table: ClosureTable): void => {
-        this.#closures.delete(keyOf(name));
-        this.#closures.set(keyOf(name), { caller, table });
-        this.#keepClosures(caller);
-      },
-    };
+    const { closures, closureConcepts: most } = this.#limits;
+    const limits = { ofCaller: closures, ofAll: closures * CALLERS };
     const now = (): string => this.#clock().toISOString();
-    return closure(parameters, { library, tables, most: this.#limits.closureConcepts, now, uuid: randomUUID });
-  }
-
-  /** Lets go of the tables that were not used for longest. */
-  #keepClosures(caller: string): void {
-    const own = [...this.#closures].filter(([, each]) => each.caller === caller);
-    for (const [key] of own.slice(0, Math.max(0, own.length - this.#limits.closures))) this.#closures.delete(key);
-    const [first] = this.#closures.keys();
-    if (this.#closures.size > this.#limits.closures * CALLERS && first !== undefined) this.#closures.delete(first);
+    return withClosure(this.#database, { caller: by.name, name: closureName(parameters), limits }, (table) => {
+      let next: ClosureTable | undefined;
+      const tables = {
+        get: () => table,
+        set: (_name: string, changed: ClosureTable): void => {
+          next = changed;
+        },
+      };
+      const answer = closure(parameters, { library, tables, most, now, uuid: randomUUID });
+      return { answer, next };
+    });
   }
 }

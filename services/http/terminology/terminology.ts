@@ -34,7 +34,7 @@ import { type TerminologyUse, terminologyUse } from './use.ts';
 export function terminologyRoutes(door: FastifyInstance, parts: Parts, settings: TerminologySettings): TerminologyDoor {
   const store = terminologyStore(parts.database, parts.terminologies);
   const limits = limitsOf(settings.terminology);
-  const own: Answering = { store, limits, sessions: new TerminologySessions(limits, parts.clock) };
+  const own: Answering = { store, limits, sessions: new TerminologySessions(limits, parts.clock, parts.database) };
   door.addHook('onClose', () => store.close());
   // What a write of this process changed is seen by whoever hears of the write.
   door.addHook('onSend', (request, _reply, _payload, done) => {
@@ -131,10 +131,10 @@ function mayChange({ method, url }: FastifyRequest): boolean {
 
 /** $closure and $cache-control, which change what the server keeps for the caller: by POST alone. */
 function sessionRoutes(door: FastifyInstance, own: Answering): void {
-  const calls: Readonly<Record<string, (library: Library, caller: Caller, parameters: readonly Parameter[]) => JsonObject>> = {
+  const calls: Readonly<Record<string, (library: Library, caller: Caller, parameters: readonly Parameter[]) => Promise<JsonObject>>> = {
     '/$closure': (library, caller, parameters) => own.sessions.closure(library, caller, parameters),
     '/ConceptMap/$closure': (library, caller, parameters) => own.sessions.closure(library, caller, parameters),
-    '/$cache-control': (_library, caller, parameters) => own.sessions.cacheControl(caller, parameters),
+    '/$cache-control': async (_library, caller, parameters) => own.sessions.cacheControl(caller, parameters),
   };
   for (const [path, call] of Object.entries(calls)) {
     door.route({
@@ -144,10 +144,8 @@ function sessionRoutes(door: FastifyInstance, own: Answering): void {
       onSend: formed,
       handler: async (request, reply) => {
         const library = await own.store.library();
-        const found = refusing(() => ({
-          status: 200,
-          resource: call(library, callerOf(request), parametersOfRequest('ConceptMap', request)),
-        }));
+        const work = async () => call(library, callerOf(request), parametersOfRequest('ConceptMap', request));
+        const found = await work().then((resource) => ({ status: 200, resource }), refused);
         return send(reply, found);
       },
     });
@@ -180,9 +178,14 @@ function refusing(work: () => Answer): Answer {
   try {
     return work();
   } catch (error) {
-    if (error instanceof TerminologyRefusal) return { status: error.status, resource: outcomeOf(error.issues) };
-    throw error;
+    return refused(error);
   }
+}
+
+/** Returns the answer that says what was refused; every other error is thrown on. */
+function refused(error: unknown): Answer {
+  if (error instanceof TerminologyRefusal) return { status: error.status, resource: outcomeOf(error.issues) };
+  throw error;
 }
 
 /** Returns the parameters of the address and of the body: a form, or a resource as JSON or XML. */
