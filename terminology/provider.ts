@@ -92,6 +92,12 @@ export interface Filter {
   readonly value: string;
 }
 
+/** A code that a filter names; `isTree`: the filter asks what is below or above it. */
+export interface NamedCode {
+  readonly code: string;
+  readonly isTree: boolean;
+}
+
 /** A value set that exists by its URL alone, for instance http://snomed.info/sct?fhir_vs=isa/138875005. */
 export interface ImplicitValueSet {
   readonly url: string;
@@ -165,6 +171,8 @@ export interface CodeSystemProvider {
   undetermined?(a: Concept, b: Concept): string | undefined;
   all(): ConceptSet;
   filter(filter: Filter): ConceptSet | FilterRefusal;
+  /** The codes that a filter names, where its value is more than a code: an expression. Undefined: it is as with other code systems. */
+  namedIn?(filter: Filter): readonly NamedCode[] | undefined;
   /** Folds case and accents; each word of `text` must begin a word of the concept's terms. */
   search(text: string): TextMatches;
   /** The implicit value set that `url` (without |version) names, undefined when it names none of this code system. */

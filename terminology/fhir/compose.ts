@@ -1,6 +1,7 @@
 import { intersection } from '../concept-sets.ts';
 import type { CodeSystemProvider, Concept, ConceptSet, JsonObject } from '../provider.ts';
 import { codeSystemOf } from './code-system.ts';
+import { filterNotes } from './filter-notes.ts';
 import { filterSets, refuseBoth } from './include-filters.ts';
 import { issue, TerminologyRefusal } from './issue.ts';
 import { flagAt, isList, objectAt, objectsAt, splitCanonical, textAt, textsAt } from './json.ts';
@@ -111,6 +112,7 @@ function partOf(scope: Scope, valueSet: JsonObject, part: JsonObject, path: stri
     return { system, kind: 'list', filterCount: 0, set: setOfListed(listed), listed, imports };
   }
   const sets = filterSets(system, valueSet, part, path);
+  for (const note of filterNotes(system, part)) scope.notes.add(note);
   const kind = sets.length === 0 ? 'all' : 'filter';
   return { system, kind, filterCount: sets.length, set: kind === 'all' ? system.all() : intersection(sets), listed: [], imports };
 }

@@ -25,6 +25,9 @@ const DEFINITION: ReadonlySet<string> = new Set([
   'expansion',
 ]);
 
+/** Of what is to be said of codes in filters: a list of thousands would hide the answer. */
+const MOST_NOTES = 50;
+
 export interface ExpandOptions {
   /** Becomes expansion.identifier: urn:uuid:… */
   readonly identifier: string;
@@ -56,6 +59,7 @@ export function expand(scope: Scope, valueSet: JsonObject, { identifier, timesta
   const contains = page.isNested
     ? nested(expansion, page.members, compiled.byVersion)
     : page.members.map((each) => expansion.contains(each, compiled.byVersion));
+  for (const each of [...scope.notes].slice(0, MOST_NOTES)) expansion.parameter('warning', 'String', each);
   for (const each of expansion.supplements) expansion.parameter('used-supplement', 'Uri', each);
   for (const { parameter, url, version } of scope.usedRules.values()) {
     if (`${url}|${version}` !== nameOf(valueSet)) expansion.parameter(parameter, 'Uri', `${url}|${version}`);

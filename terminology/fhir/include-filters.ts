@@ -23,7 +23,7 @@ const known = new WeakMap<JsonObject, WeakMap<CodeSystemProvider, ConceptSet>>()
 const FILTER_OPERATOR = 'http://hl7.org/fhir/5.0/StructureDefinition/extension-ValueSet.compose.include.filter.op';
 
 /** The operator of a filter; what R5 added stands in an extension of R4's op. */
-function operatorOf(filter: JsonObject): string {
+export function operatorOf(filter: JsonObject): string {
   const [extended] = objectsAt(objectAt(filter, '_op'), 'extension').filter((each) => each['url'] === FILTER_OPERATOR);
   return textAt(extended, 'valueCode') ?? textAt(filter, 'op') ?? '';
 }

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../provider.ts';
+import { filterNotes } from './filter-notes.ts';
 import { filterSets, refuseBoth } from './include-filters.ts';
 import { issue, TerminologyRefusal } from './issue.ts';
 import { flagAt, objectAt, objectsAt, textAt, textsAt } from './json.ts';
@@ -50,6 +51,7 @@ export function prepare(scope: Scope, valueSet: JsonObject): Prepared {
         if (found !== undefined) {
           scope.saw(found);
           filterSets(found, valueSet, json, path);
+          for (const note of filterNotes(found, json)) scope.notes.add(note);
         }
         return { json, path, system, version, imports };
       });

@@ -19,6 +19,8 @@ export class Scope {
   /** Supplements that must be there, by url or url|version. */
   readonly required: Set<string>;
   readonly usedSupplements = new Set<string>();
+  /** What the asker should know of the value sets that were read: of codes in filters that select nothing. */
+  readonly notes = new Set<string>();
   readonly #systems = new Map<string, CodeSystemProvider | undefined>();
   readonly #open: string[] = [];
 

@@ -8,6 +8,7 @@ import type {
   FilterRefusal,
   ImplicitValueSet,
   JsonObject,
+  NamedCode,
   Property,
   PropertyDefinition,
   TextMatches,
@@ -151,6 +152,9 @@ class Supplemented implements CodeSystemProvider {
   }
   search(text: string): TextMatches {
     return this.#base.search(text);
+  }
+  namedIn(filter: Filter): readonly NamedCode[] | undefined {
+    return this.#base.namedIn?.(filter);
   }
   implicit(url: string): ImplicitValueSet | undefined {
     return this.#base.implicit?.(url);

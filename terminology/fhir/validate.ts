@@ -34,6 +34,8 @@ export function validate(scope: Scope, valueSet: JsonObject, coded: Coded, isSys
   }
   scope.assertSupplements();
   const findings = new Findings();
+  for (const text of scope.notes)
+    findings.add({ severity: 'warning', code: 'not-found', type: 'vs-invalid', id: undefined, text, expression: undefined });
   noteStanding(findings, standingOfValueSet(valueSet), valueSet);
   const answer: Answer = {
     ok: false,

@@ -1,4 +1,6 @@
-import type { CodeSystemProvider, Concept, ConceptSet, Designation, Filter, FilterRefusal, Property } from '../provider.ts';
+import { namedConcepts } from '../ecl/named.ts';
+import { parseEcl } from '../ecl/parse.ts';
+import type { CodeSystemProvider, Concept, ConceptSet, Designation, Filter, FilterRefusal, NamedCode, Property } from '../provider.ts';
 import { isRefusal } from '../provider.ts';
 import type { CodeSystem } from '../system/code-system.ts';
 import { IndexedProvider } from '../system/provider.ts';
@@ -122,6 +124,11 @@ class SnomedProvider extends IndexedProvider {
       rows: (from) => found.rows(from),
       has: (concept) => (concept.row >= 0 ? found.has(concept) : above !== undefined && this.subsumes(above, concept)),
     };
+  }
+
+  namedIn({ property, op, value }: Filter): readonly NamedCode[] | undefined {
+    if ((property === 'constraint' || property === 'expression') && op === '=') return namedConcepts(parseEcl(value));
+    return /^\d{6,18}$/.test(property) && op === '=' && /^\d{6,18}$/.test(value) ? [{ code: value, isTree: false }] : undefined;
   }
 
   judge(concept: Concept): ModelFaults {

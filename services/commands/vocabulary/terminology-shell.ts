@@ -16,6 +16,7 @@ import { terminologyStore } from '../../http/terminology/store.ts';
 import { type CommandDefinition, configOfProcess, withExamples } from '../command.ts';
 import { openStore } from '../house.ts';
 import { count } from '../options.ts';
+import type { Terminal } from '../terminal.ts';
 import { STARTER_FOLDER, vocabularyFolder } from './folder.ts';
 import { refusing } from './load.ts';
 
@@ -101,6 +102,12 @@ function expansionLines(resource: JsonObject): readonly string[] {
   return [...lines, total === undefined ? `${contains.length} shown` : `${contains.length} of ${total}`];
 }
 
+/** What an expansion says of the codes that were asked by: the list is not all that was meant. */
+const warningsOf = (resource: JsonObject): readonly string[] =>
+  objectsAt(isObject(resource['expansion']) ? resource['expansion'] : {}, 'parameter').flatMap((each) =>
+    each['name'] === 'warning' ? [textAt(each, 'valueString') ?? ''] : [],
+  );
+
 const EXIT_CODES = ['0  answered', '1  refused: what and why is said'];
 export const FOLDER = 'answer from the indexes in this folder alone, without a database';
 
@@ -159,7 +166,7 @@ interface Page extends Shared {
   readonly offset?: string;
 }
 
-async function expanded(url: string, options: Page): Promise<string> {
+async function expanded(url: string, options: Page, terminal: Terminal): Promise<string> {
   const parameters = [
     { name: 'url', value: url },
     { name: 'count', value: String(options.count) },
@@ -167,6 +174,7 @@ async function expanded(url: string, options: Page): Promise<string> {
     ...(options.filter === undefined ? [] : [{ name: 'filter', value: options.filter }]),
   ];
   const resource = await answerOf(options, { type: 'ValueSet', operation: 'expand', parameters });
+  for (const each of warningsOf(resource)) terminal.say(`warning: ${each}`);
   return options.json ? JSON.stringify(resource, undefined, 2) : expansionLines(resource).join('\n');
 }
 
@@ -187,7 +195,7 @@ export const expandCommand: CommandDefinition = (program, terminal, exit) => {
 `;
   withExamples(command, examples, EXIT_CODES);
   command.action(async (url: string, options: Page) => {
-    terminal.out(await expanded(url, options));
+    terminal.out(await expanded(url, options, terminal));
     exit(0);
   });
 };
@@ -209,7 +217,7 @@ export const eclCommand: CommandDefinition = (program, terminal, exit) => {
 `;
   withExamples(command, examples, EXIT_CODES);
   command.action(async (expression: string, options: Page & { readonly edition: string }) => {
-    terminal.out(await expanded(`${options.edition}?fhir_vs=ecl/${encodeURIComponent(expression)}`, options));
+    terminal.out(await expanded(`${options.edition}?fhir_vs=ecl/${encodeURIComponent(expression)}`, options, terminal));
     exit(0);
   });
 };

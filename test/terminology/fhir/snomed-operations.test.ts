@@ -53,6 +53,34 @@ describe('implicit value sets of SNOMED CT', () => {
     for (const none of ['?fhir_vs=unknown/1', '?fhir_vs=isa/999999', '?fhir_vs=isa/x']) expect(expand(none).status, none).toBe(404);
   });
 
+  it('say which of the concepts that they are asked by are not there, or have nothing below them because they are inactive', () => {
+    const warnings = ({ resource }: { readonly resource: JsonObject }) =>
+      listAt(resource, 'expansion', 'parameter').flatMap((each) =>
+        at(each, 'name') === 'warning' ? [String(at(each, 'valueString'))] : [],
+      );
+    const told = (query: string) =>
+      warnings(expand(query)).map((each) => /^The code '(\d+)'.* (is not in|is inactive in)/.exec(each)?.slice(1).join(' '));
+    expect(told(ecl('<< 404684003'))).toEqual([]);
+    expect(told(ecl('<< 999999999'))).toEqual(['999999999 is not in']);
+    expect(told(ecl(`(< 404684003 : 363698007 = << 999999999) OR < ${INACTIVE}`))).toEqual([
+      '999999999 is not in',
+      `${INACTIVE} is inactive in`,
+    ]);
+    // Itself, as it is named, it selects.
+    expect([told(ecl(INACTIVE)), codesOf(expand(ecl(INACTIVE)).resource)]).toEqual([[], [INACTIVE]]);
+    const set = (op: string, value: string) => ({ include: [{ system: SYSTEM, filter: [{ property: 'concept', op, value }] }] });
+    for (const op of ['is-a', 'descendent-of', 'is-not-a', 'generalizes', 'child-of', '=']) {
+      const { status, resource } = expandSet(set(op, '999999999'), { count: 1 });
+      expect([op, status, warnings({ resource }).length]).toEqual([op, 200, 1]);
+    }
+    const valueSet = { resourceType: 'ValueSet', url: 'http://example.org/vs/own', status: 'active', compose: set('is-a', '999999999') };
+    const validated = call(library, 'ValueSet/$validate-code', { valueSet, system: SYSTEM, code: '404684003' }).resource;
+    expect([parameterOf(validated, 'result'), issuesOf(validated).some((each) => each.startsWith('warning vs-invalid'))]).toEqual([
+      false,
+      true,
+    ]);
+  });
+
   it('hold inactive concepts where nothing says otherwise, each with the reason', () => {
     const inactive = all().filter((each) => provider.isInactive(each));
     expect(inactive.length).toBeGreaterThan(3);
