@@ -16,7 +16,7 @@ import { expressionRuntime, type Run } from './expression/runtime.ts';
 import type { Compiled, FhirScope } from './expression/scope.ts';
 import { asCondition, system } from './expression/typed.ts';
 import { entryOf, type ListNode, type ScalarNode, type SpecNode, textOf, texts } from './read.ts';
-import { convertObject, convertTable, type RecordMap } from './records/maps.ts';
+import { type ConvertedRecord, convertObject, convertTable, type RecordMap } from './records/maps.ts';
 import { type CaseTables, tableCaseFaults } from './table-cases.ts';
 import { FHIR_TYPES } from './to-fhir/target.ts';
 import { outCaseFaults } from './to-hl7v2/cases.ts';
@@ -75,20 +75,40 @@ function convertedMessage(given: SpecNode, maps: Maps, find: FindBytes, context:
 }
 
 /** All records of the case as one conversion. */
-function convertedRecords(given: SpecNode, maps: CaseMaps, find: FindBytes, context: ConvertContext): Conversion | string {
+function convertedRecords(given: SpecNode, maps: RecordMaps, find: FindBytes, context: ConvertContext): Conversion | string {
+  const records = givenRecords(given, maps, find, context);
+  if (typeof records === 'string') return records;
+  const [only] = records;
+  return only !== undefined && records.length === 1 ? only.conversion : together(records.map((each) => each.conversion));
+}
+
+type RecordMaps = Pick<CaseMaps, 'recordMaps'>;
+
+function givenRecords(given: SpecNode, maps: RecordMaps, find: FindBytes, context: ConvertContext): readonly ConvertedRecord[] | string {
   const file = textOf(given, 'file');
   const written = textOf(given, 'csv') ?? textOf(given, 'json');
   const bytes = file === undefined ? Buffer.from(written ?? '', 'utf8') : find(file, given.at);
   if (bytes === undefined) return `the file ${file} is not there`;
   if (textOf(given, 'json') === undefined && file?.endsWith('.json') !== true) {
     const made = convertTable(maps.recordMaps, bytes, context);
-    return made.ok
-      ? together([...made.value].map((each) => each.conversion))
-      : `the file is not converted: ${made.problems[0]?.code ?? ''}`;
+    return made.ok ? [...made.value] : `the file is not converted: ${made.problems[0]?.code ?? ''}`;
   }
   const read = readJson(bytes);
   const made = read.ok ? convertObject(maps.recordMaps, read.value, context) : read;
-  return made.ok ? made.value.conversion : `the object is not converted: ${made.problems[0]?.code ?? ''}`;
+  return made.ok ? [made.value] : `the object is not converted: ${made.problems[0]?.code ?? ''}`;
+}
+
+/** Returns the records that a case gives, as they came, with what they are converted with; none for a case of something else. */
+export function caseRecords(
+  node: SpecNode,
+  maps: RecordMaps,
+  find: FindBytes,
+): { readonly records: readonly ConvertedRecord[]; readonly context: ConvertContext } {
+  const given = entryOf(node, 'given')?.value;
+  if (given?.kind !== 'map' || !isRecords(given)) return { records: [], context: { timezone: 'UTC' } };
+  const context = contextOf(given);
+  const records = givenRecords(given, maps, find, context);
+  return { records: typeof records === 'string' ? [] : records, context };
 }
 
 function together(all: readonly Conversion[]): Conversion {

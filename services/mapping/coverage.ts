@@ -2,11 +2,12 @@
  * What the cases of specs try: of each map its rules, of each row map its columns, of each concept map its codes, and which of them no case ever had
  * a value from. A rule that runs and makes nothing is not tried: no assertion could tell that it is wrong.
  */
-import { caseMessage, type FindBytes } from './cases.ts';
+import { caseMessage, caseRecords, type FindBytes } from './cases.ts';
 import type { Position } from './diagnostics.ts';
 import type { SpecFile } from './files.ts';
 import type { LoadedMaps } from './maps.ts';
 import { entryOf, type ListNode, textOf, texts } from './read.ts';
+import { triedByOutCase } from './to-hl7v2/cases.ts';
 import { rowCaseGiven } from './to-rows/cases.ts';
 
 export interface SpecCoverage {
@@ -26,15 +27,21 @@ interface Tried {
 }
 
 /**
- * Returns what the cases among `files` try of the maps of HL7v2 messages, the row maps and the concept maps; files of other kinds (maps of records, maps
- * to HL7v2) are left out, nothing tells which of their rules ran. Of concept maps that only row maps use the cases of the map itself count.
+ * Returns what the cases among `files` try of the maps of HL7v2 messages and of records, the maps to HL7v2 (those of queries with them), the row maps
+ * and the concept maps. Of concept maps that only row maps use the cases of the map itself count.
  */
 export function coverageOf(files: readonly SpecFile[], maps: LoadedMaps, find: FindBytes): readonly SpecCoverage[] {
   const tally = new Tally();
-  for (const { rules } of maps.messageMaps.flatMap(tracedModules)) for (const { at } of rules) tally.add('rules', at);
+  for (const { rules } of [...maps.messageMaps.flatMap(tracedModules), ...maps.recordMaps])
+    for (const { at } of rules) tally.add('rules', at);
+  for (const at of maps.outMaps.rules) tally.add('rules', at);
   for (const family of maps.families.values())
     for (const table of family.tables.values()) for (const { at } of table.codes.values()) tally.add('codes', at);
-  for (const list of files.flatMap(listsOf)) tryMessages(list, maps, find, tally);
+  for (const list of files.flatMap(listsOf)) {
+    tryMessages(list, maps, find, tally);
+    tryRecords(list, maps, find, tally);
+    for (const at of list.items.flatMap((node) => [...triedByOutCase(node, maps.outMaps)])) tally.made(at);
+  }
   tryTables(files, maps, tally);
   tryRows(maps, tally);
   return tally.told();
@@ -58,6 +65,18 @@ function tryMessages(list: ListNode, maps: LoadedMaps, find: FindBytes, tally: T
     const { rules, elements } = maps.trace(given.message, given.context);
     for (const { rule, made } of rules) if (made > 0) tally.tried('rules', rule.at);
     for (const all of elements.values()) for (const { row } of all) if (row !== undefined) tally.tried('codes', row);
+  }
+}
+
+function tryRecords(list: ListNode, maps: LoadedMaps, find: FindBytes, tally: Tally): void {
+  for (const node of list.items) {
+    const { records, context } = caseRecords(node, maps, find);
+    for (const { raw, conversion } of records) {
+      const map = conversion.drafts.length === 0 ? undefined : maps.recordMaps.find(({ label }) => label === conversion.spec);
+      const { rules, rows } = map?.triedBy(raw, context) ?? { rules: [], rows: [] };
+      for (const { rule, made } of rules) if (made > 0) tally.tried('rules', rule.at);
+      for (const at of rows) tally.tried('codes', at);
+    }
   }
 }
 
@@ -111,6 +130,12 @@ class Tally {
   /** What was not counted is counted now: a rule that only an older version of a structure has. */
   tried(of: SpecCoverage['of'], at: Position): void {
     this.add(of, at).isTried = true;
+  }
+
+  /** Of what was counted before, whatever it is. */
+  made(at: Position): void {
+    const known = this.#files.get(at.file)?.get(`${at.line}:${at.column}`);
+    if (known !== undefined) known.isTried = true;
   }
 
   told(): readonly SpecCoverage[] {

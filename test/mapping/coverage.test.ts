@@ -55,3 +55,51 @@ it('counts the columns of a row map by the cases that it holds; one that cannot 
   const without = of(text.replaceAll('"bodySite"', '"bodySites"'));
   expect(without?.untried).toHaveLength((whole?.untried.length ?? 0) + 1);
 });
+
+it('counts maps of records by what their cases make of records, and the concept maps that they use', () => {
+  const record = `map: csv/people
+version: 1.0.0
+source: { format: csv, columns: { number: string, sex: { type: string, optional: true }, born: { type: date, optional: true } } }
+target: { format: fhir, version: 4.0.1 }
+params: { authority: HERE }
+resources:
+  patient:
+    type: Patient
+    key: [=number]
+    fields:
+      gender: { from: =sex, map: tables/sex }
+      birthDate: =born
+cases:
+  - name: one
+    given: { csv: "number,sex,born\\n7,F,\\n", authority: HERE }
+    expect: ["patient.exists()"]
+`;
+  const found = coverage({ 'csv/people.yaml': record, 'csv/tables/sex.yaml': SEX });
+  expect(found.get('csv/people.yaml')).toEqual({ file: 'csv/people.yaml', of: 'rules', all: 3, tried: 2, untried: [12] });
+  expect(found.get('csv/tables/sex.yaml')).toMatchObject({ all: 2, tried: 1 });
+});
+
+it('counts maps to HL7v2 by what their cases build, and those of queries, which no case can try yet', () => {
+  const out = `map: fhir-to-v2/patient
+version: 1.0.0
+source: { format: fhir, version: 4.0.1, type: Patient }
+target: { format: hl7v2, version: "2.5.1" }
+message: ADT^A28^ADT_A05
+segments:
+  - segment: PID
+    fields:
+      3: =id
+      7: =birthDate
+cases:
+  - name: one
+    given: { resource: '{"resourceType":"Patient","id":"7"}' }
+    expect: { message: ADT^A28^ADT_A05, segments: ["PID|||7"] }
+`;
+  const query = out
+    .replace('map: fhir-to-v2/patient', 'map: queries/one')
+    .replace('message: ADT^A28^ADT_A05', 'query: [{ message: QBP^Q21, answer: RSP^K21^RSP_K21 }]\nfind: identifier\nasks: { PID-3: QPD-3 }')
+    .replace(/cases:[^]*/, '');
+  const found = coverage({ 'fhir-to-v2/messages/patient.yaml': out, 'queries/one.yaml': query });
+  expect(found.get('fhir-to-v2/messages/patient.yaml')).toMatchObject({ of: 'rules', all: 2, tried: 1, untried: [10] });
+  expect(found.get('queries/one.yaml')).toMatchObject({ of: 'rules', all: 2, tried: 0 });
+});

@@ -2,19 +2,38 @@
 import { type Problem, problem, type Result, success } from '../../errors.ts';
 import type { JsonObject } from '../../fhir/resource.ts';
 import type { Conversion, ConvertContext } from '../conversion.ts';
-import type { Diagnostic } from '../diagnostics.ts';
+import type { Diagnostic, Position } from '../diagnostics.ts';
 import { digestOf, specLabel } from '../digest.ts';
 import type { RecordSpec, SpecBase, SpecFamily } from '../spec.ts';
 import { Build } from '../to-fhir/build.ts';
-import { resolveMessage } from '../to-fhir/resolve.ts';
-import { MessageRun } from '../to-fhir/run.ts';
+import { type ResolvedMessage, resolveMessage } from '../to-fhir/resolve.ts';
+import { MessageRun, type RunSettings } from '../to-fhir/run.ts';
 import { mapRuntime } from '../to-fhir/runtime.ts';
+import { outcomesOf, type RuleOutcome } from '../trace/lineage.ts';
+import type { TracedRule } from '../trace/registry.ts';
+import { type Frame, TracedRun } from '../trace/run.ts';
+import { tracedRuntime } from '../trace/runtime.ts';
 import { usedMaps } from '../uses.ts';
 import { type CsvFile, readCsv } from './csv.ts';
 import { writeRecordModule } from './module.ts';
 import { typedRecord } from './typed.ts';
 
 const NO_DELIMITERS = { field: '|', component: '^', repetition: '~', escape: '\\', subcomponent: '&', truncation: '' };
+
+type RunRecord<T> = (record: unknown, X: T) => void;
+/** Makes what a record is run with. */
+type Begin = (settings: RunSettings) => { readonly used: MessageRun; readonly run: (record: unknown) => unknown };
+
+/** Makes a function of a module's text, which is the expression compiler's: no author's text comes into it. */
+function linked(text: string, runtime: unknown, { constants }: Build): RunRecord<MessageRun> {
+  const made: unknown = new Function('R', 'K', text)(runtime, constants);
+  return typeof made === 'function' ? (record, X) => void made(record, X) : () => undefined;
+}
+
+const rowsIn = ({ row, made, children }: Frame): readonly Position[] => [
+  ...(row !== undefined && made ? [row] : []),
+  ...children.flatMap(rowsIn),
+];
 
 export class RecordMap {
   readonly spec: RecordSpec;
@@ -24,20 +43,53 @@ export class RecordMap {
   readonly uses: readonly SpecBase[];
   readonly diagnostics: readonly Diagnostic[];
   readonly #reads = new Set<string>();
-  readonly #run: (record: unknown, X: MessageRun) => void;
+  readonly #run: RunRecord<MessageRun>;
+  readonly #family: SpecFamily;
+  readonly #resolved: ResolvedMessage;
+  #traced: { readonly rules: readonly TracedRule[]; readonly run: RunRecord<TracedRun> } | undefined;
 
   constructor(spec: RecordSpec, family: SpecFamily) {
     this.spec = spec;
-    const resolved = resolveMessage(spec, family.resources);
+    this.#family = family;
+    this.#resolved = resolveMessage(spec, family.resources);
     const build = new Build('2.8.2', family, false, true);
-    const text = writeRecordModule(spec, resolved.resources, build, this.#reads);
-    this.diagnostics = [...resolved.diagnostics, ...build.diagnostics];
-    this.uses = usedMaps(spec, family, resolved.used);
+    const text = writeRecordModule(spec, this.#resolved.resources, build, this.#reads);
+    this.diagnostics = [...this.#resolved.diagnostics, ...build.diagnostics];
+    this.uses = usedMaps(spec, family, this.#resolved.used);
     this.digest = digestOf([spec.root, ...this.uses.map((each) => each.root)]);
     this.label = specLabel(spec.id, spec.version, this.digest);
-    const ok = this.diagnostics.every((each) => each.severity === 'warning');
-    const made: unknown = ok ? new Function('R', 'K', text)(mapRuntime, build.constants) : undefined;
-    this.#run = typeof made === 'function' ? (record, X) => void made(record, X) : () => undefined;
+    this.#run = this.#isSound ? linked(text, mapRuntime, build) : () => undefined;
+  }
+
+  get #isSound(): boolean {
+    return this.diagnostics.every((each) => each.severity === 'warning');
+  }
+
+  /** The map compiled once more, to tell what each rule makes; when first asked for. */
+  get #watched(): { readonly rules: readonly TracedRule[]; readonly run: RunRecord<TracedRun> } {
+    if (this.#traced !== undefined) return this.#traced;
+    const build = new Build('2.8.2', this.#family, true, true);
+    const text = writeRecordModule(this.spec, this.#resolved.resources, build, new Set());
+    this.#traced = this.#isSound
+      ? { rules: build.rules ?? [], run: linked(text, tracedRuntime, build) }
+      : { rules: [], run: () => undefined };
+    return this.#traced;
+  }
+
+  /** Every rule of the map and of the resource maps and datatype maps that it uses. */
+  get rules(): readonly TracedRule[] {
+    return this.#watched.rules;
+  }
+
+  /** What became of each rule with a record, and the rows of concept maps that gave a value. */
+  triedBy(raw: unknown, context: ConvertContext): { readonly rules: readonly RuleOutcome[]; readonly rows: readonly Position[] } {
+    const { rules, run } = this.#watched;
+    let used: TracedRun | undefined;
+    this.#converted(raw, context, (settings) => {
+      used = new TracedRun(settings);
+      return { used, run: (record) => used !== undefined && run(record, used) };
+    });
+    return used === undefined ? { rules: [], rows: [] } : { rules: outcomesOf(used, rules), rows: used.frames.flatMap(rowsIn) };
   }
 
   /** Grouped rows: the record's own columns are those of its first row, so a fault in it is told once. */
@@ -49,16 +101,24 @@ export class RecordMap {
 
   /** Returns what one record becomes. */
   convert(raw: unknown, context: ConvertContext): Conversion {
+    return this.#converted(raw, context, (settings) => {
+      const used = new MessageRun(settings);
+      return { used, run: (record) => this.#run(record, used) };
+    });
+  }
+
+  #converted(raw: unknown, context: ConvertContext, begin: Begin): Conversion {
     const authority = context.authority ?? this.spec.authority;
     if (authority === undefined) return stopped(this.label, [problem('mapping-record-authority', {}, this.spec.id)]);
     const timezone =
       [...this.spec.params.values()].find((each) => each.type === 'timezone' && each.value !== undefined)?.value ?? context.timezone;
     const params = new Map([...this.spec.params].flatMap(([name, { value }]) => (value === undefined ? [] : [[name, value] as const])));
     const message = { segments: [], delimiters: NO_DELIMITERS };
-    const run = new MessageRun({ authority, timezone, messageOffset: undefined, params, spec: this.label, message, version: '2.8.2' });
+    const settings = { authority, timezone, messageOffset: undefined, params, spec: this.label, message, version: '2.8.2' };
+    const { used: run, run: begun } = begin(settings);
     const typed = typedRecord(raw, this.spec.shape, run);
     run.problems.push(...typed.problems);
-    this.#run(this.#whole(typed.value), run);
+    begun(this.#whole(typed.value));
     const drafts = run.drafts();
     if (drafts.length === 0 && run.problems.length === 0) return stopped(this.label, [problem('mapping-record-nothing', {}, this.spec.id)]);
     const ignored = new Set(this.spec.ignore.map((each) => each.path));

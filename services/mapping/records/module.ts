@@ -164,20 +164,22 @@ class RecordWriter {
     if (!isResourceType(resource.type)) return;
     const scope = this.#scope(made);
     const name = this.#build.fresh('r');
+    const traced = this.#build.traceRule(resource.at, resource.type, resource.name, 'resource', undefined);
     const place: Place = {
       build: this.#build,
       scope,
       use: new Map(),
-      around: { rule: undefined, role: 'part' },
+      around: { rule: traced, role: 'part' },
       guarded: false,
       loop: (each) => this.#innerLoop(each, scope),
       write: WRITERS,
       deletes: undefined,
     };
     const fields = writeResourceFields(resource.fields, resource.type, place);
-    const start = `const o = { resourceType: ${JSON.stringify(resource.type)}, id: ${handle}.id };\nX.begin(${JSON.stringify(resource.onError)}, ${handle});`;
+    const [enter, leave] = traced === undefined ? ['', ''] : [`X.enter(${traced}); `, ` X.leave(${traced}, o);`];
+    const start = `${enter}const o = { resourceType: ${JSON.stringify(resource.type)}, id: ${handle}.id };\nX.begin(${JSON.stringify(resource.onError)}, ${handle});`;
     const collect = made.lists.map((list) => `if (!${handle}.parked) ${list}.push(${handle}.reference);`).join(' ');
-    const text = `if (${handle} !== undefined) { const ${name} = () => {\n${start}\n${fields}\nX.finish(o, ${handle}, ${JSON.stringify(resource.update)});\n}; ${name}(); ${collect} }`;
+    const text = `if (${handle} !== undefined) { const ${name} = () => {\n${start}\n${fields}\nX.finish(o, ${handle}, ${JSON.stringify(resource.update)});${leave}\n}; ${name}(); ${collect} }`;
     (this.#late.has(resource.name) ? level.late : level.resources).push(text);
   }
 

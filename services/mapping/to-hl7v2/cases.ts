@@ -28,24 +28,43 @@ const CHANGED = '2026-03-02T08:00:00.000Z';
  * MSH, letter by letter), or `refused`: every place where it cannot be told, with or without the reason after it.
  */
 export function outCaseFaults(node: SpecNode, maps: Pick<OutMaps, 'buildFrom'>, fault: Fault): readonly Diagnostic[] {
-  const given = entryOf(node, 'given')?.value;
   const expected = entryOf(node, 'expect')?.value;
-  const resource = resourceIn(textOf(given, 'resource'));
-  const before = resourceIn(textOf(given, 'before'));
-  const linked = texts(entryOf(given, 'linked')?.value).map(({ value }) => resourceIn(value));
-  const stored = linked.filter((each) => each !== undefined);
-  const isAllRead = stored.length === linked.length && (before !== undefined || textOf(given, 'before') === undefined);
-  if (resource === undefined || !isAllRead)
-    return fault('case-shape', given?.at ?? node.at, 'resource, before and each of the list linked are resources as JSON');
-  const change = textOf(given, 'change') ?? (before === undefined ? 'create' : 'update');
-  if (!isChange(change)) return fault('case-shape', given?.at ?? node.at, 'change is create, update or delete');
-  const told: ToldChange = { resource, before, change, changed: textOf(given, 'changed') ?? CHANGED };
-  const made = maps.buildFrom(told, HEADER, new Map(stored.map((each) => [`${each.resourceType}/${String(each['id'])}`, each])));
+  const given = outCaseGiven(node);
+  if ('reason' in given) return fault('case-shape', entryOf(node, 'given')?.value.at ?? node.at, given.reason);
+  const made = maps.buildFrom(given.told, HEADER, given.stored);
   const refused = entryOf(expected, 'refused')?.value;
   if (refused !== undefined) return refusalFaults(texts(refused), made, refused.at, fault);
   const type = textOf(expected, 'message');
   if (type === undefined) return fault('case-shape', expected?.at ?? node.at, 'expect says message and segments, or refused');
   return messageFaults(type, texts(entryOf(expected, 'segments')?.value), made, expected?.at ?? node.at, fault);
+}
+
+interface OutCaseGiven {
+  readonly told: ToldChange;
+  readonly stored: ReadonlyMap<string, Resource>;
+}
+
+function outCaseGiven(node: SpecNode): OutCaseGiven | { readonly reason: string } {
+  const given = entryOf(node, 'given')?.value;
+  const resource = resourceIn(textOf(given, 'resource'));
+  const before = resourceIn(textOf(given, 'before'));
+  const linked = texts(entryOf(given, 'linked')?.value).map(({ value }) => resourceIn(value));
+  const stored = linked.filter((each) => each !== undefined);
+  const isAllRead = stored.length === linked.length && (before !== undefined || textOf(given, 'before') === undefined);
+  if (resource === undefined || !isAllRead) return { reason: 'resource, before and each of the list linked are resources as JSON' };
+  const change = textOf(given, 'change') ?? (before === undefined ? 'create' : 'update');
+  if (!isChange(change)) return { reason: 'change is create, update or delete' };
+  return {
+    told: { resource, before, change, changed: textOf(given, 'changed') ?? CHANGED },
+    stored: new Map(stored.map((each) => [`${each.resourceType}/${String(each['id'])}`, each])),
+  };
+}
+
+/** Returns the places of the rules, and of the rows of concept maps, that give a value in a case; none for a case of something else. */
+export function triedByOutCase(node: SpecNode, maps: Pick<OutMaps, 'triedBy'>): ReadonlySet<Position> {
+  if (textOf(entryOf(node, 'given')?.value, 'resource') === undefined) return new Set();
+  const given = outCaseGiven(node);
+  return 'reason' in given ? new Set() : maps.triedBy(given.told, HEADER, given.stored);
 }
 
 const isChange = (text: string): text is ToldChange['change'] => text === 'create' || text === 'update' || text === 'delete';

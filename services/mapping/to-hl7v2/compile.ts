@@ -28,6 +28,8 @@ export interface OutContext {
   readonly position?: string;
   readonly confidence?: string;
   readonly problems: Problem[];
+  /** Where somebody wants to know: the rules, and the rows of concept maps, that gave a value. */
+  readonly made?: Set<Position>;
 }
 
 /** Makes the repetitions of a field, or the value of a component. */
@@ -58,6 +60,8 @@ export class OutCompiler {
   readonly diagnostics: Diagnostic[] = [];
   /** The concept maps that were asked for. */
   readonly tablesUsed = new Set<TableSpec>();
+  /** Places of all rules. */
+  readonly rules: Position[] = [];
   readonly #tables: ReadonlyMap<string, TableSpec>;
   readonly #types: FindType;
   readonly #sources: string[] = [];
@@ -127,6 +131,16 @@ export class OutCompiler {
 
   /** Returns what makes the values of a field or component of `datatype`. */
   rule(rule: OutRule, asked: string, place: Place): Step {
+    const step = this.#rule(rule, asked, place);
+    this.rules.push(rule.at);
+    return (c, i) => {
+      const values = step(c, i);
+      if (c.made !== undefined && values.some(isValued)) c.made.add(rule.at);
+      return values;
+    };
+  }
+
+  #rule(rule: OutRule, asked: string, place: Place): Step {
     const datatype = asCoded(rule.type ?? asked);
     const when = this.test(rule.when, place);
     if (rule.each === undefined) {
@@ -239,7 +253,9 @@ export class OutCompiler {
     return (c, i) => {
       const codes = read(c, i);
       return (Array.isArray(codes) ? codes : []).flatMap((code) => {
-        const row = table.codes.get(String(code))?.code ?? otherwise;
+        const known = table.codes.get(String(code));
+        if (known !== undefined) c.made?.add(known.at);
+        const row = known?.code ?? otherwise;
         if (row === undefined)
           c.problems.push(problem('outgoing-not-expressible', { what: `a code that ${table.id} has no row for` }, c.field + place.path));
         const made = row === undefined || row === '' ? undefined : primitive(row, 'ST');

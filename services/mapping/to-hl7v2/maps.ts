@@ -70,6 +70,10 @@ export interface OutMaps {
   buildFrom(told: ToldChange, header: OutHeader, stored: ReadonlyMap<string, Resource>): Result<Uint8Array>;
   /** Finds the map that answers a query. */
   readonly query: FindQuery;
+  /** Places of every rule, of maps of queries too; one that several maps use stands here several times. */
+  readonly rules: readonly Position[];
+  /** Places of the rules, and of the rows of concept maps, that give a value when this is built. */
+  triedBy(told: ToldChange, header: OutHeader, stored: ReadonlyMap<string, Resource>): ReadonlySet<Position>;
   /** Everything wrong with the files; a map with an error makes nothing. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -90,12 +94,14 @@ export function compileOutMaps(files: readonly SpecFile[], tables: ReadonlyMap<s
   const messages = new Map<string, CompiledOutMessage>();
   const labels = new Map<string, string>();
   const published: PublishedOut[] = [];
+  const rules: Position[] = [];
   const used = [...specs.map((each) => each.spec.root), ...[...tables.values()].map(({ root }) => root)];
   for (const { spec } of specs) {
     if (spec.kind !== 'message') continue;
     const other = messages.get(spec.source);
     if (other !== undefined) diagnostics.push(diagnostic('rows-duplicate-map', spec.at, { type: spec.source, other: other.spec.id }));
-    const { message, faults, uses } = compiled(spec, types, segments, tables);
+    const { message, faults, uses, places } = compiled(spec, types, segments, tables);
+    rules.push(...places);
     diagnostics.push(...faults);
     if (faults.some((each) => each.severity === 'error') || other !== undefined) continue;
     messages.set(spec.source, message);
@@ -105,7 +111,11 @@ export function compileOutMaps(files: readonly SpecFile[], tables: ReadonlyMap<s
     published.push({ id, version, digest, at, uses });
   }
   const asked = specs.map(({ spec }) => spec).filter((each) => each.kind === 'query');
-  const queries = compileQueries(asked, used, (spec, own) => compiled(spec, types, segments, tables, own));
+  const queries = compileQueries(asked, used, (spec, own) => {
+    const made = compiled(spec, types, segments, tables, own);
+    rules.push(...made.places);
+    return made;
+  });
   diagnostics.push(...queries.diagnostics);
   return {
     query: queries.find,
@@ -120,6 +130,13 @@ export function compileOutMaps(files: readonly SpecFile[], tables: ReadonlyMap<s
       const message = messages.get(told.resource.resourceType);
       return message === undefined ? noMap(told) : built(message, told, header, stored);
     },
+    rules,
+    triedBy: (told, header, stored) => {
+      const message = messages.get(told.resource.resourceType);
+      const made = new Set<Position>();
+      if (message !== undefined) built(message, told, header, stored, made);
+      return made;
+    },
     diagnostics,
   };
 }
@@ -131,7 +148,12 @@ function compiled(
   segments: ReadonlyMap<string, OutSegmentSpec>,
   tables: ReadonlyMap<string, TableSpec>,
   own?: ReadonlyMap<string, Compiled>,
-): { readonly message: CompiledOutMessage; readonly faults: readonly Diagnostic[]; readonly uses: PublishedOut['uses'] } {
+): {
+  readonly message: CompiledOutMessage;
+  readonly faults: readonly Diagnostic[];
+  readonly uses: PublishedOut['uses'];
+  readonly places: readonly Position[];
+} {
   const steps = new Map<OutTypeSpec, { step: Step }>();
   const find = (source: string, target: string): Step | undefined => {
     const map = types.find((each) => each.source === source && each.target === target);
@@ -152,7 +174,8 @@ function compiled(
   const compiler = new OutCompiler(tables, find);
   const message = compileOutMessage(spec, compiler, segments, own);
   compiler.link();
-  return { message, faults: compiler.diagnostics, uses: [...steps.keys(), ...message.uses, ...compiler.tablesUsed] };
+  const uses = [...steps.keys(), ...message.uses, ...compiler.tablesUsed];
+  return { message, faults: compiler.diagnostics, uses, places: compiler.rules };
 }
 
 const noMap = ({ resource }: ToldChange): Result<Uint8Array> => failure(problem('outgoing-no-map', { type: resource.resourceType }));
@@ -172,10 +195,11 @@ function built(
   told: ToldChange,
   header: OutHeader,
   stored: ReadonlyMap<string, Resource>,
+  made?: Set<Position>,
 ): Result<Uint8Array> {
   const problems: Problem[] = [];
   const root = watched(told.resource);
-  const plain = contextOf(told, root.value, problems);
+  const plain = { ...contextOf(told, root.value, problems), ...(made === undefined ? {} : { made }) };
   const links = linkedTo(message, plain, stored);
   problems.push(...links.problems);
   const context: OutContext = { ...plain, links: links.values };
