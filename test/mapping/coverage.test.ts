@@ -98,7 +98,7 @@ cases:
   const query = out
     .replace('map: fhir-to-v2/patient', 'map: queries/one')
     .replace('message: ADT^A28^ADT_A05', 'query: [{ message: QBP^Q21, answer: RSP^K21^RSP_K21 }]\nfind: identifier\nasks: { PID-3: QPD-3 }')
-    .replace(/cases:[^]*/, '');
+    .replace(/cases:.*/s, '');
   const found = coverage({ 'fhir-to-v2/messages/patient.yaml': out, 'queries/one.yaml': query });
   expect(found.get('fhir-to-v2/messages/patient.yaml')).toMatchObject({ of: 'rules', all: 2, tried: 1, untried: [10] });
   expect(found.get('queries/one.yaml')).toMatchObject({ of: 'rules', all: 2, tried: 0 });
