@@ -20,6 +20,7 @@ export const SPECS = {
   'spec-same-person': row(403, 'AR', 'error', 'forbidden', 'Here a draft is published by somebody who wrote nothing of it (POLYSEME_FOUR_EYES).', 'Ask a second person with the role approver.'),
   'spec-plan-old': row(409, 'AR', 'error', 'business-rule', 'The plan is older than {what}.', 'Plan again, and publish what that one shows.'),
   'spec-plan-failed': row(500, 'AR', 'error', 'exception', 'The plan could not be finished: {reason}.', 'Plan again; report it if it fails again.'),
+  'spec-plan-erased': row(409, 'AR', 'error', 'conflict', 'A patient was erased while the plan was made.', 'Plan again: it is made of what is left.'),
   'spec-plan-busy': row(503, 'AR', 'error', 'throttled', 'Another plan is being made ({id}).', 'Wait for it, or cancel it.'),
   'spec-removals': row(409, 'AR', 'error', 'business-rule', 'The plan has {counts}, which nobody acknowledged.', 'Look at them, then send these counts with the request to publish.'),
   'spec-release-unknown': row(404, 'AR', 'error', 'not-found', 'There is no release {id}.', 'Run "npx polyseme map history" to see those there are.'),

@@ -4,7 +4,7 @@
  */
 import { forgetExported } from '../database/bulk/erased.ts';
 import type { Database, Transaction } from '../database/connect.ts';
-import { eraseMessages, holdWaiting, namedByTombstones, setTombstones } from '../database/journal/erase.ts';
+import { eraseMessages, holdWaiting, namedByTombstones, setTombstones, tracelessMessages } from '../database/journal/erase.ts';
 import { belongingTo, type Kinds } from '../database/resources/erase-closure.ts';
 import {
   forgetResources,
@@ -16,15 +16,16 @@ import {
   speakingOf,
 } from '../database/resources/erase-resources.ts';
 import { keysReferringTo } from '../database/resources/merges.ts';
-import { lockReferences } from '../database/resources/reference-locks.ts';
-import { type CurrentResource, lockByKeys } from '../database/resources/resources.ts';
+import { type HeldLocks, lockReferences } from '../database/resources/reference-locks.ts';
+import { type CurrentResource, lockByKeys, type ResourceId } from '../database/resources/resources.ts';
 import { forgetViewRows } from '../database/view-forget.ts';
 import { RESOURCE_TYPES } from '../fhir/definitions.ts';
 import { isArray, isObject } from '../fhir/format/json.ts';
 import { slotsOf } from '../fhir/parameters.ts';
 import { referrerHashes } from '../fhir/referrers.ts';
 import { rewrite } from './apply/apply.ts';
-import type { RowParts } from './apply/rows.ts';
+import { type RowParts, storedResource } from './apply/rows.ts';
+import { isTheirs, SHARED, scrubMentions, targetsOf, theirsAmong } from './erase-mentions.ts';
 
 export interface Erased {
   readonly messages: number;
@@ -34,19 +35,6 @@ export interface Erased {
 }
 
 const CHUNK = 500;
-/** What belongs to many: it is not erased with one of them. */
-const SHARED = new Set([
-  'Patient',
-  'Group',
-  'List',
-  'Person',
-  'Practitioner',
-  'PractitionerRole',
-  'Organization',
-  'Location',
-  'Device',
-  'Subscription',
-]);
 
 /** What may speak of a Patient holds what is one person's; files too. */
 const PERSONAL = [...RESOURCE_TYPES.keys()].filter(
@@ -85,26 +73,33 @@ async function eraseIn(parts: RowParts, tx: Transaction, { ids, keys, until }: N
   // Whom a tombstone names after a restore, it names by id too: keys may belong to who came back since.
   const found = until ? [] : (await patientsWithValue(tx, values)).filter((patient) => keysOf(patient).some((key) => keys.includes(key)));
   const patients = await mergedWith(tx, [...ids, ...found.map(({ id }) => id)]);
-  const own = (await patientVersions(tx, patients)).flatMap(keysOf).filter((key) => !key.endsWith('^'));
-  const all = [...new Set([...keys, ...(until ? [] : own)])];
+  const numbers = (await patientVersions(tx, patients)).flatMap(keysOf).filter((key) => !key.endsWith('^'));
+  const all = [...new Set([...keys, ...(until ? [] : numbers)])];
   await holdWaiting(tx, all);
   const speaking = patients.length === 0 ? [] : await speakingOf(tx, patients);
-  const isTheirs = ({ type, id }: { readonly type: string; readonly id: string }): boolean =>
-    type === 'Patient' ? patients.includes(id) : !SHARED.has(type);
-  const { theirs, mentions } = await belongingTo(tx, patients, speaking.filter(isTheirs), KINDS);
-  const mentioned = [...mentions, ...speaking.flatMap((each) => (isTheirs(each) ? [] : [each.resourceKey]))];
+  const own = new Set(patients.map((id) => `Patient/${id}`));
+  const isOwn = await theirsAmong(
+    tx,
+    speaking.map(({ resourceKey }) => resourceKey),
+    own,
+  );
+  const { theirs, mentions } = await belongingTo(
+    tx,
+    patients,
+    speaking.filter(({ resourceKey }) => isOwn.has(resourceKey)),
+    KINDS,
+  );
+  const others = new Set([...mentions, ...speaking.flatMap(({ resourceKey }) => (isOwn.has(resourceKey) ? [] : [resourceKey]))]);
   const locked = await lockByKeys(
     tx,
     theirs.map(({ resourceKey }) => resourceKey).toSorted((a, b) => a - b),
   );
-  const late = await writtenMeanwhile(tx, patients, new Set([...locked.map(({ resourceKey }) => resourceKey), ...mentioned]));
-  const gone = [...locked, ...late.filter(isTheirs)];
+  const { gone, kept } = await withLatecomers(tx, own, locked, others);
   const goneKeys = gone.map(({ resourceKey }) => resourceKey);
-  const kept = new Set([...mentioned, ...late.flatMap((each) => (isTheirs(each) ? [] : [each.resourceKey]))]);
   const messageIds = await messagesOf(tx, goneKeys);
   // Patients last: what refers to them goes first and is not made again.
-  const [records, others] = [gone.filter(({ type }) => type === 'Patient'), gone.filter(({ type }) => type !== 'Patient')];
-  for (const part of [others, records])
+  const [records, rest] = [gone.filter(({ type }) => type === 'Patient'), gone.filter(({ type }) => type !== 'Patient')];
+  for (const part of [rest, records])
     for (let start = 0; start < part.length; start += CHUNK) {
       const now = await lockByKeys(
         tx,
@@ -117,28 +112,88 @@ async function eraseIn(parts: RowParts, tx: Transaction, { ids, keys, until }: N
         live.map((current) => ({ current, resource: { resourceType: current.type, id: current.id }, delete: true })),
       );
     }
+  const refs = new Set([...own, ...gone.map(refOf)]);
+  const versions = await patientVersions(tx, patients);
+  await scrubMentions(parts, tx, [...kept], { patients: own, gone: refs, names: versions.flatMap(namesOf) });
   await forgetExported(tx, goneKeys);
   await forgetResources(tx, goneKeys, patients);
   await forgetViewRows(tx, goneKeys);
-  const messages = await eraseMessages(tx, all, { messageIds, until });
+  const traceless = until ? [] : await tracelessOf(tx, refs, all);
+  const messages = await eraseMessages(tx, all, { messageIds: [...messageIds, ...traceless], until });
   return { messages, resources: gone.length, mentions: kept.size, ids: patients, keys: all };
 }
 
-/** What came to speak of Patients while it was looked for what does; from now on nobody can write more until the transaction ends. */
-async function writtenMeanwhile(
+const refOf = ({ type, id }: ResourceId): string => `${type}/${id}`;
+
+/**
+ * Returns what goes and what stays with those that came to speak of either while it was looked for what does: of the Patients, of their stays, their
+ * results, and so on. From now on nobody can write more until the transaction ends.
+ */
+async function withLatecomers(
   tx: Transaction,
-  patients: readonly string[],
-  known: ReadonlySet<number>,
-): Promise<readonly CurrentResource[]> {
-  await lockReferences(tx, new Set(), { vanishes: patients.map((id) => `Patient/${id}`) });
-  const keys = await keysReferringTo(
-    tx,
-    patients.flatMap((id) => referrerHashes('Patient', id)),
-  );
-  return lockByKeys(
-    tx,
-    keys.filter((key) => !known.has(key)),
-  );
+  patients: ReadonlySet<string>,
+  known: readonly CurrentResource[],
+  others: ReadonlySet<number>,
+): Promise<{ readonly gone: readonly CurrentResource[]; readonly kept: ReadonlySet<number> }> {
+  const gone = new Map(known.map((each) => [each.resourceKey, each]));
+  const kept = new Set(others);
+  const held: HeldLocks = new Set();
+  const all = new Set(patients);
+  for (let level = [...new Set([...patients, ...known.map(refOf)])]; level.length > 0; ) {
+    for (const each of level) all.add(each);
+    await lockReferences(tx, held, { vanishes: level });
+    const keys = new Set<number>();
+    for (let start = 0; start < level.length; start += CHUNK)
+      for (const key of await keysReferringTo(tx, level.slice(start, start + CHUNK).flatMap(hashesOf))) keys.add(key);
+    const found = await lockByKeys(
+      tx,
+      [...keys].filter((key) => !gone.has(key) && !kept.has(key)),
+    );
+    level = [];
+    for (const each of found) {
+      const resource = storedResource(each);
+      // A hash may be another's.
+      if (![...targetsOf(resource)].some((target) => all.has(target))) continue;
+      if (isTheirs(resource, patients)) {
+        gone.set(each.resourceKey, each);
+        level.push(refOf(each));
+      } else kept.add(each.resourceKey);
+    }
+  }
+  return { gone: [...gone.values()], kept };
+}
+
+function hashesOf(reference: string): readonly bigint[] {
+  const [type = '', id = ''] = reference.split('/');
+  return referrerHashes(type, id);
+}
+
+/**
+ * Returns the messages and requests that nothing stored came from (refused ones, and such as changed nothing) and that name what goes, by its id or
+ * by a number of the person with its domain.
+ */
+async function tracelessOf(tx: Transaction, gone: ReadonlySet<string>, keys: readonly string[]): Promise<readonly number[]> {
+  const numbers = keys.map((key) => [key.slice(0, key.lastIndexOf('^')), key.slice(key.lastIndexOf('^') + 1)] as const);
+  const found: number[] = [];
+  for await (const { id, content } of tracelessMessages(tx)) {
+    const text = Buffer.from(content).toString('utf8');
+    const targets = text.match(/[A-Z][A-Za-z]+\/[A-Za-z0-9.-]{1,64}/g) ?? [];
+    const words = new Set(text.split(/[|^~&\r\n"]/));
+    if (targets.some((each) => gone.has(each)) || numbers.some(([value, domain]) => words.has(value) && text.includes(domain)))
+      found.push(id);
+  }
+  return found;
+}
+
+const SHORTEST_NAME = 3;
+
+/** Texts of a version that name the person: names and numbers. */
+function namesOf({ body }: StoredPatient): readonly string[] {
+  if (body === '') return [];
+  const { name, identifier } = JSON.parse(body);
+  const names = (isArray(name) ? name : []).filter(isObject).flatMap(({ family, text }) => [family, text]);
+  const numbers = (isArray(identifier) ? identifier : []).filter(isObject).map(({ value }) => value);
+  return [...names, ...numbers].flatMap((each) => (typeof each === 'string' && each.length >= SHORTEST_NAME ? [each] : []));
 }
 
 /** The ordering keys that a Patient's identifiers make: 'id^authority'. */

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Database, Queryable, Transaction } from '../connect.ts';
 import { typeNumber } from '../resources/resources.ts';
 import { plainArray, textArray } from '../wire.ts';
-import { forgetKeys } from './keys.ts';
+import { contentsOf, forgetKeys, type Sealed } from './keys.ts';
 
 const digestOf = (salt: Uint8Array, key: string): Uint8Array => createHash('sha256').update(salt).update(key).digest();
 
@@ -114,6 +114,26 @@ export const reapplyTombstones = (database: Database): Promise<number> =>
     const { keys, until } = await namedByTombstones(tx);
     return keys.length === 0 ? 0 : eraseMessages(tx, keys, { until });
   });
+
+const PAGE = 200;
+
+/**
+ * Returns messages and requests that are kept under nobody's number and made nothing that is stored: refused ones, and those that changed nothing.
+ * Whom they name only their contents tell. Throws Refusal journal-sealed.
+ */
+export async function* tracelessMessages(tx: Transaction): AsyncGenerator<{ readonly id: number; readonly content: Uint8Array }> {
+  await tx.query(`DECLARE traceless NO SCROLL CURSOR FOR
+    SELECT m.id, m.content, m.key_id, m.content_hash FROM journal.message m JOIN journal.outcome o ON o.message_id = m.id AND o.received_at = m.received_at
+    WHERE m.patient_keys = '{}' AND m.content <> ''::bytea AND NOT EXISTS (SELECT FROM fhir.resource r WHERE r.message_id = m.id)
+      AND NOT EXISTS (SELECT FROM fhir.history h WHERE h.message_id = m.id)`);
+  for (;;) {
+    const rows = await tx.query<Sealed & { readonly id: number }>(`FETCH ${PAGE} FROM traceless`);
+    const contents = await contentsOf(tx, rows);
+    for (const [i, { id }] of rows.entries()) yield { id, content: contents[i] ?? new Uint8Array() };
+    if (rows.length < PAGE) break;
+  }
+  await tx.query('CLOSE traceless');
+}
 
 /** Empties messages that speak of who was erased before they came: nothing of them is kept but that they came. */
 export async function emptyMessages(tx: Transaction, ids: readonly number[]): Promise<void> {

@@ -1,10 +1,11 @@
 /** What the store holds of Patients that are to be erased: everything that speaks of them, every version, every statement, every row. */
+import { problem } from '../../errors.ts';
 import { resourceTypeOf } from '../../fhir/definitions.ts';
 import type { Queryable, Transaction } from '../connect.ts';
 import { forgetEvents } from '../outgoing/view.ts';
 import { plainArray, textArray } from '../wire.ts';
 import type { Speaking } from './erase-closure.ts';
-import { typeNumber } from './resources.ts';
+import { resourceRef, typeNumber } from './resources.ts';
 
 export interface StoredPatient {
   readonly id: string;
@@ -65,9 +66,49 @@ export async function messagesOf(tx: Queryable, keys: readonly number[]): Promis
   return rows.map(({ id }) => id);
 }
 
+const COHORTS = [
+  ['cdm.cohort', 'subject_id'],
+  ['results.cohort', 'subject_id'],
+  ['results.cohort_cache', 'subject_id'],
+  ['results.cohort_sample_element', 'person_id'],
+] as const;
+
+/**
+ * Plans show whole resources and rows, also of patients that only a draft would make: they can be made again. One that is being made has read what is
+ * erased, and would write it down afterwards: it ends.
+ */
+async function forgetPlans(tx: Transaction): Promise<void> {
+  await tx.run(`UPDATE ops.spec_plan SET state = 'failed', ended_at = now(), problems = $1::jsonb WHERE state = 'running'`, [
+    JSON.stringify([problem('spec-plan-erased')]),
+  ]);
+  await tx.run('DELETE FROM ops.spec_plan_change');
+}
+
+/** A replay that is under way gathers anew what messages say of what is nobody's. */
+async function forgetReplayWords(tx: Transaction, keys: readonly number[]): Promise<void> {
+  await tx.run(`UPDATE ops.spec_replay SET done_message = 0 WHERE state = 'running' AND phase = 'shared'`);
+  await tx.run('DELETE FROM ops.spec_replay_said');
+  const names = await tx.query<{ readonly type: number; readonly id: string }>(
+    'SELECT type, id FROM fhir.resource WHERE resource_key = ANY ($1::bigint[])',
+    [plainArray(keys)],
+  );
+  await tx.run('DELETE FROM ops.spec_replay_resource WHERE reference = ANY ($1::text[])', [
+    textArray(names.map(({ type, id }) => resourceRef(resourceTypeOf(type) ?? '', id))),
+  ]);
+}
+
 /** Removes every trace of resources that are deleted already, and of Patients from the log of merges. */
 export async function forgetResources(tx: Transaction, keys: readonly number[], patients: readonly string[]): Promise<void> {
   const gone = plainArray(keys);
+  // Index rows of versions before go with the write that replaces them; those of definitions that are no more may have stayed.
+  for (const table of ['str', 'dt', 'num', 'qty', 'present'])
+    await tx.run(
+      `DELETE FROM fhir.${table} i WHERE i.rid IN (SELECT rid FROM fhir.resource WHERE resource_key = ANY ($1::bigint[])
+         UNION ALL SELECT rid FROM fhir.history WHERE resource_key = ANY ($1::bigint[]))`,
+      [gone],
+    );
+  // Persons have the keys of their Patients.
+  for (const [table, person] of COHORTS) await tx.run(`DELETE FROM ${table} WHERE ${person} = ANY ($1::bigint[])`, [gone]);
   for (const table of [
     'fhir.statement',
     'fhir.patch',
@@ -81,8 +122,8 @@ export async function forgetResources(tx: Transaction, keys: readonly number[], 
     'fhir.history',
   ])
     await tx.run(`DELETE FROM ${table} WHERE resource_key = ANY ($1::bigint[])`, [gone]);
-  // Plans show whole resources and rows, also of patients that only a draft would make: they can be made again.
-  await tx.run('DELETE FROM ops.spec_plan_change');
+  await forgetPlans(tx);
+  await forgetReplayWords(tx, keys);
   await tx.run('DELETE FROM fhir.folded WHERE resource_key = ANY ($1::bigint[]) OR into_key = ANY ($1::bigint[])', [gone]);
   await tx.run('DELETE FROM fhir.merge WHERE loser = ANY ($1::text[]) OR survivor = ANY ($1::text[])', [textArray(patients)]);
   const erased = await tx.query<{ readonly type: number; readonly id: string }>(

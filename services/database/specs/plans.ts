@@ -146,13 +146,13 @@ export interface PlanChange {
   readonly after?: string | undefined;
 }
 
-/** Keeps differences of a plan; `from` numbers them. */
+/** Keeps differences of a plan; `from` numbers them. Nothing where the plan has ended: who was erased meanwhile is in none. */
 export async function keepChanges(queryable: Queryable, id: number, from: number, changes: readonly PlanChange[]): Promise<void> {
   if (changes.length === 0) return;
   await queryable.run(
     `INSERT INTO ops.spec_plan_change (plan_id, seq, grade, what, change, kind, reference, message_id, fields, before, after)
-     SELECT $1, $2 + n, grade, what, change, kind, reference, message_id, fields::jsonb, before, after
-     FROM unnest($3::smallint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[]) WITH ORDINALITY
+     SELECT p.id, $2 + n, grade, what, change, kind, reference, message_id, fields::jsonb, before, after
+     FROM (SELECT id FROM ops.spec_plan WHERE id = $1 AND state = 'running' FOR SHARE) p, unnest($3::smallint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[], $10::text[], $11::text[]) WITH ORDINALITY
        AS t(grade, what, change, kind, reference, message_id, fields, before, after, n)`,
     [
       id,
