@@ -55,7 +55,7 @@ export interface PublishedOut {
 }
 
 export interface OutMaps {
-  /** Every map that makes messages of a type, with the digest of its text and of all that it uses. */
+  /** Every map that makes messages of a type or answers queries, with the digest of its text and of all that it uses. */
   readonly published: readonly PublishedOut[];
   /** Types of resources that messages are made of. */
   readonly types: readonly string[];
@@ -95,7 +95,6 @@ export function compileOutMaps(files: readonly SpecFile[], tables: ReadonlyMap<s
   const labels = new Map<string, string>();
   const published: PublishedOut[] = [];
   const rules: Position[] = [];
-  const used = [...specs.map((each) => each.spec.root), ...[...tables.values()].map(({ root }) => root)];
   for (const { spec } of specs) {
     if (spec.kind !== 'message') continue;
     const other = messages.get(spec.source);
@@ -111,7 +110,7 @@ export function compileOutMaps(files: readonly SpecFile[], tables: ReadonlyMap<s
     published.push({ id, version, digest, at, uses });
   }
   const asked = specs.map(({ spec }) => spec).filter((each) => each.kind === 'query');
-  const queries = compileQueries(asked, used, (spec, own) => {
+  const queries = compileQueries(asked, (spec, own) => {
     const made = compiled(spec, types, segments, tables, own);
     rules.push(...made.places);
     return made;
@@ -120,7 +119,7 @@ export function compileOutMaps(files: readonly SpecFile[], tables: ReadonlyMap<s
   return {
     query: queries.find,
     types: [...messages.keys()].sort(),
-    published,
+    published: [...published, ...queries.published],
     labelOf: (type) => labels.get(type) ?? '',
     build: async (told, header, find) => {
       const message = messages.get(told.resource.resourceType);

@@ -8,6 +8,7 @@ import { digestOf, specLabel } from '../digest.ts';
 import type { Compiled } from '../expression/scope.ts';
 import { system } from '../expression/typed.ts';
 import type { OutContext } from './compile.ts';
+import type { PublishedOut } from './maps.ts';
 import { type BuiltSegment, type CompiledOutMessage, lineOf } from './message.ts';
 import type { OutMessageSpec, OutProfiles, OutQuerySpec, OutRecordSpec } from './model.ts';
 import { watched } from './seen.ts';
@@ -53,24 +54,25 @@ export type FindQuery = (message: string, name: string) => AnsweredQuery | undef
 export type CompileOut = (
   spec: OutMessageSpec,
   own: ReadonlyMap<string, Compiled>,
-) => { readonly message: CompiledOutMessage; readonly faults: readonly Diagnostic[] };
+) => { readonly message: CompiledOutMessage; readonly faults: readonly Diagnostic[]; readonly uses: PublishedOut['uses'] };
 
 const OWN: ReadonlyMap<string, Compiled> = new Map([
   ['position', { js: 'c.position', type: system('string') }],
   ['confidence', { js: 'c.confidence', type: system('string') }],
 ]);
 
-/** Returns what finds the map of a query, and what is wrong with the maps; `roots`: every tree that they are made of. */
+/** Returns what finds the map of a query, the maps as a lock names them, and what is wrong with them. */
 export function compileQueries(
   specs: readonly OutQuerySpec[],
-  roots: Parameters<typeof digestOf>[0],
   compile: CompileOut,
-): { readonly find: FindQuery; readonly diagnostics: readonly Diagnostic[] } {
+): { readonly find: FindQuery; readonly published: readonly PublishedOut[]; readonly diagnostics: readonly Diagnostic[] } {
   const diagnostics: Diagnostic[] = [];
+  const published: PublishedOut[] = [];
   const rows: { readonly message: string; readonly name: string | undefined; readonly answered: AnsweredQuery }[] = [];
   for (const spec of specs) {
-    const { map, faults } = queryMap(spec, roots, compile);
+    const { map, faults, lock } = queryMap(spec, compile);
     diagnostics.push(...faults);
+    if (faults.every((each) => each.severity !== 'error')) published.push(lock);
     for (const { message, name, is, profiles, at } of spec.queries) {
       const same = rows.find((each) => each.message === message && folded(each.name) === folded(name));
       if (same !== undefined) diagnostics.push(diagnostic('rows-duplicate-map', at, { type: message, other: same.answered.map.spec.id }));
@@ -84,6 +86,7 @@ export function compileQueries(
         own.find((each) => each.name !== undefined && folded(each.name) === folded(name)) ?? own.find((each) => each.name === undefined);
       return found?.answered;
     },
+    published,
     diagnostics,
   };
 }
@@ -92,9 +95,8 @@ const folded = (name: string | undefined): string | undefined => name?.trim().to
 
 function queryMap(
   spec: OutQuerySpec,
-  roots: Parameters<typeof digestOf>[0],
   compile: CompileOut,
-): { readonly map: QueryMap; readonly faults: readonly Diagnostic[] } {
+): { readonly map: QueryMap; readonly faults: readonly Diagnostic[]; readonly lock: PublishedOut } {
   const base = { ...spec, kind: 'message' as const };
   const patient = compile({ ...base, types: [], linked: [] }, OWN);
   const records = spec.records.map((record) => {
@@ -103,12 +105,16 @@ function queryMap(
     const unsearched = linked.filter(({ by }) => by === undefined);
     const made = compile({ ...base, at, source, linked, ignore, segments, refuse, types }, OWN);
     const faults = unsearched.map((each) => diagnostic('spec-header', each.at, { name: `linked.${each.name}: by` }));
-    return { record, message: made.message, faults: [...made.faults, ...faults, ...unsearchable(record)] };
+    return { record, message: made.message, uses: made.uses, faults: [...made.faults, ...faults, ...unsearchable(record)] };
   });
+  const { id, version, at } = spec;
+  const uses = [...new Map([...patient.uses, ...records.flatMap((each) => each.uses)].map((each) => [each.root, each])).values()];
+  const digest = digestOf([spec.root, ...uses.map(({ root }) => root)]);
   return {
+    lock: { id, version, digest, at, uses },
     map: {
       spec,
-      label: specLabel(spec.id, spec.version, digestOf(roots)),
+      label: specLabel(id, version, digest),
       told: (resource, { position, confidence }, changed) =>
         toldBy(patient.message, resource, {}, { changed, position: String(position), confidence: String(confidence) }),
       records: records.map(({ record, message }) => ({
