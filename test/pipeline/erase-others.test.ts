@@ -79,7 +79,9 @@ it('leaves what is about somebody else, though it names them or was about them b
     result('a-wrong', { subject: of('a-stays') }),
     {
       resourceType: 'Appointment',
-      id: 'a-group', start: '2026-03-01T10:00:00Z', end: '2026-03-01T11:00:00Z',
+      id: 'a-group',
+      start: '2026-03-01T10:00:00Z',
+      end: '2026-03-01T11:00:00Z',
       status: 'booked',
       participant: [
         { actor: named, status: 'accepted' },
