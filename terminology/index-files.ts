@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { TerminologyError } from './failure.ts';
-import { MANIFEST, readJsonFile, readManifestFile, readSharedArray, replaceJson, writeFolder } from './index-folder.ts';
+import { type AnyArray, MANIFEST, readJsonFile, readManifestFile, readSharedArray, replaceJson, writeFolder } from './index-folder.ts';
 import { ARRAY_NAMES, ARRAYS, type ArrayName, type IndexArrays, Manifest } from './manifest.ts';
+import { foldedFiles } from './omop/folded.ts';
 
 /** An index in memory. Its arrays lie in shared memory: post it to worker threads, all of them read the same copy. */
 export interface IndexImage {
@@ -19,7 +20,8 @@ const ACTIVE = 'active.json';
  * replaced. Returns the folder. Nothing is active before `activateIndex`.
  */
 export async function writeIndex(home: string, manifest: Omit<Manifest, 'files' | 'byteOrder'>, arrays: IndexArrays): Promise<string> {
-  const named = new Map(ARRAY_NAMES.map((name) => [name, arrays[name]] as const));
+  const named = new Map<string, AnyArray | (() => AnyArray)>(ARRAY_NAMES.map((name) => [name, arrays[name]] as const));
+  for (const [name, made] of foldedFiles(arrays)) named.set(name, made);
   const whole = (files: Manifest['files']): Manifest => ({ ...manifest, byteOrder: endianness(), files });
   return writeFolder(home, manifest.id, named, whole, isWhole);
 }

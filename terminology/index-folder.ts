@@ -18,13 +18,13 @@ export const MANIFEST = 'manifest.json';
 const WRITING = '.writing-';
 
 /**
- * Writes `arrays` and then the manifest that `manifestOf` makes of their files as folder `home`/`id`: every file into a temporary folder,
+ * Writes `arrays`, some of them made only when their turn comes, and then the manifest that `manifestOf` makes of their files as folder `home`/`id`: every file into a temporary folder,
  * synced, then one rename. A folder of that id that `isWhole` stays as it is; a damaged one is replaced. Returns the folder.
  */
 export async function writeFolder(
   home: string,
   id: string,
-  arrays: ReadonlyMap<string, AnyArray>,
+  arrays: ReadonlyMap<string, AnyArray | (() => AnyArray)>,
   manifestOf: (files: ArrayFile[]) => object,
   isWhole: (folder: string) => boolean,
 ): Promise<string> {
@@ -34,7 +34,8 @@ export async function writeFolder(
     await mkdir(temporary, { recursive: true });
     await removeLeftovers(home);
     const files: ArrayFile[] = [];
-    for (const [name, array] of arrays) {
+    for (const [name, given] of arrays) {
+      const array = typeof given === 'function' ? given() : given;
       const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
       files.push({ name: `${name}.bin`, bytes: bytes.length, crc32: crc32(bytes) });
       await writeSynced(join(temporary, `${name}.bin`), bytes);

@@ -41,7 +41,7 @@ export const systemProvider = (image: SystemImage): CodeSystemProvider => provid
 
 /** Returns the OMOP concepts as a code system, its vocabularies under their own URIs, 'Maps to' as a map, and what suggests concepts. */
 export function omopSources(omop: IndexImage): TerminologySources {
-  const names = new OmopNames(omop.arrays);
+  const names = new OmopNames(omop);
   const graph = graphOf(omop);
   return {
     systems: [omopProvider(omop, names, graph), ...vocabularyProviders(omop, names, graph)],

@@ -2,7 +2,7 @@ import { TerminologyError } from '../failure.ts';
 import { BlockNumbers, GrowingNumbers, GrowingTexts, Numbering } from '../growing.ts';
 import type { Graph, GraphArrays } from '../manifest.ts';
 import { AncestryCollector } from './ancestry-build.ts';
-import { listsByKey, sortSlices } from './block-lists.ts';
+import { type KindLists, listsByKey, sortSlices } from './block-lists.ts';
 
 /** Finds rows by concept id: the ids of one run of 256 stand side by side, so a look-up touches one place and then a few steps. */
 class IdRows {
@@ -45,6 +45,7 @@ export class GraphCollector {
   readonly #synonymRows = new GrowingNumbers();
   readonly #synonymLanguages = new GrowingNumbers();
   readonly #synonyms = new GrowingTexts();
+  #edges: KindLists | undefined;
   #unknown = 0;
   #retired = 0;
   #ancestorFile = '';
@@ -56,7 +57,7 @@ export class GraphCollector {
     this.#nameAt = nameAt;
   }
 
-  /** Adds a row of CONCEPT_RELATIONSHIP. */
+  /** Adds a row of CONCEPT_RELATIONSHIP; all of them come before the other tables. */
   relationship([one = '', other = '', kind = '', , , invalid = '']: readonly string[]): void {
     if (invalid !== '') {
       this.#retired += 1;
@@ -67,14 +68,26 @@ export class GraphCollector {
       this.#unknown += 1;
       return;
     }
+    if (this.#edges !== undefined) throw new Error('a relationship came after other tables were begun');
     this.#from.push(from);
     this.#to.push(to);
     this.#kind.push(this.#kinds.of(kind));
   }
 
+  /** Returns the relationships by concept. What they were gathered in is let go of before as much comes of the next table. */
+  #settled(): KindLists {
+    if (this.#edges === undefined) {
+      this.#edges = listsByKey(this.#ids.length, this.#from, this.#to, this.#kind);
+      for (const each of [this.#from, this.#to, this.#kind]) each.clear();
+      sortSlices(this.#edges);
+    }
+    return this.#edges;
+  }
+
   /** Adds rows of CONCEPT_ANCESTOR. Throws TerminologyError for a concept above itself. */
   ancestors(rows: readonly (readonly string[])[], place: { readonly file: string; readonly lines: readonly number[] }): void {
     this.#ancestorFile = place.file;
+    this.#settled();
     for (const [i, [above = '', below = '', least]] of rows.entries()) {
       if (above === below && least !== '0')
         throw new TerminologyError('terminology-circle', place.file, `concept ${above} is above itself`, place.lines[i] ?? 0);
@@ -98,9 +111,7 @@ export class GraphCollector {
   build(names: ReadonlyMap<string, string>): { readonly arrays: GraphArrays; readonly told: Graph } {
     const total = this.#ids.length;
     const synonyms = this.#synonymLists(total);
-    const edges = listsByKey(total, this.#from, this.#to, this.#kind);
-    for (const each of [this.#from, this.#to, this.#kind]) each.clear();
-    sortSlices(edges);
+    const edges = this.#settled();
     const ancestry = this.#ancestry.build(total, this.#ancestorFile, (row) => this.#ids[row] ?? 0);
     return {
       arrays: {

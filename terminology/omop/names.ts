@@ -1,21 +1,20 @@
+import type { IndexImage } from '../index-files.ts';
 import type { IndexArrays } from '../manifest.ts';
 import type { TextMatches } from '../provider.ts';
 import { matchesWords, wordsOf } from '../system/fold.ts';
 import { RowSet } from '../system/rows.ts';
+import { type Folded, foldedTexts, readFolded, type Searched } from './folded.ts';
 
 /** Texts side by side, searched all at once. */
 class Texts {
-  readonly #bytes: Buffer;
   readonly #offsets: Uint32Array;
-  #folded: Folded | undefined;
+  readonly #fold: () => Folded;
+  #folded: { readonly text: Buffer; readonly offsets: Uint32Array } | undefined;
 
-  constructor(bytes: Uint8Array, offsets: Uint32Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  /** `offsets`: where each text begins; `fold` returns them as they are searched, when they are for the first time. */
+  constructor(offsets: Uint32Array, fold: () => Folded) {
     this.#offsets = offsets;
-  }
-
-  at(index: number): string {
-    return this.#bytes.toString('utf8', this.#offsets[index], this.#offsets[index + 1]);
+    this.#fold = fold;
   }
 
   /** Bytes of a text. */
@@ -27,7 +26,7 @@ class Texts {
   matches(words: readonly string[], visit: (index: number) => void): void {
     const [longest] = words.toSorted((a, b) => b.length - a.length);
     if (longest === undefined || this.#offsets.length < 2) return;
-    this.#folded ??= this.#fold();
+    this.#folded ??= buffered(this.#fold());
     const { text, offsets } = this.#folded;
     const needles = words.map((word) => Buffer.from(word));
     const needle = Buffer.from(longest);
@@ -39,39 +38,9 @@ class Texts {
       at = text.indexOf(needle, end);
     }
   }
-
-  #fold(): Folded {
-    const source = this.#bytes;
-    const offsets = new Uint32Array(this.#offsets.length);
-    let text = Buffer.allocUnsafe(Math.ceil(source.length * 1.02) + 64);
-    let end = 0;
-    for (let index = 0; index + 1 < offsets.length; index += 1) {
-      const [from = 0, to = 0] = [this.#offsets[index], this.#offsets[index + 1]];
-      let isAscii = true;
-      for (let i = from; i < to && isAscii; i += 1) isAscii = (source[i] ?? 0) <= 0x7f;
-      const words = isAscii ? '' : wordsOf(this.at(index)).join(' ');
-      const need = isAscii ? to - from : Buffer.byteLength(words);
-      // A text does not run into the next one: what begins a word there would seem to go on here.
-      if (end + need + 1 > text.length) text = Buffer.concat([text.subarray(0, end)], Math.ceil((end + need) * 1.5) + 64);
-      if (isAscii)
-        for (let i = from; i < to; i += 1) {
-          const byte = source[i] ?? 0;
-          text[end + i - from] = byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
-        }
-      else text.write(words, end);
-      text[end + need] = 0x20;
-      end += need + 1;
-      offsets[index + 1] = end;
-    }
-    return { text: text.subarray(0, end), offsets };
-  }
 }
 
-/** Texts in lower case where they are ASCII, else their folded words, each with a space behind it; and where each begins. */
-interface Folded {
-  readonly text: Buffer;
-  readonly offsets: Uint32Array;
-}
+const buffered = ({ text, offsets }: Folded) => ({ text: Buffer.from(text.buffer, text.byteOffset, text.byteLength), offsets });
 
 /** Returns the last index below `count` whose offset is `at` or less. */
 function lastUpTo(offsets: Uint32Array, at: number, count: number): number {
@@ -95,11 +64,12 @@ export class OmopNames {
   readonly #names: Texts;
   readonly #synonyms: Texts;
 
-  constructor(arrays: IndexArrays) {
+  constructor({ arrays, folder, manifest }: IndexImage) {
+    const folded = (searched: Searched) => (): Folded => readFolded(folder, manifest.files, searched) ?? foldedTexts(arrays, searched);
     this.#arrays = arrays;
     this.#total = arrays['concept-id'].length;
-    this.#names = new Texts(arrays['name-text'], arrays['name-offset']);
-    this.#synonyms = new Texts(arrays['synonym-text'], arrays['synonym-place']);
+    this.#names = new Texts(arrays['name-offset'], folded('name'));
+    this.#synonyms = new Texts(arrays['synonym-place'], folded('synonym'));
   }
 
   /** Each word of `text` must begin a word of the name, or of one synonym (`withIds`: or the concept id); short ones come first, names before synonyms. */
@@ -129,7 +99,7 @@ export class OmopNames {
     this.#names.matches(words, (row) => rows.add(row));
     if (withIds) {
       const read = (row: number): void => {
-        if (matchesWords([...wordsOf(this.#names.at(row)), String(this.#arrays['concept-id'][row])], words)) rows.add(row);
+        if (matchesWords([...wordsOf(this.#nameAt(row)), String(this.#arrays['concept-id'][row])], words)) rows.add(row);
       };
       for (const word of words) if (/^\d+$/.test(word)) this.#idsBeginning(word).forEach(read);
     }
@@ -143,6 +113,11 @@ export class OmopNames {
       synonyms.set(row, Math.min(before ?? length, length));
     });
     return { rows, synonyms };
+  }
+
+  #nameAt(row: number): string {
+    const { 'name-text': bytes, 'name-offset': offsets } = this.#arrays;
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8', offsets[row], offsets[row + 1]);
   }
 
   #rowOfSynonym(offsets: Uint32Array, index: number): number {

@@ -52,7 +52,7 @@ const OPERATORS: readonly string[] = ['=', 'in', 'not-in', 'exists'];
  * Returns the OMOP concepts as a code system whose codes are concept ids (https://build.fhir.org/ig/HL7/fhir-omop-ig/). What is above what is what
  * CONCEPT_ANCESTOR says: of a concept that is not in it (it is neither standard nor a classification) it is not known. Relationships are properties.
  */
-export const omopProvider = (image: IndexImage, names = new OmopNames(image.arrays), graph = graphOf(image)): CodeSystemProvider =>
+export const omopProvider = (image: IndexImage, names = new OmopNames(image), graph = graphOf(image)): CodeSystemProvider =>
   new OmopProvider(image, names, graph);
 
 /** Returns the relations between the concepts of an index. */

@@ -64,7 +64,9 @@ function isMember(library: Library, valueSet: string, { system, code }: JsonObje
   const found = objectsAt(resource, 'parameter');
   if (found.some((each) => each['name'] === 'result' && each['valueBoolean'] === true)) return true;
   const outcome = found.find((each) => each['name'] === 'issues')?.['resource'];
-  const types = objectsAt(outcome, 'issue').flatMap(({ details }) => objectsAt(details, 'coding').map((each) => each['code']));
+  // A warning is beside the answer, not instead of it.
+  const errors = objectsAt(outcome, 'issue').filter(({ severity }) => severity === 'error');
+  const types = errors.flatMap(({ details }) => objectsAt(details, 'coding').map((each) => each['code']));
   const isUnknown = found.some(({ name }) => name === 'x-unknown-system' || name === 'x-caused-by-unknown-system');
   return isUnknown || types.some((each) => CANNOT_TELL.has(each)) ? undefined : false;
 }
