@@ -9,7 +9,7 @@ import { standardRules } from '../../services/config/rules.ts';
 import { sourcesOf } from '../../services/config/source-file.ts';
 import { SourceBook, type Sources } from '../../services/config/sources.ts';
 import { counts } from '../../services/database/journal/take.ts';
-import { Refusal } from '../../services/errors.ts';
+import { problem, Refusal } from '../../services/errors.ts';
 import { framed } from '../../services/mllp/frame.ts';
 import { type Parts, processNext, receive } from '../../services/pipeline.ts';
 import { type Folder, folder } from '../commands/command-line.ts';
@@ -56,7 +56,7 @@ async function secured(port: number, own: { key?: string; cert?: string } = {}):
 
 const nameOf = (socket: TLSSocket): unknown => socket.getPeerCertificate().subject?.CN;
 
-async function asked(socket: TLSSocket, id: string): Promise<string> {
+async function answered(socket: TLSSocket, id: string): Promise<string> {
   socket.write(framed(message(id)));
   const [answer] = await once(socket, 'data');
   return told(Buffer.from(answer).subarray(1));
@@ -66,6 +66,13 @@ async function asked(socket: TLSSocket, id: string): Promise<string> {
 async function freePort(): Promise<number> {
   await using probe = await open('unknown: accept\nsources: {}\n');
   return probe.port;
+}
+
+/** Two of them. */
+async function freePorts(): Promise<readonly [number, number]> {
+  await using one = await open('unknown: accept\nsources: {}\n');
+  await using two = await open('unknown: accept\nsources: {}\n');
+  return [one.port, two.port];
 }
 
 describe('doors that follow their file', () => {
@@ -99,19 +106,54 @@ describe('doors that follow their file', () => {
     expect(await client.answers(1)).toEqual(['AA F1']);
   });
 
+  it('stay as they are, ports that were to change included, when another port cannot be had or what is to hold with them fails', async () => {
+    dir.write('server.crt', SERVER_CERTIFICATE);
+    dir.write('server.key', SERVER_KEY);
+    const [port, extra] = await freePorts();
+    const tls = 'tls: { cert: server.crt, key: server.key }';
+    await using other = await open('unknown: accept\nsources: {}\n');
+    await using door = await open(`unknown: accept\nsources:\n  a: { ports: [${port}] }\n`);
+    const before = door.book.current;
+    const asked: string[] = [];
+    const fails = async (): Promise<void> => {
+      asked.push('also');
+      throw new Refusal([problem('database-unreachable')]);
+    };
+    const changed = `  a: { ports: [${port}], ${tls} }\n  b: { ports: [${extra}] }\n`;
+    const taken = sources(`sources:\n${changed}  c: { ports: [${other.port}] }\n`);
+    await expect(door.doors.follow(taken, fails)).rejects.toMatchObject({ problems: [{ code: 'address-unavailable' }] });
+    expect(asked).toEqual([]);
+    await expect(door.doors.follow(sources(`sources:\n${changed}`), fails)).rejects.toMatchObject({
+      problems: [{ code: 'database-unreachable' }],
+    });
+    expect([asked, door.book.current === before]).toEqual([['also'], true]);
+    using client = await sender(port);
+    client.send(message('P1'));
+    expect(await client.answers(1)).toEqual(['AA P1']);
+    expect(door.doors.doors.map(({ configured, isSecure }) => [configured, isSecure])).toEqual([
+      [0, false],
+      [port, false],
+    ]);
+    // The same without a fault holds as a whole.
+    await door.doors.follow(sources(`sources:\n${changed}`), async () => {});
+    const now = await secured(port);
+    expect(await answered(now, 'P2')).toBe('AA P2');
+    now.destroy();
+  });
+
   it('renew their certificate for those who come; who is connected stays and goes on', async () => {
     dir.write('server.crt', SERVER_CERTIFICATE);
     dir.write('server.key', SERVER_KEY);
     const text = 'sources:\n  t: { ports: [0], tls: { cert: server.crt, key: server.key } }\n';
     await using door = await open(text);
     const before = await secured(door.portOf(0));
-    expect([nameOf(before), await asked(before, 'T1')]).toEqual(['localhost', 'AA T1']);
+    expect([nameOf(before), await answered(before, 'T1')]).toEqual(['localhost', 'AA T1']);
     dir.write('server.crt', CLIENT_CERTIFICATE);
     await expect(door.doors.follow(sources(text))).rejects.toThrow(Refusal); // its key is not there yet
     dir.write('server.key', CLIENT_KEY);
     await door.doors.follow(sources(text));
     const after = await secured(door.portOf(0));
-    expect([nameOf(after), await asked(after, 'T2'), await asked(before, 'T3')]).toEqual(['lab-sender', 'AA T2', 'AA T3']);
+    expect([nameOf(after), await answered(after, 'T2'), await answered(before, 'T3')]).toEqual(['lab-sender', 'AA T2', 'AA T3']);
     before.destroy();
     after.destroy();
   });
@@ -151,7 +193,7 @@ describe('who may connect', () => {
     expect(closed.logged.join()).toContain('source-address-refused');
     await using named = await open(`sources:\n  lab: { ports: [0], ${tls}, match: { certificate: lab-sender } }\n`);
     const known = await secured(named.portOf(0), { key: CLIENT_KEY, cert: CLIENT_CERTIFICATE });
-    expect(await asked(known, 'K1')).toBe('AA K1');
+    expect(await answered(known, 'K1')).toBe('AA K1');
     known.destroy();
     await using others = await open(`sources:\n  other: { ports: [0], ${tls}, match: { certificate: another } }\n`);
     const wrong = await secured(others.portOf(0), { key: CLIENT_KEY, cert: CLIENT_CERTIFICATE });

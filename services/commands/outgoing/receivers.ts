@@ -98,16 +98,23 @@ export class ReceiverBook {
     return this.#channels.get(name);
   }
 
-  /** Has these receivers hold; messages under way by the connections before are finished. Throws Refusal, and changes nothing, for unreadable certificates. */
+  /**
+   * Has these receivers hold; messages under way by the connections before are finished. Throws Refusal, and changes nothing, for unreadable
+   * certificates and where the database cannot be reached.
+   */
   async follow(database: Database, receivers: readonly Receiver[]): Promise<void> {
     const channels = new Map(receivers.map((each) => [`${PREFIX}${each.name}`, this.#channel(each)]));
     const before = this.#channels;
     // First: what is written for a new one is sent at once.
     this.#channels = new Map([...before, ...channels]);
-    await keepFileReceivers(
-      database,
-      receivers.map(({ name, way, interests }) => ({ name: `${PREFIX}${name}`, way, interests })),
-    );
+    const kept = receivers.map(({ name, way, interests }) => ({ name: `${PREFIX}${name}`, way, interests }));
+    try {
+      await keepFileReceivers(database, kept);
+    } catch (error) {
+      this.#channels = before;
+      await closed(channels);
+      throw error;
+    }
     this.#channels = channels;
     this.#receivers = receivers;
     await closed(before);

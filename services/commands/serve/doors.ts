@@ -106,7 +106,10 @@ export async function openDoors(config: Config, house: House, log: Logger, insec
     await receivers.close();
   };
   const reload = inTurn(async () => {
-    const problems = await reloaded(config, { http, mllp }, { parts, receivers }, insecureBind, log);
+    const problems = await reloaded(config, { http, mllp }, { parts, receivers }, insecureBind, log).catch((error: unknown) => {
+      state.isFileStale = true;
+      throw error;
+    });
     state.isFileStale = problems.length > 0;
     return problems;
   });
@@ -184,14 +187,16 @@ async function reloaded(
     const refusals = refusalsToBind(config, insecureBind, sources.value);
     if (refusals.length > 0) throw new Refusal(refusals);
     const tls = readTls(config);
-    await receivers.follow(parts.database, configuredReceivers(config, parts));
-    await doors.mllp.follow(sources.value);
+    const asked = configuredReceivers(config, parts);
+    // All of it or nothing: what can fail by others (ports, the database) comes before anything holds.
+    await doors.mllp.follow(sources.value, () => receivers.follow(parts.database, asked));
     if (tls) doors.http.renew({ cert: tls.cert, key: tls.key, clientCa: tls.ca });
     log.info({ sources: sources.value.list.length }, 'sources and certificates were read again');
     return [];
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    for (const { code, text, at } of error.problems) log.error({ code, at }, `the sources stay as they were: ${text}`);
+    for (const { code, text, at } of error.problems)
+      log.error({ code, at }, `sources, receivers and certificates stay as they were: ${text}`);
     return error.problems;
   }
 }

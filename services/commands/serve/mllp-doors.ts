@@ -2,7 +2,7 @@
 
 import { isAdmitted, type Listener, type SourceBook, type Sources, sourcesAt } from '../../config/sources.ts';
 import type { Config } from '../../config.ts';
-import { problem, Refusal } from '../../errors.ts';
+import { type Problem, problem, Refusal } from '../../errors.ts';
 import type { Hold, Limits, Log, Peer } from '../../mllp/connection.ts';
 import { type MllpServer, startMllp } from '../../mllp/server.ts';
 import { exchange, type Parts } from '../../pipeline.ts';
@@ -26,8 +26,11 @@ export interface MllpDoors {
   /** Every open door: the port that it has, and the one that was configured (0: any). */
   readonly doors: readonly { readonly host: string; readonly port: number; readonly configured: number; readonly isSecure: boolean }[];
   readonly connectionCount: number;
-  /** Makes `sources` hold: opens and closes doors, takes certificates anew. Rejects (Refusal) when a door cannot be opened; then nothing changes. */
-  follow(sources: Sources): Promise<void>;
+  /**
+   * Makes `sources` hold: opens and closes doors, takes certificates anew. Rejects (Refusal) when a door cannot be opened, or with what `also` rejects
+   * with, which is done last before they hold; then nothing changes.
+   */
+  follow(sources: Sources, also?: () => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -54,32 +57,38 @@ const socketOf = ({ host, port, tls, own }: Place): string => JSON.stringify([ho
 /** Opens all doors that the sources need. Rejects (Refusal) when an address cannot be had or a certificate not be read; then none is open. */
 export async function openMllpDoors(config: Pick<Config, 'mllp' | 'tls'>, given: DoorParts): Promise<MllpDoors> {
   const open = new Map<string, Door>();
-  const follow = async (sources: Sources): Promise<void> => {
+  const follow = async (sources: Sources, also: () => Promise<void> = async () => {}): Promise<void> => {
     const wanted = placesOf(config, sources).map((place) => ({
       place,
       tls: readTlsFiles(place.tls, `the certificate of MLLP port ${place.port}`),
     }));
     const kept = new Set(wanted.map(({ place }) => socketOf(place)));
+    const coming = wanted.filter(({ place }) => !open.has(socketOf(place)));
     const leaving = [...open].filter(([key]) => !kept.has(key));
-    // A port that changes its ways must be free before it is listened to anew.
-    const taken = new Set(wanted.map(({ place }) => place.port).filter((port) => port !== 0));
-    for (const [key, door] of leaving.filter(([, each]) => taken.has(each.place.port))) {
-      open.delete(key);
-      await door.server.close();
-    }
+    // A port that changes its ways must be free before it is listened to anew; the others first, for they disturb nobody.
+    const isTaken = ({ port }: Place): boolean => port !== 0 && leaving.some(([, { place }]) => place.port === port);
+    const changing = leaving.filter(([, { place }]) => place.port !== 0 && coming.some((each) => each.place.port === place.port));
+    const ended: Door[] = [];
     const started: Door[] = [];
     try {
-      for (const { place, tls } of wanted)
-        if (!open.has(socketOf(place))) started.push({ place, tls, server: await startDoor(place, tls, given) });
+      for (const { place, tls } of coming.filter((each) => !isTaken(each.place)))
+        started.push({ place, tls, server: await startDoor(place, tls, given) });
+      for (const [, door] of changing) {
+        ended.push(door);
+        await door.server.close();
+      }
+      for (const { place, tls } of coming.filter((each) => isTaken(each.place)))
+        started.push({ place, tls, server: await startDoor(place, tls, given) });
+      await also();
     } catch (error) {
       await Promise.all(started.map(({ server }) => server.close()));
-      throw error;
+      throw await reopened(open, ended, given, error);
     }
     given.book.replace(sources);
+    for (const [key] of leaving) open.delete(key);
     for (const door of started) open.set(socketOf(door.place), door);
     for (const { place, tls } of wanted) renew(open.get(socketOf(place)), tls, given.log);
-    const closing = leaving.filter(([key]) => open.delete(key));
-    await Promise.all(closing.map(([, { server }]) => server.close()));
+    await Promise.all(leaving.filter(([, door]) => !ended.includes(door)).map(([, { server }]) => server.close()));
   };
   await follow(given.book.current);
   const all = (): readonly Door[] => [...open.values()];
@@ -103,6 +112,21 @@ export async function openMllpDoors(config: Pick<Config, 'mllp' | 'tls'>, given:
       await Promise.all(all().map(({ server }) => server.close()));
     },
   };
+}
+
+/** Opens doors again that were closed for what did not come to pass; returns the error to tell, with those that could not be had any more. */
+async function reopened(open: Map<string, Door>, ended: readonly Door[], given: DoorParts, error: unknown): Promise<unknown> {
+  const lost: Problem[] = [];
+  for (const { place, tls } of ended) {
+    try {
+      open.set(socketOf(place), { place, tls, server: await startDoor(place, tls, given) });
+    } catch (again) {
+      if (!(again instanceof Refusal)) throw again;
+      open.delete(socketOf(place));
+      lost.push(...again.problems);
+    }
+  }
+  return lost.length > 0 && error instanceof Refusal ? new Refusal([...error.problems, ...lost]) : error;
 }
 
 function renew(door: Door | undefined, tls: TlsTexts | undefined, log: Log): void {
