@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import { audit } from '../database/audit.ts';
 import type { Database } from '../database/connect.ts';
-import { runSql, type SqlAnswer, type SqlRun, streamSql } from '../database/sql/run.ts';
+import { runSql, type SqlAnswer, type SqlColumn, type SqlRow, type SqlRun, streamSql } from '../database/sql/run.ts';
 import { problem, Refusal } from '../errors.ts';
+import { ParquetPieces, type ParquetType, type ParquetValue } from './views/parquet.ts';
 import { csvCell } from './views/table.ts';
 
 /** Rows that are shown; a download has all. */
@@ -30,7 +31,13 @@ export interface AskedSql {
   readonly run: string;
   readonly text: string;
   readonly actor: string;
+  /** Why: kept in the audit log. */
+  readonly reason: string;
 }
+
+/** Files that hold a whole answer. */
+export const SQL_FORMS = ['csv', 'parquet'] as const;
+export type SqlForm = (typeof SQL_FORMS)[number];
 
 interface Running {
   readonly actor: string;
@@ -55,28 +62,29 @@ export class SqlDesk {
     });
   }
 
-  /** Yields a statement's whole answer as CSV (RFC 4180); a part of it never ends without an error. */
-  async *csv(asked: AskedSql): AsyncGenerator<Buffer> {
+  /** Yields a statement's whole answer as a file: CSV (RFC 4180) or Parquet; a part of it never ends without an error. */
+  async *file(asked: AskedSql, form: SqlForm): AsyncGenerator<Buffer> {
     const running = this.#begin(asked);
     const startedMs = performance.now();
     let rows = 0;
     let outcome = 'left';
     try {
-      await this.#record(asked, 'sql.run', { form: 'csv' });
-      let isFirst = true;
+      await this.#record(asked, 'sql.run', { form });
+      const pieces = form === 'csv' ? csvPieces() : parquetPieces();
       for await (const batch of streamSql(this.#database, asked.text, { timeoutMs: CSV_MS, started: started(running) })) {
-        const head = isFirst ? `${batch.columns.map(({ name }) => csvCell(name)).join(',')}\r\n` : '';
-        isFirst = false;
         rows += batch.rows.length;
-        yield Buffer.from(head + batch.rows.map((row) => `${row.map(csvCell).join(',')}\r\n`).join(''));
+        const made = pieces.add(batch);
+        if (made !== undefined) yield made;
       }
+      const rest = pieces.end();
+      if (rest !== undefined) yield rest;
       outcome = 'done';
     } catch (error) {
       outcome = codeOf(error);
       throw error;
     } finally {
       this.#running.delete(asked.run);
-      await this.#record(asked, 'sql.ended', { form: 'csv', outcome, rows, ms: Math.round(performance.now() - startedMs) });
+      await this.#record(asked, 'sql.ended', { form, outcome, rows, ms: Math.round(performance.now() - startedMs) });
     }
   }
 
@@ -97,10 +105,16 @@ export class SqlDesk {
   }
 
   /** Written before the statement runs: what cannot be recorded is not run. */
-  #record({ text, actor }: AskedSql, action: string, detail: Readonly<Record<string, unknown>>): Promise<void> {
+  #record({ text, actor, reason }: AskedSql, action: string, detail: Readonly<Record<string, unknown>>): Promise<void> {
     const digest = createHash('sha256').update(text).digest('hex').slice(0, 16);
     return this.#database.transaction((tx) =>
-      audit(tx, { actor, action, target: `sql/${digest}`, detail: { characters: text.length, ...detail } }),
+      audit(tx, {
+        actor,
+        action,
+        target: `sql/${digest}`,
+        ...(action === 'sql.run' ? { reason } : {}),
+        detail: { characters: text.length, ...detail },
+      }),
     );
   }
 
@@ -125,6 +139,74 @@ export class SqlDesk {
       this.#running.delete(asked.run);
     }
   }
+}
+
+interface Batch {
+  readonly columns: readonly SqlColumn[];
+  readonly rows: readonly SqlRow[];
+}
+
+/** A file that is written batch by batch. */
+interface Pieces {
+  add(batch: Batch): Buffer | undefined;
+  end(): Buffer | undefined;
+}
+
+function csvPieces(): Pieces {
+  let isFirst = true;
+  return {
+    add: ({ columns, rows }) => {
+      const head = isFirst ? `${columns.map(({ name }) => csvCell(name)).join(',')}\r\n` : '';
+      isFirst = false;
+      return Buffer.from(head + rows.map((row) => `${row.map(csvCell).join(',')}\r\n`).join(''));
+    },
+    end: () => undefined,
+  };
+}
+
+const PARQUET_TYPES: Readonly<Record<string, ParquetType>> = {
+  ...{ bigint: 'INT64', integer: 'INT64', smallint: 'INT64', real: 'DOUBLE', 'double precision': 'DOUBLE', numeric: 'DOUBLE' },
+  boolean: 'BOOLEAN',
+};
+
+/** Whole numbers are INT64, other numbers DOUBLE (about 16 digits: CSV keeps all), booleans BOOLEAN, everything else text as PostgreSQL writes it. */
+function parquetPieces(): Pieces {
+  let file: ParquetPieces | undefined;
+  let types: readonly ParquetType[] = [];
+  return {
+    add: ({ columns, rows }) => {
+      if (file === undefined) {
+        types = columns.map(({ type }) => PARQUET_TYPES[type] ?? 'STRING');
+        const names = distinctNames(columns.map(({ name }) => name));
+        file = new ParquetPieces(types.map((type, n) => ({ name: names[n] ?? '', type })));
+      }
+      const made: Uint8Array[] = [];
+      for (const row of rows) {
+        const piece = file.add(types.map((type, n) => parquetValue(row[n] ?? null, type)));
+        if (piece !== undefined) made.push(piece);
+      }
+      return made.length === 0 ? undefined : Buffer.concat(made);
+    },
+    end: () => (file === undefined ? undefined : Buffer.from(file.end())),
+  };
+}
+
+/** Columns of a file have names of their own; those of a statement may be alike. */
+function distinctNames(names: readonly string[]): readonly string[] {
+  const taken = new Set<string>();
+  return names.map((given) => {
+    const name = given === '' || given === '?column?' ? 'column' : given;
+    let own = name;
+    for (let n = 2; taken.has(own); n++) own = `${name}_${n}`;
+    taken.add(own);
+    return own;
+  });
+}
+
+function parquetValue(text: string | null, type: ParquetType): ParquetValue {
+  if (text === null || type === 'STRING') return text;
+  if (type === 'INT64') return BigInt(text);
+  return type === 'DOUBLE' ? Number(text) : text === 't';
 }
 
 /** A stop that came before there was anything to stop holds all the same. */

@@ -142,6 +142,7 @@ describe.skipIf(SKIPPED !== '')('text of others in every area', () => {
           .getByRole('textbox')
           .first()
           .fill(`SELECT '${evil('sql-fault').replaceAll("'", "''")}'::int`);
+        await page.getByLabel(/^Why/).fill(evil('why').replace(/\p{Cc}/gu, ''));
         await page.getByRole('button', { name: 'Run' }).click();
         await page.getByRole('alert').waitFor();
       };
@@ -229,8 +230,9 @@ describe.skipIf(SKIPPED !== '')('text of others in every area', () => {
           text('query'),
           () =>
             page
-              .getByRole('button', { name: 'Run' })
-              .click()
+              .getByLabel(/^Why/)
+              .fill('hostile')
+              .then(() => page.getByRole('button', { name: 'Run' }).click())
               .then(() => page.getByRole('cell').first().waitFor()),
         ],
         ['OMOP', 'SQL that fails', '/omop/sql', page.getByRole('button', { name: 'Run' }), failing],

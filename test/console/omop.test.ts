@@ -139,6 +139,9 @@ describe.skipIf(SKIPPED !== '')('the OMOP pages', () => {
     await using opened = await openPage(browser, door.door.url);
     const { page } = opened;
     await page.goto('/omop/sql');
+    // What is read is not masked: no statement runs without a reason.
+    expect(await page.getByRole('button', { name: 'Run' }).isDisabled()).toBe(true);
+    await page.getByLabel(/^Why/).fill('a test');
     const box = page.getByRole('textbox', { name: /^One statement/ });
     await box.fill(`SELECT n, '<b>' || n AS text FROM generate_series(1, 2500) n`);
     await page.keyboard.press('Control+Enter');

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { STARTER_FOLDER } from '../../services/commands/vocabulary/folder.ts';
 import { vocabularyInto } from '../../services/commands/vocabulary/load.ts';
@@ -160,6 +161,11 @@ describe('the pages of the CDM', () => {
   });
 });
 
+interface SavedText {
+  readonly text: string;
+  readonly version: number;
+}
+
 describe('SQL over HTTP', () => {
   const sql = async (path: string, body: unknown, base = door.door.url, token?: string) =>
     fetch(`${base}/admin/sql${path}`, {
@@ -169,16 +175,47 @@ describe('SQL over HTTP', () => {
     });
 
   it('streams everything as CSV, formulas made harmless, or answers with what is wrong', async () => {
-    const answer = await sql('/csv', { run: randomUUID(), text: `SELECT n AS "a,b", '=1+1' AS f FROM generate_series(1, 5001) n` });
+    const answer = await sql('/csv', {
+      reason: 'a test',
+      run: randomUUID(),
+      text: `SELECT n AS "a,b", '=1+1' AS f FROM generate_series(1, 5001) n`,
+    });
     expect(answer.headers.get('content-type')).toMatch(/^text\/csv/);
     const lines = (await answer.text()).split('\r\n');
     expect([lines.length, lines[0], lines[5_001]]).toEqual([5_003, '"a,b",f', "5001,'=1+1"]);
-    const refused = await sql('/csv', { run: randomUUID(), text: 'SELECT * FROM fhir.resource' });
+    const refused = await sql('/csv', { reason: 'a test', run: randomUUID(), text: 'SELECT * FROM fhir.resource' });
     expect(refused.status).toBe(422);
-    const broken = sql('/csv', { run: randomUUID(), text: 'SELECT 1 / (9000 - n) FROM generate_series(1, 9001) n' }).then((each) =>
-      each.text(),
+    const broken = sql('/csv', { reason: 'a test', run: randomUUID(), text: 'SELECT 1 / (9000 - n) FROM generate_series(1, 9001) n' }).then(
+      (each) => each.text(),
     );
     await expect(broken).rejects.toThrow();
+  });
+
+  it('streams everything as Parquet, by the types of its columns', async () => {
+    const text = `SELECT n AS n, n * 9007199254740993 AS big, 1.5 AS part, n = 1 AS is, NULL AS nothing, date '2026-03-01' AS day, '=x' AS n
+      FROM generate_series(1, 3) n`;
+    const answer = await sql('/parquet', { reason: 'a test', run: randomUUID(), text });
+    expect(answer.headers.get('content-type')).toBe('application/vnd.apache.parquet');
+    const file = await answer.arrayBuffer();
+    const rows = await parquetReadObjects({ file });
+    const row = (n: number) => ({
+      n: BigInt(n),
+      big: BigInt(n) * 9_007_199_254_740_993n,
+      part: 1.5,
+      is: n === 1,
+      nothing: null,
+      day: '2026-03-01',
+      n_2: '=x',
+    });
+    expect(rows).toEqual([1, 2, 3].map(row));
+    const empty = await sql('/parquet', { reason: 'a test', run: randomUUID(), text: 'SELECT 1 AS n WHERE false' });
+    expect(await parquetReadObjects({ file: await empty.arrayBuffer() })).toEqual([]);
+    const broken = await sql('/parquet', {
+      reason: 'a test',
+      run: randomUUID(),
+      text: 'SELECT 1 / (9000 - n) FROM generate_series(1, 9001) n',
+    });
+    expect(broken.status).toBe(422);
   });
 
   it('is stopped by whoever leaves', async () => {
@@ -186,7 +223,7 @@ describe('SQL over HTTP', () => {
     const run = randomUUID();
     const asked = fetch(`${door.door.url}/admin/sql/run`, {
       method: 'POST',
-      body: JSON.stringify({ run, text: 'SELECT pg_sleep(50)' }),
+      body: JSON.stringify({ run, reason: 'a test', text: 'SELECT pg_sleep(50)' }),
       headers: { 'content-type': 'application/json' },
       signal: leaving.signal,
     });
@@ -208,10 +245,12 @@ describe('SQL over HTTP', () => {
       const ana = (await createToken(guarded.database, 'ana', ['reader'])).token;
       const ben = (await createToken(guarded.database, 'ben')).token;
       const status = async (token?: string) =>
-        (await sql('/run', { run: randomUUID(), text: `SELECT 'Quellwasser'` }, guarded.door.url, token)).status;
+        (await sql('/run', { reason: 'a test', run: randomUUID(), text: `SELECT 'Quellwasser'` }, guarded.door.url, token)).status;
       expect([await status(), await status(ben), await status(ana)]).toEqual([401, 403, 200]);
+      const without = await sql('/run', { run: randomUUID(), text: 'SELECT 1', reason: ' ' }, guarded.door.url, ana);
+      expect(without.status).toBe(400);
       const entries = await auditRecords(guarded.database, { action: 'sql.', limit: 10 });
-      expect(entries.map(({ actor, action }) => `${actor} ${action}`)).toEqual(['ana sql.ended', 'ana sql.run']);
+      expect(entries.map(({ actor, action, reason }) => `${actor} ${action} ${reason}`)).toEqual(['ana sql.ended ', 'ana sql.run a test']);
       expect(JSON.stringify(entries)).not.toContain('Quellwasser');
     } finally {
       await guarded[Symbol.asyncDispose]();
@@ -228,5 +267,15 @@ describe('SQL over HTTP', () => {
     expect((await sql('/saved/remove', { name: 'mine', version: 1 })).status).toBe(409);
     expect((await sql('/saved/remove', { name: 'mine', version: 2 })).status).toBe(200);
     expect((await sql('/saved/remove', { name: 'mine', version: 2 })).status).toBe(404);
+    // What was overwritten and what was removed is still to be had.
+    expect(await (await sql('/saved/list', {})).json()).toMatchObject({ queries: [], removed: [{ name: 'mine', text: 'SELECT 3' }] });
+    expect(await save(0, 'SELECT 5')).toBe(200);
+    const { versions } = Object(await (await sql('/saved/versions', { name: 'mine' })).json());
+    expect(versions.map(({ text, version }: SavedText) => [text, version])).toEqual([
+      ['SELECT 5', 1],
+      ['SELECT 3', 2],
+      ['SELECT 1', 1],
+    ]);
+    expect(await (await sql('/saved/list', {})).json()).toMatchObject({ removed: [] });
   });
 });

@@ -1,7 +1,8 @@
 /** Saved queries: opened by name, saved under one; two who change the same hear of each other. */
 import { useState } from 'preact/hooks';
-import type { SavedQuery } from '../../database/sql/saved-queries.ts';
-import { ask } from '../doors.ts';
+import type { QueryVersion, SavedQuery } from '../../database/sql/saved-queries.ts';
+import { ask, useAsked } from '../doors.ts';
+import { Asked } from '../parts/asked.tsx';
 import { Failure } from '../parts/failure.tsx';
 import { Text } from '../parts/text.tsx';
 import { TextDialog } from '../parts/text-dialog.tsx';
@@ -10,13 +11,17 @@ import { Link } from '../router.tsx';
 
 interface SavedProps {
   readonly queries: readonly SavedQuery[];
+  /** The last text of each name that was removed. */
+  readonly removed: readonly QueryVersion[];
   readonly opened: SavedQuery | undefined;
   readonly text: string;
   readonly again: () => void;
   readonly open: (name: string) => void;
+  /** Puts an earlier text where the statement stands; nothing is saved by that. */
+  readonly bring: (text: string) => void;
 }
 
-export function Saved({ queries, opened, text, again, open }: SavedProps) {
+export function Saved({ queries, removed, opened, text, again, open, bring }: SavedProps) {
   const [isSaving, setSaving] = useState(false);
   const [error, setError] = useState<unknown>();
   const done = (name: string) => {
@@ -76,10 +81,77 @@ export function Saved({ queries, opened, text, again, open }: SavedProps) {
           ))}
         </ul>
       )}
+      {opened !== undefined && <Versions key={`${opened.name} ${opened.version}`} name={opened.name} text={text} bring={bring} />}
+      {removed.length > 0 && (
+        <details>
+          <summary>Removed</summary>
+          <ul class="plain">
+            {removed.map((each) => (
+              <Version key={each.name} version={each} name={each.name} bring={bring} isThere={text === each.text} />
+            ))}
+          </ul>
+        </details>
+      )}
       {isSaving && <SaveDialog text={text} close={() => setSaving(false)} saved={done} />}
     </section>
   );
 }
+
+interface VersionsProps extends Pick<SavedProps, 'text' | 'bring'> {
+  readonly name: string;
+}
+
+/** Every text that the name ever had, asked for when it is opened. */
+function Versions({ name, text, bring }: VersionsProps) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <details onToggle={({ currentTarget: { open } }) => setOpen(open)}>
+      <summary>Earlier versions</summary>
+      {isOpen && <VersionList name={name} text={text} bring={bring} />}
+    </details>
+  );
+}
+
+function VersionList({ name, text, bring }: VersionsProps) {
+  const asked = useAsked(`versions ${name}`, (signal) =>
+    ask<{ readonly versions: readonly QueryVersion[] }>('POST', '/admin/sql/saved/versions', { name }, signal),
+  );
+  return (
+    <Asked asked={asked}>
+      {({ versions }) => (
+        <ul class="plain">
+          {versions.map((each) => (
+            <Version
+              key={`${each.version} ${each.savedAt}`}
+              version={each}
+              name={`version ${each.version}`}
+              bring={bring}
+              isThere={text === each.text}
+            />
+          ))}
+        </ul>
+      )}
+    </Asked>
+  );
+}
+
+interface VersionProps extends Pick<SavedProps, 'bring'> {
+  readonly version: QueryVersion;
+  readonly name: string;
+  readonly isThere: boolean;
+}
+
+const Version = ({ version: { author, savedAt, text }, name, bring, isThere }: VersionProps) => (
+  <li>
+    <button type="button" class="quiet" disabled={isThere} aria-label={`Bring back ${name}`} onClick={() => bring(text)}>
+      Bring back
+    </button>{' '}
+    <Text value={name} most={120} />{' '}
+    <span class="note">
+      by <Text value={author} most={60} />, <Time at={savedAt} />
+    </span>
+  </li>
+);
 
 interface SaveDialogProps {
   readonly text: string;

@@ -1,8 +1,8 @@
 /** SQL over the CDM: one statement, read only; its limits are said, its stop is one of the database; kept by a name. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { SqlAnswer } from '../../database/sql/run.ts';
-import type { SavedQuery } from '../../database/sql/saved-queries.ts';
-import type { SqlFacts } from '../../pipeline/sql-desk.ts';
+import type { QueryVersion, SavedQuery } from '../../database/sql/saved-queries.ts';
+import type { SqlFacts, SqlForm } from '../../pipeline/sql-desk.ts';
 import { ask, useAsked } from '../doors.ts';
 import { Asked } from '../parts/asked.tsx';
 import { Failure } from '../parts/failure.tsx';
@@ -15,9 +15,11 @@ import { Saved } from './sql-saved.tsx';
 import { Tabs } from './tabs.tsx';
 
 const DRAFT = 'polyseme.sql';
+const REASON = 'polyseme.sql.reason';
 
 interface Queries {
   readonly queries: readonly SavedQuery[];
+  readonly removed: readonly QueryVersion[];
 }
 
 export function page({ place }: PageProps) {
@@ -31,8 +33,15 @@ export function page({ place }: PageProps) {
       <Asked asked={facts}>
         {(known) => (
           <Asked asked={saved}>
-            {({ queries }) => (
-              <Desk key={name} facts={known} queries={queries} opened={queries.find((each) => each.name === name)} again={saved.again} />
+            {({ queries, removed }) => (
+              <Desk
+                key={name}
+                facts={known}
+                queries={queries}
+                removed={removed}
+                opened={queries.find((each) => each.name === name)}
+                again={saved.again}
+              />
             )}
           </Asked>
         )}
@@ -41,17 +50,19 @@ export function page({ place }: PageProps) {
   );
 }
 
-interface DeskProps {
+interface DeskProps extends Queries {
   readonly facts: SqlFacts;
-  readonly queries: readonly SavedQuery[];
   readonly opened: SavedQuery | undefined;
   readonly again: () => void;
 }
 
-function Desk({ facts, queries, opened, again }: DeskProps) {
+function Desk({ facts, queries, removed, opened, again }: DeskProps) {
   // What is typed stays with this tab: it may name somebody, so it stands in no address.
   const [text, setText] = useState(opened?.text ?? sessionStorage.getItem(DRAFT) ?? facts.example);
-  const runs = useRuns();
+  // Why is asked once: it goes with every statement of this tab.
+  const [reason, setReason] = useState(sessionStorage.getItem(REASON) ?? '');
+  const runs = useRuns(reason);
+  const isReady = text.trim() !== '' && reason.trim() !== '';
   const type = (next: string) => {
     setText(next);
     sessionStorage.setItem(DRAFT, next);
@@ -59,7 +70,7 @@ function Desk({ facts, queries, opened, again }: DeskProps) {
   const keys = (event: KeyboardEvent) => {
     if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
-    runs.table(text);
+    if (isReady) runs.table(text);
   };
   return (
     <div class="desk">
@@ -79,9 +90,23 @@ function Desk({ facts, queries, opened, again }: DeskProps) {
             onKeyDown={keys}
           />
         </label>
+        <label class="field">
+          <span>Why (kept in the audit log with each run; no patient data)</span>
+          <input
+            type="text"
+            name="reason"
+            value={reason}
+            maxLength={500}
+            autocomplete="off"
+            onInput={({ currentTarget: { value } }) => {
+              setReason(value);
+              sessionStorage.setItem(REASON, value);
+            }}
+          />
+        </label>
         <div class="acts">
           {runs.busy === undefined ? (
-            <button type="button" class="primary" title="Ctrl+Enter" disabled={text.trim() === ''} onClick={() => runs.table(text)}>
+            <button type="button" class="primary" title="Ctrl+Enter" disabled={!isReady} onClick={() => runs.table(text)}>
               Run
             </button>
           ) : (
@@ -89,20 +114,25 @@ function Desk({ facts, queries, opened, again }: DeskProps) {
               Stop
             </button>
           )}
-          <button type="button" disabled={runs.busy !== undefined || text.trim() === ''} onClick={() => runs.csv(text)}>
-            Download all as CSV
-          </button>
+          {(['csv', 'parquet'] as const).map((form) => (
+            <button key={form} type="button" disabled={runs.busy !== undefined || !isReady} onClick={() => runs.file(text, form)}>
+              Download all as {form === 'csv' ? 'CSV' : 'Parquet'}
+            </button>
+          ))}
         </div>
         <p class="note limits">
           Read only. A table shows the first {countText(facts.rows)} rows and is ended by the database after {facts.seconds} s; a download
-          has all rows, for at most {facts.csvSeconds / 60} min. That it was run is written into the audit log, not what it says or found.
+          has all rows, for at most {facts.csvSeconds / 60} min; decimal numbers of a Parquet file have about 16 digits, those of CSV all.
+          What is read is not masked: that it was run, by whom and why, is written into the audit log first, not what it says or found.
         </p>
       </section>
       <Saved
         queries={queries}
+        removed={removed}
         opened={opened}
         text={text}
         again={again}
+        bring={type}
         open={(query) => go(`/omop/sql?query=${encodeURIComponent(query)}`)}
       />
       <div class="found">
@@ -128,7 +158,7 @@ interface Runs {
 const NOTHING: Runs = { answer: undefined, error: undefined, busy: undefined, said: '' };
 
 /** Runs a statement at a time. Who leaves the page stops it. */
-function useRuns() {
+function useRuns(reason: string) {
   const [state, setState] = useState<Runs>(NOTHING);
   const running = useRef<{ readonly run: string; readonly ending: AbortController } | undefined>(undefined);
   const begin = (busy: string) => {
@@ -143,14 +173,14 @@ function useRuns() {
     ...state,
     table: (text: string) => {
       const { run, ending } = begin('Runs…');
-      ask<SqlAnswer>('POST', '/admin/sql/run', { run, text }, ending.signal).then(
+      ask<SqlAnswer>('POST', '/admin/sql/run', { run, text, reason }, ending.signal).then(
         (answer) => settle(run, { answer, said: extentText(answer) }),
         (error: unknown) => settle(run, { error }),
       );
     },
-    csv: (text: string) => {
+    file: (text: string, form: SqlForm) => {
       const { run, ending } = begin('Downloads…');
-      download('/admin/sql/csv', { run, text }, 'polyseme.csv', ending.signal).then(
+      download(`/admin/sql/${form}`, { run, text, reason }, `polyseme.${form}`, ending.signal).then(
         () => settle(run, { said: 'Downloaded, every row of it.' }),
         (error: unknown) => settle(run, { error }),
       );

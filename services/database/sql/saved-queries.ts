@@ -37,12 +37,39 @@ export function saveQuery(
     );
     const [saved] = rows;
     if (saved === undefined) throw await changed(tx, name);
+    await tx.run(
+      'INSERT INTO ops.saved_query_version (query_id, version, name, text, author, saved_at) SELECT id, version, name, text, author, updated_at FROM ops.saved_query WHERE id = $1',
+      [saved.id],
+    );
     await audit(tx, { actor: author, action: 'sql.save', target: `query/${saved.id}`, detail: { version: saved.version } });
     return saved;
   });
 }
 
-/** Removes a query. Throws Refusal saved-query-changed when it is not the version that was seen. */
+/** What a query said at a time. */
+export interface QueryVersion extends Pick<SavedQuery, 'name' | 'text' | 'version' | 'author'> {
+  /** ISO 8601. */
+  readonly savedAt: string;
+}
+
+const MOST_VERSIONS = 200;
+const VERSION = 'name, text, version, author, saved_at AS "savedAt"';
+
+/** Returns the newest texts that a name ever had, of queries that were removed too; at most 200. */
+export const versionsOfQuery = (queryable: Queryable, name: string): Promise<readonly QueryVersion[]> =>
+  queryable.query<QueryVersion>(
+    `SELECT ${VERSION} FROM ops.saved_query_version WHERE name = $1 ORDER BY saved_at DESC, query_id DESC, version DESC LIMIT ${MOST_VERSIONS}`,
+    [name],
+  );
+
+/** Returns the last text of each name that was removed, the newest first; at most 200. */
+export const removedQueries = (queryable: Queryable): Promise<readonly QueryVersion[]> =>
+  queryable.query<QueryVersion>(
+    `SELECT ${VERSION} FROM (SELECT DISTINCT ON (name) * FROM ops.saved_query_version v WHERE NOT EXISTS (SELECT FROM ops.saved_query q WHERE q.name = v.name)
+       ORDER BY name, saved_at DESC, query_id DESC, version DESC) gone ORDER BY saved_at DESC LIMIT ${MOST_VERSIONS}`,
+  );
+
+/** Removes a query; what it said stays among the versions of its name. Throws Refusal saved-query-changed when it is not the version that was seen. */
 export function removeQuery(database: Database, name: string, version: number, author: string): Promise<void> {
   return database.transaction(async (tx) => {
     const [gone] = await tx.query<{ id: number }>('DELETE FROM ops.saved_query WHERE name = $1 AND version = $2 RETURNING id', [

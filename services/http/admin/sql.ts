@@ -4,14 +4,29 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { snippet } from '../../database/ohdsi/connect-text.ts';
 import { SQL_EXAMPLE, type SqlAnswer } from '../../database/sql/run.ts';
-import { removeQuery, type SavedQuery, savedQueries, saveQuery } from '../../database/sql/saved-queries.ts';
+import {
+  type QueryVersion,
+  removedQueries,
+  removeQuery,
+  type SavedQuery,
+  savedQueries,
+  saveQuery,
+  versionsOfQuery,
+} from '../../database/sql/saved-queries.ts';
 import { rolesOfToken } from '../../database/tokens.ts';
 import { problem, Refusal } from '../../errors.ts';
-import { CSV_MS, IDLE_MS, MOST_ROWS, SqlDesk, type SqlFacts, TABLE_MS, whileRead } from '../../pipeline/sql-desk.ts';
+import { CSV_MS, IDLE_MS, MOST_ROWS, SQL_FORMS, SqlDesk, type SqlFacts, TABLE_MS, whileRead } from '../../pipeline/sql-desk.ts';
+import { PARQUET_TYPE } from '../../pipeline/views/parquet.ts';
 import type { Parts } from '../../pipeline.ts';
 import { actorOf, bodyOf } from './request.ts';
 
-const RUN = z.strictObject({ run: z.uuid(), text: z.string().trim().min(1).max(100_000) });
+/** What is read is unmasked: why stands in the audit log before it runs. */
+const RUN = z.strictObject({
+  run: z.uuid(),
+  text: z.string().trim().min(1).max(100_000),
+  reason: z.string().trim().min(1).max(500),
+});
+const TYPES = { csv: 'text/csv; charset=utf-8; header=present', parquet: PARQUET_TYPE } as const;
 const STOP = z.strictObject({ run: z.uuid() });
 const NAME = z.string().trim().min(1).max(120);
 const SAVE = z.strictObject({ name: NAME, text: z.string().min(1).max(100_000), version: z.int().min(0) });
@@ -19,9 +34,15 @@ const REMOVE = z.strictObject({ name: NAME, version: z.int().min(1) });
 /** What is read is patients' data, unmasked: the first of these is named when it is refused. */
 const OPEN_TO = ['reader', 'operator'] as const;
 
+export interface SavedQueries {
+  readonly queries: readonly SavedQuery[];
+  /** The last text of each name that was removed. */
+  readonly removed: readonly QueryVersion[];
+}
+
 /**
- * GET /admin/sql: limits, and how to open the same in R and Python. POST …/run: a table; …/csv: the whole answer, streamed; …/stop: ends a run
- * in the database. POST …/saved/list, …/saved, …/saved/remove: queries by name. With tokens: for the roles reader and operator.
+ * GET /admin/sql: limits, and how to open the same in R and Python. POST …/run: a table; …/csv, …/parquet: the whole answer, streamed;
+ * …/stop: ends a run in the database. POST …/saved/list, …/saved, …/saved/versions, …/saved/remove: queries by name. With tokens: for the roles reader and operator.
  */
 export function adminSqlRoutes(door: FastifyInstance, parts: Parts, isGuarded: boolean): void {
   const { database } = parts;
@@ -50,20 +71,26 @@ export function adminSqlRoutes(door: FastifyInstance, parts: Parts, isGuarded: b
     stopsWithCaller(reply, asked.run, actor);
     return desk.table({ ...asked, actor });
   });
-  door.post('/admin/sql/csv', async (request, reply) => {
-    const actor = await who(request);
-    const asked = bodyOf(request, RUN);
-    stopsWithCaller(reply, asked.run, actor);
-    const pieces = desk.csv({ ...asked, actor });
-    // What is refused at once is answered as such: the headers go with the first rows.
-    const first = await pieces.next();
-    reply.type('text/csv; charset=utf-8; header=present').header('content-disposition', 'attachment; filename="polyseme.csv"');
-    return reply.send(Readable.from(whileRead(first, pieces, { idleMs: IDLE_MS, left: () => reply.raw.destroy() })));
-  });
+  for (const form of SQL_FORMS)
+    door.post(`/admin/sql/${form}`, async (request, reply) => {
+      const actor = await who(request);
+      const asked = bodyOf(request, RUN);
+      stopsWithCaller(reply, asked.run, actor);
+      const pieces = desk.file({ ...asked, actor }, form);
+      // What is refused at once is answered as such: the headers go with the first rows.
+      const first = await pieces.next();
+      reply.type(TYPES[form]).header('content-disposition', `attachment; filename="polyseme.${form}"`);
+      return reply.send(Readable.from(whileRead(first, pieces, { idleMs: IDLE_MS, left: () => reply.raw.destroy() })));
+    });
   door.post('/admin/sql/stop', async (request) => ({ isStopped: await desk.stop(bodyOf(request, STOP).run, await who(request)) }));
-  door.post('/admin/sql/saved/list', async (request): Promise<{ readonly queries: readonly SavedQuery[] }> => {
+  door.post('/admin/sql/saved/list', async (request): Promise<SavedQueries> => {
     await who(request);
-    return { queries: await savedQueries(database) };
+    const [queries, removed] = await Promise.all([savedQueries(database), removedQueries(database)]);
+    return { queries, removed };
+  });
+  door.post('/admin/sql/saved/versions', async (request): Promise<{ readonly versions: readonly QueryVersion[] }> => {
+    await who(request);
+    return { versions: await versionsOfQuery(database, bodyOf(request, z.strictObject({ name: NAME })).name) };
   });
   door.post('/admin/sql/saved', async (request): Promise<SavedQuery> => {
     const author = await who(request);
