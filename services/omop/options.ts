@@ -103,6 +103,17 @@ export const OMOP_OPTIONS = [
     },
   },
   {
+    rule: 34,
+    name: 'overlapping-stays',
+    about: 'visits of one person that overlap',
+    choices: {
+      hospital:
+        'overlapping hospital stays, and emergencies that led to one, are one visit with visit_details; so are stays in one kind of other institution; what lies within a hospital stay is a detail of it; other overlaps are kept and counted',
+      all: 'all visits of several days that overlap are one, the longest, with visit_details; so are an emergency and the stay that it led to',
+      'as-stated': 'visits are kept as stated; overlaps are counted',
+    },
+  },
+  {
     rule: 35,
     name: 'discharged-home',
     about: 'discharged home',

@@ -86,3 +86,6 @@ export interface ResourceRows {
   /** Other resources that were asked for a code: their rows are made again when one of them changes. */
   readonly uses?: readonly string[];
 }
+
+/** Of a resource of which no rows are made. */
+export const NO_ROWS: ResourceRows = { rows: [], exclusions: [], unmapped: [], adjustments: [], spec: '' };

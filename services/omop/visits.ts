@@ -34,8 +34,13 @@ export function asVisitDetail(columns: Readonly<Record<string, CdmValue>>, own: 
   const detail: Record<string, CdmValue> = { visit_occurrence_id: { ref: own }, parent_visit_detail_id: { ref: parent } };
   for (const [name, value] of Object.entries(columns)) {
     if (name === 'preceding_visit_occurrence_id') continue;
-    const renamed = name.replace(/^visit_/, 'visit_detail_');
-    detail[columnOf('visit_detail', renamed) === undefined ? name : renamed] = value;
+    detail[visitDetailColumn(name)] = value;
   }
   return detail;
+}
+
+/** Returns the column of visit_detail that says what a column of visit_occurrence does. */
+export function visitDetailColumn(name: string): string {
+  const renamed = name.replace(/^visit_/, 'visit_detail_');
+  return columnOf('visit_detail', renamed) === undefined ? name : renamed;
 }

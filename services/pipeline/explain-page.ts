@@ -59,6 +59,8 @@ export interface RowExplanation {
   readonly rowSpecNow: string | undefined;
   /** Why columns have no origin; '' when they have. */
   readonly withoutLineage: string;
+  /** Of a visit or a visit_detail that is one stay with others (omop-rules 34): all as they were stated, the whole first. */
+  readonly joined: ExplainedRow['joined'];
   readonly message:
     | {
         readonly id: number;
@@ -147,6 +149,7 @@ async function resourceExplanation(parts: Parts, explained: ExplainedRow, isWhol
     },
     rowSpecNow: traced !== undefined && traced.spec !== resource.rowSpec ? traced.spec : undefined,
     withoutLineage: why,
+    joined: explained.joined,
     message: message && {
       id: message.id,
       type: message.messageType,
@@ -244,6 +247,7 @@ async function derivedExplanation(parts: Parts, table: string, id: number, deriv
     resource: undefined,
     rowSpecNow: undefined,
     withoutLineage: 'an era follows from rows of the person (omop-rules 62 to 64)',
+    joined: [],
     message: undefined,
     earlier: [],
     merges: [],

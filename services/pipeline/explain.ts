@@ -11,6 +11,7 @@ import type { RowContext } from '../mapping/conversion.ts';
 import type { LoadedMaps } from '../mapping/maps.ts';
 import type { ElementLineage } from '../mapping/trace/lineage.ts';
 import type { RowLineage } from '../mapping/trace/rows.ts';
+import { visitDetailColumn } from '../omop/visits.ts';
 import { contextOf, parsedBy } from './parts.ts';
 
 export interface TracedRow {
@@ -31,8 +32,17 @@ export function tracedRow(explained: ExplainedRow, resource: Resource, maps: Loa
   const { made, rows } = maps.rowMaps.trace(resource, context);
   const n = explained.id % ROWS_PER_RESOURCE;
   const ofTable = rows.filter((each) => each.table === explained.table);
-  return { lineage: ofTable.find((each) => each.n === n) ?? (ofTable.length === 1 ? ofTable[0] : undefined), spec: made.spec };
+  // The visit of a part of a stay (rule 34): the map makes a visit of it, whatever became of that.
+  const part = explained.table === 'visit_detail' && n === 0 ? rows.find((each) => each.table === 'visit_occurrence') : undefined;
+  const lineage = ofTable.find((each) => each.n === n) ?? (part && asDetail(part)) ?? (ofTable.length === 1 ? ofTable[0] : undefined);
+  return { lineage, spec: made.spec };
 }
+
+const asDetail = (visit: RowLineage): RowLineage => ({
+  ...visit,
+  table: 'visit_detail',
+  columns: visit.columns.map((each) => ({ ...each, column: visitDetailColumn(each.column) })),
+});
 
 /** Returns the lineage of the resource's elements in the message that made its last version, read by the rules of its source; none when it came as FHIR. */
 export function elementsOfRow({ message, resource }: ExplainedRow, maps: LoadedMaps, rules: SourceRules): readonly ElementLineage[] {

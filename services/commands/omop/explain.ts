@@ -33,11 +33,12 @@ export const explainCommand: CommandDefinition = (program, terminal, exit) => {
 };
 
 /** Returns the explanation as a person reads it: row <- resource <- message. */
-export function explanationText({ table, id, row, resource, message, earlier }: ExplainedRow): string {
+export function explanationText({ table, id, row, resource, joined, message, earlier }: ExplainedRow): string {
   const columns = Object.entries(row).filter(([, value]) => value !== null);
   const lines = [
     `${table} ${id}`,
     ...columns.map(([name, value]) => `  ${name.padEnd(28)} ${value}`),
+    ...joinedLines(joined),
     `made by ${resource.rowSpec || 'no map'} from`,
     `  ${resource.type}/${resource.id}, version ${resource.version} of ${resource.updated}`,
   ];
@@ -51,6 +52,18 @@ export function explanationText({ table, id, row, resource, message, earlier }: 
   if (earlierIds.length > 0) lines.push(`  after messages ${earlierIds.join(', ')}`);
   return [...lines, ...contentLines(message.content)].join('\n');
 }
+
+/** What one stay consists of: its own row says only what they are together (omop-rules 34). */
+const joinedLines = (joined: ExplainedRow['joined']): readonly string[] =>
+  joined.length === 0
+    ? []
+    : [
+        'one stay with others (rule 34): it begins as the first and ends as the last; each as it was stated',
+        ...joined.map(
+          ({ reference, visitId, isWhole, conceptId, start, end }) =>
+            `  ${isWhole ? 'visit_occurrence' : 'visit_detail'} ${visitId} ${reference}: ${start} to ${end}, concept ${conceptId}`,
+        ),
+      ];
 
 /** The first lines of the content; segments end with CR. */
 function contentLines(content: Uint8Array): readonly string[] {

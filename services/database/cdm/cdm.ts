@@ -2,14 +2,16 @@
  * Rows of the CDM: what a resource made before is removed by key range, what it makes now is inserted, in the transaction that
  * writes the resource (storage.md, CDM rows).
  */
-import { RESOURCE_TYPES } from '../../fhir/definitions.ts';
 import type { RowTable } from '../../omop/row.ts';
 import { columnOf } from '../../omop/tables.ts';
 import type { Transaction } from '../connect.ts';
 import { type HeldLocks, lockReferences } from '../resources/reference-locks.ts';
 import { plainArray, textArray } from '../wire.ts';
 import { bigints, texts } from '../wire-binary.ts';
+import { replaceDeferred } from './deferred.ts';
 import { type RowsEntry, targetKey } from './entries.ts';
+import { separateStays } from './joined-stays.ts';
+import { visitPersonKey } from './parts.ts';
 import { internPlaces } from './places.ts';
 import { checkRows, outsideReferences, type PlainRow, type PlainValue, type ResolvedEntry, resolveEntries } from './resolve.ts';
 import { lookUpStandIns, ownStandIns, replaceStandIns, type StandIns, sitesNamed } from './stand-ins.ts';
@@ -26,7 +28,7 @@ import {
   tablesOf,
   wireType,
 } from './tables.ts';
-import { lookUpTargets } from './targets.ts';
+import { joinedKey, lookUpTargets } from './targets.ts';
 
 export type { RowsEntry } from './entries.ts';
 
@@ -49,7 +51,7 @@ export interface AppliedEntry extends ResolvedEntry {
 export async function applyRows(tx: Transaction, entries: readonly RowsEntry[], held: HeldLocks): Promise<AppliedRows> {
   checkRows(entries);
   let seen = await referredTo(tx, entries, held);
-  const oldTargets = await ownTargets(tx, entries);
+  const oldTargets = await ownTargetsApart(tx, entries, held);
   const oldStandIns = await ownStandIns(tx, entries);
   const places = await internPlaces(tx, entries);
   let resolved = resolveEntries(entries, await lookUpTargets(tx, seen.references), places, seen.standIns);
@@ -108,6 +110,15 @@ async function ownTargets(tx: Transaction, entries: readonly RowsEntry[]): Promi
   );
 }
 
+/** The same once none of the entries' present visits is one with others (rule 34): what was joined is as stated again, until it is derived anew. */
+async function ownTargetsApart(tx: Transaction, entries: readonly RowsEntry[], held: HeldLocks): Promise<ReadonlyMap<string, number>> {
+  const found = await ownTargets(tx, entries);
+  const joined = entries.flatMap(({ reference }) => found.get(joinedKey(reference)) ?? []);
+  if (joined.length === 0) return found;
+  await separateStays(tx, held, joined);
+  return ownTargets(tx, entries);
+}
+
 const isReadByOthers = (reference: string): boolean => reference.startsWith('Medication/') || reference.startsWith('Device/');
 
 function targetChanges(
@@ -117,7 +128,14 @@ function targetChanges(
 ): { readonly appears: ReadonlySet<string>; readonly vanishes: ReadonlySet<string> } {
   const appears = new Set<string>();
   const vanishes = new Set<string>();
-  for (const { entry, own } of resolved) {
+  for (const { entry, own, rows } of resolved) {
+    // A part of a stay is one only while both are of one person (rule 34).
+    const whose = rows.find(({ table }) => table === 'visit_occurrence' || table === 'visit_detail')?.personId;
+    const was = old.get(visitPersonKey(entry.reference));
+    if (was !== undefined && whose !== undefined && was !== whose) {
+      vanishes.add(entry.reference);
+      appears.add(entry.reference);
+    }
     // Others take their codes from it: whatever it says now, they are to be asked again.
     if (isReadByOthers(entry.reference)) appears.add(entry.reference);
     const stoodIn = oldStandIns.get(entry.reference);
@@ -226,66 +244,6 @@ function wholeNumber(value: PlainValue | undefined): number | bigint | null | un
 
 // Checked before (misfit): only digits, signs, points and exponents come here.
 const bareArray = (values: readonly (PlainValue | undefined)[]): string => `{${values.map((value) => value ?? 'NULL').join(',')}}`;
-
-/** Rows that are decided per person when its derived rows are computed: every death, dates taken from visits and ages, what joins rows. */
-async function replaceDeferred(tx: Transaction, resolved: readonly ResolvedEntry[], persons: Set<number>): Promise<void> {
-  const old = resolved.filter(({ entry }) => entry.oldMask !== 0).map(({ entry }) => entry.resourceKey);
-  if (old.length > 0) {
-    const gone = await tx.query<{ readonly person_id: number }>(
-      {
-        name: 'deferred_remove',
-        // What was found by dates of the rows that are replaced is no word of the new ones (omop-rules 37).
-        text: `WITH dated AS (DELETE FROM ops.dated_visit d USING unnest($1::bigint[]) AS a(k) WHERE d.row_id BETWEEN a.k * 1024 AND a.k * 1024 + 1023)
-          DELETE FROM ops.deferred_row WHERE resource_key = ANY ($1::bigint[]) RETURNING person_id`,
-      },
-      [plainArray(old)],
-    );
-    for (const { person_id } of gone) persons.add(person_id);
-  }
-  const rows = resolved.flatMap(({ entry, rows: all }) => all.filter(isDerived).map((row) => ({ ...row, resourceKey: entry.resourceKey })));
-  if (rows.length === 0) return;
-  await tx.run(
-    `INSERT INTO ops.deferred_row (resource_key, n, person_id, cdm_table, columns)
-     SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::text[], $5::jsonb[])`,
-    [
-      plainArray(rows.map((row) => row.resourceKey)),
-      plainArray(rows.map((row) => row.n)),
-      plainArray(rows.map((row) => row.personId)),
-      textArray(rows.map((row) => row.table)),
-      textArray(rows.map((row) => JSON.stringify(deferredColumns(row)))),
-    ],
-  );
-}
-
-const isDerived = ({ table, deferred }: PlainRow): boolean =>
-  deferred !== undefined || table === 'death' || table === 'cost' || table === 'episode' || DERIVED_FROM_ROWS.includes(table);
-
-/** `@ages` are intervals by column: what they are added to is known when the person's rows are derived. */
-/** Where a column refers to a resource that may come later, its type and id stand beside it. */
-function pointersOf(row: PlainRow): Record<string, PlainValue> {
-  const found: Record<string, PlainValue> = {};
-  for (const [name, as] of POINTERS) {
-    const [type, id] = String(row.pointers.get(name) ?? '').split('/');
-    const number = RESOURCE_TYPES.get(type ?? '');
-    if (number === undefined || id === undefined) continue;
-    found[`${as}_type`] = number;
-    found[`${as}_id`] = id;
-  }
-  return found;
-}
-
-const POINTERS = [
-  ['fact_id_2', 'other'],
-  ['event_id', 'other'],
-  ['payer_plan_period_id', 'payer'],
-  ['episode_object_concept_id', 'other'],
-] as const;
-
-const deferredColumns = (row: PlainRow): Record<string, PlainValue | Readonly<Record<string, string>>> => ({
-  ...Object.fromEntries(row.columns),
-  ...pointersOf(row),
-  ...(row.ages === undefined ? {} : { '@ages': row.ages }),
-});
 
 /** Records that the derived rows of persons must be computed again; `deriveStale` does it. */
 export async function markStale(tx: Transaction, persons: Iterable<number>): Promise<void> {

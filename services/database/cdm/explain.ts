@@ -24,8 +24,22 @@ export interface ExplainedRow {
   };
   /** The message that made this version; undefined when the journal does not hold it any more. */
   readonly message: MessageState | undefined;
+  /** Of a visit, or a visit_detail, that is one stay with others (omop-rules 34): all of them as they were stated, the whole first. */
+  readonly joined: readonly StatedStay[];
   /** Earlier versions that the resource was merged from, newest first. */
   readonly earlier: readonly { readonly version: number; readonly messageId: number | undefined }[];
+}
+
+/** A visit as its resource states it, before it became one with others. */
+export interface StatedStay {
+  readonly visitId: number;
+  /** 'Encounter/…'. */
+  readonly reference: string;
+  readonly isWhole: boolean;
+  readonly conceptId: number;
+  /** 'YYYY-MM-DD'. */
+  readonly start: string;
+  readonly end: string;
 }
 
 const DERIVED = ['observation_period'];
@@ -57,6 +71,20 @@ async function firstAt(database: Queryable, locationId: number): Promise<number>
   return row?.key ?? -1;
 }
 
+async function statedStays(database: Queryable, table: string, id: number): Promise<readonly StatedStay[]> {
+  if (table !== 'visit_occurrence' && table !== 'visit_detail') return [];
+  const rows = await database.query<Omit<StatedStay, 'reference'> & { readonly type: number; readonly name: string }>(
+    `SELECT p.visit_id AS "visitId", r.type, r.id AS name, p.visit_id = p.whole_id AS "isWhole", s.visit_concept_id AS "conceptId",
+       s.visit_start_date AS start, s.visit_end_date AS "end"
+     FROM ops.visit_part own JOIN ops.visit_part p ON p.whole_id = own.whole_id
+     JOIN fhir.resource r ON r.resource_key = p.visit_id / ${ROWS_PER_RESOURCE}
+     CROSS JOIN LATERAL jsonb_populate_record(NULL::cdm.visit_occurrence, p.stated) s
+     WHERE own.visit_id = $1 ORDER BY "isWhole" DESC, start, r.id LIMIT 200`,
+    [id],
+  );
+  return rows.map(({ type, name, ...rest }) => ({ ...rest, reference: `${resourceTypeOf(type) ?? ''}/${name}` }));
+}
+
 /** Returns where row `id` of `table` comes from; undefined when there is no such row or the table is none that resources fill. */
 export async function explainRow(database: Queryable, table: string, id: number): Promise<ExplainedRow | undefined> {
   if (!Number.isSafeInteger(id)) return undefined;
@@ -86,6 +114,7 @@ export async function explainRow(database: Queryable, table: string, id: number)
     id,
     row,
     resource: { type: resourceTypeOf(owner.type) ?? '', id: owner.id, version, updated, spec, rowSpec: owner.row_spec, body },
+    joined: await statedStays(database, table, id),
     message: owner.message_id === null ? undefined : await messageById(database, owner.message_id),
     earlier: earlier.map((each) => ({ version: each.version, messageId: each.message_id ?? undefined })),
   };

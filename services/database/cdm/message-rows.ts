@@ -3,7 +3,7 @@
 import type { RowTable } from '../../omop/row.ts';
 import { columnsOf } from '../../omop/tables.ts';
 import type { Queryable } from '../connect.ts';
-import { isNumbered, keyColumn, ROWS_PER_RESOURCE, tablesOf } from './tables.ts';
+import { bitOf, isNumbered, keyColumn, ROWS_PER_RESOURCE, tablesOf } from './tables.ts';
 
 export interface StoredRow {
   readonly table: RowTable;
@@ -22,13 +22,16 @@ export async function rowsOfResources(
 ): Promise<readonly StoredRow[]> {
   const found = await Promise.all(
     resources.flatMap(({ resourceKey, cdmMask }) =>
-      tablesOf(cdmMask)
+      tablesOf(withDetails(cdmMask))
         .filter((table) => table !== 'location' && columnsOf(table).some(({ name }) => name === keyColumn(table)))
         .map((table) => rowsIn(database, table, resourceKey)),
     ),
   );
   return found.flat();
 }
+
+/** A visit that is one stay with others is a visit_detail (omop-rules 34), which the mask does not say. */
+const withDetails = (mask: number): number => ((mask & bitOf('visit_occurrence')) === 0 ? mask : mask | bitOf('visit_detail'));
 
 async function rowsIn(database: Queryable, table: RowTable, resourceKey: number): Promise<readonly StoredRow[]> {
   const key = keyColumn(table);

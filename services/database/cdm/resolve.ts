@@ -235,7 +235,10 @@ function plainRow(entry: RowsEntry, row: CdmRow, known: Known): PlainRow {
       pointers.set(name, resourceOf(value));
       if (name === 'episode_object_concept_id') columns.set(name, 0);
     } else if (value.n !== undefined) columns.set(name, rowId(entry, { table: 'observation', n: value.n }));
-    else refer(entry, row, name, resourceOf(value), columns, known);
+    else {
+      if (name === 'cost_event_id') pointers.set(name, resourceOf(value));
+      refer(entry, row, name, resourceOf(value), columns, known);
+    }
   }
   const person = columns.get('person_id');
   if (isAside(row.table)) columns.delete('person_id');
@@ -255,9 +258,14 @@ function refer(entry: RowsEntry, row: CdmRow, name: string, reference: string, c
   const id = table === undefined ? undefined : targets.get(targetKey(table, reference));
   columns.set(name, id ?? null);
   if (id === undefined && reference !== entry.reference) waitsFor.add(reference);
-  if (table !== 'visit_occurrence' || row.table === 'visit_detail') return;
+  if (table !== 'visit_occurrence') return;
   const detail = targets.get(targetKey('visit_detail', reference));
   if (detail === undefined) return;
+  if (row.table === 'visit_detail') {
+    // A ward of a part of a stay is in that part.
+    if (row.n !== 0) columns.set('parent_visit_detail_id', detail);
+    return;
+  }
   // The visit is another resource's: what becomes of that is told by this one.
   waitsFor.add(reference);
   if (columnOf(row.table, 'visit_detail_id') !== undefined) columns.set('visit_detail_id', detail);

@@ -63,11 +63,16 @@ export async function lookUpTargets(tx: Queryable, references: Iterable<string>)
   return targets;
 }
 
+/** The visit of a resource that is one with others (ops.visit_part). */
+export const joinedKey = (reference: string): string => `joined ${reference}`;
+
 const VISITS = {
   name: 'cdm_lookup_visits',
-  text: `SELECT a.k, v.visit_occurrence_id AS visit, v.person_id AS person, d.visit_detail_id AS detail FROM unnest($1::bigint[]) AS a(k)
+  text: `SELECT a.k, v.visit_occurrence_id AS visit, v.person_id AS person, d.visit_detail_id AS detail, p.visit_id AS joined
+         FROM unnest($1::bigint[]) AS a(k)
          LEFT JOIN cdm.visit_detail d ON d.visit_detail_id = a.k * 1024
-         JOIN cdm.visit_occurrence v ON v.visit_occurrence_id = coalesce(d.visit_occurrence_id, a.k * 1024)`,
+         JOIN cdm.visit_occurrence v ON v.visit_occurrence_id = coalesce(d.visit_occurrence_id, a.k * 1024)
+         LEFT JOIN ops.visit_part p ON p.visit_id = a.k * 1024`,
 };
 
 /** The visit that the events of a part of a stay belong to (rule 34), and whose it is. Only the detail with number 0 is such a part. */
@@ -76,15 +81,16 @@ async function lookUpParts(tx: Queryable, rows: readonly LookupRow[], names: Rea
   const having = rows.filter((row) => (row.cdm_mask & bits) !== 0);
   for (const row of having) targets.delete(targetKey('visit_detail', names.get(`${row.type}/${row.id}`) ?? ''));
   if (having.length === 0) return;
-  const found = await tx.query<{ k: number; visit: number; person: number; detail: number | null }>(VISITS, [
+  const found = await tx.query<{ k: number; visit: number; person: number; detail: number | null; joined: number | null }>(VISITS, [
     plainArray(having.map((row) => row.resource_key)),
   ]);
   const references = new Map(having.map((row) => [row.resource_key, names.get(`${row.type}/${row.id}`) ?? '']));
-  for (const { k, visit, person, detail } of found) {
+  for (const { k, visit, person, detail, joined } of found) {
     const reference = references.get(k) ?? '';
     targets.set(targetKey('visit_occurrence', reference), visit);
     targets.set(visitPersonKey(reference), person);
     if (detail !== null) targets.set(targetKey('visit_detail', reference), detail);
+    if (joined !== null) targets.set(joinedKey(reference), joined);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Rows whose date is known only from the person's other rows: the latest visit (omop-rules 25), or the birth and an age (38). */
-import { columnFor, ROUTED_TABLES } from '../../omop/tables.ts';
+import { columnFor, columnOf, ROUTED_TABLES } from '../../omop/tables.ts';
 import { MOST_RECENT_VISIT } from '../cdm/tables.ts';
 import type { Prepared, Transaction } from '../connect.ts';
 
@@ -31,6 +31,15 @@ WHERE d.person_id = ANY ($1::bigint[]) AND d.cdm_table = 'observation' AND d.col
   AND NOT EXISTS (SELECT FROM cdm.visit_occurrence v WHERE v.person_id = d.person_id)`,
 };
 
+/** The visit that was found when the row was made may be one with others by now (rule 34): where it belongs today. */
+const NAMED = `coalesce((f.filled ->> 'visit_detail_id')::bigint, (f.filled ->> 'visit_occurrence_id')::bigint)`;
+const AT_VISIT = `
+LEFT JOIN ops.visit_part w ON w.visit_id = ${NAMED} AND w.whole_id <> w.visit_id
+LEFT JOIN cdm.visit_occurrence v ON v.visit_occurrence_id = ${NAMED}
+LEFT JOIN cdm.visit_detail part ON part.visit_detail_id = ${NAMED}`;
+const PLACED = `jsonb_build_object('visit_occurrence_id', coalesce(w.whole_id, v.visit_occurrence_id, part.visit_occurrence_id),
+  'visit_detail_id', CASE WHEN w.whole_id IS NOT NULL THEN w.visit_id WHEN v.visit_occurrence_id IS NULL THEN part.visit_detail_id END)`;
+
 /**
  * Ages as dates (rule 38): the birth date, 15 June of its year or the first of its month where no more is known, and the age. An end before
  * the start is none; a day after the date of the data has not been yet.
@@ -41,6 +50,7 @@ const datedFromBirth = (table: (typeof ROUTED_TABLES)[number]): Prepared => {
   const dates = end === undefined ? [start] : [start, end];
   const kept =
     end === undefined ? 'f.filled' : `CASE WHEN f.filled ->> '${end}' < f.filled ->> '${start}' THEN f.filled - '${end}' ELSE f.filled END`;
+  const isPlaced = columnOf(table, 'visit_detail_id') !== undefined;
   return {
     name: `derive_aged_${table}`,
     text: `
@@ -51,7 +61,7 @@ WITH aged AS (
 ), f AS (
   SELECT a.columns || (SELECT jsonb_object_agg(g.key, (a.born + g.value::interval)::date) FROM jsonb_each_text(a.columns -> '@ages') g) AS filled FROM aged a
 )
-INSERT INTO cdm.${table} AS o SELECT (jsonb_populate_record(NULL::cdm.${table}, ${kept})).* FROM f
+INSERT INTO cdm.${table} AS o SELECT (jsonb_populate_record(NULL::cdm.${table}, ${isPlaced ? `${kept} || ${PLACED}` : kept})).* FROM f${isPlaced ? AT_VISIT : ''}
 ON CONFLICT (${table}_id) DO UPDATE SET ${dates.map((name) => `${name} = excluded.${name}`).join(', ')}
 WHERE (${dates.map((name) => `o.${name}`).join(', ')}) IS DISTINCT FROM (${dates.map((name) => `excluded.${name}`).join(', ')})`,
   };

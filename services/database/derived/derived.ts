@@ -1,6 +1,6 @@
 /**
  * Rows that follow from all rows of a person: observation periods (omop-rules 60), eras (62 to 64), a birth date imputed from the
- * earliest record (24), deaths contradicted by later activity (30), dates taken from visits (25) and ages (38), the visit before (36), plans (59), facts (57) and the events of episodes. Recomputed for the persons touched, soon after
+ * earliest record (24), deaths contradicted by later activity (30), dates taken from visits (25) and ages (38), visits that are one stay (34), the visit before (36), plans (59), facts (57) and the events of episodes. Recomputed for the persons touched, soon after
  * the write, and the same as if everything were recomputed.
  */
 
@@ -14,6 +14,7 @@ import { deriveDated } from './dated.ts';
 import { CONDITION_ERAS, DOSE_ERAS, DRUG_ERAS } from './eras.ts';
 import { PERIODS_PER_PERSON } from './keys.ts';
 import { deriveLinks } from './links.ts';
+import { deriveStays } from './stays.ts';
 import { linkByDate, OVERLAPPING_STAYS, PRECEDING_VISITS } from './visits.ts';
 
 export { markStale } from '../cdm/cdm.ts';
@@ -112,6 +113,7 @@ async function settled(tx: Transaction, options: DeriveOptions): Promise<Settled
 async function derivePersons(tx: Transaction, ids: readonly number[], { pullDate, goLive, strategy }: Settled): Promise<void> {
   for (let start = 0; start < ids.length; start += PERSON_BATCH) {
     const persons = plainArray(ids.slice(start, start + PERSON_BATCH).sort((a, b) => a - b));
+    await deriveStays(tx, persons);
     const isFilled = await emptyBirthParts(tx, persons);
     await deriveDated(tx, persons);
     await tx.run(DEATHS, [persons]);

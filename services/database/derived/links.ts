@@ -105,10 +105,15 @@ const EVENT_ROWS = EPISODE_FIELDS.map(
     `SELECT person_id, ${table}_id / 1024 AS k, ${table}_id AS id, ${field} AS field FROM cdm.${table} WHERE person_id = ANY ($1::bigint[])`,
 ).join('\n  UNION ALL ');
 
+/** A visit that is one with others is an event by the whole. */
+const JOINED_VISITS = `SELECT person_id, visit_id / 1024, whole_id, ${EPISODE_FIELDS.find(({ table }) => table === 'visit_occurrence')?.field ?? 0}
+  FROM ops.visit_part WHERE person_id = ANY ($1::bigint[]) AND visit_id <> whole_id`;
+
 const EPISODE_EVENTS: Prepared = {
   name: 'derive_episode_events',
   text: `
-WITH made AS (${EVENT_ROWS}), link AS (
+WITH made AS (${EVENT_ROWS}
+  UNION ALL ${JOINED_VISITS}), link AS (
   SELECT d.person_id, (d.columns ->> 'episode_id')::bigint AS episode_id, coalesce(o.resource_key, d.resource_key) AS k
   FROM ops.deferred_row d
   LEFT JOIN fhir.resource o ON NOT o.deleted AND o.type = (d.columns ->> 'other_type')::smallint AND o.id = d.columns ->> 'other_id'

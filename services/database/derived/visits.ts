@@ -22,8 +22,8 @@ WHERE v.visit_occurrence_id = o.id AND v.preceding_visit_occurrence_id IS DISTIN
 const OVERLAPS = 'overlaps another stay of several days';
 
 /**
- * Stays of several days of one person that overlap (omop-rules 34) are counted: they stand as they were stated, for which of them is wrong, or
- * whether they are one, nobody has said. On the day that one ends another may begin.
+ * Visits of several days of one person that overlap and are not joined (omop-rules 34; joined-stays.ts) are counted: a course of outpatient care
+ * beside a stay, a stay that nobody has ended. On the day that one ends another may begin.
  */
 export const OVERLAPPING_STAYS: Prepared = {
   name: 'derive_overlapping_stays',
@@ -46,7 +46,7 @@ const LINKED = EVENT_DATES.filter(({ table }) => !/^(visit_|drug_|device_|specim
 const unlinking = (table: string): Prepared => ({
   name: `derive_unlink_${table}`,
   text: `WITH gone AS (DELETE FROM ops.dated_visit WHERE person_id = ANY ($1::bigint[]) AND cdm_table = '${table}' RETURNING row_id)
-    UPDATE cdm.${table} t SET visit_occurrence_id = NULL FROM gone WHERE t.${table}_id = gone.row_id`,
+    UPDATE cdm.${table} t SET visit_occurrence_id = NULL, visit_detail_id = NULL FROM gone WHERE t.${table}_id = gone.row_id`,
 });
 
 const linking = (table: string, start: string): Prepared => ({
