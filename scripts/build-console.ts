@@ -3,7 +3,7 @@
  * console do. Nothing is done when the sources are those of the last build, nor where vite is not installed (an installation without
  * development dependencies brings dist with it). `--force` builds in any case.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
@@ -20,7 +20,7 @@ export async function buildConsole(isForced = false): Promise<string> {
   const vite = await import('vite').catch(() => undefined);
   if (vite === undefined) return 'the console is not built: vite is a development dependency, and not installed here';
   // Beside it and then in its place: a server that starts meanwhile finds a whole one.
-  const next = `${DIST}.${process.pid}`;
+  const next = `${DIST}.${randomUUID()}`;
   await vite.build({
     root: ROOT,
     configFile: false,
@@ -37,10 +37,31 @@ export async function buildConsole(isForced = false): Promise<string> {
   });
   for (const file of filesIn(next).filter((each) => COMPRESSED.test(each))) compress(join(next, file));
   writeFileSync(join(next, 'built.json'), digest);
-  rmSync(DIST, { recursive: true, force: true });
-  renameSync(next, DIST);
+  put(next);
   return `the console is built: ${relative(process.cwd(), DIST)}`;
 }
+
+/** Puts a whole build in its place. Somebody else may do so at the same moment: the place is never written into, only taken. */
+function put(next: string): void {
+  for (;;) {
+    const old = `${DIST}.${randomUUID()}`;
+    try {
+      renameSync(DIST, old);
+      rmSync(old, { recursive: true, force: true });
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    }
+    try {
+      renameSync(next, DIST);
+      return;
+    } catch (error) {
+      // Another build came in between: it goes, this one is as new.
+      if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST') throw error;
+    }
+  }
+}
+
+const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
 
 const filesIn = (folder: string): readonly string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })

@@ -27,6 +27,7 @@ export const AREAS: readonly Area[] = [
     pages: [
       { path: '/', title: 'Messages', load: async () => ({ page: firstPage }), page: firstPage },
       { path: '/messages', title: 'Messages', load: () => import('./messages/list.tsx') },
+      { path: '/messages/try', title: 'Try a message', load: () => import('./messages/try.tsx') },
       { path: '/messages/:id', title: 'Message', load: () => import('./messages/message.tsx') },
     ],
   },
@@ -58,6 +59,7 @@ export const AREAS: readonly Area[] = [
     path: '/terminology',
     pages: [
       { path: '/terminology', title: 'Terminology', load: () => import('./terminology/search.tsx') },
+      { path: '/terminology/list', title: 'List of concepts', load: () => import('./terminology/list.tsx') },
       { path: '/terminology/concept', title: 'Concept', load: () => import('./terminology/concept.tsx') },
     ],
   },

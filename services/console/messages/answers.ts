@@ -6,6 +6,7 @@ export type { SourcePulse } from '../../database/journal/pulse.ts';
 export type { SearchPage } from '../../database/journal/search.ts';
 export type { ListedMessage } from '../../database/journal/view.ts';
 export type { FieldName, MessageText, SegmentText } from '../../pipeline/message/fields.ts';
+export type { Forecast } from '../../pipeline/message/forecast.ts';
 export type { RulePlace, ShownColumn, ShownElement, ShownRow } from '../../pipeline/message/lineage.ts';
 export type { MessageAct, MessagePage, ShownProblem, ShownResource } from '../../pipeline/message/page.ts';
 

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { type Filter, goToList, STATES } from './filter.ts';
 
 const FIELDS = [
+  { name: 'text', title: 'Words of the message', hint: 'anything that stands in it' },
   { name: 'controlId', title: 'Control id', hint: 'MSH-10' },
   { name: 'patient', title: 'Patient', hint: 'ID^AUTHORITY' },
   { name: 'type', title: 'Type', hint: 'ADT or ADT^A01' },

@@ -37,6 +37,7 @@ interface Looked {
   readonly before: number | undefined;
   readonly searched: number;
   readonly of: number;
+  readonly unreadable?: number;
 }
 
 function Found({ filter }: { readonly filter: Filter }) {
@@ -55,6 +56,7 @@ function Found({ filter }: { readonly filter: Filter }) {
           {looked.before === undefined
             ? `Searched all ${roughText(looked.of)}: that is everything.`
             : `Searched the newest ${roughText(looked.searched)} of ${roughText(looked.of)}.`}
+          {looked.unreadable !== undefined && ` ${roughText(looked.unreadable)} of them were erased meanwhile.`}
         </span>
         {looked.before !== undefined && (
           <button type="button" onClick={isLooking ? stop : goOn}>
@@ -69,7 +71,10 @@ function Found({ filter }: { readonly filter: Filter }) {
 const NoneFound = ({ isFiltered }: { readonly isFiltered: boolean }) => (
   <Empty title={isFiltered ? 'No message fits' : 'Nothing has been received yet'}>
     {isFiltered ? (
-      <p>All filters must hold. A patient is written as in PID-3: ID^AUTHORITY. A type is ADT or ADT^A01.</p>
+      <p>
+        All filters must hold. Words are looked for as they stand in the message, whatever their capitals. A patient is written as in PID-3:
+        ID^AUTHORITY. A type is ADT or ADT^A01.
+      </p>
     ) : (
       <pre>npx polyseme send fixtures/hl7v2/batch.hl7 --to 127.0.0.1:2575</pre>
     )}
@@ -118,12 +123,21 @@ function useSearch(filter: Filter) {
   };
   const begin = () => search(undefined, setLooked);
   const goOn = () => search(looked?.before, (page) => setLooked({ ...page, messages: [...(looked?.messages ?? []), ...page.messages] }));
-  useLive(looked, isLooking, () => search(undefined, (page) => setLooked((before) => joined(before, page))));
+  // What is looked for in contents is not looked for again every few seconds; it goes on by itself until something is found.
+  const isOfText = filter.text !== undefined;
+  useLive(looked, isLooking || isOfText, () => search(undefined, (page) => setLooked((before) => joined(before, page))));
+  const [isStopped, setStopped] = useState(false);
+  const isGoingOn =
+    isOfText && !isStopped && !isLooking && error === undefined && looked?.messages.length === 0 && looked.before !== undefined;
+  useEffect(() => {
+    if (isGoingOn) goOn();
+  }, [isGoingOn, looked]);
   useEffect(() => {
     begin();
     return () => ending.current.abort();
   }, []);
   const stop = () => {
+    setStopped(true);
     ending.current.abort();
     setLooking(false);
   };

@@ -20,7 +20,9 @@ export function page(_: PageProps) {
     <>
       <div class="title">
         <h1>Messages</h1>
-        <Link to="/messages">Search all messages</Link>
+        <span class="acts">
+          <Link to="/messages">Search all messages</Link> <Link to="/messages/try">Try a message</Link>
+        </span>
       </div>
       <Asked asked={asked}>
         {({ at, sources }) =>
@@ -46,6 +48,9 @@ const Nothing = () => (
       <code>{location.origin}/fhir/R4</code>. To try it:
     </p>
     <pre>npx polyseme send fixtures/hl7v2/batch.hl7 --to 127.0.0.1:2575</pre>
+    <p>
+      Or <Link to="/messages/try">paste or drop a message</Link> to see what it would become: nothing is stored by that.
+    </p>
   </Empty>
 );
 

@@ -8,7 +8,7 @@ import { type Column, Table } from '../parts/table.tsx';
 import { Text } from '../parts/text.tsx';
 import { Time } from '../parts/time.tsx';
 import { Link } from '../router.tsx';
-import type { CausedGroup, Groups, SearchPage } from './answers.ts';
+import type { CausedGroup, Forecast, Groups, SearchPage } from './answers.ts';
 import { listAddress } from './filter.ts';
 
 const EVERY_MS = 15_000;
@@ -97,6 +97,7 @@ function GroupDialog({ act, group, close, done }: GroupDialogProps) {
           : `${what} parked for ${group.code} become refused. They stay in the journal with your reason, and are not applied.`}{' '}
         Those that come after this list was made are left alone.
       </p>
+      {act === 'retry' && <Outlook filter={filter} />}
       <Asked asked={preview}>
         {({ messages }) => (
           <ul class="preview">
@@ -112,3 +113,40 @@ function GroupDialog({ act, group, close, done }: GroupDialogProps) {
     </ReasonDialog>
   );
 }
+
+/** What would become of them by the maps of today; a sample where they are many. */
+function Outlook({ filter }: { readonly filter: { readonly code: string; readonly until: string } }) {
+  const asked = useAsked(`forecast ${filter.code}`, (signal) => ask<Forecast>('POST', '/admin/messages/forecast', { filter }, signal));
+  return (
+    <section class="outlook" aria-label="What would become of them" role="status">
+      {asked.isLoading && asked.value === undefined && <p class="note">Trying them by the maps of today…</p>}
+      <Asked asked={asked}>
+        {({ of, looked, applied, stopped, resources, rows }) => (
+          <>
+            <p>
+              By the maps of today, {looked < of ? `of a sample of ${countText(looked)} of ${countText(of)}` : `of ${countText(of)}`}:{' '}
+              <strong class={applied > 0 ? 'good' : 'bad'}>{countText(applied)} would be applied</strong>
+              {stopped.map(({ code, status, count }) => (
+                <span key={`${status} ${code}`}>
+                  , {countText(count)} {status === 'parked' ? 'parked again' : 'refused'} for <code>{code}</code>
+                </span>
+              ))}
+              .
+            </p>
+            {applied > 0 && (
+              <p class="note">
+                They say {kindsText(resources)} and make {kindsText(rows)} of OMOP. What is stored already and says the same is not written
+                again.
+              </p>
+            )}
+          </>
+        )}
+      </Asked>
+    </section>
+  );
+}
+
+const kindsText = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .map(([kind, count]) => `${countText(count)} ${kind}`)
+    .join(', ') || 'nothing';

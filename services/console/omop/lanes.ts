@@ -102,6 +102,22 @@ function within({ from, to }: Window, whole: Window): Window {
   return { from: Math.max(whole.from, from + shift), to: Math.min(whole.to, to + shift) };
 }
 
+const tenths = (day: number): string => String(Math.round(day * 10) / 10);
+
+/** Returns what an address says of a window: days since 1970, to a tenth; nothing for the whole. */
+export const windowQuery = (window: Window, whole: Window): Readonly<Record<'from' | 'to', string | undefined>> =>
+  window.from <= whole.from && window.to >= whole.to
+    ? { from: undefined, to: undefined }
+    : { from: tenths(window.from), to: tenths(window.to) };
+
+/** Returns the window that an address names, within the whole; the whole where it names none. */
+export function windowAt(from: string | null, to: string | null, whole: Window): Window {
+  const [start, end] = [Number(from ?? ''), Number(to ?? '')];
+  if (!from || !to || !(start < end)) return whole;
+  const named = { from: Math.max(whole.from, start), to: Math.min(whole.to, end) };
+  return named.to - named.from >= Math.min(LEAST_DAYS / 2, whole.to - whole.from) ? named : whole;
+}
+
 /** Returns days and their labels for an axis: years, months or days, at most about ten. */
 export function ticksOf({ from, to }: Window): readonly { readonly day: number; readonly label: string }[] {
   const steps = [1, 2, 7, 14, 31, 61, 92, 183, 365.25, 730.5, 1826.25, 3652.5];

@@ -11,7 +11,7 @@ import { type Column, Table } from '../parts/table.tsx';
 import { Text } from '../parts/text.tsx';
 import { go, Link, type PageProps, type Place, withQuery } from '../router.tsx';
 import '../style/omop.css';
-import { dayOf, laneTitle, type Window, wholeWindow } from './lanes.ts';
+import { dayOf, laneTitle, type Window, wholeWindow, windowAt, windowQuery } from './lanes.ts';
 import { rowAddress } from './links.tsx';
 import { Tabs } from './tabs.tsx';
 import { eventName, Timeline } from './timeline.tsx';
@@ -60,7 +60,9 @@ interface ShownProps {
 
 function Shown({ person, place, reveal, hide }: ShownProps) {
   const whole = useMemo(() => wholeWindow(person.events, person.periods), [person.events, person.periods]);
-  const [window, setWindow] = useState<Window>(whole);
+  // What is in sight stands in the address: a link shows the same to whoever opens it.
+  const window = windowAt(place.query.get('from'), place.query.get('to'), whole);
+  const setWindow = (next: Window) => go(withQuery(place, windowQuery(next, whole)), { isStep: false });
   return (
     <>
       <div class="title">

@@ -32,7 +32,10 @@ export function page({ place }: PageProps) {
   const text = place.query.get('text') ?? '';
   return (
     <>
-      <h1>Terminology</h1>
+      <div class="title">
+        <h1>Terminology</h1>
+        <Link to="/terminology/list">Look up a list</Link>
+      </div>
       <SearchForm place={place} systems={systems.value} />
       {text.trim() === '' ? (
         <Asked asked={systems}>{(answer) => <Loaded {...answer} />}</Asked>

@@ -23,6 +23,8 @@ export interface SearchPage {
   /** Of how many places of the journal so many were looked at, from the newest on; numbers left unused count as places. */
   readonly searched: number;
   readonly of: number;
+  /** Of contents that were asked for: so many were erased while it was looked at them. */
+  readonly unreadable?: number;
 }
 
 const FIRST_WINDOW = 2_000;
@@ -31,11 +33,16 @@ const SHORTEST_MS = 20;
 const SHARE_OF_LEFT = 0.6;
 const SPAN = 'SELECT min(id) AS first, max(id) AS last FROM journal.message';
 
+/** Returns the smallest and the largest id; null: there are none. */
+export async function spanOf(database: Database): Promise<{ readonly first: number | null; readonly last: number | null }> {
+  const [span] = await database.query<{ readonly first: number | null; readonly last: number | null }>(SPAN);
+  return span ?? { first: null, last: null };
+}
+
 /** Returns the newest messages that the filter finds, as far as the budget allows to look. */
 export async function searchMessages(database: Database, filter: JournalFilter, options: SearchOptions): Promise<SearchPage> {
   const startedMs = performance.now();
-  const [span] = await database.query<{ readonly first: number | null; readonly last: number | null }>(SPAN);
-  const { first, last } = span ?? { first: null, last: null };
+  const { first, last } = await spanOf(database);
   if (first === null || last === null) return { messages: [], before: undefined, searched: 0, of: 0 };
   const messages: ListedMessage[] = [];
   // What an index finds by itself needs no windows.
@@ -48,7 +55,7 @@ export async function searchMessages(database: Database, filter: JournalFilter, 
     if (leftMs < SHORTEST_MS && upper < start) break;
     const lower = Math.max(first, upper - size);
     const windowMs = performance.now();
-    const found = await window(database, filter, { lower, upper, limit: options.limit - messages.length, leftMs });
+    const found = await windowOf(database, filter, { lower, upper, limit: options.limit - messages.length, leftMs });
     const tookMs = performance.now() - windowMs;
     if (found === undefined) {
       if (size <= 1) break;
@@ -65,7 +72,7 @@ export async function searchMessages(database: Database, filter: JournalFilter, 
   return { messages, before: upper > first ? upper : undefined, searched: last - upper + 1, of: last - first + 1 };
 }
 
-interface Window {
+export interface Window {
   /** Ids from `lower` until before `upper`. */
   readonly lower: number;
   readonly upper: number;
@@ -74,7 +81,7 @@ interface Window {
 }
 
 /** Returns what a window holds; undefined when there was no time to look through it. */
-async function window(
+export async function windowOf(
   database: Database,
   filter: JournalFilter,
   { lower, upper, limit, leftMs }: Window,

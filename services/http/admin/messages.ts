@@ -2,16 +2,18 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { pulses } from '../../database/journal/pulse.ts';
-import { searchMessages } from '../../database/journal/search.ts';
 import { cureOf, parkedGroups, STATUSES } from '../../database/journal/view.ts';
 import { problem, Refusal } from '../../errors.ts';
 import { type Act, type Meant, recordReveal, resendEdited, retryMessages, skipMessages } from '../../pipeline/message/acts.ts';
+import { findMessages } from '../../pipeline/message/find.ts';
+import { forecastRetry } from '../../pipeline/message/forecast.ts';
 import { messagePage } from '../../pipeline/message/page.ts';
 import type { Parts } from '../../pipeline.ts';
 import { rarely } from '../rarely.ts';
 import { actorOf, bodyOf, recordLook } from './request.ts';
 
 const SEARCH_BUDGET_MS = 400;
+const FORECAST_BUDGET_MS = 1_500;
 const MOST_LISTED = 200;
 const MOST_NAMED = 10_000;
 
@@ -27,6 +29,8 @@ const FILTER = {
 };
 const SEARCH = z.strictObject({
   ...FILTER,
+  /** Stands in the message. */
+  text: z.string().trim().min(2).max(200).optional(),
   status: z.enum(STATUSES).optional(),
   before: z.int().positive().optional(),
   limit: z.int().min(1).max(MOST_LISTED).default(50),
@@ -40,7 +44,8 @@ const MEANT = z.union([
 
 /**
  * GET /admin/sources: per source what was received and what became of it, from counters. POST /admin/messages/search, /groups: find.
- * GET /admin/messages/ID: one, masked; POST …/reveal: unmasked, for a reason, recorded. POST …/retry, /skip, ID/resend: repair, recorded.
+ * GET /admin/messages/ID: one, masked; POST …/reveal: unmasked, for a reason, recorded. POST …/retry, /skip, ID/resend: repair, recorded;
+ * …/forecast: what would become of parked ones.
  */
 export function adminMessagesRoutes(door: FastifyInstance, parts: Parts): void {
   const { database } = parts;
@@ -48,9 +53,9 @@ export function adminMessagesRoutes(door: FastifyInstance, parts: Parts): void {
   door.get('/admin/sources', async () => ({ at: parts.clock().toISOString(), sources: await latest() }));
   door.post('/admin/messages/search', async (request) => {
     const { before, limit, ...filter } = bodyOf(request, SEARCH);
-    if (filter.patient !== undefined)
-      await recordLook(request, database, { action: 'look.messages', target: 'messages', detail: { by: 'patient' } });
-    return searchMessages(database, filter, { before, limit, budgetMs: SEARCH_BUDGET_MS });
+    const by = filter.patient !== undefined ? 'patient' : filter.text !== undefined ? 'text' : undefined;
+    if (by !== undefined) await recordLook(request, database, { action: 'look.messages', target: 'messages', detail: { by } });
+    return findMessages(parts, filter, { before, limit, budgetMs: SEARCH_BUDGET_MS });
   });
   door.post('/admin/messages/groups', async (request) => {
     const groups = await parkedGroups(database, bodyOf(request, GROUPS));
@@ -71,6 +76,7 @@ export function adminMessagesRoutes(door: FastifyInstance, parts: Parts): void {
     const { reason, text } = bodyOf(request, z.strictObject({ reason: REASON, text: z.string().min(1) }));
     return { id: await resendEdited(parts, numbered(request.params.id), text, await actOf(request, parts, reason)) };
   });
+  door.post('/admin/messages/forecast', async (request) => forecastRetry(parts, bodyOf(request, FORECAST), FORECAST_BUDGET_MS));
   door.post('/admin/messages/retry', async (request) => {
     const meant = bodyOf(request, MEANT);
     return { moved: await retryMessages(parts, meantOf(meant), await actOf(request, parts, meant.reason)) };
@@ -80,6 +86,8 @@ export function adminMessagesRoutes(door: FastifyInstance, parts: Parts): void {
     return { moved: await skipMessages(parts, meantOf(meant), await actOf(request, parts, meant.reason)) };
   });
 }
+
+const FORECAST = z.union([z.strictObject({ ids: z.array(z.int().positive()).min(1).max(MOST_NAMED) }), z.strictObject({ filter: GROUPS })]);
 
 const meantOf = (meant: z.infer<typeof MEANT>): Meant => ('ids' in meant ? { ids: meant.ids } : { filter: meant.filter });
 

@@ -1,5 +1,5 @@
 /** What the console's terminology browser asks for. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Library } from '../../../terminology/fhir/library.ts';
 import {
@@ -10,6 +10,7 @@ import {
   searchAnswer,
   systemsAnswer,
 } from '../../pipeline/vocabulary/browse.ts';
+import { type ConceptList, conceptList, conceptListCsv, MOST_LISTED, namesIn } from '../../pipeline/vocabulary/concept-list.ts';
 import type { Parts } from '../../pipeline.ts';
 import { bodyOf } from './request.ts';
 
@@ -29,7 +30,19 @@ const CONCEPT = z.strictObject({
   from: z.int().min(0).default(0),
 });
 
-/** GET /admin/terminology/systems; POST …/search: as one types; POST …/concept: one concept, its children page by page. */
+const LIST = z.strictObject({
+  text: z
+    .string()
+    .max(1_500_000)
+    .transform(namesIn)
+    .refine((names) => names.length > 0 && names.length <= MOST_LISTED, `1 to ${MOST_LISTED} ids or codes`),
+  system: z.string().max(500).optional(),
+});
+
+/**
+ * GET /admin/terminology/systems; POST …/search: as one types; POST …/concept: one concept, its children page by page; POST …/list, …/list.csv: what a
+ * pasted list of concept ids or codes names.
+ */
 export function adminTerminologyRoutes(door: FastifyInstance, parts: Parts, library: () => Promise<Library>): void {
   door.get('/admin/terminology/systems', async (): Promise<SystemsAnswer> => systemsAnswer(parts, await library()));
   door.post('/admin/terminology/search', async (request): Promise<SearchAnswer> => {
@@ -40,4 +53,12 @@ export function adminTerminologyRoutes(door: FastifyInstance, parts: Parts, libr
     const asked = bodyOf(request, CONCEPT);
     return conceptAnswer(parts, await library(), asked);
   });
+  const listed = (request: FastifyRequest): ConceptList => {
+    const { text, system } = bodyOf(request, LIST);
+    return conceptList(parts, text, system);
+  };
+  door.post('/admin/terminology/list', async (request): Promise<ConceptList> => listed(request));
+  door.post('/admin/terminology/list.csv', async (request, reply) =>
+    reply.type('text/csv; charset=utf-8; header=present').send(conceptListCsv(listed(request))),
+  );
 }
