@@ -22,6 +22,7 @@ import { activeVocabularyId, adoptVocabulary } from '../database/vocabulary/stat
 import { settleEras } from '../database/vocabulary/vocabulary.ts';
 import { problem, Refusal } from '../errors.ts';
 import { loadMaps } from '../mapping/maps.ts';
+import { endLostMerges } from '../pipeline/apply/lost-merges.ts';
 import { LiveSpecs } from '../pipeline/specs/live.ts';
 import { remakeAll } from '../pipeline/unmapped/answer.ts';
 import { upgradeAll } from '../pipeline/vocabulary/upgrade.ts';
@@ -131,6 +132,12 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
       fourEyes: config.fourEyes,
       backgroundShare: config.backgroundShare,
     };
+    const lost = await endLostMerges(parts, store.database);
+    if (lost > 0)
+      log.warn(
+        { merges: lost },
+        'merges of patients that were deleted together by an earlier version have ended: who comes back is a record of its own',
+      );
     return { ...store, parts, book, live, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();

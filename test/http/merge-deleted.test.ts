@@ -1,6 +1,7 @@
 /** Deleting records that are merged: one alone is refused with a cure, all of them together end the merge, and whoever comes back is a record of its own. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Problem } from '../../services/errors.ts';
+import { endLostMerges } from '../../services/pipeline/apply/lost-merges.ts';
 import { erasePatients } from '../../services/pipeline/erase.ts';
 import { processNext, receive } from '../../services/pipeline.ts';
 import { expectRebuildEqual } from '../database/omop-house.ts';
@@ -86,6 +87,30 @@ it('of all of them together ends the merges of a chain: whoever comes back is a 
   expect(await stored('b1')).toMatchObject({ active: false, link: [{ other: { reference: 'Patient/b3' }, type: 'replaced-by' }] });
   expect((await door.call('DELETE', '/Patient/b2')).status).toBe(204);
   expect((await door.call('DELETE', '/Patient/b2')).status).toBe(204);
+});
+
+it('of both by an earlier version left their merge: it is ended when the store is opened, and who came back says no more that it is one', async () => {
+  for (const [survivor, loser] of [
+    ['l1', 'l2'],
+    ['l3', 'l4'],
+    ['l5', 'l6'],
+  ] as const) {
+    await put(given(survivor));
+    await put(given(loser, died));
+    await merge(survivor, loser);
+    if (survivor === 'l5') continue;
+    expect((await bundle('transaction', remove(`Patient/${survivor}`), remove(`Patient/${loser}`))).status).toBe(200);
+  }
+  // As it was left then.
+  await door.database.run("UPDATE fhir.merge SET undone_at = NULL WHERE loser IN ('l2', 'l4')");
+  await put(given('l3'));
+  expect(await endLostMerges(door.parts, door.database)).toBe(2);
+  expect([await standing('l2', 'l4'), await standing('l6'), await endLostMerges(door.parts, door.database)]).toEqual([0, 1, 0]);
+  expect(await stored('l3')).toEqual(given('l3'));
+  for (const id of ['l1', 'l2', 'l4']) {
+    await put(given(id, { active: true }));
+    expect(await stored(id)).toEqual(given(id, { active: true }));
+  }
 });
 
 it('of all of them in a batch stays refused, entry by entry: each is a request of its own', async () => {

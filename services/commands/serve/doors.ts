@@ -105,14 +105,7 @@ export async function openDoors(config: Config, house: House, log: Logger, insec
     await outgoing.stop();
     await receivers.close();
   };
-  const reload = inTurn(async () => {
-    const problems = await reloaded(config, { http, mllp }, { parts, receivers }, insecureBind, log).catch((error: unknown) => {
-      state.isFileStale = true;
-      throw error;
-    });
-    state.isFileStale = problems.length > 0;
-    return problems;
-  });
+  const reload = inTurn(() => toldStale(state, () => reloaded(config, { http, mllp }, { parts, receivers }, insecureBind, log)));
   return {
     http,
     mllp,
@@ -172,6 +165,18 @@ function inTurn<T>(work: () => Promise<T>): () => Promise<T> {
     last = next.catch(() => {});
     return next;
   };
+}
+
+/** Does a reload; whatever is wrong with it, what runs is not what the files say. */
+async function toldStale(state: { isFileStale: boolean }, work: () => Promise<readonly Problem[]>): Promise<readonly Problem[]> {
+  try {
+    const problems = await work();
+    state.isFileStale = problems.length > 0;
+    return problems;
+  } catch (error) {
+    state.isFileStale = true;
+    throw error;
+  }
 }
 
 async function reloaded(

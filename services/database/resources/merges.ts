@@ -87,6 +87,21 @@ export async function endMergesOf(tx: Transaction, patients: readonly string[]):
   await tx.run({ name: 'merge_end', text }, [textArray(patients)]);
 }
 
+export interface LostMerge {
+  readonly loser: string;
+  readonly survivor: string;
+  /** Which of them are deleted. */
+  readonly gone: readonly string[];
+}
+
+/** Returns the merges that hold though a Patient of them is deleted: no write leaves one, earlier versions did. */
+export const lostMerges = (queryable: Queryable): Promise<readonly LostMerge[]> =>
+  queryable.query<LostMerge>(
+    `SELECT m.loser, m.survivor, array_agg(r.id) AS gone FROM fhir.merge m JOIN fhir.resource r ON r.type = $1 AND r.id IN (m.loser, m.survivor) AND r.deleted
+     WHERE m.undone_at IS NULL GROUP BY m.id, m.loser, m.survivor ORDER BY m.id`,
+    [typeNumber('Patient')],
+  );
+
 /** Notes that resources (resource_key) spoke of the loser of merges. */
 export async function recordMoved(
   tx: Transaction,
