@@ -136,6 +136,16 @@ export const MAKERS: Readonly<Record<string, (chance: Chance) => Json>> = {
     prediction: Array.from({ length: Math.floor(chance() * 3) }, () => ({ probabilityDecimal: Number(one(chance, NUMBERS)) })),
   }),
   ValueSet: (chance) => ({ status: 'active', ...maybe(chance, 0.8, () => ({ url: one(chance, URIS) })), name: one(chance, WORDS) }),
+  List: (chance) => ({
+    status: 'current',
+    mode: 'working',
+    ...maybe(chance, 0.7, () => ({ subject: reference(chance, ['Patient', 'Group']) })),
+    ...maybe(chance, 0.8, () => ({
+      entry: Array.from({ length: 1 + Math.floor(chance() * 6) }, () => ({
+        item: reference(chance, ['Observation', 'Patient', 'Organization', 'Practitioner']),
+      })),
+    })),
+  }),
 };
 export const TYPES = Object.keys(MAKERS);
 

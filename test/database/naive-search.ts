@@ -1,4 +1,5 @@
 /** Random conditions of every kind, each with the text to ask and a test of its own. Shares nothing with the product. */
+import { filterCondition } from './naive-filter.ts';
 import {
   at,
   type Chance,
@@ -17,6 +18,7 @@ import {
   URIS,
   WORDS,
 } from './naive-resources.ts';
+import { contentCondition, listCondition, soundCondition, termCondition } from './naive-terms.ts';
 import {
   type Coded,
   DATED,
@@ -272,6 +274,11 @@ export function otherCondition(chance: Chance, type: string): Condition {
 
 /** Returns a random condition on a type. */
 export function conditionFor(chance: Chance, type: string, depth = 0): Condition | undefined {
+  // A filter and a list are asked of the type itself.
+  if (depth === 0 && chance() < 0.2) return chance() < 0.85 ? filterCondition(chance, type) : listCondition(chance);
+  const more = chance();
+  if (more < 0.1) return termCondition(chance, type) ?? otherCondition(chance, type);
+  if (more < 0.18) return (more < 0.15 ? soundCondition(chance, type) : undefined) ?? contentCondition(chance);
   const kind = chance();
   if (kind < 0.25) return tokenCondition(chance, type) ?? otherCondition(chance, type);
   if (kind < 0.38) return stringCondition(chance, type) ?? otherCondition(chance, type);
@@ -286,9 +293,6 @@ export function conditionFor(chance: Chance, type: string, depth = 0): Condition
     );
   }
   if (type === 'Observation' && kind < 0.7) return compositeCondition(chance);
-  return kind < 0.85
-    ? referenceCondition(chance, type, depth)
-    : kind < 0.93
-      ? hasCondition(chance, type, depth)
-      : otherCondition(chance, type);
+  if (kind < 0.85) return referenceCondition(chance, type, depth);
+  return kind < 0.93 ? hasCondition(chance, type, depth) : otherCondition(chance, type);
 }

@@ -87,6 +87,10 @@ export const REFERENCES: Readonly<
     performer: { path: 'performer', types: ['Practitioner', 'Organization', 'Patient'] },
   },
   RiskAssessment: { subject: { path: 'subject', types: ['Patient', 'Group'] } },
+  List: {
+    subject: { path: 'subject', types: ['Patient', 'Group', 'Device', 'Location'] },
+    item: { path: 'entry.item', types: ['Observation', 'Patient', 'Practitioner', 'Organization'] },
+  },
 };
 
 export const PREFIXES = ['', 'eq', 'ne', 'gt', 'lt', 'ge', 'le', 'sa', 'eb', 'ap'];

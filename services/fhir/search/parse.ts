@@ -233,7 +233,9 @@ export function parseSearch(type: string, entries: Entries, options: SearchOptio
   const types = typesOf(type, reader.types, options);
   if (compartment !== undefined) {
     const within = ID.test(compartment.id) ? compartmentClause(compartment.type, compartment.id, types) : undefined;
-    if (within === undefined || within.kind !== 'compartment' || (type !== '' && within.hashes.length === 0)) {
+    // A Practitioner is in its own compartment by itself, not by a parameter.
+    const isIn = within?.kind === 'compartment' && (type === '' || type === compartment.type || within.hashes.length > 0);
+    if (within === undefined || !isIn) {
       return failure(problem('fhir-search-compartment', { compartment: compartment.type, type: type === '' ? '*' : type }));
     }
     reader.clauses.push(within);
