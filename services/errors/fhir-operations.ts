@@ -7,7 +7,7 @@ export const FHIR_OPERATIONS = {
   'fhir-patch-test': row(422, 'AE', 'error', 'processing', 'The test in operation {number} of the patch does not hold.', 'Read the resource as it is now and decide again; nothing of the patch was applied.'),
   'fhir-patch-identity': row(422, 'AE', 'error', 'business-rule', 'The patch would change the type or the id of the resource.', 'Create another resource instead.'),
   'fhirpath-invalid': row(422, 'AE', 'error', 'invalid', 'A FHIRPath expression cannot be evaluated: {reason}.', 'Correct the expression; http://hl7.org/fhirpath/N1 is the language.'),
-  'fhirpath-costly': row(422, 'AE', 'error', 'too-costly', 'FHIRPath took longer than {timeoutMs} ms or more memory than it may.', 'Write a simpler expression, or apply it to a smaller resource.'),
+  'fhirpath-costly': row(422, 'AE', 'error', 'too-costly', 'FHIRPath takes more than {mostCpuMs} ms of the processor, or more memory than it may.', 'Write a simpler expression, or apply it to a smaller resource.'),
   'fhir-not-xml': row(400, 'AE', 'fatal', 'structure', 'The body is not FHIR XML: {reason}.', 'Send one resource in the namespace http://hl7.org/fhir without a document type; the position says where reading stopped.'),
   'fhir-xml-unwritable': row(406, 'AE', 'error', 'not-supported', 'This answer cannot be written as XML: {reason}.', 'Read it as JSON; narratives have to be well-formed XHTML (no &nbsp;), texts without control characters.'),
   'fhir-operation': row(404, 'AE', 'error', 'not-supported', 'The operation {operation} is not offered on {type}.', '/fhir/R4/metadata lists the operations of each type.'),

@@ -6,10 +6,12 @@ import type { Locate } from '../../fhir/patch/fhirpath-patch.ts';
 import { patched } from '../../fhir/patch/patch.ts';
 import type { TransactionEntry } from '../../fhir/transaction/transaction-resolve.ts';
 import { storedResource } from '../apply/rows.ts';
-import { locateFhirPath } from './fhirpath.ts';
+import { evaluateFhirPath, placesOf } from './fhirpath.ts';
 
-/** All of the expressions of one request together: rows are locked meanwhile. */
-const TIMEOUT_MS = 2_000;
+/** Of the processor, for all expressions of one request together: rows are locked meanwhile. */
+const MOST_CPU_MS = 2_000;
+
+const COSTLY = failure(problem('fhirpath-costly', { mostCpuMs: MOST_CPU_MS }));
 
 /** An entry ready to be written; of a patch with the elements that it changed. */
 export interface PatchedEntry extends TransactionEntry {
@@ -25,11 +27,12 @@ export async function patchedEntries(tx: Transaction, entries: readonly Transact
   // Every row at once and in one order, as all writers take them.
   const targets = entries.flatMap(({ method, type, id }) => (method === 'GET' || id === undefined ? [] : [{ type, id }]));
   const current = await lockCurrent(tx, targets);
-  const deadline = performance.now() + TIMEOUT_MS;
-  const locate: Locate = (resource, expression) => {
-    const leftMs = Math.floor(deadline - performance.now());
-    if (leftMs > 0) return locateFhirPath(resource, expression, leftMs);
-    return Promise.resolve(failure(problem('fhirpath-costly', { timeoutMs: TIMEOUT_MS })));
+  let leftMs = MOST_CPU_MS;
+  const locate: Locate = async (resource, expression) => {
+    const found = leftMs <= 0 ? COSTLY : await evaluateFhirPath(resource, [{ expression }], leftMs);
+    if (!found.ok) return COSTLY;
+    leftMs -= found.value.cpuMs;
+    return placesOf(found.value);
   };
   const done: PatchedEntry[] = [];
   for (const entry of entries) done.push(entry.patch === undefined ? entry : await patchedEntry(entry, current, locate));

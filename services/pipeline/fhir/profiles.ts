@@ -110,7 +110,7 @@ async function brokenRules(resource: JsonObject, { rules }: ProfileFindings): Pr
   const found = await evaluateFhirPath(resource, questions);
   if (!found.ok) return [...found.problems];
   return used.flatMap(({ rule: { key, text, isAdvice }, profile, at }, i) => {
-    const answer = found.value[i];
+    const answer = found.value.answers[i];
     if (answer === undefined || 'fault' in answer) return [problem('fhir-profile-unchecked', { profile, what: `the rule ${key}` }, at)];
     if (holds(answer)) return [];
     return [problem(isAdvice ? 'fhir-profile-advice' : 'fhir-profile-rule', { profile, key, rule: text }, at)];
