@@ -10,6 +10,7 @@ export const TERMINOLOGY = {
   'terminology-bad-text': row(400, 'AE', 'error', 'structure', 'The text is not UTF-8: {reason}.', 'Save the file as UTF-8, as Athena ships it.'),
   'terminology-duplicate-concept': row(400, 'AE', 'error', 'duplicate', 'A concept stands twice: {reason}.', 'Remove one of the two rows; an identifier stands for one thing.'),
   'terminology-circle': row(400, 'AE', 'error', 'business-rule', 'A concept is above itself: {reason}.', 'The release contradicts itself: take away one of the relationships that are named, or download it again.'),
+  'terminology-leads-back': row(200, 'AA', 'warning', 'business-rule', 'This leads back to itself: {way}.', 'It is stored. Take away one of the references on this way: what needs all of them is refused, or answered in part with a note, until then.'),
   'terminology-no-index': row(503, 'AE', 'fatal', 'not-found', 'No vocabulary is loaded: {reason}.', 'Run "npx polyseme vocabulary load DIR" first.'),
   'terminology-corrupt-index': row(503, 'AE', 'fatal', 'exception', 'The vocabulary index is damaged: {reason}.', 'Run "npx polyseme vocabulary load DIR" again: the index is rebuilt from the release.'),
   'terminology-in-use': row(409, 'AE', 'error', 'conflict', 'This vocabulary is in use: {reason}.', 'Load the release that shall follow it first: the upgrade makes the new one active.'),

@@ -2,11 +2,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileFailure, TerminologyError } from '../../../terminology/failure.ts';
 import { circleIn } from '../../../terminology/fhir/circle.ts';
+import { referencesOf } from '../../../terminology/fhir/leads-back.ts';
 import { TERMINOLOGY_TYPES } from '../../../terminology/fhir/library.ts';
 import { kindOfFile, type PackageFile, packageFiles } from '../../../terminology/fhir/package.ts';
 import { type Problem, problem, Refusal } from '../../errors.ts';
 import { isArray, isObject, readJson } from '../../fhir/format/json.ts';
 import type { JsonObject } from '../../fhir/resource.ts';
+import { terminologyStore } from '../../http/terminology/store.ts';
+import { standingOf } from '../../http/terminology/use.ts';
 import { FhirImport } from '../../pipeline/import/import.ts';
 import type { Parts } from '../../pipeline.ts';
 import { refusalOf } from './load.ts';
@@ -22,6 +25,8 @@ export interface FhirLoadReport {
   /** Resources of other types in the same package or bundle, which are left out. */
   readonly others: number;
   readonly refused: readonly { readonly from: string; readonly problems: readonly Problem[] }[];
+  /** What is to be said of what was stored: value sets and maps that lead back to themselves. */
+  readonly warned: readonly { readonly from: string; readonly problems: readonly Problem[] }[];
 }
 
 /** Returns true for a file that holds FHIR resources: a package (.tgz), a bundle or one resource as JSON. Recognised by its content. */
@@ -63,6 +68,7 @@ async function jsonFilesIn(path: string): Promise<readonly string[]> {
 export async function loadFhirTerminology(parts: Parts, path: string, stopped: () => boolean = () => false): Promise<FhirLoadReport> {
   const into = new FhirImport(parts);
   const refused: { readonly from: string; readonly problems: readonly Problem[] }[] = [];
+  const stored: { readonly from: string; readonly resource: JsonObject }[] = [];
   let others = 0;
   try {
     for await (const file of filesOf(path)) {
@@ -73,13 +79,34 @@ export async function loadFhirTerminology(parts: Parts, path: string, stopped: (
         const circle = resource['resourceType'] === 'CodeSystem' ? circleIn(resource) : undefined;
         const faults = circle === undefined ? await into.add(file.place, resource) : [circleProblem(circle, file.place)];
         if (faults.length > 0) refused.push({ from: file.place, problems: faults });
+        else if (mayLeadBack(resource)) stored.push({ from: file.place, resource });
       }
     }
   } catch (error) {
     throw error instanceof TerminologyError ? refusalOf(error) : error;
   }
   refused.push(...(await into.finish(stopped)));
-  return { kind: 'fhir', ...into.tally, others, refused };
+  return { kind: 'fhir', ...into.tally, others, refused, warned: await warnedOf(parts, stored) };
+}
+
+/** Whether a resource refers to others of its type; the others are not kept until all are stored. */
+const mayLeadBack = (resource: JsonObject): boolean => resource['resourceType'] !== 'CodeSystem' && referencesOf(resource).length > 0;
+
+async function warnedOf(
+  parts: Parts,
+  stored: readonly { readonly from: string; readonly resource: JsonObject }[],
+): Promise<FhirLoadReport['warned']> {
+  if (stored.length === 0) return [];
+  const store = terminologyStore(parts.database, parts.terminologies);
+  try {
+    const library = await store.library();
+    return stored.flatMap(({ from, resource }) => {
+      const problems = standingOf(library, resource);
+      return problems.length === 0 ? [] : [{ from, problems }];
+    });
+  } finally {
+    await store.close();
+  }
 }
 
 const MOST_NAMED = 10;

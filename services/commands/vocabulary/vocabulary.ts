@@ -56,6 +56,7 @@ export const vocabularyCommand: CommandDefinition = (program, terminal, exit) =>
       const byReason = Map.groupBy(report.refused, ({ problems }) => problems[0]?.code ?? '');
       for (const [code, all] of byReason)
         terminal.say(`${all.length} refused: ${code}, first ${all[0]?.from}: ${all[0]?.problems[0]?.text}`);
+      for (const { from, problems } of report.warned) terminal.say(`warning: ${from}: ${problems.map(({ text }) => text).join(' ')}`);
     }
     return report.refused.length > 0 ? 1 : 0;
   };

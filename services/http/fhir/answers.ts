@@ -26,13 +26,26 @@ export function sendVersion(reply: FastifyReply, status: number, version: Versio
   return reply.status(status).type(FHIR_JSON).send(version.body);
 }
 
-/** Answers a create or update: 201 with the location, or 200. `prefer` is the Prefer header (http.html#ops). */
-export function sendWritten(reply: FastifyReply, written: Written, base: string, prefer: string | undefined): FastifyReply {
+/** Whether a Prefer header asks for an OperationOutcome as the answer of a write (http.html#ops). */
+export const wantsOutcome = (prefer: string | undefined): boolean => /\breturn=OperationOutcome\b/.test(prefer ?? '');
+
+/**
+ * Answers a create or update: 201 with the location, or 200. `prefer` is the Prefer header (http.html#ops); `warnings` are what an OperationOutcome
+ * says of what was written.
+ */
+export function sendWritten(
+  reply: FastifyReply,
+  written: Written,
+  base: string,
+  prefer: string | undefined,
+  warnings: readonly Problem[] = [],
+): FastifyReply {
   const location = `${base}/${written.type}/${written.id}/_history/${written.version}`;
   const status = written.status === 'created' ? 201 : 200;
   const wanted = /\breturn=(minimal|OperationOutcome)\b/.exec(prefer ?? '')?.[1];
   if (wanted === undefined) return sendVersion(reply, status, written, location);
-  if (wanted === 'OperationOutcome') return sendVersion(reply, status, { ...written, body: writeJson(operationOutcome([])) }, location);
+  if (wanted === 'OperationOutcome')
+    return sendVersion(reply, status, { ...written, body: writeJson(operationOutcome(warnings)) }, location);
   return reply
     .header('etag', etag(written.version))
     .header('last-modified', new Date(written.updated).toUTCString())

@@ -1,10 +1,12 @@
-import type { FastifyInstance, RouteHandlerMethod } from 'fastify';
+import type { FastifyInstance, FastifyRequest, RouteHandlerMethod } from 'fastify';
 import { readCurrent } from '../../database/resources/read-together.ts';
+import type { Problem } from '../../errors.ts';
 import { capabilityStatement, INTERACTIONS, type Interaction } from '../../fhir/capability.ts';
+import type { Written } from '../../pipeline/fhir/write.ts';
 import type { Parts } from '../../pipeline.ts';
 import { TERMINOLOGY } from '../terminology/capabilities.ts';
 import type { TerminologyDoor } from '../terminology/terminology.ts';
-import { sendRead, sendResource, sendWritten } from './answers.ts';
+import { resourceOf, sendRead, sendResource, sendWritten, wantsOutcome } from './answers.ts';
 import { respondAsync } from './async.ts';
 import { answerBundle } from './bundle.ts';
 import { conditionOf, deleteResource } from './delete.ts';
@@ -61,13 +63,13 @@ export function fhirRoutes(
         baseOf(request),
         headerOf(request, 'if-none-exist'),
       );
-      return sendWritten(reply, written, baseOf(request), headerOf(request, 'prefer'));
+      return sendWritten(reply, written, baseOf(request), headerOf(request, 'prefer'), await warningsOf(request, written));
     },
     update: async (request, reply) => {
       const { type, id } = addressOf(request);
       const target = id === '' ? { type, condition: conditionOf(request, type) } : { type, id };
       const written = await updateResource(parts, target, bodyOf(request), baseOf(request), headerOf(request, 'if-match'));
-      return sendWritten(reply, written, baseOf(request), headerOf(request, 'prefer'));
+      return sendWritten(reply, written, baseOf(request), headerOf(request, 'prefer'), await warningsOf(request, written));
     },
     patch: (request, reply) => patchResource(parts, request, reply),
     delete: (request, reply) => deleteResource(parts, request, reply),
@@ -75,6 +77,8 @@ export function fhirRoutes(
       sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request), answer(request))),
     batch: async (request, reply) => sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request), answer(request))),
   };
+  const warningsOf = async (request: FastifyRequest, written: Written): Promise<readonly Problem[]> =>
+    wantsOutcome(headerOf(request, 'prefer')) ? use.standing(resourceOf(written)) : [];
   const later = respondAsync(door);
   operationRoutes(door, parts, use, later);
   graphqlRoutes(door, parts, use);

@@ -37,5 +37,6 @@ export async function validate(call: OperationCall): Promise<Resource> {
   const profiles = input.all('profile').map(String);
   // A resource that is not valid by R4 itself may have anything anywhere.
   if (harmless(base)) problems.push(...(await profileProblems(parts.database, resource, profiles, terminology.checkCode)));
+  problems.push(...(await terminology.standing(resource)));
   return operationOutcome(problems);
 }

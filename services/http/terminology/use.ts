@@ -1,8 +1,10 @@
 /** What the rest of the FHIR door asks of the terminology engine: whether a code is in a value set, and the codes that a search means. */
+import { leadsBack } from '../../../terminology/fhir/leads-back.ts';
 import type { Library } from '../../../terminology/fhir/library.ts';
-import { type Answer, answerCall } from '../../../terminology/fhir/operations.ts';
+import { type Answer, answerCall, isTerminologyType } from '../../../terminology/fhir/operations.ts';
 import type { Parameter } from '../../../terminology/fhir/settings.ts';
 import { isRefusal } from '../../../terminology/provider.ts';
+import { type Problem, problem } from '../../errors.ts';
 import { codeSetOf } from '../../fhir/definitions.ts';
 import { isArray, isObject } from '../../fhir/format/json.ts';
 import type { JsonObject } from '../../fhir/resource.ts';
@@ -11,6 +13,8 @@ import type { CodeCheck } from '../../fhir/validation/value-set.ts';
 
 export interface TerminologyUse {
   readonly checkCode: CodeCheck;
+  /** Resolves to what is to be said of a code system, value set or concept map that was written: that it leads back to itself. */
+  standing(resource: JsonObject): Promise<readonly Problem[]>;
   /** Resolves to terms with everything that was committed before the call; `more`: value sets and code systems beside them. */
   searchTerms(more: readonly JsonObject[]): Promise<SearchTerms>;
 }
@@ -27,6 +31,7 @@ export function terminologyUse(library: () => Promise<Library>): TerminologyUse 
     return made;
   };
   return {
+    standing: async (resource) => (isTerminologyType(String(resource['resourceType'])) ? standingOf(await library(), resource) : []),
     checkCode: async (valueSet, coding, terms) => isMember(await libraryWith(terms), valueSet, coding),
     searchTerms: async (more) => {
       const current = await libraryWith(more);
@@ -36,6 +41,12 @@ export function terminologyUse(library: () => Promise<Library>): TerminologyUse 
       };
     },
   };
+}
+
+/** Returns the problem, a warning, of a resource that leads back to itself. */
+export function standingOf(library: Library, resource: JsonObject): readonly Problem[] {
+  const way = leadsBack(library, resource);
+  return way === undefined ? [] : [problem('terminology-leads-back', { way: way.map((each) => each.slice(0, 200)).join(' > ') })];
 }
 
 const called = (library: Library, operation: string, parameters: readonly Parameter[]): Answer =>
