@@ -156,6 +156,7 @@ const onTheWay = (path: ParameterPath, { steps, element }: Way): ParameterPath =
   ...path,
   steps: [...steps, ...path.steps],
   element: `${element}.${path.element}`,
+  single: false,
 });
 
 /**

@@ -148,16 +148,6 @@ function dateCondition(clause: Extract<Clause, { kind: 'date' }>, bindings: Bind
   );
 }
 
-/** Returns the condition that rows of a candidate answer date clauses of one parameter, each by any of the rows. */
-export function datesSql(clauses: readonly Extract<Clause, { kind: 'date' }>[], bindings: Bindings): string {
-  const [first, ...others] = clauses;
-  if (first === undefined) return TRUE;
-  if (others.length === 0) return dateCondition(first, bindings, 'possible');
-  const of = slotNumbers(first, bindings);
-  const answers = clauses.map(({ any }) => `bool_or(${anyOf(any.map((each) => answersDate(each, bindings)))})`);
-  return `(SELECT coalesce(${answers.join(' AND ')}, false) FROM fhir.dt d WHERE d.rid = r.rid AND d.p = ${of})`;
-}
-
 function rowCondition(clause: Extract<Clause, { kind: 'string' | 'uri' | 'number' | 'quantity' }>, bindings: Bindings): string {
   const of = slotNumbers(clause, bindings);
   const exists = (table: string, name: string, conditions: readonly string[]): string => ofRows(table, name, of, conditions);

@@ -22,7 +22,7 @@ function keptOf(type: string): Kept {
   const found: Record<string, string> = {};
   for (const { name, p, uses } of officialParameters(type)) {
     if (uses.length > 0) found[`?${name}`] = digest([p, uses.map(({ slot, target }) => [slot.key, target])]);
-    for (const { slot } of uses) found[slot.key] = digest([slot.p, slot.plain, slot.paths]);
+    for (const { slot } of uses) found[slot.key] = digest([slot.p, slot.plain, slot.paths.map(({ single: _, ...path }) => path)]);
   }
   return found;
 }

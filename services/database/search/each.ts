@@ -1,13 +1,16 @@
 /** Conditions asked of the candidates of a first page: of rows of the index one candidate after the other, or of a set that is read once. */
 import type { Clause } from '../../fhir/search/query.ts';
 import { plainArray } from '../wire.ts';
-import { type Bindings, conditionSql, datesSql } from './conditions.ts';
+import { type Bindings, conditionSql } from './conditions.ts';
 import { hashesOf } from './order.ts';
+import { type DateClause, datesSql, windowOf } from './windows.ts';
 
 /** Tokens of one clause that are merged by rid. */
 export const MOST_MERGED = 16;
 /** Index rows of a clause that are read as a set; where there are more, each candidate is looked up. */
 const MOST_IN_SET = 30_000;
+/** Index rows of a window of dates that are read as a set. */
+const MOST_IN_WINDOW = 60_000;
 /** Index rows of the targets of a chain: they are always read as a set, for looking up so many tokens of each candidate never ends. */
 const MOST_OF_TARGETS = 60_000;
 /** Candidates from which on a set costs less than looking each of them up, three pages a time. */
@@ -25,30 +28,46 @@ export interface AskedOfEach {
 /** Whether a clause has so many tokens that its index rows are read as a set. */
 export const isOfMany = (clause: Clause): boolean => clause.kind === 'reference' && clause.hashes.length > MOST_MERGED;
 
-type DateClause = Extract<Clause, { readonly kind: 'date' }>;
+export interface AskOptions {
+  readonly candidates?: string;
+  readonly isLarge?: boolean;
+  readonly windows?: boolean;
+}
 
 /**
  * Returns the conditions that the clauses set; none is ever turned into a join that reads all rows. `candidates`: a part of WITH that holds all
- * candidates, where all of them are asked.
+ * candidates, where all of them are asked. `windows`: dates are asked of a window of the index that is read whole, where there is one.
  */
-export function askedOfEach(clauses: readonly Clause[], bindings: Bindings, candidates?: string, isLarge = false): AskedOfEach {
+export function askedOfEach(
+  clauses: readonly Clause[],
+  bindings: Bindings,
+  { candidates, isLarge = false, windows = false }: AskOptions = {},
+): AskedOfEach {
   const sets: string[] = [];
   const cut: string[] = [];
-  const setOf = (hashes: readonly bigint[], most: number): string => {
-    const name = `s${sets.length}`;
-    const h = bindings.add(plainArray(hashes), 'bigint[]');
-    sets.push(`${name} AS MATERIALIZED (SELECT t.rid FROM fhir.tok t WHERE t.h = ANY (${h}) LIMIT ${most + 1})`);
+  let names = 0;
+  const setFrom = (selects: string, most: number): string => {
+    const name = `s${names++}`;
+    sets.push(`${name} AS MATERIALIZED (${selects} LIMIT ${most + 1})`);
     return name;
   };
+  const setOf = (hashes: readonly bigint[], most: number): string =>
+    setFrom(`SELECT t.rid FROM fhir.tok t WHERE t.h = ANY (${bindings.add(plainArray(hashes), 'bigint[]')})`, most);
+  const inWhole = (set: string, most: number): string => {
+    // Counted once, for both.
+    sets.push(`n${set} AS MATERIALIZED (SELECT count(*) > ${most} AS over FROM ${set})`);
+    const isTooLarge = `(SELECT over FROM n${set})`;
+    cut.push(isTooLarge);
+    return `CASE WHEN ${isTooLarge} THEN false ELSE r.rid IN (SELECT rid FROM ${set}) END`;
+  };
   const parts = mergedDates(clauses).map((each) => {
-    if (Array.isArray(each)) return `(SELECT ${datesSql(each, bindings)})`;
-    const hashes = hashesOf(each);
-    if (isOfMany(each) && hashes !== undefined) {
-      const set = setOf(hashes, MOST_OF_TARGETS);
-      const isTooLarge = `(SELECT count(*) FROM ${set}) > ${MOST_OF_TARGETS}`;
-      cut.push(isTooLarge);
-      return `CASE WHEN ${isTooLarge} THEN false ELSE r.rid IN (SELECT rid FROM ${set}) END`;
+    if (Array.isArray(each)) {
+      const window = windows ? windowOf(each, bindings) : undefined;
+      if (window === undefined) return `(SELECT ${datesSql(each, bindings)})`;
+      return inWhole(setFrom(`SELECT rid FROM (${window.join(' UNION ALL ')}) w`, MOST_IN_WINDOW), MOST_IN_WINDOW);
     }
+    const hashes = hashesOf(each);
+    if (isOfMany(each) && hashes !== undefined) return inWhole(setOf(hashes, MOST_OF_TARGETS), MOST_OF_TARGETS);
     const single = `(SELECT ${conditionSql(each, bindings)})`;
     if (candidates === undefined || hashes === undefined || each.kind === 'composite') return single;
     const set = setOf(hashes, MOST_IN_SET);
@@ -59,7 +78,7 @@ export function askedOfEach(clauses: readonly Clause[], bindings: Bindings, cand
 }
 
 /** Puts the date clauses of one parameter together: one look at its rows answers all of them. */
-function mergedDates(clauses: readonly Clause[]): readonly (Clause | DateClause[])[] {
+export function mergedDates(clauses: readonly Clause[]): readonly (Clause | DateClause[])[] {
   const found: (Clause | DateClause[])[] = [];
   const merged = new Map<number, DateClause[]>();
   for (const each of clauses) {

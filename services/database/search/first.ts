@@ -10,12 +10,13 @@ import { plainArray } from '../wire.ts';
 import { type CandidateRow, type DecideOptions, decided, decidedAlone, type FoundResource, foundResource } from './candidates.ts';
 import { Bindings, chainsOf, isExact, type Resolved } from './conditions.ts';
 import { cursorOf } from './cursor.ts';
-import { askedOfEach, isOfMany, MOST_MERGED } from './each.ts';
+import { askedOfEach, isOfMany, MOST_MERGED, mergedDates } from './each.ts';
 import { OF_INDEX } from './has.ts';
 import { hashesOf } from './order.ts';
 import { isSettled, type SearchState } from './parameters.ts';
 import { seekSql } from './seek.ts';
 import { keySql, type Order, orderSql, RARE } from './sources.ts';
+import { canBeWindow } from './windows.ts';
 
 export interface FirstPage {
   readonly resources: readonly FoundResource[];
@@ -24,10 +25,16 @@ export interface FirstPage {
 
 /** Candidates beside the page that are read in case some are no matches. */
 const SPARE = 8;
+/** The same where the first statement had too few: the days at the ends of a window are searched by the clock on the wall, rows hold instants. */
+const MANY_SPARE = 200;
 /** Candidates of a rare clause that are all looked at. */
 const MOST_SOUGHT = 5 * RARE;
 /** Candidates with a token that are compared with a set, or by their dates, which one look at an index answers: no other way is better for them. */
 const MOST_COMPARED = 10 * RARE;
+/** The same where a window of dates, read whole, is asked afterwards: it costs less for more of them. */
+const BEFORE_WINDOW = 3 * RARE;
+/** Candidates with a token that are looked for in a window of dates. */
+const MOST_IN_WINDOWS = 100_000;
 /** Statements that a session keeps prepared; those of other shapes are planned each time. */
 const MOST_PREPARED = 200;
 
@@ -61,29 +68,45 @@ function withResources(found: string, orderBy: string, cut: string, types: reado
       ORDER BY ${orderBy} LIMIT ${limit}) x ON true ORDER BY ${orderBy}`;
 }
 
+/** How candidates with a token are asked: one after the other; so, but of fewer, as windows come next; by windows of dates. */
+type Walk = 'each' | 'few' | 'windows';
+
+/** A statement of a first page, and how many candidates it reads at most. */
+interface Statement {
+  readonly text: string;
+  readonly limit: number;
+}
+
+const mostWalked = (others: readonly Clause[], walk: Walk): number => {
+  if (walk === 'few') return BEFORE_WINDOW;
+  if (walk === 'windows') return MOST_IN_WINDOWS;
+  return others.every((each) => isOfMany(each) || each.kind === 'date') ? MOST_COMPARED : RARE;
+};
+
 /** Candidates with a token, newest or oldest first: the others are asked of each until the page is full. */
 function walkedSql(
   hashes: readonly bigint[],
   others: readonly Clause[],
   query: SearchQuery,
   descending: boolean,
+  walk: Walk,
   bindings: Bindings,
-): string {
+): Statement {
   const direction = descending ? 'DESC' : 'ASC';
-  const limit = query.count + 1 + SPARE;
-  const most =
-    others.length === 0 ? limit : Math.max(others.every((each) => isOfMany(each) || each.kind === 'date') ? MOST_COMPARED : RARE, limit);
+  const limit = query.count + 1 + (walk === 'windows' ? MANY_SPARE : SPARE);
+  const most = others.length === 0 ? limit : Math.max(mostWalked(others, walk), limit);
   const h = bindings.add(plainArray(hashes), 'bigint[]');
   const rids = (count: number): string =>
     hashes.length === 1
       ? `SELECT t.rid FROM fhir.tok t WHERE t.h = (${h})[1] ORDER BY t.rid ${direction} LIMIT ${count}`
       : `SELECT DISTINCT c.rid FROM unnest(${h}) AS a(h) CROSS JOIN LATERAL (SELECT t.rid FROM fhir.tok t WHERE t.h = a.h
            ORDER BY t.rid ${direction} LIMIT ${count}) c ORDER BY c.rid ${direction} LIMIT ${count}`;
-  const { condition, sets, cut: cuts } = askedOfEach(others, bindings);
+  const { condition, sets, cut: cuts } = askedOfEach(others, bindings, { windows: walk === 'windows' });
   const found = `SELECT r.rid, '' AS key FROM (${rids(most)}) r WHERE true${condition} ORDER BY r.rid ${direction}`;
   const cut = [`EXISTS (SELECT FROM (${rids(most + 1)}) c OFFSET ${most})`, ...cuts].join(' OR ');
   const before = sets.length === 0 ? '' : `WITH ${sets.join(', ')} `;
-  return before + withResources(found, `rid ${direction}`, `(${cut})`, query.types.map(typeNumber), limit, bindings);
+  const types = query.types.map(typeNumber);
+  return { limit, text: before + withResources(found, `rid ${direction}`, `(${cut})`, types, limit, bindings) };
 }
 
 /** All candidates of a rare clause, in the order asked for. */
@@ -94,20 +117,20 @@ function soughtSql(
   order: Order,
   bindings: Bindings,
   isLarge: boolean,
-): string | undefined {
+): Statement | undefined {
   const types = query.types.map(typeNumber);
   const selects = seekSql(clause, types, bindings, new Map());
   if (selects === undefined || selects.length === 0) return undefined;
   const limit = query.count + 1 + SPARE;
   const near = limit + SPARE;
   const all = `SELECT rid FROM (${selects.join(' UNION ALL ')}) s LIMIT ${MOST_SOUGHT + 1}`;
-  const { condition, sets, cut: cuts } = askedOfEach(others, bindings, 'a', isLarge);
+  const { condition, sets, cut: cuts } = askedOfEach(others, bindings, { candidates: 'a', isLarge });
   const wanted = `SELECT r.rid FROM (SELECT DISTINCT rid FROM a) r WHERE true${condition} OFFSET 0`;
   const keys = `SELECT c.rid, ${keySql(order, bindings)} AS key FROM (${wanted}) c`;
   const found = `SELECT k.rid, k.key FROM k ORDER BY ${orderSql(order)} LIMIT ${near}`;
   const cut = `(${[`(SELECT count(*) FROM a) > ${MOST_SOUGHT}`, `(SELECT count(*) FROM k) > ${near}`, ...cuts].join(' OR ')})`;
-  return `WITH ${[`a AS MATERIALIZED (${all})`, ...sets].join(', ')}, k AS MATERIALIZED (${keys})
-    ${withResources(found, orderSql(order), cut, types, limit, bindings)}`;
+  const before = `WITH ${[`a AS MATERIALIZED (${all})`, ...sets].join(', ')}, k AS MATERIALIZED (${keys})`;
+  return { limit, text: `${before} ${withResources(found, orderSql(order), cut, types, limit, bindings)}` };
 }
 
 /** The clause whose tokens are looked up: what names one patient or one thing is rarer than a code. */
@@ -120,19 +143,34 @@ function looked(clauses: readonly Clause[]): Clause | undefined {
   return names ?? few[0];
 }
 
+type StatementOf = (bindings: Bindings) => Statement | undefined;
+
+/** Dates that a window answers are asked of the newest candidates first: where these do not fill the page, of the window. */
+function walksOf(others: readonly Clause[], isLarge: boolean): readonly Walk[] {
+  const groups = mergedDates(others);
+  const canUseWindows = groups.some(Array.isArray) && groups.every((each) => (Array.isArray(each) ? canBeWindow(each) : isOfMany(each)));
+  if (!canUseWindows) return ['each'];
+  return isLarge ? ['windows'] : ['few', 'windows'];
+}
+
 /** The statements that may find the page, the likelier first; each knows whether it saw enough. */
-function statementsOf(query: SearchQuery, order: Order, isLarge: boolean): readonly ((bindings: Bindings) => string | undefined)[] {
+function statementsOf(query: SearchQuery, order: Order, isLarge: boolean): readonly StatementOf[] {
   const { clauses } = query;
   const byToken = looked(clauses);
   const rare = clauses.find((clause) => clause.kind === 'id' || isOfMany(clause));
   const first = rare ?? byToken ?? clauses.find((clause) => clause.kind === 'string' || clause.kind === 'uri');
   const isOfIndex = (clause: Clause): boolean =>
     OF_INDEX.has(clause.kind) || (clause.kind === 'not' && isOfIndex(clause.clause) && isExact(clause));
-  const by = (clause: Clause | undefined): readonly ((bindings: Bindings) => string | undefined)[] => {
+  const by = (clause: Clause | undefined): readonly StatementOf[] => {
     const others = clauses.filter((each) => each !== clause);
     if (clause === undefined || !others.every(isOfIndex)) return [];
     const hashes = clause !== byToken ? undefined : hashesOf(clause);
-    if (order.by === 'rid' && hashes !== undefined) return [(bindings) => walkedSql(hashes, others, query, order.descending, bindings)];
+    if (order.by === 'rid' && hashes !== undefined)
+      return walksOf(others, isLarge).map(
+        (walk) =>
+          (bindings): Statement =>
+            walkedSql(hashes, others, query, order.descending, walk, bindings),
+      );
     return [(bindings) => soughtSql(clause, others, query, order, bindings, isLarge)];
   };
   // Targets of a chain may have too many resources to look at all; those with the token may be few then.
@@ -159,10 +197,11 @@ export async function firstPage(
   const clauses = query.clauses.map((clause) =>
     clause.kind === 'chain' || clause.kind === 'has' ? (resolved?.get(clause) ?? clause) : clause,
   );
-  for (const statement of statementsOf({ ...query, clauses }, order, options.isLarge === true)) {
+  for (const statementOf of statementsOf({ ...query, clauses }, order, options.isLarge === true)) {
     const bindings = new Bindings();
-    const text = statement(bindings);
-    const found = text === undefined ? undefined : await pageOf(database, query, { text, values: bindings.values }, options, resolved);
+    const statement = statementOf(bindings);
+    const found =
+      statement === undefined ? undefined : await pageOf(database, query, { ...statement, values: bindings.values }, options, resolved);
     if (found !== 'cut') return found;
   }
   return undefined;
@@ -171,7 +210,7 @@ export async function firstPage(
 async function pageOf(
   database: Queryable,
   query: SearchQuery,
-  { text, values }: { readonly text: string; readonly values: readonly unknown[] },
+  { text, limit, values }: Statement & { readonly values: readonly unknown[] },
   options: DecideOptions,
   resolved: Resolved | undefined,
 ): Promise<FirstPage | 'cut' | undefined> {
@@ -183,7 +222,7 @@ async function pageOf(
     resolved === undefined
       ? decidedAlone(query, candidates, options)
       : await decided({ tx: database, types: [], high: 0, resolved }, query, candidates, options);
-  const isWhole = state.cut !== true && candidates.length < query.count + 1 + SPARE;
+  const isWhole = state.cut !== true && candidates.length < limit;
   if (found.length <= query.count && !isWhole) return 'cut';
   const last = found.length > query.count ? found[query.count - 1] : undefined;
   const key = candidates.find(({ rid }) => rid === last?.row.rid)?.key ?? null;

@@ -97,7 +97,7 @@ export function referredSource(scope: Scope, has: HasClause, clauses: readonly C
   const condition = isFound ? 'true' : conditionSql(has.clause, bindings, resolved);
   const wantedType = types.length === 1 ? bindings.add(types[0], 'smallint') : `ANY (${bindings.add(plainArray(types), 'smallint[]')})`;
   const others = clauses.filter((each) => OF_INDEX.has(each.kind) && !isOfMany(each));
-  const asked = askedOfEach(others, bindings, 'c', isLarge);
+  const asked = askedOfEach(others, bindings, { candidates: 'c', isLarge });
   // Rows are looked up by an array of their keys: in the order of the index, and each once.
   const referrers = `SELECT * FROM fhir.resource r WHERE r.rid = ANY (ARRAY(${selects.join(' UNION ALL ')})) OFFSET 0`;
   const text = `WITH ${[

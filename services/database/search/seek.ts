@@ -1,12 +1,11 @@
 /** Index ranges that together find every candidate of a clause. */
 import { indexed, normalise } from '../../fhir/search/index.ts';
-import type { AskedNumber, Clause, DateRange } from '../../fhir/search/query.ts';
+import type { AskedNumber, Clause } from '../../fhir/search/query.ts';
 import { plainArray } from '../wire.ts';
-import { answersDate, answersNumber, type Bindings, conditionSql, type Resolved, slackMs, slotNumbers, urisAbove } from './conditions.ts';
+import { answersNumber, type Bindings, conditionSql, type Resolved, slotNumbers, urisAbove } from './conditions.ts';
 import { nearSeek } from './near.ts';
+import { windowSelects } from './windows.ts';
 
-const DAY_MS = 86_400_000;
-const LONG = `d.hi - d.lo > ${DAY_MS}`;
 // Sorts after every text that starts with the one before it, under collation "C".
 const LAST_CHARACTER = '\u{10ffff}';
 
@@ -46,35 +45,6 @@ function byText(clause: Extract<Clause, { kind: 'string' | 'uri' }>, bindings: B
     const range = isRange ? `s.norm >= ${from} AND s.norm <= ${bindings.add(text + LAST_CHARACTER, 'text')}` : `s.norm = ${from}`;
     return `SELECT s.rid FROM fhir.str s WHERE s.p = ${of} AND ${range}`;
   });
-}
-
-/** Index ranges by start; a row that answers by its end starts at most a day earlier, or is one of the long ones. */
-function byDate(clause: Extract<Clause, { kind: 'date' }>, range: DateRange, bindings: Bindings): readonly string[] | undefined {
-  const { prefix, lo, hi } = range;
-  if (prefix === 'ne') return undefined;
-  const slack = slackMs(range);
-  const select = (condition: string): string =>
-    `SELECT d.rid FROM fhir.dt d WHERE d.p = ${slotNumbers(clause, bindings)} AND ${condition} AND ${answersDate(range, bindings)}`;
-  const from = (ms: number): string => `d.lo >= ${bindings.add(ms, 'bigint')}`;
-  const before = (ms: number): string => `d.lo < ${bindings.add(ms, 'bigint')}`;
-  const longAfter = (ms: number): string => `${LONG} AND d.hi > ${bindings.add(ms, 'bigint')}`;
-  switch (prefix) {
-    case 'eq':
-      return [select(`${from(lo - slack)} AND ${before(hi + slack)}`)];
-    case 'lt':
-    case 'eb':
-      return [select(before(lo + slack))];
-    case 'le':
-      return [select(before(hi + slack))];
-    case 'sa':
-      return [select(from(hi - slack))];
-    case 'gt':
-      return [select(from(hi - slack - DAY_MS)), select(longAfter(hi - slack))];
-    case 'ge':
-      return [select(from(Math.min(lo, hi - DAY_MS) - slack)), select(longAfter(hi - slack))];
-    case 'ap':
-      return [select(`${from(lo - slack - DAY_MS)} AND ${before(hi + slack)}`), select(longAfter(lo - slack))];
-  }
 }
 
 /** The lowest value is in the index; what answers by its highest is not found by a range. */
@@ -119,7 +89,7 @@ function seekOf(clause: Clause, types: readonly number[], bindings: Bindings, re
     case 'uri':
       return byText(clause, bindings);
     case 'date':
-      return all(clause.any.map((range) => byDate(clause, range, bindings)));
+      return all(clause.any.map((range) => windowSelects(clause, [range], bindings)));
     case 'number':
     case 'quantity':
       return all(clause.any.map((asked) => byNumber(clause, asked, bindings)));

@@ -28,6 +28,8 @@ export interface ParameterPath {
   readonly targets: readonly string[] | undefined;
   /** The value is whether something other than false is there (`exists() and … != false`). */
   readonly truth: boolean;
+  /** A valid resource has at most one value here. */
+  readonly single: boolean;
 }
 
 interface State {
@@ -38,6 +40,7 @@ interface State {
   readonly definition: ElementDefinition | undefined;
   readonly targets: readonly string[] | undefined;
   readonly target: string | undefined;
+  readonly single: boolean;
 }
 
 /** The datatype of an entry of a Bundle: as a reference it means the resource that it holds. */
@@ -80,6 +83,7 @@ function named(state: State, name: string): readonly State[] {
     definition: element,
     targets: type.targets,
     target: undefined,
+    single: state.single && element.max === 1,
   }));
 }
 
@@ -188,10 +192,10 @@ class Compiler {
 
 function pathOf(state: State, truth: boolean): ParameterPath {
   const systems = state.type === 'code' ? [...(state.definition?.binding?.systems.keys() ?? [])] : [];
-  const { steps, element, type: datatype, target } = state;
+  const { steps, element, type: datatype, target, single } = state;
   // What a Bundle holds is not what it refers to: nothing is kept from deletion by it.
   const targets = datatype === ENTRY ? [] : state.targets;
-  return { steps, datatype, element, target, targets, system: systems.length === 1 ? systems[0] : undefined, truth };
+  return { steps, datatype, element, target, targets, system: systems.length === 1 ? systems[0] : undefined, truth, single };
 }
 
 const TRUTH = /^([\w.]+)\.exists\(\) and \1 != false$/;
@@ -202,7 +206,7 @@ const TRUTH = /^([\w.]+)\.exists\(\) and \1 != false$/;
  */
 export function compileExpression(expression: string, type: string): Result<readonly ParameterPath[]> {
   const resource = type.split('.')[0] ?? type;
-  const root: State = { steps: [], element: '', type, definition: undefined, targets: undefined, target: undefined };
+  const root: State = { steps: [], element: '', type, definition: undefined, targets: undefined, target: undefined, single: true };
   const paths: ParameterPath[] = [];
   for (const alternative of alternativesOf(expression)) {
     const first = /^\(*\s*([A-Za-z]\w*)/.exec(alternative)?.[1] ?? '';
