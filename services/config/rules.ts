@@ -30,8 +30,8 @@ export interface SourceRules {
   readonly authority: string | undefined;
   /** IANA zone of local times that carry no offset. */
   readonly timezone: string;
-  /** Whether it may ask: answers tell of every patient. */
-  readonly queries: 'allowed' | 'refused';
+  /** Whether it may ask: answers tell of every patient; `all`: of those too whom a label restricts (fhir/security-labels.ts). */
+  readonly queries: 'all' | 'allowed' | 'refused';
   /** Whether its silence is reported. */
   readonly silence: 'report' | 'ignore';
 }

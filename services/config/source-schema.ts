@@ -36,7 +36,7 @@ const RULES = {
   maxConnections: whole(1, 100_000).optional(),
   authority: text.optional(),
   timezone: timezone.optional(),
-  queries: oneOf('allowed', 'refused').optional(),
+  queries: oneOf('all', 'allowed', 'refused').optional(),
   silence: oneOf('report', 'ignore').optional(),
 };
 

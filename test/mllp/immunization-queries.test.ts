@@ -1,8 +1,10 @@
 /** The immunization queries of CDC's guide: Z34 (complete history) and Z44 (evaluated history and forecast), answered by Z31, Z32, Z33 and Z42. */
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { auditRecords } from '../../services/database/audit.ts';
 import { parseMessage } from '../../services/hl7v2/parse.ts';
 import { startHttp } from '../../services/http/server.ts';
+import { resourcesBy } from '../../services/pipeline/query/search.ts';
 import { adt, all, type QueryHouse, queryHouse, segment } from './query-house.ts';
 
 let house: QueryHouse;
@@ -129,6 +131,44 @@ describe('Z34', () => {
     const lines = await ask('Z34', { person: 'Empty^Ed', born: '20230101', sex: 'M' });
     expect([profile(lines), all(lines, 'RXA').length]).toEqual(['Z32^CDCPHINVS', 0]);
     expect(segment(lines, 'ERR')).toMatch(/query-nothing-recorded.*\|The answer says nothing of immunizations: none is recorded\.$/);
+  });
+});
+
+describe('what is labelled as restricted', () => {
+  it('is not told, a dose with a word of it, a person with none; who may ask for all is told all', async () => {
+    const doses = ['ORC|RE||IZ-9', 'RXA|0|1|20240305||83^Hep A^CVX|0.5|mL', 'ORC|RE||IZ-10', 'RXA|0|1|20240405||03^MMR^CVX|0.5|mL'];
+    await house.tell([
+      vxu('PID|1||R1^^^MRN^MR||Open^Olga||20210101|F', doses),
+      adt('ADT', 'PID|1||R2^^^MRN^MR||Secret^Sara||20210202|F', 'A28', 'PD1||||||||||||Y\r'),
+      adt('ADT', 'PID|1||R3^^^MRN^MR||Known^Kim||20210303|F', 'A28', 'PD1||||||||||||N\r'),
+    ]);
+    const [dose] = await resourcesBy(house.parts, 'Immunization', [['identifier', 'IZ-9']], 1);
+    if (dose?.id === undefined) throw new Error('the dose is not there');
+    const meta = { security: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: 'HIV' }] };
+    await put({ ...dose, id: dose.id, meta });
+    const open = { person: 'Open^Olga', born: '20210101', sex: 'F' };
+    const some = await ask('Z34', open);
+    expect([profile(some), all(some, 'RXA').length, all(some, 'ORC').map((each) => each.split('|')[3])]).toEqual([
+      'Z32^CDCPHINVS',
+      1,
+      ['IZ-10'],
+    ]);
+    expect(segment(some, 'ERR')).toMatch(
+      /query-record-withheld.*\|1 recorded Immunization are labelled as restricted and were left out\.$/,
+    );
+    const asked = async (name: string, born: string, app: string): Promise<readonly (string | number | undefined)[]> => {
+      const lines = await house.ask('QBP^Q22^QBP_Q21', [`QPD|IHE PDQ Query|T|@PID.5.1^${name}~@PID.7^${born}`, 'RCP|I'], { app });
+      return [segment(lines, 'QAK')?.split('|')[2], all(lines, 'PID').length, all(lines, 'ERR').length];
+    };
+    expect(await asked('Secret', '20210202', 'ASK')).toEqual(['NF', 0, 0]);
+    expect(await asked('Known', '20210303', 'ASK')).toEqual(['OK', 1, 0]);
+    expect(await asked('Secret', '20210202', 'CHIEF')).toEqual(['OK', 1, 0]);
+    const byNumber = await house.ask('QBP^Q23^QBP_Q21', ['QPD|Q23|T|R2^^^MRN', 'RCP|I']);
+    expect(segment(byNumber, 'ERR')).toContain('query-identifier-unknown');
+    const [look] = await auditRecords(house.house.database, { action: 'look.query', limit: 1 });
+    expect(look?.detail).toMatchObject({ found: 0, patients: [], withheld: 1 });
+    const whole = await house.ask('QBP^Q11^QBP_Q11', [qpd('Z34', open), 'RCP|I'], { app: 'CHIEF', version: '2.5.1' });
+    expect(all(whole, 'RXA')).toHaveLength(2);
   });
 });
 

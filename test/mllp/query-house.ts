@@ -14,6 +14,7 @@ unknown: refuse
 sources:
   asker: { match: { sendingApplication: ASK }, queries: allowed, authority: CITY }
   other: { match: { sendingApplication: OTHER }, queries: allowed, authority: ELSE }
+  chief: { match: { sendingApplication: CHIEF }, queries: all, authority: CITY }
   mute: { match: { sendingApplication: MUTE } }
   adt: { match: { sendingApplication: ADT }, authority: CITY }
   far: { match: { sendingApplication: FAR }, authority: FAR }

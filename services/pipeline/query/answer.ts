@@ -5,6 +5,7 @@
 import type { SourceRules } from '../../config/rules.ts';
 import { isWaitedFor } from '../../database/journal/queries.ts';
 import { gravest, type Problem, problem, Refusal } from '../../errors.ts';
+import { isRestricted } from '../../fhir/security-labels.ts';
 import { acknowledgement, queryAnswer } from '../../hl7v2/acknowledge.ts';
 import { escapeText } from '../../hl7v2/escape.ts';
 import type { Message } from '../../hl7v2/message.ts';
@@ -17,7 +18,7 @@ import { type FoundPatient, isKnownDomain, patientsAgreeing, patientsByIdentifie
 import { type IncomingQuery, keptOf, keysOf, type Outcome } from './keep.ts';
 import { isAfter, pointerOf, readPointer } from './pointer.ts';
 import { MOST_FOUND } from './search.ts';
-import { domainsWithout, type Telling, toldPatients, toldRecords, withAskedNumbers } from './tell.ts';
+import { domainsWithout, type MayTell, type Telling, toldPatients, toldRecords, withAskedNumbers } from './tell.ts';
 
 export interface QueryAnswer {
   readonly bytes: Uint8Array;
@@ -35,7 +36,17 @@ interface Said extends Outcome {
   readonly pointer: string | undefined;
 }
 
-const SILENT: Said = { status: 'NF', problems: [], lines: [], profile: '', counts: undefined, pointer: undefined, told: [], keys: [] };
+const SILENT: Said = {
+  status: 'NF',
+  problems: [],
+  lines: [],
+  profile: '',
+  counts: undefined,
+  pointer: undefined,
+  told: [],
+  keys: [],
+  withheld: 0,
+};
 
 const refusedWith = (problems: readonly Problem[]): Said => ({
   ...SILENT,
@@ -91,7 +102,7 @@ interface Question {
 }
 
 async function saidTo(parts: Parts, { message, rules }: IncomingQuery, { about, answered, problems }: Question): Promise<Said> {
-  if (rules.queries !== 'allowed') return refusedWith([problem('query-not-allowed', {}, 'MSH-3')]);
+  if (rules.queries === 'refused') return refusedWith([problem('query-not-allowed', {}, 'MSH-3')]);
   // Nothing is kept of an answer: there is nothing to cancel, and that is what its sender wants (chapter 5.4.8).
   if (message.type === 'QCN') return { ...SILENT, status: 'OK' };
   // Of a kind of query that has maps: what it does not say comes before that no map takes it as it is.
@@ -123,10 +134,14 @@ async function answerTo(
   const asked = askedOf(parts, message, rules, map.spec);
   if (!asked.ok) return refusedWith(asked.problems);
   const { keys } = asked.value;
-  const faulty = (problems: readonly Problem[]): Said => ({ ...refusedWith(problems), keys });
   const found = await foundFor(parts, asked.value, map.spec.find);
-  if (!found.ok) return faulty(found.problems);
-  const { patients, inactive } = found.value;
+  if (!found.ok) return { ...refusedWith(found.problems), keys };
+  const { inactive } = found.value;
+  const mayTell: MayTell = rules.queries === 'all' ? () => true : (resource) => !isRestricted(resource);
+  // Not even that they are here: to who must not see a restricted record it is nobody's.
+  const patients = found.value.patients.filter(({ resource }) => mayTell(resource));
+  const withheld = found.value.patients.length - patients.length;
+  const faulty = (problems: readonly Problem[]): Said => ({ ...refusedWith(problems), keys, withheld });
   const [none] = await unknownDomains(parts, patients, asked.value);
   if (none !== undefined) return faulty([problem('query-domain-unknown', {}, `${none.place}.4`)]);
   const place = asked.value.identifierPlace;
@@ -136,9 +151,9 @@ async function answerTo(
   }
   const warnings = inactive === 0 ? [] : [problem('query-inactive', { count: inactive }, place)];
   const those = patients.flatMap((each) => withAskedNumbers(each, asked.value, map.spec.others) ?? []);
-  const telling: Answering = { parts, about, asked: asked.value, map, warnings };
+  const telling: Answering = { parts, about, asked: asked.value, map, warnings, mayTell };
   const said = map.spec.find === 'match' ? await matched(telling, those, profiles) : await listed(telling, those);
-  return { ...said, keys: [...keys, ...said.keys] };
+  return { ...said, keys: [...keys, ...said.keys], withheld };
 }
 
 /** Returns the asked authorities that nobody has a number of. */
@@ -173,6 +188,7 @@ interface Answering {
   readonly asked: Asked;
   readonly map: AnsweredQuery['map'];
   readonly warnings: readonly Problem[];
+  readonly mayTell: MayTell;
 }
 
 /** All who were found, in pages where the sender wants fewer at once. */
@@ -207,7 +223,7 @@ const ok = (
 
 /** One who is surely meant, with what is recorded; else those who could be; too many are nobody (CDC's guide, chapter 7). */
 async function matched(
-  { parts, about, map, warnings }: Answering,
+  { parts, about, map, warnings, mayTell }: Answering,
   patients: readonly FoundPatient[],
   profiles: AnsweredQuery['profiles'],
 ): Promise<Said> {
@@ -217,7 +233,7 @@ async function matched(
   const profile = (name: 'one' | 'several' | 'none'): string => profiles?.[name] ?? '';
   if (sure.length === 1 && one !== undefined) {
     const person = toldPatients(map, [one], 1, changed);
-    const records = await toldRecords(parts, map, about.name, one.resource.id, changed);
+    const records = await toldRecords(parts, map, about.name, { patient: one.resource.id, changed, mayTell });
     const faults = [...person.faults, ...records.faults];
     if (faults.length > 0) return { ...refusedWith(faults), profile: profile('none'), keys: keysOf(one) };
     const telling = { lines: [...person.lines, ...records.lines], warnings: [...person.warnings, ...records.warnings], faults };

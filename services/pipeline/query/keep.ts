@@ -31,6 +31,8 @@ export interface Outcome {
   readonly told: readonly FoundPatient[];
   /** Ordering keys of whom it names. */
   readonly keys: readonly string[];
+  /** Patients who answer and whom this sender must not see. */
+  readonly withheld: number;
 }
 
 /** The ordering keys that a Patient's numbers make, as messages about them have. */
@@ -50,7 +52,7 @@ export function keysOf({ resource }: FoundPatient): readonly string[] {
 export const keptOf = (
   { database }: Parts,
   { message, bytes, source, channel }: IncomingQuery,
-  { status, problems, told, keys, counts }: Outcome,
+  { status, problems, told, keys, counts, withheld }: Outcome,
   answered: AnsweredQuery | undefined,
 ): Promise<number> =>
   database.transaction(async (tx) => {
@@ -75,6 +77,7 @@ export const keptOf = (
         status,
         found: counts?.[0] ?? 0,
         patients: told.map(({ resource }) => resource.id),
+        ...(withheld === 0 ? {} : { withheld }),
       },
     });
     return id;

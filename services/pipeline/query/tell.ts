@@ -66,13 +66,24 @@ function untoldOf(all: readonly Told[]): readonly Problem[] {
 /** More than so many resources of a type are not read for one answer. */
 const MOST_RECORDS = 1_000;
 
+/** Whether who asks may be told of a resource. */
+export type MayTell = (resource: Resource) => boolean;
+
+interface About {
+  /** The Patient's id. */
+  readonly patient: string;
+  /** ISO instant. */
+  readonly changed: string;
+  readonly mayTell: MayTell;
+}
+
 /** Returns the segments of what is recorded about one patient, as far as the map tells it to this query. */
-export async function toldRecords(parts: Parts, map: QueryMap, name: string, patient: string, changed: string): Promise<Telling> {
+export async function toldRecords(parts: Parts, map: QueryMap, name: string, about: About): Promise<Telling> {
   const tellings: Telling[] = [];
   for (const record of map.records) {
     const { of } = record.spec;
     if (of.length === 0 || of.some((each) => each.toLowerCase() === name.toLowerCase()))
-      tellings.push(await toldRecord(parts, record, patient, changed));
+      tellings.push(await toldRecord(parts, record, about));
   }
   return {
     lines: tellings.flatMap(({ lines }) => lines),
@@ -81,7 +92,7 @@ export async function toldRecords(parts: Parts, map: QueryMap, name: string, pat
   };
 }
 
-async function toldRecord(parts: Parts, record: RecordMap, patient: string, changed: string): Promise<Telling> {
+async function toldRecord(parts: Parts, record: RecordMap, { patient, changed, mayTell }: About): Promise<Telling> {
   const { type, by, sort, missing } = record.spec;
   const found = await resourcesBy(
     parts,
@@ -90,10 +101,13 @@ async function toldRecord(parts: Parts, record: RecordMap, patient: string, chan
     MOST_RECORDS,
   );
   // Unsorted they come newest first.
-  const all = sort === undefined ? found.toReversed() : found;
+  const sorted = sort === undefined ? found.toReversed() : found;
   const tooMany = problem('query-patient-untold', { reason: `there are more than ${MOST_RECORDS} ${type}` }, type);
-  if (all.length > MOST_RECORDS) return { lines: [], warnings: [], faults: [tooMany] };
-  const links = await linksOf(parts, record, all);
+  const kept = new Set<string>();
+  const maySay: MayTell = (resource) => mayTell(resource) || !kept.add(`${resource.resourceType}/${resource.id ?? ''}`);
+  const all = sorted.filter(maySay);
+  if (sorted.length > MOST_RECORDS) return { lines: [], warnings: [], faults: [tooMany] };
+  const links = await linksOf(parts, record, all, maySay);
   if (links === undefined) return { lines: [], warnings: [], faults: [tooMany] };
   const told = all.map((resource) => record.told(resource, links(resource), changed));
   // Half a record would be taken for the whole.
@@ -104,10 +118,17 @@ async function toldRecord(parts: Parts, record: RecordMap, patient: string, chan
     why === undefined
       ? []
       : [problem('query-record-untold', { count: refused.length, type, reason: reasonIn(why.text) }, `answer ${why.at ?? type}`)];
-  const isMissing = missing !== undefined && told.every(({ lines }) => lines.length === 0) && refused.length === 0;
+  const isMissing = missing !== undefined && told.every(({ lines }) => lines.length === 0) && refused.length === 0 && kept.size === 0;
+  // Of somebody who is told, that something is kept back must be: what is there would be taken for all.
+  const withheld = kept.size === 0 ? [] : [problem('query-record-withheld', { count: kept.size, type }, type)];
   return {
     lines: whole.flatMap(({ lines }) => lines),
-    warnings: [...untold, ...untoldOf(whole), ...(isMissing ? [problem('query-nothing-recorded', { what: missing }, type)] : [])],
+    warnings: [
+      ...withheld,
+      ...untold,
+      ...untoldOf(whole),
+      ...(isMissing ? [problem('query-nothing-recorded', { what: missing }, type)] : []),
+    ],
     faults: [],
   };
 }
@@ -120,6 +141,7 @@ async function linksOf(
   parts: Parts,
   { spec }: RecordMap,
   all: readonly Resource[],
+  mayTell: MayTell,
 ): Promise<((resource: Resource) => RecordLinks) | undefined> {
   const found = new Map<string, Map<string, Resource[]>>();
   for (const { name, type, by } of spec.linked) {
@@ -129,7 +151,7 @@ async function linksOf(
       const names = all.slice(start, start + TOGETHER).map(({ resourceType, id }) => `${resourceType}/${id}`);
       const some = await resourcesBy(parts, type, [[by, names.join()]], MOST_RECORDS);
       if (some.length > MOST_RECORDS) return undefined;
-      for (const each of some)
+      for (const each of some.filter(mayTell))
         for (const reference of new Set(references(each).map((one) => one.reference)))
           if (names.includes(reference)) own.set(reference, [...(own.get(reference) ?? []), each]);
     }
