@@ -31,13 +31,17 @@ export interface CaseReport {
 /** Finds the bytes a case names; undefined when there are none. */
 export type FindBytes = (file: string, from: Position) => Uint8Array | undefined;
 
+/** Hears of each case that was run. */
+export type CaseTold = (node: SpecNode, faults: readonly Diagnostic[]) => void;
+
 /** Returns what a list of cases came to. */
-export function runCases(list: ListNode, maps: CaseMaps, find: FindBytes): CaseReport {
+export function runCases(list: ListNode, maps: CaseMaps, find: FindBytes, told?: CaseTold): CaseReport {
   const diagnostics: Diagnostic[] = [];
   let passed = 0;
   let failed = 0;
   for (const node of list.items) {
     const faults = runCase(node, maps, find);
+    told?.(node, faults);
     if (faults.length === 0) passed += 1;
     else failed += 1;
     diagnostics.push(...faults);

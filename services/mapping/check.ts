@@ -1,12 +1,12 @@
 /** The checker: everything wrong with specs, with place, code and cure, and what their cases came to. */
 import { existsSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { type CaseReport, type FindBytes, runCases } from './cases.ts';
+import { type CaseReport, type CaseTold, type FindBytes, runCases } from './cases.ts';
 import { type Diagnostic, diagnostic } from './diagnostics.ts';
 import { givenBytes, LOCK_FILE, lockFileText, type SpecFile, specFiles } from './files.ts';
 import { type LoadedMaps, mapsOf } from './maps.ts';
 import { publicationFaults, readLock } from './publication.ts';
-import { entryOf } from './read.ts';
+import { entryOf, textOf } from './read.ts';
 import type { SpecFamily } from './spec.ts';
 import { Build, type NamedPlace } from './to-fhir/build.ts';
 import { writeTypeMap } from './to-fhir/fields.ts';
@@ -25,14 +25,17 @@ export interface CheckReport {
  * Returns the report on every spec below `paths` (folders or files); maps they use are read from the folder of maps they stand in. `runsCases`
  * false: what they say is read and compiled, and no case is run (cases are most of the time that a check takes).
  */
-export function checkSpecs(paths: string | readonly string[], { runsCases = true }: { readonly runsCases?: boolean } = {}): CheckReport {
+export function checkSpecs(
+  paths: string | readonly string[],
+  { runsCases = true, told }: Pick<CheckScope, 'runsCases' | 'told'> = {},
+): CheckReport {
   const asked = typeof paths === 'string' ? [paths] : paths;
   const roots = [...new Set(asked.map(rootOf))];
   const files = roots.flatMap((root) => specFiles(root));
   const inScope = (file: string): boolean =>
     asked.some((path) => file === path || !relative(resolve(path), resolve(file)).startsWith('..'));
   const maps = mapsOf(files);
-  const report = checkFiles(files, maps, { inScope, find: (file, from) => fileNear(file, from.file), runsCases });
+  const report = checkFiles(files, maps, { inScope, find: (file, from) => fileNear(file, from.file), runsCases, told });
   const missing =
     files.length === 0
       ? asked.map((file) => diagnostic('file-unreadable', { file, line: 1, column: 1 }, { reason: 'no .yaml file is there' }))
@@ -43,6 +46,16 @@ export function checkSpecs(paths: string | readonly string[], { runsCases = true
   return { ...report, ok: diagnostics.every((each) => each.severity === 'warning'), diagnostics };
 }
 
+/** One case that was run. */
+export interface CaseRun {
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  readonly name: string;
+  /** What failed, each with its place; empty: it passes. */
+  readonly faults: readonly Diagnostic[];
+}
+
 export interface CheckScope {
   /** Whether what is said of a file is reported, and its cases are run. */
   readonly inScope: (file: string) => boolean;
@@ -50,11 +63,17 @@ export interface CheckScope {
   readonly find: FindBytes;
   /** False: no case is run. True when undefined. */
   readonly runsCases?: boolean;
+  /** Hears of each case that was run. */
+  readonly told?: ((run: CaseRun) => void) | undefined;
 }
 
 /** Returns the report on files whose maps are `maps`. */
-export function checkFiles(files: readonly SpecFile[], maps: LoadedMaps, { inScope, find, runsCases = true }: CheckScope): CheckReport {
-  const cases = runsCases ? caseReports(files, maps, inScope, find) : [];
+export function checkFiles(
+  files: readonly SpecFile[],
+  maps: LoadedMaps,
+  { inScope, find, runsCases = true, told }: CheckScope,
+): CheckReport {
+  const cases = runsCases ? caseReports(files, maps, { inScope, find, told }) : [];
   const all = [...maps.diagnostics, ...compileDiagnostics(maps), ...cases.flatMap((each) => each.diagnostics), ...caseFileFaults(files)];
   const diagnostics = sortedOnce(all.filter((each) => inScope(each.file)));
   const sum = (pick: (report: CaseReport) => number): number => cases.reduce((total, each) => total + pick(each), 0);
@@ -120,12 +139,11 @@ function unusedMaps(family: SpecFamily, maps: LoadedMaps): readonly Diagnostic[]
     .map((each) => diagnostic('unused-map', each.at, { name: each.id }));
 }
 
-function caseReports(
-  files: readonly SpecFile[],
-  maps: LoadedMaps,
-  inScope: (file: string) => boolean,
-  find: FindBytes,
-): readonly CaseReport[] {
+function caseReports(files: readonly SpecFile[], maps: LoadedMaps, { inScope, find, told }: CheckScope): readonly CaseReport[] {
+  const hears: CaseTold = (node, faults) => {
+    const { file, line } = node.at;
+    if (inScope(file)) told?.({ file, line, name: textOf(node, 'name') ?? '(no name)', faults });
+  };
   const lists = files
     .filter(
       (each) =>
@@ -134,7 +152,7 @@ function caseReports(
     )
     .map((each) => entryOf(each.read.root, 'cases')?.value)
     .filter((each) => each?.kind === 'list');
-  return [...lists.map((list) => runCases(list, maps, find)), runRowCases(maps.rowMaps)];
+  return [...lists.map((list) => runCases(list, maps, find, hears)), runRowCases(maps.rowMaps, hears)];
 }
 
 /** A case names its file from the project's folder: the nearest folder above the spec that has it. */

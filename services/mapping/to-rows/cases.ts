@@ -15,8 +15,8 @@ export interface RowCaseReport {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Returns what the cases of every compiled map came to. */
-export function runRowCases(maps: RowMaps): RowCaseReport {
+/** Returns what the cases of every compiled map came to; `told` hears of each. */
+export function runRowCases(maps: RowMaps, told?: (node: SpecNode, faults: readonly Diagnostic[]) => void): RowCaseReport {
   let passed = 0;
   const diagnostics: Diagnostic[] = [];
   let failed = 0;
@@ -24,6 +24,7 @@ export function runRowCases(maps: RowMaps): RowCaseReport {
     const list = entryOf(spec.root, 'cases')?.value;
     for (const node of list?.kind === 'list' ? list.items : []) {
       const found = runCase(node, spec, maps);
+      told?.(node, found === undefined ? [] : [found]);
       if (found === undefined) passed += 1;
       else {
         failed += 1;
