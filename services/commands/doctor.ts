@@ -9,6 +9,7 @@ import { type Check, databaseChecks } from '../database/embedded/checks.ts';
 import { ERRORS, type Problem, Refusal } from '../errors.ts';
 import { checkSpecs } from '../mapping/check.ts';
 import { type CommandDefinition, withExamples } from './command.ts';
+import { mapsDueCheck } from './maps-due.ts';
 import { choicesCheck } from './omop/omop-options.ts';
 import { receiversCheck } from './outgoing/receivers-check.ts';
 import { rowsDueCheck } from './rows-due.ts';
@@ -54,6 +55,7 @@ export async function checksOf(environment: Readonly<Record<string, string | und
     ...receiversCheck(value),
     ...choicesCheck(value),
     ...rowsDueCheck(value),
+    ...mapsDueCheck(value),
     tlsCheck(value),
     bindCheck(value),
     mappingsCheck(value.mappingsDir),

@@ -27,6 +27,7 @@ import { LiveSpecs } from '../pipeline/specs/live.ts';
 import { remakeAll } from '../pipeline/unmapped/answer.ts';
 import { upgradeAll } from '../pipeline/vocabulary/upgrade.ts';
 import type { Parts } from '../pipeline.ts';
+import { tellMapsDue } from './maps-due.ts';
 import { choicesToHold } from './omop/omop-options.ts';
 import { tellRowsDue } from './rows-due.ts';
 import { STARTER_FOLDER, vocabularyFolder } from './vocabulary/folder.ts';
@@ -96,6 +97,7 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
       log.info({ release }, 'messages are mapped by another release'),
     );
     await specs.catchUp(store.database);
+    tellMapsDue(config, specs, log);
     await writeCdmSource(store.database, cdmSource(config, new Date()));
     const choices = await choicesToHold(config, store.database, log);
     await writeChoices(store.database, choices);

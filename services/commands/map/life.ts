@@ -29,7 +29,9 @@ function draftCommands(map: Command, terminal: Terminal, exit: Exit): void {
   withExamples(
     draft
       .command('new <title> [path...]')
-      .description('a draft of files as the folder of maps has them; of all that differ from what is published when none is named'),
+      .description(
+        'a draft of files, or folders of them, as the folder of maps has them; of all that differ from what is published when none is named',
+      ),
     '  $ npx polyseme map draft new "less text" v2-to-fhir/messages/oru-r01.yaml    what the folder says of this file, as a draft',
     CODES,
   )
@@ -37,7 +39,10 @@ function draftCommands(map: Command, terminal: Terminal, exit: Exit): void {
     .action((title: string, paths: readonly string[], { json }: Json) =>
       withDesk(async (desk) => {
         const folder = folderSpecs(desk.dir);
-        const named = paths.length > 0 ? paths : (await driftOf(desk, await activeSpecs(desk.database, desk.dir))).map(({ path }) => path);
+        const below = (path: string): readonly string[] =>
+          [...folder.texts.keys()].filter((each) => each.startsWith(`${path.replace(/\/$/, '')}/`));
+        const asked = paths.flatMap((path) => (below(path).length > 0 ? below(path) : [path]));
+        const named = paths.length > 0 ? asked : (await driftOf(desk, await activeSpecs(desk.database, desk.dir))).map(({ path }) => path);
         const unknown = named.find((path) => paths.length > 0 && !folder.texts.has(path));
         if (unknown !== undefined) throw new Refusal([problem('spec-file-unknown', { path: unknown.slice(0, 200) })]);
         const made = await beginDraft(desk, accountName(), title);

@@ -89,6 +89,11 @@ export class LiveSpecs implements LoadedMaps {
     return this.#set?.releaseId;
   }
 
+  /** Paths of the files of the release that runs; undefined: those of the folder run. */
+  get paths(): Iterable<string> | undefined {
+    return this.#set?.texts.keys();
+  }
+
   get messageMaps(): LoadedMaps['messageMaps'] {
     return this.#maps.messageMaps;
   }
