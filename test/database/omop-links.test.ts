@@ -1,5 +1,6 @@
 /** What joins the rows of several resources, through the real maps: parts of stays, ages, facts, plans and costs, places. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { write } from '../../services/pipeline.ts';
 import { type TestHouse, testHouse } from '../parts.ts';
 import { encounter, expectRebuildEqual, type Given, given, patient, put, remove, subject, weight } from './omop-house.ts';
 
@@ -89,6 +90,26 @@ it('rule 38: an age becomes a date with the birth date, again when that is corre
   await put(house, patient('p1', { birthDate: '1700' }));
   expect(await rows(dates)).toEqual([]);
   expect(await rows(`SELECT rule, count(*)::int AS n FROM ops.exclusion WHERE rule = 38 GROUP BY rule`)).toEqual([{ rule: 38, n: 2 }]);
+});
+
+it('rule 38: what goes before an age has become a date is not referred to, and is again when it comes back', async () => {
+  const condition = given('Condition', 'c', {
+    subject: subject(),
+    encounter: { reference: 'Encounter/e' },
+    code: { coding: [{ system: 'http://snomed.info/sct', code: '44054006' }] },
+    onsetAge: { value: 34, code: 'a', system: 'http://unitsofmeasure.org' },
+  });
+  const visit = `SELECT ${owner('visit_occurrence_id')} AS visit FROM cdm.condition_occurrence`;
+  const written = { source: 'fhir', channel: 'fhir', controlId: undefined, messageType: 'test', patientKeys: [] } as const;
+  const common = { update: 'replace', deletes: [], spec: '', problems: [], unmapped: [] } as const;
+  await put(house, patient(), encounter('e', '2020-01-02', '2020-01-03'));
+  // Nothing is derived between: the condition has no row yet when the visit goes.
+  await write(house.parts, { ...written, content: Buffer.from('1') }, async () => [{ ...common, resource: condition }]);
+  await remove(house, 'Encounter', 'e');
+  expect(await rows(visit)).toEqual([{ visit: null }]);
+  await put(house, encounter('e', '2020-01-02', '2020-01-03'));
+  expect(await rows(visit)).toEqual([{ visit: 'e' }]);
+  await expectRebuildEqual(house);
 });
 
 it('rule 57: a fact stands twice, once from each side, and goes with either of its rows', async () => {

@@ -46,7 +46,7 @@ export interface ResolvedEntry {
   readonly excluded: readonly { readonly n: number; readonly waitsFor: string; readonly rule?: number | undefined }[];
   /** Everything this resource refers to that makes no row yet, whether that keeps a row out or leaves a column NULL. */
   readonly waitsFor: ReadonlySet<string>;
-  /** Of those, the places that something stands in for: they are there, and not missing. */
+  /** Of those, what is there and not missing: places that something stands in for, what rows that come later refer to. */
   readonly through: ReadonlySet<string>;
   /** The ids that others may refer to, by table. */
   readonly own: ReadonlyMap<RowTable, number>;
@@ -244,7 +244,19 @@ function plainRow(entry: RowsEntry, row: CdmRow, known: Known): PlainRow {
   if (isAside(row.table)) columns.delete('person_id');
   const id = rowId(entry, row);
   if (hasKey(row.table)) columns.set(keyColumn(row.table), id);
+  if (deferred !== undefined || row.table === 'payer_plan_period') noteReferences(entry, row, columns, known);
   return { table: row.table, n: row.n, id, personId: typeof person === 'number' ? person : undefined, columns, deferred, ages, pointers };
+}
+
+/** A row that stands in no table yet is found by nobody who looks there for rows that refer to what goes: it waits for that, though it is there. */
+function noteReferences(entry: RowsEntry, row: CdmRow, columns: ReadonlyMap<string, PlainValue>, { waitsFor, through }: Known): void {
+  for (const [name, value] of Object.entries(row.columns)) {
+    if (!isRef(value) || isDeferredDate(value) || isFact(name) || (columns.get(name) ?? null) === null) continue;
+    const reference = resourceOf(value);
+    if (reference === entry.reference || waitsFor.has(reference)) continue;
+    waitsFor.add(reference);
+    through.add(reference);
+  }
 }
 
 /** Writes the id that a column refers to; where it is a part of a stay, the detail beside the visit. */
