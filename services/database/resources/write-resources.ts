@@ -3,7 +3,7 @@ import { type Problem, problem, Refusal } from '../../errors.ts';
 import { withMeta } from '../../fhir/format/json.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import type { IndexRows } from '../../fhir/search/query.ts';
-import type { ResourceRows } from '../../omop/row.ts';
+import { NO_ROWS, type ResourceRows } from '../../omop/row.ts';
 import { type AppliedRows, applyRows } from '../cdm/cdm.ts';
 import { type RowsOf, rederive } from '../cdm/dependants.ts';
 import type { Prepared, Transaction } from '../connect.ts';
@@ -140,8 +140,6 @@ async function plan(tx: Transaction, writes: readonly ResourceWrite[]): Promise<
     return { write, reference, resourceKey, rid: numbers[i]?.rid ?? 0, version, updated, body, spec: write.spec };
   });
 }
-
-const NO_ROWS: ResourceRows = { rows: [], exclusions: [], unmapped: [], adjustments: [], spec: '' };
 
 async function store(tx: Transaction, planned: readonly Planned[], rowsOf: RowsOf): Promise<void> {
   const rowsFor = (each: Planned): ResourceRows => (each.write.delete ? NO_ROWS : each.write.rows);

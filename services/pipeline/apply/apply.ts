@@ -6,15 +6,13 @@ import { type ResourceWrite, type WriteOutcome, writeResources } from '../../dat
 import { problem, Refusal } from '../../errors.ts';
 import type { JsonObject } from '../../fhir/resource.ts';
 import { replacedBy } from '../../mapping/merges.ts';
-import type { ResourceRows } from '../../omop/row.ts';
+import { NO_ROWS } from '../../omop/row.ts';
 import { type Change, idOf, keyOf, wavesOf } from './change.ts';
 import { isLinked, isOf, landedOn } from './landing.ts';
 import { mergeStates, withMergeState, withoutMergeState } from './merge-state.ts';
-import { mergedWith, writeOf } from './merged.ts';
+import { mergedWith, sameWriteOf, writeOf } from './merged.ts';
 import { keepSaid, type Place, placesOf } from './order.ts';
 import { dateOf, type RowParts, rowsOf, storedDate, storedResource } from './rows.ts';
-
-const NO_ROWS: ResourceRows = { rows: [], exclusions: [], unmapped: [], adjustments: [], spec: '' };
 
 /**
  * Told of a change that says something which newer (older) or more settled (outranked) statements overrule, or that speaks of a record
@@ -76,13 +74,14 @@ async function applyLocked(
   const rows = await rowsOf(
     parts,
     tx,
-    merged.map(({ resource }) => resource),
+    merged.flatMap(({ resource, isSame }) => (isSame ? [] : [resource])),
     (each) => parts.writtenOn?.(each) ?? today,
   );
+  let next = 0;
   const outcomes = await stored(
     parts,
     tx,
-    merged.map((each, index) => writeOf(each, rows[index] ?? NO_ROWS)),
+    merged.map((each) => (each.isSame ? sameWriteOf(each) : writeOf(each, rows[next++] ?? NO_ROWS))),
   );
   const stale = outcomes.find((outcome) => outcome.status === 'conflict');
   if (stale) throw new Refusal([problem('resource-version-conflict', { reference: `${stale.type}/${stale.id}`, version: stale.version })]);

@@ -61,7 +61,10 @@ export async function placesOf(
   current: ReadonlyMap<string, CurrentResource>,
   { now, ownOf }: { readonly now: string; readonly ownOf: (stored: Stored) => Stored },
 ): Promise<readonly Place[]> {
-  const asked = changes.map((change) => ({ change, current: current.get(keyOf(change.resource)), ownOf }));
+  const asked = changes.map((change) => {
+    const stored = current.get(keyOf(change.resource));
+    return { change, current: stored, before: stored === undefined || stored.deleted ? undefined : storedResource(stored), ownOf };
+  });
   const times = await statementTimes(
     tx,
     asked.flatMap((each) => each.current?.resourceKey ?? []),
@@ -77,6 +80,8 @@ export async function placesOf(
 interface Asked {
   readonly change: Change;
   readonly current: CurrentResource | undefined;
+  /** What `current` says; undefined when it is deleted. */
+  readonly before: Stored | undefined;
   readonly times: readonly StatementTimes[];
   readonly ownOf: (stored: Stored) => Stored;
 }
@@ -89,7 +94,7 @@ const momentOf = ({ change }: Asked): Ranked => ({
 });
 
 /** The last word about a stored resource so far. */
-function lastWord({ current, times }: Asked, before: Stored | undefined): Ranked {
+function lastWord({ current, before, times }: Asked): Ranked {
   const known = inOrder(momentsOf(times)).at(-1);
   if (known) return known;
   return {
@@ -100,9 +105,7 @@ function lastWord({ current, times }: Asked, before: Stored | undefined): Ranked
 }
 
 function isLate(asked: Asked): boolean {
-  const { change, current } = asked;
-  if (change.eventAt === undefined || current === undefined || current.deleted) return false;
-  return isBeforeLast(asked, storedResource(current));
+  return asked.change.eventAt !== undefined && asked.before !== undefined && isBeforeLast(asked);
 }
 
 /** A request, or what else replaces, over what a merge brought. */
@@ -121,16 +124,15 @@ const momentsOf = (times: readonly StatementTimes[]): readonly Ranked[] =>
     ]);
 
 /** True when a change comes before the last word that was said. */
-function isBeforeLast(asked: Asked, before: Stored | undefined): boolean {
+function isBeforeLast(asked: Asked): boolean {
   if (asked.change.beneath) return true;
   const mine = momentOf(asked);
-  return inOrder([...momentsOf(asked.times), lastWord(asked, before), mine]).at(-1) !== mine;
+  return inOrder([...momentsOf(asked.times), lastWord(asked), mine]).at(-1) !== mine;
 }
 
 function placeOf(asked: Asked, statements: readonly Statement[], now: string): Place {
-  const { change, current, times } = asked;
-  const before = current === undefined || current.deleted ? undefined : storedResource(current);
-  const last = lastWord(asked, before);
+  const { change, current, before, times } = asked;
+  const last = lastWord(asked);
   const mine = momentOf(asked);
   const common = { before, isOver: false, overruled: undefined, said: [], forget: false } as const;
   if (change.eventAt === undefined && change.patched !== undefined && before !== undefined && !change.delete)
@@ -156,13 +158,13 @@ function placeOf(asked: Asked, statements: readonly Statement[], now: string): P
   }
   const said = saidWith(asked, before, mine);
   const arrived = overStored(before, change);
-  if (!isBeforeLast(asked, before) && !isOverForeign(asked))
+  if (!isBeforeLast(asked) && !isOverForeign(asked))
     return { ...common, resource: arrived, event, said: change.update === 'ensure' ? [] : said };
   const past = statements.length > 0 ? statements : [implied(current, asked.ownOf(before))];
   const resource = folded([...past.filter((each) => said.every(({ digest }) => digest !== each.digest)), ...said]);
-  const isTaken = change.beneath || sameContent(resource, arrived) || !isBeforeLast(asked, before);
+  const isTaken = change.beneath || sameContent(resource, arrived) || !isBeforeLast(asked);
   const overruled = isTaken ? undefined : mine.at < last.at ? 'older' : 'outranked';
-  const word = isBeforeLast(asked, before) ? last : mine;
+  const word = isBeforeLast(asked) ? last : mine;
   const newest = { at: word.at, messageId: word.messageId, way: 'replace' } as const;
   return { ...common, resource: sameContent(resource, before) ? before : resource, overruled, event: newest, said };
 }
@@ -172,7 +174,7 @@ function patchPlace(asked: Asked, before: Stored, patched: PatchedElements, now:
   const { change, times } = asked;
   const common = { before, isOver: false, overruled: undefined, forget: false } as const;
   const { names, deletes } = patched;
-  const last = lastWord(asked, before);
+  const last = lastWord(asked);
   // What changes nothing is no word of its own.
   if (names.length + deletes.length === 0) return { ...common, resource: before, event: { ...last, way: 'replace' }, said: [] };
   const latest = [last, ...momentsOf(times)].map(({ at }) => at).reduce((a, b) => (a < b ? b : a));

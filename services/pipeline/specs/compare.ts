@@ -11,7 +11,7 @@ import type { Resource } from '../../fhir/resource.ts';
 import { readHeader } from '../../hl7v2/parse.ts';
 import type { LoadedMaps } from '../../mapping/maps.ts';
 import { replacedBy } from '../../mapping/merges.ts';
-import type { CdmRow, ResourceRows, UnmappedCode } from '../../omop/row.ts';
+import { type CdmRow, NO_ROWS, type ResourceRows, type UnmappedCode } from '../../omop/row.ts';
 import { converted, type Recorded } from '../../pipeline.ts';
 import { type Change, keyOf } from '../apply/change.ts';
 import { folded, type Said, saidBy } from '../apply/said.ts';
@@ -121,8 +121,6 @@ export class Comparison {
     return maps.rows(resource, { vocabulary, timezone, asOf, lookup });
   }
 }
-
-const NO_ROWS: ResourceRows = { rows: [], exclusions: [], unmapped: [], adjustments: [], spec: '' };
 
 export interface Spoken {
   readonly resource: Change['resource'];
