@@ -96,6 +96,8 @@ export interface Filter {
 export interface NamedCode {
   readonly code: string;
   readonly isTree: boolean;
+  /** Why it selects nothing though it is there, as the code system knows: it is no reference set. */
+  readonly fault?: string | undefined;
 }
 
 /** A value set that exists by its URL alone, for instance http://snomed.info/sct?fhir_vs=isa/138875005. */

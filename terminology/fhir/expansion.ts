@@ -66,7 +66,9 @@ export class Expansion {
     const terms = listed === undefined ? termsOf(system, concept) : withListed(termsOf(system, concept), termsOfInclude(listed, source));
     const shown = preferredTerm(terms, this.settings.languages, (tag) => system.preferredName?.(concept, tag));
     if (shown?.source !== undefined) this.supplements.add(shown.source);
-    const designations = this.settings.includeDesignations === true ? this.#designations(terms, shown) : [];
+    // Who names designations wants them, unless they say that they do not (…valueset-operation-expand.html: "are included in the expansion").
+    const { includeDesignations = this.settings.designations.length > 0 } = this.settings;
+    const designations = includeDesignations ? this.#designations(terms, shown) : [];
     const extensions = system.extensions(concept);
     const ofListed = extensionsOfListed(listed);
     const kept = [
@@ -110,7 +112,10 @@ export class Expansion {
     if (designations.length === 0) return true;
     return designations.some((each) => {
       const [system, code] = each.split('|');
-      return system === 'urn:ietf:bcp:47' ? language === code : use?.['system'] === system && use?.['code'] === code;
+      // A token without a system can only be a language.
+      const wanted = system === 'urn:ietf:bcp:47' ? code : code === undefined ? system : undefined;
+      if (wanted !== undefined) return language === wanted || language?.startsWith(`${wanted}-`) === true;
+      return use?.['system'] === system && use?.['code'] === code;
     });
   }
 

@@ -37,13 +37,14 @@ export function filterNotes(system: CodeSystemProvider, include: JsonObject): re
 /** What was found of includes of stored value sets, kept as long as both they and the code system are. */
 const told = new WeakMap<JsonObject, WeakMap<CodeSystemProvider, readonly string[]>>();
 
-function noteOf(system: CodeSystemProvider, { property, op, value }: Filter, { code, isTree }: NamedCode): string | undefined {
+function noteOf(system: CodeSystemProvider, { property, op, value }: Filter, { code, isTree, fault }: NamedCode): string | undefined {
   const name = canonical(system.url, system.version);
   const filter = `${property} ${op} ${value.length > LONGEST_SHOWN ? `${value.slice(0, LONGEST_SHOWN)}…` : value}`;
   const concept = system.locate(code);
   if (concept === undefined) return `The code '${code}' in the filter '${filter}' is not in the CodeSystem '${name}': it selects nothing`;
-  if (!isTree || !system.isInactive(concept) || system.children(concept).length > 0) return undefined;
-  return `The code '${code}' in the filter '${filter}' is inactive in the CodeSystem '${name}': nothing is below it`;
+  if (fault !== undefined) return `The code '${code}' in the filter '${filter}' ${fault} in the CodeSystem '${name}': it selects nothing`;
+  if (!isTree || !system.isInactive(concept) || system.children(concept).length > 0 || system.parents(concept).length > 0) return undefined;
+  return `The code '${code}' in the filter '${filter}' is inactive in the CodeSystem '${name}': nothing is below or above it`;
 }
 
 /** Returns the codes that a filter names; those of expressions the code system knows. */

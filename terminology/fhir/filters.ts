@@ -105,11 +105,19 @@ function valuesReader(system: CodeSystemProvider, property: string): ((concept: 
   const isDeclared = system.properties.some(({ code }) => code === property);
   if (property === 'status' && !isDeclared) return (concept) => [system.statusOf(concept) ?? ''].filter((each) => each !== '');
   if (!isDeclared && !FLAGS.includes(property)) return undefined;
-  return (concept) => system.propertiesOf(concept).flatMap((each) => (each.code === property ? [asText(each.value)] : []));
+  return (concept) => system.propertiesOf(concept).flatMap((each) => (each.code === property ? textsOf(each.value) : []));
 }
 
-const asText = (value: Parameters<typeof primitiveText>[0]): string =>
-  (isObject(value) ? textAt(value, 'code') : primitiveText(value)) ?? '';
+/** Returns how a filter may write a value: a coding as its code or with its system, a number with and without its last zeros. */
+function textsOf(value: Parameters<typeof primitiveText>[0]): readonly string[] {
+  if (isObject(value)) {
+    const code = textAt(value, 'code') ?? '';
+    return [code, `${textAt(value, 'system') ?? ''}|${code}`];
+  }
+  const text = primitiveText(value) ?? '';
+  const plain = /^-?\d+\.\d+$/.test(text) ? text.replace(/\.?0+$/, '') : text;
+  return plain === text ? [text] : [text, plain];
+}
 
 interface Test {
   passes(values: readonly string[]): boolean;

@@ -3,7 +3,7 @@ import { type Call, namedSystem, systemToAsk, valueSetOf } from './called.ts';
 import { compare } from './compare.ts';
 import { expand } from './expand.ts';
 import { issue, outcomeOf, refuse, TerminologyRefusal } from './issue.ts';
-import { canonical, isObject, objectsAt, textAt } from './json.ts';
+import { canonical, isObject, objectsAt, splitCanonical, textAt } from './json.ts';
 import { type Library, TERMINOLOGY_TYPES, type TerminologyType } from './library.ts';
 import { type Limits, USUAL_LIMITS } from './limits.ts';
 import { lookup, subsumes } from './lookup.ts';
@@ -107,6 +107,10 @@ function runExpand(call: Call, { library, now, uuid, limits = USUAL_LIMITS }: Su
   const valueSet = valueSetOf(call, first);
   const scope = new Scope(library, settingsOf(call, true, valueSet));
   for (const [name, rule] of first.usedRules) scope.usedRules.set(name, rule);
+  for (const name of ['date', 'context', 'contextDirection']) {
+    // What was asked for and not done is told: the answer would be taken for it.
+    if (parameterText(call.parameters, name) !== undefined) scope.notes.add(`The parameter '${name}' is not supported and changed nothing`);
+  }
   return expand(scope, valueSet, { identifier: `urn:uuid:${uuid()}`, timestamp: now(), limits });
 }
 
@@ -214,19 +218,24 @@ function runSubsumes(call: Call, { library }: Surroundings): JsonObject {
   if (codeA === undefined || codeB === undefined)
     throw refuse(400, 'required', 'Name both codes: codeA and codeB with system, or codingA and codingB');
   if (textAt(a, 'system') !== textAt(b, 'system')) throw refuse(400, 'invalid', 'Both codings must be of one code system');
+  const versions = new Set([a, b].flatMap((each) => textAt(each, 'version') ?? []));
+  if (versions.size > 1 && !scope.settings.rules.some(({ mode, url }) => mode === 'force' && url === textAt(a, 'system')))
+    throw refuse(400, 'invalid', 'The codings name two versions of their code system: one of them must decide what is above what');
   return subsumes(systemToAsk(call, scope, a), codeA, codeB);
 }
 
 function runTranslate(call: Call, { library }: Surroundings): JsonObject {
   const scope = new Scope(library, settingsOf(call, false));
-  const url = parameterText(call.parameters, 'url');
+  const asked = parameterText(call.parameters, 'url');
+  const named = asked === undefined ? undefined : splitCanonical(asked);
+  const url = named?.url;
   const given = parameterObject(call.parameters, 'conceptMap') ?? (call.id === undefined ? undefined : library.byId('ConceptMap', call.id));
   if (call.id !== undefined && given === undefined) throw refuse(404, 'not-found', 'There is no ConceptMap with this id');
-  const version = parameterText(call.parameters, 'conceptMapVersion');
+  const version = parameterText(call.parameters, 'conceptMapVersion') ?? named?.version;
   const map = given ?? (url === undefined ? undefined : library.conceptMap(url, version));
   const native = map !== undefined || url === undefined ? undefined : library.nativeMap(url, version);
   if (url !== undefined && map === undefined && native === undefined)
-    throw refuse(404, 'not-found', `A definition for the concept map '${url}' could not be found`);
+    throw refuse(404, 'not-found', `A definition for the concept map '${canonical(url, version)}' could not be found`);
   return translate(scope, call.parameters, map, native);
 }
 

@@ -63,9 +63,16 @@ export function parametersOf(findings: Findings, coded: Coded, answer: Answer): 
     if (status !== 'inactive') add('status', 'Code', status);
   } else if (answer.inactive === undefined && answer.deprecated !== undefined) add('status', 'Code', 'deprecated');
   add('message', 'String', message);
-  if (isConcept) parameter.push({ name: 'codeableConcept', valueCodeableConcept: { ...coded.concept, coding: answer.codings } });
+  // An empty list is no FHIR: a concept of text alone goes back as it came.
+  const codings = answer.codings.length === 0 ? {} : { coding: answer.codings };
+  if (isConcept) parameter.push({ name: 'codeableConcept', valueCodeableConcept: { ...withoutCodings(coded.concept), ...codings } });
   if (findings.issues.length > 0) parameter.push({ name: 'issues', resource: outcomeOf(findings.issues) });
   return { resourceType: 'Parameters', parameter };
+}
+
+function withoutCodings(concept: JsonObject | undefined): JsonObject {
+  const { coding: _, ...others } = concept ?? {};
+  return others;
 }
 
 function noteStatus(findings: Findings, coded: Coded, { inactive, deprecated }: Answer): void {

@@ -127,8 +127,14 @@ class SnomedProvider extends IndexedProvider {
   }
 
   namedIn({ property, op, value }: Filter): readonly NamedCode[] | undefined {
-    if ((property === 'constraint' || property === 'expression') && op === '=') return namedConcepts(parseEcl(value));
+    if ((property === 'constraint' || property === 'expression') && op === '=')
+      return namedConcepts(parseEcl(value), (code) => this.#memberFault(code));
     return /^\d{6,18}$/.test(property) && op === '=' && /^\d{6,18}$/.test(value) ? [{ code: value, isTree: false }] : undefined;
+  }
+
+  #memberFault(code: string): string | undefined {
+    const isRefset = this.#system.refset(code) >= 0 || this.#system.manifest.dialects.some((each) => each.code === code);
+    return isRefset ? undefined : 'is no reference set with members';
   }
 
   judge(concept: Concept): ModelFaults {

@@ -66,6 +66,7 @@ describe('implicit value sets of SNOMED CT', () => {
       '999999999 is not in',
       `${INACTIVE} is inactive in`,
     ]);
+    expect(warnings(expand(ecl('^ 404684003')))).toEqual([expect.stringContaining('is no reference set with members')]);
     // Itself, as it is named, it selects.
     expect([told(ecl(INACTIVE)), codesOf(expand(ecl(INACTIVE)).resource)]).toEqual([[], [INACTIVE]]);
     const set = (op: string, value: string) => ({ include: [{ system: SYSTEM, filter: [{ property: 'concept', op, value }] }] });
