@@ -136,9 +136,10 @@ class SpecReader {
         codes.set(each.key, { code: each.value.value, display: undefined, system: undefined, at: each.value.at });
         continue;
       }
-      if (each.value.kind === 'map') this.#knownKeys(each.value, ['code', 'display', 'system', 'because']);
+      const isOfKnownKeys = each.value.kind !== 'map' || this.#knownKeys(each.value, ['code', 'display', 'system', 'because']);
       const code = textOf(each.value, 'code');
-      if (code === undefined) this.#fault('spec-shape', each.value.at);
+      // A misspelt key is one mistake: it is told once.
+      if (code === undefined && isOfKnownKeys) this.#fault('spec-shape', each.value.at);
       codes.set(each.key, {
         code: code ?? '',
         display: textOf(each.value, 'display'),
@@ -252,10 +253,11 @@ class SpecReader {
     return found;
   }
 
-  #knownKeys(node: MapNode, known: readonly string[]): void {
-    for (const each of node.entries) {
-      if (!known.includes(each.key)) this.#fault('unknown-key', each.at, { name: each.key, nearest: didYouMean(each.key, known) });
-    }
+  /** Faults the keys that are not known; true when there are none. */
+  #knownKeys(node: MapNode, known: readonly string[]): boolean {
+    const unknown = node.entries.filter(({ key }) => !known.includes(key));
+    for (const { key, at } of unknown) this.#fault('unknown-key', at, { name: key, nearest: didYouMean(key, known) });
+    return unknown.length === 0;
   }
 
   #fault(code: DiagnosticCode, at: Position, values: Readonly<Record<string, string | number>> = {}): void {

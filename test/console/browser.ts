@@ -64,7 +64,7 @@ export async function openPage(
     timezoneId: 'Europe/Vienna',
   });
   // Events are waited for as long as the test lasts: on a machine that others load a first check of all maps takes minutes.
-  context.setDefaultTimeout(240_000);
+  context.setDefaultTimeout(Number(process.env['POLYSEME_TEST_BROWSER_MS'] ?? 240_000));
   const page = await context.newPage();
   const faults: string[] = [];
   page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));

@@ -113,6 +113,10 @@ describe.skipIf(SKIPPED !== '')('the messages pages', () => {
     await page.goto('/');
     await page.getByRole('button', { name: 'Retry all parked for mapping-no-map' }).click();
     await page.getByRole('dialog').getByText(`${broken} ·`).waitFor();
+    // What would become of them by the maps of today stands there before anybody puts them back.
+    await page.getByRole('dialog').getByText('0 would be applied').waitFor();
+    await page.getByRole('dialog').getByText('1 parked again for mapping-no-map').waitFor();
+    expect(await opened.violations()).toEqual([]);
     await opened.shot('retry-1280-light');
     await page.getByLabel(/^Reason/).fill('a new map is there');
     await page.getByRole('button', { name: /^Retry \d+ message/ }).click();
@@ -121,6 +125,38 @@ describe.skipIf(SKIPPED !== '')('the messages pages', () => {
       target: 'parked/mapping-no-map',
     });
     await door.drain();
+  });
+
+  it('find words of a message, say how far was looked, and keep the words out of the address', async () => {
+    await using opened = await openPage(browser, door.door.url);
+    const { page } = opened;
+    await page.goto('/messages');
+    await page.getByLabel('Words of the message').fill('ROSALINDE');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByText(/that is everything/).waitFor();
+    await page.getByRole('link', { name: String(broken), exact: true }).waitFor();
+    expect(page.url().toLowerCase()).not.toContain('rosalinde');
+    await page.getByLabel('Words of the message').fill('nobody says this');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByRole('heading', { name: 'No message fits' }).waitFor();
+    await page.getByText(/^Searched all .*: that is everything\.$/).waitFor();
+    // What takes long goes on by itself, says how far it is, and ends when somebody says so.
+    const steps: (() => void)[] = [];
+    await page.route('**/admin/messages/search', async (route) => {
+      await new Promise<void>((resolve) => steps.push(resolve));
+      await route
+        .fulfill({ json: { messages: [], before: 8_000 - steps.length, searched: steps.length * 1_000, of: 8_000_000 } })
+        .catch(() => {});
+    });
+    await page.reload();
+    for (const n of [0, 1, 2]) {
+      await expect.poll(() => steps.length).toBe(n + 1);
+      steps[n]?.();
+    }
+    await page.getByText(/^Searched the newest 3.* of 8/).waitFor();
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByRole('button', { name: 'Continue the search' }).waitFor();
+    expect(opened.faults).toEqual([]);
   });
 
   it('keep a patient out of the address, through reload and back', async () => {

@@ -94,6 +94,28 @@ describe.skipIf(SKIPPED !== '')('the console', () => {
     await opened.page.getByLabel('Access token').waitFor();
   });
 
+  it('follows the address and the choices that change before the first paint', async () => {
+    await using opened = await openPage(browser, door.door.url);
+    // An effect waits for a frame: it would listen a second later.
+    await opened.page.addInitScript(() => {
+      const later = window.setTimeout.bind(window);
+      window.requestAnimationFrame = (done) => later(() => done(performance.now()), 1_000);
+      Object.assign(window, { setTimeout: (done: () => void, ms = 0) => later(done, ms > 0 && ms < 200 ? 1_000 : ms) });
+      const watch = new MutationObserver(() => {
+        if (document.querySelector('header') === null) return;
+        watch.disconnect();
+        localStorage.setItem('polyseme.zone', 'UTC');
+        dispatchEvent(new Event('polyseme:preference'));
+        history.pushState({}, '', '/nowhere');
+        dispatchEvent(new Event('popstate'));
+      });
+      watch.observe(document, { childList: true, subtree: true });
+    });
+    await opened.page.goto('/');
+    await opened.page.getByText('There is no such page').waitFor();
+    expect(await opened.page.getByLabel('Times').inputValue()).toBe('UTC');
+  });
+
   it('is small: everything that the first page loads, compressed', async () => {
     await using opened = await openPage(browser, door.door.url);
     const bytes: number[] = [];
