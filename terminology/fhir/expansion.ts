@@ -114,7 +114,7 @@ export class Expansion {
       const [system, code] = each.split('|');
       // A token without a system can only be a language.
       const wanted = system === 'urn:ietf:bcp:47' ? code : code === undefined ? system : undefined;
-      if (wanted !== undefined) return language === wanted || language?.startsWith(`${wanted}-`) === true;
+      if (wanted !== undefined) return language === wanted;
       return use?.['system'] === system && use?.['code'] === code;
     });
   }

@@ -49,16 +49,16 @@ const warnings = (resource: JsonObject) =>
   listAt(resource, 'expansion', 'parameter').flatMap((each) => (at(each, 'name') === 'warning' ? [at(each, 'valueString')] : []));
 
 describe('parameters of the operations', () => {
-  it('designation shows the designations that it names: by language with its regions, with or without the system of languages, and by use', () => {
+  it('designation shows the designations that it names: by language, with or without the system of languages, and by use', () => {
     const shown = (designation: string, more: Readonly<Record<string, Json>> = {}) =>
       listAt(expand({ designation, ...more }), 'expansion', 'contains', 0, 'designation').map((each) => at(each, 'value'));
-    expect([shown('urn:ietf:bcp:47|de'), shown('de-CH'), shown('http://example.org/use|short'), shown('nl')]).toEqual([
+    expect([shown('urn:ietf:bcp:47|de-CH'), shown('de-CH'), shown('http://example.org/use|short'), shown('nl')]).toEqual([
       ['Alfa'],
       ['Alfa'],
       ['Al'],
       [],
     ]);
-    expect(shown('de', { includeDesignations: 'false' })).toEqual([]);
+    expect(shown('de-CH', { includeDesignations: 'false' })).toEqual([]);
   });
 
   it('filters find a coding with or without its system, and a number however its zeros are written', () => {
