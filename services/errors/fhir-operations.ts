@@ -17,7 +17,7 @@ export const FHIR_OPERATIONS = {
   'fhir-graphql': row(400, 'AE', 'error', 'invalid', 'The GraphQL query cannot be answered: {reason}.', 'Correct the query at its place (line:column); names of fields are those of the elements, search parameters are written with _ for -. See http://hl7.org/fhir/R4/graphql.html.'),
   'fhir-graphql-costly': row(422, 'AE', 'error', 'too-costly', 'The GraphQL query has more than {maximum} {what}.', 'Split it into several queries, or narrow its searches with _count and search parameters.'),
   'fhir-statistics-mixed': row(422, 'AE', 'error', 'business-rule', 'The values have several units ({units}): no statistics are made of them.', 'Ask for one code, or for a period in which one unit was used.'),
-  'fhir-profile-unknown': row(422, 'AE', 'error', 'not-found', 'The profile {profile} is not loaded here.', 'Load the package that has it ("npx polyseme package load FILE.tgz"), or store its StructureDefinition with the snapshot.'),
+  'fhir-profile-unknown': row(422, 'AE', 'error', 'not-found', 'The profile {profile} is not loaded here.', 'Load the package that has it ("npx polyseme package load FILE.tgz"), or store its StructureDefinition.'),
   'fhir-profile-cardinality': row(422, 'AE', 'error', 'required', 'The profile {profile} wants {element} {wanted}; it is there {count} times.', 'Add or leave out elements as the profile says.'),
   'fhir-profile-value': row(422, 'AE', 'error', 'value', 'The profile {profile} wants another value of {element}.', 'Give the value that the profile fixes, or one that holds its pattern.'),
   'fhir-profile-type': row(422, 'AE', 'error', 'structure', 'The profile {profile} does not allow the type {type} for {element}.', 'Use one of the types that the profile names.'),

@@ -29,6 +29,12 @@ const bound = (name: string, valueSet: string, strength = 'required') =>
     element('Observation'),
     element('Observation.code', { min: 1, max: '1', type: [{ code: 'CodeableConcept' }], binding: { strength, valueSet } }),
   ]);
+const bare = (name: string, baseDefinition: string, elements: readonly object[]) => ({
+  ...definition(name, 'Observation', []),
+  baseDefinition,
+  snapshot: undefined,
+  differential: { element: elements },
+});
 const target = (...types: readonly string[]) => ({
   type: [
     {
@@ -66,7 +72,42 @@ const STORED = [
   bound('coded', `${BASE}/vs`),
   bound('mild', `${BASE}/vs`, 'extensible'),
   bound('far', `${BASE}/far`),
-  { ...bound('bare', `${BASE}/vs`), snapshot: undefined, differential: { element: [{ id: 'Observation', path: 'Observation' }] } },
+  bare('orphan', `${BASE}/nobody`, [{ path: 'Observation' }]),
+  // As people write them: no snapshot, no ids where the path says it, a profile on a profile.
+  bare('pressure', 'http://hl7.org/fhir/StructureDefinition/Observation', [
+    { path: 'Observation.component', slicing: { discriminator: [{ type: 'pattern', path: 'code' }], rules: 'closed' }, min: 1 },
+    { path: 'Observation.component', sliceName: 'upper', min: 1, max: '1' },
+    { path: 'Observation.component.code', patternCodeableConcept: { coding: [{ code: 'upper' }] } },
+    { path: 'Observation.component.value[x]', min: 1, type: [{ code: 'Quantity' }] },
+    { path: 'Observation.component', sliceName: 'lower', max: '1' },
+    { path: 'Observation.component.code', patternCodeableConcept: { coding: [{ code: 'lower' }] } },
+    { path: 'Observation.code', binding: { strength: 'required', valueSet: `${BASE}/vs` } },
+  ]),
+  bare('strict', `${BASE}/pressure|1.0`, [
+    { id: 'Observation.component:lower', path: 'Observation.component', sliceName: 'lower', min: 1 },
+    { id: 'Observation.component:upper.interpretation', path: 'Observation.component.interpretation', max: '0' },
+    { id: 'Observation.valueQuantity', path: 'Observation.valueQuantity', max: '1' },
+    {
+      id: 'Observation',
+      path: 'Observation',
+      constraint: [{ key: 'r-1', severity: 'error', human: 'has a subject', expression: 'subject.exists()' }],
+    },
+    {
+      id: 'Observation.extension:why',
+      path: 'Observation.extension',
+      sliceName: 'why',
+      min: 1,
+      max: '1',
+      type: [{ code: 'Extension', profile: [`${BASE}/why`] }],
+    },
+  ]),
+  {
+    ...bare('why', 'http://hl7.org/fhir/StructureDefinition/Extension', [
+      { path: 'Extension.url', fixedUri: 'urn:why' },
+      { path: 'Extension.valueString', min: 1 },
+    ]),
+    type: 'Extension',
+  },
   TEAM,
   definition('kin', 'RelatedPerson', [element('RelatedPerson')]),
   { resourceType: 'Patient', id: 'p' },
@@ -127,9 +168,57 @@ describe('a profile that was stored by a write', () => {
     expect(await found(observation('deep'), 'twice')).toEqual(['information fhir-profile-unchecked Observation.code']);
   });
 
-  it('without a snapshot is said to be unchecked', async () => {
-    expect(await found(observation('deep'), 'bare')).toEqual(['information fhir-profile-unchecked']);
+  it('that is not loaded, or whose base is not, is an error where it is asked for', async () => {
+    expect(await found(observation('deep'), 'orphan')).toEqual(['error fhir-profile-unknown']);
     expect(await found(observation('deep'), 'nowhere')).toEqual(['error fhir-profile-unknown']);
+  });
+});
+
+describe('a profile without snapshot', () => {
+  const part = (code: string, more: object = {}) => ({ code: { coding: [{ code }] }, valueQuantity: { value: 1 }, ...more });
+  const pressure = (component: readonly object[], more: object = {}) => ({ ...observation('deep'), component, ...more });
+  const full = {
+    subject: { reference: 'Patient/1' },
+    extension: [{ url: 'urn:why', valueString: 'because' }],
+  };
+  it.each([
+    ['pressure', pressure([part('upper')]), []],
+    ['pressure', pressure([part('upper'), part('lower')]), []],
+    ['pressure', pressure([part('lower')]), ['error fhir-profile-cardinality Observation.component']],
+    ['pressure', pressure([part('upper'), part('upper')]), ['error fhir-profile-cardinality Observation.component']],
+    ['pressure', pressure([part('upper'), part('other')]), ['error fhir-profile-slice Observation.component[1]']],
+    [
+      'pressure',
+      pressure([{ code: { coding: [{ code: 'upper' }] }, valueString: 'x' }]),
+      ['error fhir-profile-type Observation.component[0].value'],
+    ],
+    ['pressure', { ...pressure([part('upper')]), code: observation('out').code }, ['error fhir-profile-code Observation.code']],
+    ['strict', pressure([part('upper'), part('lower')], full), []],
+    ['strict', pressure([part('upper')], full), ['error fhir-profile-cardinality Observation.component']],
+    [
+      'strict',
+      pressure([part('upper', { interpretation: [{ text: 'x' }] }), part('lower')], full),
+      ['error fhir-profile-cardinality Observation.component[0].interpretation'],
+    ],
+    ['strict', pressure([part('upper'), part('lower')], { ...full, subject: undefined }), ['error fhir-profile-rule Observation']],
+    [
+      'strict',
+      pressure([part('upper'), part('lower')], { ...full, extension: undefined }),
+      ['error fhir-profile-cardinality Observation.extension'],
+    ],
+    [
+      'strict',
+      pressure([part('upper'), part('lower')], { ...full, extension: [{ url: 'urn:why', valueCode: 'x' }] }),
+      ['error fhir-profile-cardinality Observation.extension[0].value', 'error fhir-profile-slice Observation.extension[0].value'],
+    ],
+    ['strict', pressure([part('upper'), part('lower')], { ...full, valueString: 'x' }), ['error fhir-profile-slice Observation.value']],
+    [
+      'strict',
+      { ...pressure([part('upper'), part('lower')], full), code: observation('out').code },
+      ['error fhir-profile-code Observation.code'],
+    ],
+  ] as const)('%s says what is wrong, and nothing else', async (profile, resource, expected) => {
+    expect((await found(resource, profile)).toSorted()).toEqual([...expected]);
   });
 });
 

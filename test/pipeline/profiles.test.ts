@@ -212,6 +212,20 @@ describe("R4's profiles of vital signs", () => {
     },
   );
 
+  it('are broken against a rule of the profile that they are based on', async () => {
+    const weight = {
+      resourceType: 'Observation',
+      status: 'final',
+      category: [{ coding: [{ system: 'http://terminology.hl7.org/CodeSystem/observation-category', code: 'vital-signs' }] }],
+      code: { coding: [{ system: 'http://loinc.org', code: '29463-7' }] },
+      subject: { reference: 'Patient/1' },
+      effectiveDateTime: '2026-01-01',
+    };
+    const problems = await problemsOf(weight, 'http://hl7.org/fhir/StructureDefinition/bodyweight');
+    // vs-2 of vitalsigns: a value, or why there is none.
+    expect(problems.filter((each) => !each.startsWith('fhir-profile-unchecked'))).toEqual(['fhir-profile-rule Observation']);
+  });
+
   it('are broken by half a blood pressure', async () => {
     const half = {
       resourceType: 'Observation',

@@ -1,3 +1,4 @@
+import { kindOf } from '../definitions.ts';
 import { isArray, isObject } from '../format/json.ts';
 import type { JsonObject, JsonValue } from '../resource.ts';
 
@@ -64,8 +65,8 @@ function rulesOf(element: JsonObject, url: string): readonly ProfileRule[] {
   return objectsOf(element['constraint']).flatMap((each) => {
     const [key, expression] = [textOf(each['key']), textOf(each['expression'])];
     const source = textOf(each['source']);
-    // Rules of R4 itself are the base validation's, and those of datatypes' profiles come with them.
-    const isCore = source !== undefined && source !== url && source.startsWith(CORE);
+    // Rules of R4's types are the base validation's; those of R4's profiles are not.
+    const isCore = source !== undefined && source !== url && source.startsWith(CORE) && kindOf(source.slice(CORE.length)) !== undefined;
     if (key === undefined || expression === undefined || isCore) return [];
     return [{ key, expression, text: textOf(each['human']) ?? key, isAdvice: each['severity'] === 'warning' }];
   });
@@ -122,14 +123,15 @@ function parentIdOf(id: string): string {
   return `${id.slice(0, dot + 1)}${last.slice(0, colon)}`;
 }
 
-/** Returns a profile as a tree; undefined for what has no snapshot, or is no StructureDefinition of a resource or datatype. */
-export function readProfile(definition: JsonObject): Profile | undefined {
+/**
+ * Returns a profile as a tree of `elements`: of its snapshot, or what its differential makes of its base (profile-elements.ts); undefined for what is no
+ * StructureDefinition of a resource or datatype.
+ */
+export function readProfile(definition: JsonObject, elements: readonly JsonObject[]): Profile | undefined {
   const [url, type] = [textOf(definition['url']), textOf(definition['type'])];
-  const snapshot = isObject(definition['snapshot']) ? objectsOf(definition['snapshot']['element']) : [];
-  if (definition['resourceType'] !== 'StructureDefinition' || url === undefined || type === undefined || snapshot.length === 0)
-    return undefined;
+  if (definition['resourceType'] !== 'StructureDefinition' || url === undefined || type === undefined) return undefined;
   const byId = new Map<string, ProfileElement>();
-  for (const each of snapshot) {
+  for (const each of elements) {
     const element = elementOf(each, url);
     byId.set(element.id, element);
     const parent = byId.get(parentIdOf(element.id));

@@ -5,6 +5,7 @@ import { type Problem, problem } from '../../errors.ts';
 import { isArray, isObject, readJson } from '../../fhir/format/json.ts';
 import type { JsonObject, JsonValue } from '../../fhir/resource.ts';
 import { type Profile, profilesNamedBy, readProfile } from '../../fhir/validation/profile.ts';
+import { baseProfileOf, overlaid, profilesInDifferential, snapshotOf } from '../../fhir/validation/profile-elements.ts';
 import { type ProfileFindings, validateByProfile } from '../../fhir/validation/profile-validate.ts';
 import { type CodeCheck, inValueSet } from '../../fhir/validation/value-set.ts';
 import { evaluateFhirPath, type FhirPathAnswer } from './fhirpath.ts';
@@ -38,13 +39,36 @@ async function closure<T>(
   return found;
 }
 
-/** 'bare': a StructureDefinition without snapshot is there. */
-const profilesOf = (database: Queryable, urls: readonly string[]): Promise<ReadonlyMap<string, Profile | 'bare'>> =>
-  closure<Profile | 'bare'>(database, urls, ({ type }, body) => {
+/** Returns profiles by url; a text: the base of a profile without snapshot, or of its base, that is not loaded. */
+async function profilesOf(database: Queryable, urls: readonly string[]): Promise<ReadonlyMap<string, Profile | string>> {
+  const definitions = await closure<JsonObject>(database, urls, ({ type }, body) => {
     if (type !== 'StructureDefinition') return undefined;
-    const profile = readProfile(body);
-    return profile === undefined ? { value: 'bare', next: [] } : { value: profile, next: profilesNamedBy(profile) };
+    const snapshot = snapshotOf(body);
+    const profile = snapshot && readProfile(body, snapshot);
+    if (profile !== undefined) return { value: body, next: profilesNamedBy(profile) };
+    const base = baseProfileOf(body);
+    return { value: body, next: [...(base === undefined ? [] : [base]), ...profilesInDifferential(body)] };
   });
+  const profiles = new Map<string, Profile | string>();
+  for (const [url, body] of definitions) {
+    const elements = elementsOf(body, definitions, DEEPEST);
+    const profile = typeof elements === 'string' ? elements : readProfile(body, elements);
+    if (profile !== undefined) profiles.set(url, profile);
+  }
+  return profiles;
+}
+
+/** The elements of a profile, made of its base where it has no snapshot; the base's url when that is not there. */
+function elementsOf(body: JsonObject, definitions: ReadonlyMap<string, JsonObject>, depth: number): readonly JsonObject[] | string {
+  const snapshot = snapshotOf(body);
+  if (snapshot !== undefined) return snapshot;
+  const base = baseProfileOf(body);
+  if (base === undefined) return overlaid(body, []);
+  const definition = definitions.get(base);
+  if (definition === undefined || depth === 0) return base;
+  const inherited = elementsOf(definition, definitions, depth - 1);
+  return typeof inherited === 'string' ? inherited : overlaid(body, inherited);
+}
 
 /** The urls of value sets and code systems that a value set is made of. */
 function termsNamedBy(body: JsonObject): readonly string[] {
@@ -77,12 +101,14 @@ export async function profileProblems(
   const profiles = await profilesOf(database, urls);
   const resolve = (url: string): Profile | undefined => {
     const found = profiles.get(url);
-    return found === 'bare' ? undefined : found;
+    return typeof found === 'string' ? undefined : found;
   };
   const type = String(resource['resourceType']);
   const problems: Problem[] = [];
   for (const url of urls) {
     const profile = resolve(url);
+    const isAsked = asked.some((each) => withoutVersion(each) === url);
+    const missing = profiles.get(url);
     if (profile !== undefined) {
       const findings = validateByProfile(resource, profile, resolve);
       problems.push(
@@ -91,9 +117,10 @@ export async function profileProblems(
         ...(await foreignCodes(database, findings, checkCode)),
       );
     } else if (isOfR4(url, type)) continue;
-    else if (profiles.get(url) === 'bare')
-      problems.push(problem('fhir-profile-unchecked', { profile: url, what: 'its StructureDefinition has no snapshot' }));
-    else if (asked.some((each) => withoutVersion(each) === url)) problems.push(problem('fhir-profile-unknown', { profile: url }));
+    // Whoever asks for a profile must not take what was not looked at for right.
+    else if (isAsked) problems.push(problem('fhir-profile-unknown', { profile: typeof missing === 'string' ? missing : url }));
+    else if (typeof missing === 'string')
+      problems.push(problem('fhir-profile-unchecked', { profile: url, what: `its base ${missing} is not loaded` }));
     else problems.push(problem('fhir-profile-unchecked', { profile: url, what: 'it is not loaded' }, `${type}.meta.profile`));
   }
   return problems;
