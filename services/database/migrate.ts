@@ -41,6 +41,7 @@ import * as over from './migrations/0033_over.ts';
 import * as closureTables from './migrations/0034_closure_tables.ts';
 import * as savedQueryVersions from './migrations/0035_saved_query_versions.ts';
 import * as longDates from './migrations/0036_long_dates.ts';
+import * as sourceRules from './migrations/0037_source_rules.ts';
 
 interface Migration {
   readonly name: string;
@@ -86,6 +87,7 @@ const MIGRATIONS: readonly Migration[] = [
   { name: '0034_closure_tables', up: closureTables.up },
   { name: '0035_saved_query_versions', up: savedQueryVersions.up },
   { name: '0036_long_dates', up: longDates.up },
+  { name: '0037_source_rules', up: sourceRules.up },
 ];
 
 // One number for all Polyseme migrators of one database; advisory locks end with their session, so a killed migrator blocks nobody.
