@@ -27,6 +27,7 @@ import { LiveSpecs } from '../pipeline/specs/live.ts';
 import { remakeAll } from '../pipeline/unmapped/answer.ts';
 import { upgradeAll } from '../pipeline/vocabulary/upgrade.ts';
 import type { Parts } from '../pipeline.ts';
+import { withFormerSources } from './known-sources.ts';
 import { tellMapsDue } from './maps-due.ts';
 import { choicesToHold } from './omop/omop-options.ts';
 import { tellRowsDue } from './rows-due.ts';
@@ -106,7 +107,7 @@ export async function openHouse(config: Config, log: Log = SILENT): Promise<Hous
     const { cdmTimezone, sourceTimezone, sourceAuthority } = config;
     const sources = configuredSources(config);
     if (!sources.ok) throw new Refusal(sources.problems);
-    const book = new SourceBook(sources.value);
+    const book = new SourceBook(await withFormerSources(store.database, sources.value, log));
     const parts: Parts = {
       database: store.database,
       journal,

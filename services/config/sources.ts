@@ -64,6 +64,8 @@ export interface Sources {
   /** Rules of senders that no source names. */
   readonly defaults: SourceRules;
   readonly backlog: Backlog;
+  /** How messages are read of sources that were named once, by name. */
+  readonly former?: ReadonlyMap<string, Pick<SourceRules, 'authority' | 'timezone' | 'site' | 'charset'>>;
 }
 
 export interface Attribution {
@@ -116,9 +118,9 @@ export function attribute(sources: Sources, origin: Origin, sender: Sender): Att
   return { name: sources.list.some(({ name }) => name === own) ? `(unknown) ${own}` : own, rules: sources.defaults };
 }
 
-/** Returns the rules of a message that is in the journal under the name `source`. */
+/** Returns the rules of a message that is in the journal under the name `source`; of a source that is named no more it is read as it was then. */
 export const rulesNamed = (sources: Sources, source: string): SourceRules =>
-  sources.list.find(({ name }) => name === source)?.rules ?? sources.defaults;
+  sources.list.find(({ name }) => name === source)?.rules ?? { ...sources.defaults, ...sources.former?.get(source) };
 
 /** The sources that hold now; a new file takes the place of the old as a whole. */
 export class SourceBook {

@@ -12,6 +12,7 @@ import type { Log } from '../../mllp/connection.ts';
 import type { Parts } from '../../pipeline.ts';
 import { faultOf as faultCode } from '../convert/inputs.ts';
 import { type House, pullDate, VERSION } from '../house.ts';
+import { withFormerSources } from '../known-sources.ts';
 import { followSpecs } from '../map/spec-follower.ts';
 import { configuredReceivers, ReceiverBook, receiverFiles } from '../outgoing/receivers.ts';
 import { OUTGOING_DEFAULTS, startOutgoing } from '../outgoing/worker.ts';
@@ -194,7 +195,8 @@ async function reloaded(
     const tls = readTls(config);
     const asked = configuredReceivers(config, parts);
     // All of it or nothing: what can fail by others (ports, the database) comes before anything holds.
-    await doors.mllp.follow(sources.value, () => receivers.follow(parts.database, asked));
+    const known = await withFormerSources(parts.database, sources.value, log);
+    await doors.mllp.follow(known, () => receivers.follow(parts.database, asked));
     if (tls) doors.http.renew({ cert: tls.cert, key: tls.key, clientCa: tls.ca });
     log.info({ sources: sources.value.list.length }, 'sources and certificates were read again');
     return [];
