@@ -307,6 +307,10 @@ describe('$merge', () => {
     const target = { name: 'target-patient-identifier', valueIdentifier: { system: 'urn:mrn', value: '1' } };
     const preview = await door.call('POST', '/Patient/$merge', parameters(source, target, { name: 'preview', valueBoolean: true }));
     expect([preview.status, at(preview.body, 'parameter', 2, 'resource', 'id')]).toEqual([200, 'a']);
+    // As it would be: what came of it is shown, and taken back.
+    expect(at(preview.body, 'parameter', 2, 'resource', 'link', 0, 'type')).toBe('replaces');
+    expect(at(preview.body, 'parameter', 1, 'resource', 'issue', 0, 'details', 'text')).toMatch(/would refer to the target/);
+    expect(at((await door.call('GET', '/Patient/a')).body, 'link')).toBeUndefined();
     const { status, body } = await door.call('POST', '/Patient/$merge', parameters(source, target));
     expect([status, at(body, 'parameter', 2, 'resource', 'id'), validateResource(body)]).toEqual([200, 'a', []]);
     expect(at((await door.call('GET', '/Observation/other')).body, 'subject', 'reference')).toBe('Patient/a');

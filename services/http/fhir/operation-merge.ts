@@ -13,7 +13,7 @@ const PARAMETERS = ['source-patient', 'source-patient-identifier', 'target-patie
 
 /**
  * Patient $merge (https://hl7.org/fhir/R5/patient-operation-merge.html; R4 has none): what refers to the source refers to the target, the
- * source stays as a Patient that is not active. `preview` true: the target as it is, nothing is changed.
+ * source stays as a Patient that is not active. `preview` true: what that would come to, nothing is changed.
  */
 export async function merge(call: OperationCall): Promise<Resource> {
   refuseOthers(call, PARAMETERS);
@@ -21,11 +21,13 @@ export async function merge(call: OperationCall): Promise<Resource> {
   const loser = await patientOf(call, 'source-patient');
   const survivor = await patientOf(call, 'target-patient');
   if (loser === survivor) throw wrongParameter('target-patient', 'it is the source itself');
-  if (input.text('preview') === 'true')
-    return answer(call, [], resourceOf((await readResource(parts.database, 'Patient', survivor)) ?? NOBODY));
+  const preview = input.text('preview') ?? 'false';
+  if (preview !== 'true' && preview !== 'false') throw wrongParameter('preview', 'it is true or false');
+  const isPreview = preview === 'true';
   const content = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-  const outcome = await mergeRequested(parts, content, { survivor, loser });
-  const text = outcome.mergeId === undefined ? 'They are one already' : `${outcome.moved} resources refer to the target now`;
+  const outcome = await mergeRequested(parts, content, { survivor, loser, isPreview });
+  const moved = `${outcome.moved} resources ${isPreview ? 'would refer to the target; nothing was changed' : 'refer to the target now'}`;
+  const text = outcome.mergeId === undefined ? 'They are one already' : moved;
   return answer(call, [{ severity: 'information', code: 'informational', details: { text } }], resourceOf(outcome.patient ?? NOBODY));
 }
 

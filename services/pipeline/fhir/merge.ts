@@ -5,12 +5,21 @@ import { Refusal } from '../../errors.ts';
 import type { Parts } from '../../pipeline.ts';
 import { type MergeOutcome, mergePatients } from '../apply/merge.ts';
 
-/** Merges two Patients at a client's wish, with the request in the journal, all or nothing. Throws Refusal: what `mergePatients` refuses. */
+/** A merge as it was done, or would be. */
+export type MergeSeen = MergeOutcome & { readonly patient: CurrentResource | undefined };
+
+/** Ends the transaction of a merge that is only looked at. */
+const ROLLED_BACK = new Refusal([]);
+
+/**
+ * Merges two Patients at a client's wish, with the request in the journal, all or nothing; `isPreview`: does so and takes it back, so that what it says is
+ * what a merge would do now. Throws Refusal: what `mergePatients` refuses.
+ */
 export async function mergeRequested(
   parts: Parts,
   content: Uint8Array,
-  { survivor, loser }: { readonly survivor: string; readonly loser: string },
-): Promise<MergeOutcome & { readonly patient: CurrentResource | undefined }> {
+  { survivor, loser, isPreview = false }: { readonly survivor: string; readonly loser: string; readonly isPreview?: boolean },
+): Promise<MergeSeen> {
   const entry: JournalEntry = {
     source: 'fhir',
     channel: 'fhir',
@@ -19,6 +28,7 @@ export async function mergeRequested(
     messageType: 'Patient $merge',
     patientKeys: [],
   };
+  let seen: MergeSeen | undefined;
   try {
     return await parts.database.transaction(async (tx) => {
       // Before anything else is locked, as all who write do.
@@ -26,10 +36,13 @@ export async function mergeRequested(
       await parts.specs?.hold(tx);
       const messageId = await recordSettled(tx, entry, 'applied', []);
       const outcome = await mergePatients(parts, tx, { survivor, loser, at: parts.clock().toISOString(), messageId });
-      return { ...outcome, patient: await readResource(tx, 'Patient', outcome.survivor) };
+      seen = { ...outcome, patient: await readResource(tx, 'Patient', outcome.survivor) };
+      if (isPreview) throw ROLLED_BACK;
+      return seen;
     });
   } catch (error) {
-    if (error instanceof Refusal) await recordSettled(parts.database, entry, 'refused', error.problems).catch(() => undefined);
+    if (error === ROLLED_BACK && seen !== undefined) return seen;
+    if (error instanceof Refusal && !isPreview) await recordSettled(parts.database, entry, 'refused', error.problems).catch(() => undefined);
     throw error;
   }
 }
