@@ -42,7 +42,8 @@ export async function mergeRequested(
     });
   } catch (error) {
     if (error === ROLLED_BACK && seen !== undefined) return seen;
-    if (error instanceof Refusal && !isPreview) await recordSettled(parts.database, entry, 'refused', error.problems).catch(() => undefined);
+    if (error instanceof Refusal && !isPreview)
+      await recordSettled(parts.database, entry, 'refused', error.problems).catch(() => undefined);
     throw error;
   }
 }
