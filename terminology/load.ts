@@ -9,7 +9,7 @@ import { type BuiltIndex, IndexBuilder } from './index-build.ts';
 import { activateIndex, type IndexImage, writeIndex } from './index-files.ts';
 import { licenceNotices } from './licences.ts';
 import { KNOWN_SYSTEMS } from './load-system.ts';
-import type { IndexCounts, Manifest } from './manifest.ts';
+import type { Graph, IndexCounts, Manifest } from './manifest.ts';
 import { vocabularyOf } from './reader.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
@@ -31,6 +31,7 @@ export interface LoadReport {
   readonly folder: string;
   readonly vocabularies: Manifest['vocabularies'];
   readonly counts: IndexCounts;
+  readonly graph: Graph;
   readonly sources: readonly SourceFile[];
   readonly licences: readonly string[];
   readonly elapsedMs: number;
@@ -71,6 +72,7 @@ export async function writeVocabulary(folder: string, indexFolder: string, optio
     folder: written,
     vocabularies: manifest.vocabularies,
     counts: index.counts,
+    graph: index.graph,
     sources,
     licences: manifest.licences,
     elapsedMs: Math.round(performance.now() - start),

@@ -95,6 +95,29 @@ describe('code systems that come with the OMOP vocabularies', () => {
     );
   });
 
+  it('go by what follows from CONCEPT_ANCESTOR where rows were taken out of it, and count what that is', () => {
+    const without = imageFrom({
+      vocabulary: [['RxNorm', 'RxNorm', '', 'RxNorm 2026', 1]],
+      concept: [1, 2, 3, 4].map((id) => concept(id, `drug ${id}`, 'RxNorm', 'Ingredient', `c${id}`)),
+      // 1 above 2 above 3 above 4; of the pairs that follow only 1 above 3 is there.
+      concept_ancestor: [
+        [1, 2, 1, 1],
+        [2, 3, 1, 1],
+        [3, 4, 1, 1],
+        [1, 3, 2, 2],
+      ],
+    });
+    const told = new Library(joined([], omopSources(without)));
+    const outcome = (codeA: string, codeB: string) =>
+      parameterOf(call(told, 'CodeSystem/$subsumes', { system: OMOP_SYSTEM, codeA, codeB }).resource, 'outcome');
+    expect([outcome('1', '4'), outcome('4', '2'), without.manifest.graph?.ancestorsNotStated]).toEqual(['subsumes', 'subsumed-by', 2]);
+    expect(
+      listAt(call(told, 'CodeSystem/$lookup', { system: OMOP_SYSTEM, code: '3', property: 'parent' }).resource, 'parameter').at(-1),
+    ).toMatchObject({
+      part: [{ valueCode: 'parent' }, { valueCode: '2' }, {}],
+    });
+  });
+
   it('are translated into each other by what they map to: NDC and ATC to RxNorm, and back', () => {
     const drug = (id: number, vocabulary: string, conceptClass: string, code: string, standard: string) =>
       concept(id, `drug ${id}`, vocabulary, conceptClass, code, standard);

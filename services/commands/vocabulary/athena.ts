@@ -106,8 +106,18 @@ function say(terminal: Terminal, loaded: VocabularyLoaded, done: unknown, asJson
     ),
   );
   terminal.out(`${plural(loaded.vocabularies.length, 'vocabulary', 'vocabularies')}; index ${loaded.id}.`);
+  for (const line of graphLines(loaded.graph)) terminal.out(line);
   if (loaded.planned !== undefined) for (const line of plannedLines(loaded.planned, loaded.isActive)) terminal.out(line);
   for (const notice of loaded.licences) terminal.say(notice);
+}
+
+/** Returns what the index keeps of the relations between concepts, as lines. */
+function graphLines({ edges, ancestors, ancestorsNotStated, synonyms, unknownConcept }: VocabularyLoaded['graph']): readonly string[] {
+  const number = (count: number): string => count.toLocaleString('en');
+  const kept = `${number(edges)} relationships, ${number(ancestors)} ancestors and ${number(synonyms)} synonyms can be asked for.`;
+  const unknown = `${number(unknownConcept)} rows of them name a concept that the release does not have: left out.`;
+  const short = `CONCEPT_ANCESTOR lacks ${number(ancestorsNotStated)} pairs that follow from its rows, so rows were taken out of it: $subsumes and value sets go by what follows, cdm.concept_ancestor has what is stated.`;
+  return [kept, ...(unknownConcept > 0 ? [unknown] : []), ...(ancestorsNotStated > 0 ? [short] : [])];
 }
 
 /** Returns what an upgrade changes, as lines. */
