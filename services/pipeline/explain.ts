@@ -35,8 +35,19 @@ export function tracedRow(explained: ExplainedRow, resource: Resource, maps: Loa
   // The visit of a part of a stay (rule 34): the map makes a visit of it, whatever became of that.
   const part = explained.table === 'visit_detail' && n === 0 ? rows.find((each) => each.table === 'visit_occurrence') : undefined;
   const lineage = ofTable.find((each) => each.n === n) ?? (part && asDetail(part)) ?? (ofTable.length === 1 ? ofTable[0] : undefined);
-  return { lineage, spec: made.spec };
+  return { lineage: lineage && withoutOthers(lineage, explained.ofOthers), spec: made.spec };
 }
+
+/** What another stay says that this one is one with is no word of this resource. */
+const withoutOthers = (lineage: RowLineage, ofOthers: readonly string[]): RowLineage =>
+  ofOthers.length === 0
+    ? lineage
+    : {
+        ...lineage,
+        columns: lineage.columns.map((each) =>
+          ofOthers.includes(each.column) ? { ...each, rule: 'engine', at: undefined, read: [] } : each,
+        ),
+      };
 
 const asDetail = (visit: RowLineage): RowLineage => ({
   ...visit,

@@ -1,8 +1,9 @@
 /** Stays that are one (rule 34), in the tables. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { explainRow } from '../../services/database/cdm/explain.ts';
+import { type ExplainedRow, explainRow } from '../../services/database/cdm/explain.ts';
 import { writeChoices } from '../../services/database/cdm/metadata.ts';
 import { deriveAll } from '../../services/database/derived/derived.ts';
+import { resourceOfRow, tracedRow } from '../../services/pipeline/explain.ts';
 import type { TestHouse } from '../parts.ts';
 import { encounter, expectRebuildEqual, given, patient, put, remove, subject, weight } from './omop-house.ts';
 import { at, COUNTED, classed, DERIVE, DETAILS, EVENTS, OF, owner, person, stayHouse, VISITS } from './stay-rows.ts';
@@ -166,6 +167,16 @@ it('rule 34: costs, episodes and later ages of a joined stay are of the whole; e
     { reference: 'Encounter/d1', isWhole: true, start: '2020-01-01', end: '2020-01-09', conceptId: 9201 },
     { reference: 'Encounter/d2', isWhole: false, start: '2020-01-04', end: '2020-01-12', conceptId: 9201 },
   ]);
+  expect(explained?.ofOthers).toEqual(['visit_end_date']);
+  const resource = explained && resourceOfRow(explained);
+  if (explained === undefined || resource === undefined) throw new Error('no such row');
+  const { maps, vocabulary } = house.parts;
+  const columnsOf = (row: ExplainedRow) =>
+    tracedRow(row, resource, maps, { vocabulary, timezone: 'UTC', asOf: '2026-06-01' }).lineage?.columns;
+  const end = columnsOf(explained)?.find(({ column }) => column === 'visit_end_date');
+  expect(end).toMatchObject({ rule: 'engine', at: undefined, read: [] });
+  const start = columnsOf({ ...explained, table: 'visit_detail' })?.find(({ column }) => column === 'visit_detail_start_date');
+  expect(start?.read).toContain('Encounter.period.start');
   await remove(house, 'Encounter', 'd1');
   expect(await Promise.all([rows(costs, 'd'), rows(episode, 'd'), rows(EVENTS, 'd')])).toEqual([
     [{ visit: 'd2' }],

@@ -26,6 +26,8 @@ export interface ExplainedRow {
   readonly message: MessageState | undefined;
   /** Of a visit, or a visit_detail, that is one stay with others (omop-rules 34): all of them as they were stated, the whole first. */
   readonly joined: readonly StatedStay[];
+  /** Columns of a visit that is one stay with others whose value is another one's of them. */
+  readonly ofOthers: readonly string[];
   /** Earlier versions that the resource was merged from, newest first. */
   readonly earlier: readonly { readonly version: number; readonly messageId: number | undefined }[];
 }
@@ -85,6 +87,16 @@ async function statedStays(database: Queryable, table: string, id: number): Prom
   return rows.map(({ type, name, ...rest }) => ({ ...rest, reference: `${resourceTypeOf(type) ?? ''}/${name}` }));
 }
 
+async function columnsOfOthers(database: Queryable, table: string, id: number): Promise<readonly string[]> {
+  if (table !== 'visit_occurrence') return [];
+  const rows = await database.query<{ readonly name: string }>(
+    `SELECT c.key AS name FROM cdm.visit_occurrence v JOIN ops.visit_part p ON p.visit_id = v.visit_occurrence_id CROSS JOIN LATERAL jsonb_each(to_jsonb(v)) c
+     WHERE v.visit_occurrence_id = $1 AND c.key <> 'preceding_visit_occurrence_id' AND c.value IS DISTINCT FROM p.stated -> c.key`,
+    [id],
+  );
+  return rows.map(({ name }) => name);
+}
+
 /** Returns where row `id` of `table` comes from; undefined when there is no such row or the table is none that resources fill. */
 export async function explainRow(database: Queryable, table: string, id: number): Promise<ExplainedRow | undefined> {
   if (!Number.isSafeInteger(id)) return undefined;
@@ -115,6 +127,7 @@ export async function explainRow(database: Queryable, table: string, id: number)
     row,
     resource: { type: resourceTypeOf(owner.type) ?? '', id: owner.id, version, updated, spec, rowSpec: owner.row_spec, body },
     joined: await statedStays(database, table, id),
+    ofOthers: await columnsOfOthers(database, table, id),
     message: owner.message_id === null ? undefined : await messageById(database, owner.message_id),
     earlier: earlier.map((each) => ({ version: each.version, messageId: each.message_id ?? undefined })),
   };
