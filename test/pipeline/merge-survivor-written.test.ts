@@ -60,3 +60,23 @@ it('has a stay that began under the other record go on as one stay', async () =>
   const stays = await house.database.query(`SELECT id FROM fhir.resource WHERE body LIKE '{"resourceType":"Encounter"%'`);
   expect(stays).toHaveLength(1);
 });
+
+it('is written though the other record said the same in two ways, and gives it back with the merge', async () => {
+  await tell(
+    message('ADT^A08^ADT_A01', 'B', '00'),
+    message('ADT^A08^ADT_A01', 'B', '01').replace('Merged^Anna', 'Merged^Berta'),
+    message('ADT^A04^ADT_A01', 'A', '02').replace('Merged^Anna||19800101|F', 'Own^Name'),
+    message('ADT^A40^ADT_A39', 'A', '03', ['MRG|B^^^WRITTENHOSP^MR']).replace('Merged^Anna||19800101|F', 'Own^Name'),
+  );
+  const find = async (link: string) =>
+    (await house.database.query<{ id: string }>(`SELECT id FROM fhir.resource WHERE body LIKE '%"${link}"%'`))[0]?.id ?? '';
+  const [survivor, loser] = [await find('replaces'), await find('replaced-by')];
+  const { meta: _meta, ...read } = await stored(survivor);
+  expect(read).toMatchObject({ birthDate: '1980-01-01', gender: 'female' });
+  await put(house, given('Patient', survivor, { ...read, maritalStatus: { text: 'written' } }));
+  expect(await stored(survivor)).toMatchObject({ birthDate: '1980-01-01', maritalStatus: { text: 'written' } });
+  const { meta: _other, link: _link, ...own } = await stored(loser);
+  await put(house, given('Patient', loser, own));
+  expect(await stored(survivor)).not.toHaveProperty('birthDate');
+  await expectRebuildEqual(house);
+});

@@ -6,7 +6,7 @@
 import type { Moment } from '../../database/resources/statements.ts';
 import { sameContent } from '../../fhir/format/json.ts';
 import type { Change } from './change.ts';
-import { folded, readDraft, type Said, spoken } from './said.ts';
+import { folded, joined, readDraft, type Said, spoken } from './said.ts';
 
 type Stored = Change['resource'];
 
@@ -22,7 +22,8 @@ export function echoed(said: readonly Said[], resource: Stored, event: Moment): 
   if (kept.length === 0) return [];
   const rest = Object.fromEntries(Object.entries(resource).filter(([name]) => !names.has(name)));
   const word = { update: 'replace', deletes: [], resource: { ...rest, resourceType: resource.resourceType, id: resource.id } } as const;
-  return [spoken(word, { ...event, rank: 0 }), ...kept];
+  // What is left of two words may be the same.
+  return joined([spoken(word, { ...event, rank: 0 }), ...kept]);
 }
 
 const sameElement = (a: Stored, b: Stored, name: string): boolean =>

@@ -80,16 +80,20 @@ export async function saidOf(tx: Transaction, all: readonly CurrentResource[]): 
 /** Has `said` be everything that was said of a resource. */
 export async function retell(tx: Transaction, resourceKey: number, said: readonly Said[]): Promise<void> {
   await forgetStatements(tx, [resourceKey]);
-  // Two may have become the same; the earliest and the latest time of both count.
-  const joined = new Map<string, Said>();
-  for (const each of said) {
-    const known = joined.get(each.digest) ?? each;
-    joined.set(each.digest, { ...each, first: earlier(known.first, each.first), last: later(known.last, each.last) });
-  }
   await keepStatements(
     tx,
-    [...joined.values()].map((each) => ({ ...each, resourceKey })),
+    joined(said).map((each) => ({ ...each, resourceKey })),
   );
+}
+
+/** Returns statements of which no two say the same: those that do are one, at the earliest and the latest time of both. */
+export function joined(all: readonly Said[]): readonly Said[] {
+  const known = new Map<string, Said>();
+  for (const each of all) {
+    const before = known.get(each.digest) ?? each;
+    known.set(each.digest, { ...each, first: earlier(before.first, each.first), last: later(before.last, each.last) });
+  }
+  return [...known.values()];
 }
 
 export const isBefore = (a: Moment, b: Moment): boolean => (a.at === b.at ? a.messageId < b.messageId : a.at < b.at);

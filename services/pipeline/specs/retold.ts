@@ -14,7 +14,7 @@ import { type Change, keyOf } from '../apply/change.ts';
 import { writeOf } from '../apply/merged.ts';
 import { inOrder } from '../apply/rank.ts';
 import { rowsOf, storedDate, storedResource } from '../apply/rows.ts';
-import { folded, isBefore, retell, type Said, saidBy, saidOf } from '../apply/said.ts';
+import { folded, isBefore, joined, retell, type Said, saidBy, saidOf } from '../apply/said.ts';
 import type { Parts } from '../parts.ts';
 
 export interface Retold {
@@ -123,18 +123,6 @@ function withoutMoments(said: Said, isOut: (moment: Moment) => boolean): readonl
   const [first] = moments;
   const last = moments.at(-1);
   return first === undefined || last === undefined ? [] : [{ ...said, first, last }];
-}
-
-/** Returns statements with the same said twice as one, at its first and its last time. */
-function joined(all: readonly Said[]): readonly Said[] {
-  const known = new Map<string, Said>();
-  const byTime = (a: Moment, b: Moment): number => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.messageId - b.messageId);
-  for (const each of all) {
-    const before = known.get(each.digest);
-    const moments = [each.first, each.last, ...(before === undefined ? [] : [before.first, before.last])].toSorted(byTime);
-    known.set(each.digest, { ...each, first: moments[0] ?? each.first, last: moments.at(-1) ?? each.last });
-  }
-  return [...known.values()];
 }
 
 function writeFor(
