@@ -30,13 +30,17 @@ const warning = (text: string, cure: string): DiagnosticRow => ({ severity: 'war
 
 export const DIAGNOSTICS = {
   // --- reading YAML
-  'yaml-syntax': error('{reason}', 'Correct the YAML at this place; an expression that holds ": ", " #", "," or brackets needs quotes.'),
+  'yaml-syntax': error('{reason}.', '{hint}'),
   'yaml-duplicate-key': error('The key "{name}" stands twice in this map.', 'Keep one of the two.'),
   'yaml-alias': error('YAML aliases and anchors are not part of the language.', 'Write the content out, or put it into a map of its own.'),
   'yaml-tag': error('YAML tags are not part of the language.', 'Remove the tag; every scalar is read as text.'),
   'yaml-key': error('A key must be plain text.', 'Write the key as one word.'),
   'yaml-too-large': error('The file is larger than {limit}.', 'Split it into several maps or tables.'),
   'yaml-too-deep': error('The file nests deeper than {limit} levels.', 'Split the map: a nested map of this depth fits no target.'),
+  'file-not-utf8': error(
+    'The file is not written in UTF-8: this line holds a letter in another encoding.',
+    'Save the file as UTF-8; nearly every editor asks for the encoding under "Save as".',
+  ),
   'file-unreadable': error('The file cannot be read: {reason}.', 'Check the path and the permissions.'),
 
   // --- expressions
@@ -91,6 +95,10 @@ export const DIAGNOSTICS = {
   'spec-message': error('"{name}" is no message type and event.', 'Write it like ADT^A01, or ADT^* for every event.'),
   'unknown-key': error('The key "{name}" has no meaning here.', 'Remove it or correct it.{nearest}'),
   'unknown-word': error('"{name}" is no choice for {key}.', 'Choose one of: {words}.{nearest}'),
+  'site-extends-site': error(
+    '"{name}" is a site, and a site extends a message map.',
+    'Name the message map that it extends, or "extends: {base}", and repeat the overrides that are meant for both.',
+  ),
   'unknown-map': error('There is no map "{name}".', 'Check "use" and the path under the folder of this map family.{nearest}'),
   'map-version': error('"{name}" has version {found}, not {asked}.', 'Ask for the version that is there, or bring the other back.'),
   'duplicate-map': error('{name} is already given by {other}.', 'Keep one of them.'),

@@ -1,4 +1,5 @@
 /** The only file of this room that touches the file system: spec files of folders, in the order of their names. */
+import { isUtf8 } from 'node:buffer';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { type Diagnostic, diagnostic } from './diagnostics.ts';
@@ -83,7 +84,14 @@ function readFile(file: string): ReadSpec {
         diagnostics: [diagnostic('yaml-too-large', { file, line: 1, column: 1 }, { limit: `${LIMITS.characters} characters` })],
       };
     }
-    return readOnce(readFileSync(file, 'utf8'), file);
+    const bytes = readFileSync(file);
+    const text = bytes.toString('utf8');
+    // Letters of another encoding would become U+FFFD, in patients' data too.
+    if (!isUtf8(bytes)) {
+      const line = text.slice(0, text.indexOf('\uFFFD')).split('\n').length;
+      return { file, root: undefined, diagnostics: [diagnostic('file-not-utf8', { file, line, column: 1 }, {})] };
+    }
+    return readOnce(text, file);
   } catch (cause) {
     return unreadable(file, codeOf(cause));
   }

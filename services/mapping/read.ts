@@ -56,19 +56,38 @@ export function readSpec(text: string, file: string): ReadSpec {
   } catch (cause) {
     // The library recurses: only nesting beyond any sense exhausts the stack.
     if (cause instanceof RangeError) return refuse(diagnostic('yaml-too-deep', start, { limit: LIMITS.depth }));
-    return refuse(diagnostic('yaml-syntax', start, { reason: 'The file is not YAML' }));
+    return refuse(diagnostic('yaml-syntax', start, { reason: 'The file is not YAML', hint: QUOTES }));
   }
   const positionOf = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  const syntax = [...document.errors, ...document.warnings].map((each) =>
-    diagnostic('yaml-syntax', positionOf(each.pos[0]), { reason: firstLine(each.message) }),
-  );
-  if (syntax.length > 0) return refuse(...syntax.slice(0, 20));
+  // What follows the first fault is read at the wrong depth: more of them would be about places that are right.
+  const [fault] = [...document.errors, ...document.warnings];
+  if (fault !== undefined) {
+    const at = positionOf(fault.pos[0]);
+    const rest = text.split('\n').slice(at.line - 1, at.line + 1);
+    return refuse(
+      diagnostic('yaml-syntax', at, { reason: firstLine(fault.message), hint: hintFor(fault.message, rest[0] ?? '', rest[1] ?? '') }),
+    );
+  }
   const reader = new TreeReader(positionOf);
   const root = reader.node(document.contents, 0, 0);
   return reader.diagnostics.length > 0 ? refuse(...reader.diagnostics) : { file, root, diagnostics: [] };
+}
+
+const QUOTES = 'Correct the YAML at this place; an expression that holds ": ", " #", "," or brackets needs quotes.';
+
+/** Returns what to do about a fault of YAML, by what the library says and by what stands in its line and the next. */
+function hintFor(message: string, line: string, next: string): string {
+  if (/\t/.test(line) && /^\s*\t/.test(line)) return 'Write spaces instead of the tab: an editor shows both alike.';
+  if (/[\u00a0\u2007\u202f]/.test(line))
+    return 'The line holds a no-break space, which only looks like a space (pasted from a document?): write a plain one.';
+  const isKey = /^\s*[\w.[\]"-]+:(\s|$)/.test(next);
+  if (isKey && next.search(/\S/) > line.search(/\S/) && /Nested mappings|single line/.test(message))
+    return 'The next line has more spaces before it, so it goes on with this one: give every key of one map the same number of spaces.';
+  if (/same column|indent/i.test(message)) return 'Give every key of one map the same number of spaces before it.';
+  return QUOTES;
 }
 
 /** Returns where flow brackets or indentation nest deeper than any map needs; found before the recursive parser sees it. */
@@ -190,3 +209,17 @@ export function textNode(node: SpecNode | undefined, key: string): ScalarNode | 
   const found = entryOf(node, key)?.value;
   return found?.kind === 'scalar' ? found : undefined;
 }
+
+/** The form that the value of a key has in every document of the language. */
+const FORMS: Readonly<Record<string, SpecNode['kind']>> = {
+  ...{ ignore: 'list', cases: 'list', override: 'list' },
+  ...{ fields: 'map', resources: 'map', segments: 'map', match: 'map' },
+  ...{ when: 'scalar', otherwise: 'scalar', each: 'scalar', update: 'scalar', sameKey: 'scalar', onError: 'scalar', type: 'scalar' },
+};
+
+/** Returns the values of a map that have not the form of their key: they would be passed over without a word. An empty one says nothing. */
+export const misformed = (node: MapNode): readonly SpecNode[] =>
+  node.entries.flatMap(({ key, value }) => {
+    const form = Object.hasOwn(FORMS, key) ? FORMS[key] : value.kind;
+    return value.kind === form || (value.kind === 'scalar' && value.value === '') ? [] : [value];
+  });

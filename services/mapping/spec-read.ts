@@ -1,7 +1,7 @@
 /** From YAML trees to the documents of the language (spec.ts), with a diagnostic for whatever does not belong. */
 import { type Diagnostic, type DiagnosticCode, diagnostic, didYouMean, type Position } from './diagnostics.ts';
 import { paramsOf } from './params.ts';
-import { entryOf, type MapNode, type ReadSpec, type ScalarNode, type SpecNode, textNode, textOf, texts } from './read.ts';
+import { entryOf, type MapNode, misformed, type ReadSpec, type ScalarNode, type SpecNode, textNode, textOf, texts } from './read.ts';
 import { recordSource } from './records/spec-read.ts';
 import { RUNGS, RuleReader } from './rules.ts';
 import { declaredSegments } from './sites/declared.ts';
@@ -215,6 +215,7 @@ class SpecReader {
   }
 
   #parts(node: MapNode, type: ScalarNode | undefined): ResourceParts {
+    for (const { at } of misformed(node)) this.#fault('spec-shape', at);
     const key = entryOf(node, 'key')?.value;
     const fields = entryOf(node, 'fields')?.value;
     return {
@@ -232,6 +233,7 @@ class SpecReader {
   }
 
   #ignoreList(root: MapNode): readonly Ignored[] {
+    for (const { at } of misformed(root)) this.#fault('spec-shape', at);
     const ignore = entryOf(root, 'ignore')?.value;
     return ignore?.kind === 'list' ? ignore.items.map((each) => this.#ignored(each)) : [];
   }

@@ -33,6 +33,10 @@ const REFUSED: readonly (readonly [string, string, number, string])[] = [
   ['birthDate: &x 2020\ngender: *x', 'yaml-alias', 11, ''],
   ['active: !!str true', 'yaml-tag', 11, ''],
   ['name: [=PID-5', 'yaml-syntax', 0, ''],
+  // What analysts do: tabs, one space too few, a space that a word processor wrote, a colon in an expression.
+  ['birthDate: =PID-7\n gender: =PID-8', 'yaml-syntax', 11, 'more spaces before it'],
+  ['active: "true"\nbirthDate:\u00a0=PID-7', 'yaml-syntax', 12, 'no-break space'],
+  ["birthDate: =PID-5.1 + ': ' + PID-7", 'yaml-syntax', 11, 'needs quotes'],
 ];
 
 describe('the checker', () => {
@@ -49,6 +53,31 @@ describe('the checker', () => {
     expect(report.diagnostics.map((each) => each.code)).toContain(code);
     if (line > 0) expect(found).toMatchObject({ file: 'v2/messages/adt.yaml', line });
     expect(`${found?.text} ${found?.cure}`).toContain(part);
+  });
+
+  it('tells one fault of YAML, for what follows it is read at the wrong depth', () => {
+    const { diagnostics } = reportOnFields('birthDate: =PID-7', '     gender: =PID-8\n     active: "true"');
+    expect(diagnostics.map(({ code, cure }) => [code, cure])).toEqual([
+      ['yaml-syntax', 'Give every key of one map the same number of spaces before it.'],
+    ]);
+    const tab = reportOnFields('birthDate: =PID-7', '\tgender: =PID-8');
+    expect(tab.diagnostics).toMatchObject([
+      { code: 'yaml-syntax', line: 12, cure: 'Write spaces instead of the tab: an editor shows both alike.' },
+    ]);
+  });
+
+  it.each([
+    '  x: { type: Patient, key: [=PID-3.first().1], fields: name }',
+    '  x: { type: Patient, key: [=PID-3.first().1], fields: {}, when: [=PID-8] }',
+    'ignore: PID-8',
+    'cases: { name: x }',
+  ])('refuses what has another form than it must, and would be passed over: %s', (more) => {
+    expect(reportOnFields('active: "true"', more).diagnostics).toMatchObject([{ code: 'spec-shape', line: 12 }]);
+  });
+
+  it('names the nearest type of resource', () => {
+    const { diagnostics } = reportOnFields('active: "true"', '  x: { type: Pateint, key: [=PID-3.first().1], fields: {} }');
+    expect(diagnostics[0]).toMatchObject({ code: 'unknown-type', cure: expect.stringContaining('"Patient"') });
   });
 
   it('tells the column of the fault inside an expression', () => {

@@ -25,6 +25,15 @@ describe('the files of a folder of maps', () => {
     expect(checkSpecs(folder).ok).toBe(false);
   });
 
+  it('are UTF-8: letters of another encoding are told with their line, a byte order mark is none', () => {
+    writeFileSync(join(folder, 'a.yaml'), Buffer.from('map: a\n# M\xfcller\n', 'latin1'));
+    writeFileSync(join(folder, 'b.yaml'), '\uFEFFmap: b\n');
+    expect(specFiles(folder).map(({ read }) => read.diagnostics.map(({ code, line }) => [code, line]))).toEqual([
+      [['file-not-utf8', 2]],
+      [],
+    ]);
+  });
+
   it('may be none', () => {
     expect(specFiles(join(folder, 'nowhere'))).toEqual([]);
   });

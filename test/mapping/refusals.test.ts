@@ -86,6 +86,7 @@ const EXAMPLES: Readonly<Record<string, Files>> = {
   'segment-unreached': fields('contact: { name: =IN1-16.first() }'),
   'published-changed': { ...base, 'published.lock.json': '{"published":[{"spec":"t/adt@1.0.0#00","uses":[]}]}' },
   'lock-unreadable': { ...base, 'published.lock.json': '{' },
+  'site-extends-site': { ...site(''), 'sites/m/x.yaml': 'map: sites/m/x\nversion: 1.0.0\nextends: sites/n/x\nmatch: { MSH-4: [M] }\n' },
   'override-none': site('override: [{ at: patient.nam, set: x }]'),
   'override-many': {
     ...site('override: [{ at: patient.name.use, set: usual }]'),
@@ -145,7 +146,7 @@ const EXAMPLES: Readonly<Record<string, Files>> = {
 };
 
 /** Told by other tests: they need a loaded vocabulary, or a structure that no version has. */
-const ELSEWHERE = new Set(['rows-wrong-concept', 'unknown-structure']);
+const ELSEWHERE = new Set(['rows-wrong-concept', 'unknown-structure', 'file-not-utf8']);
 
 describe('what the checker refuses', () => {
   it('has an example for every code', () => {

@@ -28,6 +28,13 @@ export function resolveSites(
     const [id = '', version] = spec.extends.value.split('@');
     const base = bases.find((each) => each.spec.id === id);
     if (base === undefined) {
+      const other = sites.find((each) => each.spec.id === id);
+      if (other !== undefined) {
+        const named = bases.some((each) => each.spec.id === other.spec.extends.value.split('@')[0]);
+        const hint = named ? other.spec.extends.value : (bases[0]?.spec.id ?? 'v2-to-fhir/adt-a01');
+        diagnostics.push(diagnostic('site-extends-site', spec.extends.at, { name: id, base: hint }));
+        continue;
+      }
       diagnostics.push(
         diagnostic('unknown-map', spec.extends.at, {
           name: id,

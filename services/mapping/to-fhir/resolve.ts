@@ -1,5 +1,5 @@
 /** A message map's resources with the resource maps they use written in: what the message map says itself wins, field by field. */
-import { isResourceType } from '../../fhir/definitions.ts';
+import { isResourceType, RESOURCE_TYPES } from '../../fhir/definitions.ts';
 import type { Draft } from '../conversion.ts';
 import { type Diagnostic, diagnostic, didYouMean, type Position } from '../diagnostics.ts';
 import type { ScalarNode } from '../read.ts';
@@ -72,7 +72,7 @@ function resolveOne(own: ResourceUse, spec: Uses, base: ResourceSpec | undefined
     diagnostics.push(
       type === undefined
         ? diagnostic('resource-without-type', own.at, { name: own.name })
-        : diagnostic('unknown-type', type.at, { name: type.value }),
+        : diagnostic('unknown-type', type.at, { name: type.value, nearest: didYouMean(type.value, RESOURCE_TYPES.keys()) }),
     );
     return undefined;
   }
