@@ -204,6 +204,7 @@ export function setCustomParameters(parameters: ReadonlyMap<string, readonly Par
   set++;
   custom = parameters;
   byType.clear();
+  listed.clear();
   slotsByType.clear();
 }
 
@@ -266,14 +267,24 @@ export const officialParameters = (type: string): readonly SearchParameter[] =>
     ...parametersWithin(type).values(),
   ].filter((each) => typeof each !== 'string');
 
+const listed = new Map<string, readonly SearchParameter[]>();
+
+/** Returns the parameters of a type and those that look into what it holds, composites after what they are made of. */
+export function parametersOf(type: string): readonly SearchParameter[] {
+  const known = listed.get(type);
+  if (known !== undefined) return known;
+  const all = [...searchParameters(type).values(), ...parametersWithin(type).values()];
+  listed.set(type, all);
+  return all;
+}
+
 const slotsByType = new Map<string, readonly Slot[]>();
 
 /** Returns the slots of a type, each once: what is indexed. */
 export function slotsOf(type: string): readonly Slot[] {
   const known = slotsByType.get(type);
   if (known !== undefined) return known;
-  const all = [...searchParameters(type).values(), ...parametersWithin(type).values()];
-  const found = [...new Set(all.flatMap(({ uses }) => uses.map(({ slot }) => slot)))];
+  const found = [...new Set(parametersOf(type).flatMap(({ uses }) => uses.map(({ slot }) => slot)))];
   slotsByType.set(type, found);
   return found;
 }

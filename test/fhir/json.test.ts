@@ -151,6 +151,20 @@ describe('what is stored', () => {
       { numRuns: 2000 },
     );
   });
+  it('begins with type and id whatever the order, and leaves out what the store sets', () => {
+    const text = '{"resourceType":"Patient","id":"a","active":true}';
+    const meta = { versionId: '1', lastUpdated: 'T' };
+    for (const same of [
+      { resourceType: 'Patient', id: 'a', active: true },
+      { id: 'a', resourceType: 'Patient', active: true },
+      { resourceType: 'Patient', active: true, id: 'a' },
+      { resourceType: 'Patient', id: 'a', meta, active: true },
+      { resourceType: 'Patient', id: 'a', active: true, meta: undefined },
+    ])
+      expect(contentText(same)).toBe(text);
+    expect(contentText({ resourceType: 'Patient', active: true })).toBe('{"resourceType":"Patient","active":true}');
+    expect(contentText({ resourceType: 'Patient' })).toBe('{"resourceType":"Patient"}');
+  });
   it('sets version and time in the text', () => {
     expect(withMeta(contentText(patient), 3, 'T')).toBe(
       '{"resourceType":"Patient","id":"a","meta":{"versionId":"3","lastUpdated":"T","profile":["p"]},"active":true}',

@@ -105,6 +105,17 @@ describe('shape', () => {
     expect(problems).toHaveLength(101);
     expect(problems.at(-1)?.code).toBe('fhir-more-problems');
   });
+  it('finds what is wrong in a value that many resources share, each time', () => {
+    const right = Object.freeze({ coding: Object.freeze([Object.freeze({ system: 'http://loinc.org', code: '718-7' })]) });
+    const wrong = Object.freeze({ coding: Object.freeze([Object.freeze({ system: 'http://loinc.org', code: ' 718-7 ' })]) });
+    for (let i = 0; i < 3; i++) {
+      expect(found({ ...observation, code: right })).toEqual([]);
+      expect(found({ ...observation, code: wrong, category: [wrong] })).toEqual([
+        'Observation.code.coding[0].code: fhir-value',
+        'Observation.category[0].coding[0].code: fhir-value',
+      ]);
+    }
+  });
   it('ends on a value that contains itself', () => {
     const item: Record<string, unknown> = { linkId: '1', type: 'group' };
     item['item'] = [item];

@@ -73,7 +73,8 @@ export const targetOf = (column: string): RowTable | undefined => TARGETS.get(co
 export const isRef = (value: CdmValue | undefined): value is ResourceRef => typeof value === 'object' && value !== null;
 
 /** True of columns with rows of other resources that are found when the person's rows are derived. */
-export const isFact = (name: string): boolean => /^fact_id_2$|^event_id$|^payer_plan_period_id$|^episode_object_concept_id$/.test(name);
+export const isFact = (name: string): boolean => FACTS.has(name);
+const FACTS: ReadonlySet<string> = new Set(['fact_id_2', 'event_id', 'payer_plan_period_id', 'episode_object_concept_id']);
 
 const AGE = /^birth\+(\d+(?:\.\d+)?)(a|mo|wk|d|h|min)$/;
 const SPANS: ReadonlyMap<string, string> = new Map([
@@ -97,7 +98,7 @@ export const isDeferredDate = (value: ResourceRef): boolean => value.ref === MOS
 
 /** Returns the resource that a reference names: 'Patient/1' also for 'Patient/1/_history/2'; other servers' stay as they are. */
 export const resourceOf = ({ ref }: ResourceRef): string =>
-  /^([A-Za-z]+\/[A-Za-z0-9.-]{1,64})\/_history\/[A-Za-z0-9.-]{1,64}$/.exec(ref)?.[1] ?? ref;
+  ref.includes('/_history/') ? (/^([A-Za-z]+\/[A-Za-z0-9.-]{1,64})\/_history\/[A-Za-z0-9.-]{1,64}$/.exec(ref)?.[1] ?? ref) : ref;
 
 /** Returns the PostgreSQL array type to send a column's values as, and whether its elements need quotes. */
 export function wireType(column: CdmColumn): { readonly cast: string; readonly quoted: boolean } {
@@ -130,6 +131,23 @@ const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const INTEGER = /^-?\d{1,18}$/;
 const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d{1,4})?$/;
 
+function fits(text: string, { type, length = 0 }: CdmColumn): boolean {
+  switch (type) {
+    case 'integer':
+      return INTEGER.test(text);
+    case 'float':
+      return NUMBER.test(text);
+    case 'date':
+      return isDate(text);
+    case 'datetime':
+      return isDate(DATETIME.exec(text)?.[1] ?? '');
+    case 'varchar':
+      return text.length <= length || [...text].length <= length;
+    default:
+      return true;
+  }
+}
+
 /** Returns why a value cannot stand in a column, '' when it can. Says nothing of the value itself. */
 export function misfit(table: RowTable, name: string, value: CdmValue): string {
   if (name === 'person_id' && isAside(table)) return '';
@@ -141,15 +159,7 @@ export function misfit(table: RowTable, name: string, value: CdmValue): string {
     return isDeferredDate(value) && column.type === 'date' ? '' : `${name} cannot hold a reference`;
   }
   const text = String(value);
-  const fits = {
-    integer: () => INTEGER.test(text),
-    float: () => NUMBER.test(text),
-    date: () => isDate(text),
-    datetime: () => isDate(DATETIME.exec(text)?.[1] ?? ''),
-    varchar: () => text.length <= (column.length ?? 0) || [...text].length <= (column.length ?? 0),
-    text: () => true,
-  };
   if (name === 'year_of_birth' && !(Number(text) >= 1 && Number(text) <= 9999)) return `${name} is no year`;
   if (name === 'month_of_birth' && !(Number(text) >= 1 && Number(text) <= 12)) return `${name} is no month`;
-  return fits[column.type]() ? '' : `${name} does not fit ${column.type}${column.length === undefined ? '' : `(${column.length})`}`;
+  return fits(text, column) ? '' : `${name} does not fit ${column.type}${column.length === undefined ? '' : `(${column.length})`}`;
 }

@@ -189,8 +189,21 @@ function sameValue(a: JsonValue, b: JsonValue): boolean {
   return left === 0;
 }
 
+/** True where the text of a resource is that of its content: it begins with type and id, and has no meta. What maps make is so. */
+function isContent(resource: JsonObject): boolean {
+  if (resource['meta'] !== undefined) return false;
+  let place = 0;
+  for (const name in resource) {
+    if (place === 0 && name !== 'resourceType') return false;
+    if (place === 1) return name === 'id' || resource['id'] === undefined;
+    place += 1;
+  }
+  return true;
+}
+
 /** Returns the resource without what the store sets: meta.versionId and meta.lastUpdated; without meta when nothing is left. */
 function content(resource: JsonObject): JsonObject {
+  if (isContent(resource)) return resource;
   const { resourceType, id, meta, ...rest } = resource;
   const { versionId: _version, lastUpdated: _updated, ...kept } = isObject(meta) ? meta : {};
   const head = { resourceType, ...(id === undefined ? {} : { id }) };

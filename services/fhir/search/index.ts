@@ -1,15 +1,7 @@
 import { rangeOf, type TimeRange } from '../dates.ts';
 import { isArray, isObject } from '../format/json.ts';
 import { hasherAfter } from '../hash.ts';
-import {
-  compileParameter,
-  type ParameterText,
-  parameterSet,
-  parametersWithin,
-  type Slot,
-  searchParameters,
-  slotsOf,
-} from '../parameters.ts';
+import { compileParameter, type ParameterText, parameterSet, parametersOf, type Slot, slotsOf } from '../parameters.ts';
 import { mapReferences } from '../references.ts';
 import type { JsonValue, Resource } from '../resource.ts';
 import { ENTRY } from './expression.ts';
@@ -70,7 +62,7 @@ const LOCAL = /^[A-Za-z]+\/[A-Za-z0-9.-]{1,64}$/;
 
 function addReferencesElsewhere(resource: Resource, seen: ReadonlySet<string>, options: IndexOptions, tokens: Set<bigint>): void {
   mapReferences(resource, (reference) => {
-    const local = localReference(reference.replace(/#.*$/, ''), options.base);
+    const local = localReference(reference.includes('#') ? reference.replace(/#.*$/, '') : reference, options.base);
     if (!seen.has(local) && LOCAL.test(local)) tokens.add(REFERENCE_ELSEWHERE(local));
     return reference;
   });
@@ -152,7 +144,7 @@ const hasValue = (value: JsonValue): boolean => (isArray(value) ? value.length >
 function presentOf(resource: Resource, values: ReadonlyMap<Slot, readonly ValueAt[]>, options: IndexOptions): readonly number[] {
   const present: number[] = [];
   const { resourceType: type } = resource;
-  for (const { p, uses, composite } of [...searchParameters(type).values(), ...parametersWithin(type).values()]) {
+  for (const { p, uses, composite } of parametersOf(type)) {
     const has =
       composite === undefined
         ? uses.some(({ slot, target }) =>

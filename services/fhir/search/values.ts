@@ -49,11 +49,23 @@ export interface ValueAt {
   readonly path: ParameterPath;
 }
 
+const NO_VALUES: readonly ValueAt[] = [];
+
 /** Returns all values of a slot; a truth (`exists() and …`) is one value over all of its paths. */
 export function valuesOf(object: JsonObject, { paths }: Pick<Slot, 'paths'>): readonly ValueAt[] {
   const [first] = paths;
   if (first?.truth) return [{ value: paths.some((path) => valuesAt(object, path)[0] === true), path: first }];
-  return paths.flatMap((path) => valuesAt(object, path).map((value) => ({ value, path })));
+  let found: ValueAt[] | undefined;
+  for (const path of paths) {
+    // A resource lacks most of what it could be searched by.
+    const [step] = path.steps;
+    if (step !== undefined && object[step.name] === undefined && !path.truth) continue;
+    for (const value of valuesAt(object, path)) {
+      found ??= [];
+      found.push({ value, path });
+    }
+  }
+  return found ?? NO_VALUES;
 }
 
 /** A code with its system; '' where it has none. */
@@ -116,7 +128,8 @@ export const typedIdentifiers = (value: JsonValue): readonly { readonly type: To
 /** Returns `reference` without the own base URL and without a version: 'Patient/1'; other absolute references stay as they are. */
 export function localReference(reference: string, base: string | undefined): string {
   const relative = base !== undefined && reference.startsWith(`${base}/`) ? reference.slice(base.length + 1) : reference;
-  return /^[A-Za-z]+\/[A-Za-z0-9.-]{1,64}(\/_history\/[A-Za-z0-9.-]{1,64})?$/.test(relative)
+  // Few have one, and a look for it costs less than the pattern.
+  return relative.includes('/_history/') && /^[A-Za-z]+\/[A-Za-z0-9.-]{1,64}\/_history\/[A-Za-z0-9.-]{1,64}$/.test(relative)
     ? relative.replace(/\/_history\/.*$/, '')
     : relative;
 }

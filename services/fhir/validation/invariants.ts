@@ -125,6 +125,7 @@ const INVARIANTS = new Map<string, readonly Invariant[]>([
   ...TERMINOLOGY_INVARIANTS,
 ]);
 const NONE: readonly Invariant[] = [];
+const NONE_BROKEN: readonly { readonly key: string; readonly rule: string }[] = [];
 
 /**
  * Returns the invariants of R4 that an object of `type` breaks, each by the standard's key and our words. Compiled are those of
@@ -134,6 +135,6 @@ const NONE: readonly Invariant[] = [];
 export function brokenInvariants(type: string, value: JsonObject): readonly { readonly key: string; readonly rule: string }[] {
   const own = INVARIANTS.get(type) ?? NONE;
   const all = value['contained'] === undefined ? own : [...own, ...CONTAINER_RULES];
-  if (all.length === 0) return NONE;
+  if (all.every((each) => each.holds(value))) return NONE_BROKEN;
   return all.filter((each) => !each.holds(value)).map((each) => ({ key: each.key, rule: each.says?.(value) ?? each.rule }));
 }

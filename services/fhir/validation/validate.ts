@@ -86,10 +86,24 @@ function boundCheck(check: Check, set: CodeSet): Check {
   };
 }
 
+/** Types of what maps make once and put into many resources: frozen as a whole, and without references. */
+const SHARED: ReadonlySet<string> = new Set(['CodeableConcept', 'Coding', 'Observation.referenceRange']);
+
+/** Returns a check that looks once at what nobody can change. */
+function unlessKnown(check: Check): Check {
+  const valid = new WeakSet<object>();
+  return (value, run) => {
+    if (isObject(value) && valid.has(value)) return;
+    const before = run.problems.length;
+    check(value, run);
+    if (isObject(value) && Object.isFrozen(value) && run.problems.length === before && before < MAXIMUM_PROBLEMS) valid.add(value);
+  };
+}
+
 function typeCheck(type: ElementType, binding: CodeSet | undefined): Check {
   if (type.code === 'Resource') return resourceCheck;
   if (kindOf(type.code) === 'primitive') return primitiveCheck(type.code, binding);
-  const check = once(type.code, () => objectCheck(type.code));
+  const check = once(type.code, () => (SHARED.has(type.code) ? unlessKnown(objectCheck(type.code)) : objectCheck(type.code)));
   if (binding !== undefined) return boundCheck(check, binding);
   if (type.withoutComparator) {
     return (value, run) => {
@@ -140,24 +154,28 @@ function compile(type: string): Compiled {
   return made;
 }
 
-/** Checks the items of a repeating element; `other` is the array beside it: _given of given, given of _given. */
-function checkMany(value: JsonValue, property: Property, other: JsonValue | undefined, run: Run): void {
+/** Checks the items of a repeating element. What lacks an item has it in the array beside it: _given of given, given of _given. */
+function checkMany(name: string, value: JsonValue, owner: JsonObject, property: Property, run: Run): void {
   if (!isArray(value)) {
     run.report('fhir-shape', { expected: 'an array, because the element may repeat' });
     return;
   }
   if (value.length === 0) run.report('fhir-empty', { what: 'array' });
-  for (const [i, item] of value.entries()) {
+  for (let i = 0; i < value.length; i++) {
+    const item = value[i] ?? null;
     run.names.push(i);
     if (item !== null) property.check(item, run);
-    else if (!isArray(other) || other[i] === null || other[i] === undefined) run.report('fhir-empty', { what: 'item (null)' });
+    else {
+      const other = owner[name.startsWith('_') ? name.slice(1) : `_${name}`];
+      if (!isArray(other) || other[i] === null || other[i] === undefined) run.report('fhir-empty', { what: 'item (null)' });
+    }
     run.names.pop();
   }
 }
 
 function checkProperty(name: string, value: JsonValue, owner: JsonObject, property: Property, run: Run): void {
   run.names.push(name);
-  if (property.many) checkMany(value, property, owner[name.startsWith('_') ? name.slice(1) : `_${name}`], run);
+  if (property.many) checkMany(name, value, owner, property, run);
   else if (isArray(value)) run.report('fhir-shape', { expected: 'one value, not an array' });
   else if (value === null) run.report('fhir-empty', { what: 'value (null)' });
   else property.check(value, run);
