@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ExplainedRow, explainRow } from '../../services/database/cdm/explain.ts';
 import { writeChoices } from '../../services/database/cdm/metadata.ts';
-import { deriveAll } from '../../services/database/derived/derived.ts';
+import { deriveAll, deriveStale } from '../../services/database/derived/derived.ts';
 import { resourceOfRow, tracedRow } from '../../services/pipeline/explain.ts';
+import { mergeRequested } from '../../services/pipeline/fhir/merge.ts';
 import type { TestHouse } from '../parts.ts';
 import { encounter, expectRebuildEqual, given, patient, put, remove, subject, weight } from './omop-house.ts';
 import { at, COUNTED, classed, DERIVE, DETAILS, EVENTS, OF, owner, person, stayHouse, VISITS } from './stay-rows.ts';
@@ -186,6 +187,39 @@ it('rule 34: costs, episodes and later ages of a joined stay are of the whole; e
       { id: 'db', visit: 'd2', detail: null },
     ],
   ]);
+});
+
+it('rules 34 and 71: stays of records that are merged are one, with what comes later of a loser, and each its own again when that is undone', async () => {
+  const ids = ['g1', 'g2', 'g3', 'g4', 'g5'];
+  for (const [i, id] of ids.entries()) {
+    const own = [
+      encounter(`${id}s`, `2020-01-0${i + 1}`, `2020-01-0${i + 3}`, person(id)),
+      weight(`${id}w`, { ...person(id), ...at(`${id}s`) }),
+    ];
+    await put(house, patient(id), ...own);
+  }
+  const stays = () => rows(VISITS, 'g');
+  const apart = await stays();
+  expect(apart).toHaveLength(5);
+  for (const [survivor, loser] of [
+    ['g4', 'g5'],
+    ['g2', 'g3'],
+    ['g1', 'g2'],
+    ['g1', 'g4'],
+  ] as const) {
+    await mergeRequested(house.parts, Buffer.from(`${survivor} ${loser}`), { survivor, loser });
+    if (loser !== 'g3') await deriveStale(house.database, DERIVE);
+  }
+  expect(await stays()).toEqual([{ id: 'g1s', concept: 9201, start: '2020-01-01', end: '2020-01-07' }]);
+  await put(house, weight('g5x', { ...person('g5'), ...at('g5s') }), encounter('g5t', '2020-01-06', '2020-01-08', person('g5')));
+  expect(await stays()).toEqual([{ id: 'g1s', concept: 9201, start: '2020-01-01', end: '2020-01-08' }]);
+  expect(await rows(EVENTS, 'g5')).toEqual(['g5w', 'g5x'].map((id) => ({ id, visit: 'g1s', detail: 'g5s' })));
+  await expectRebuildEqual(house);
+  await remove(house, 'Encounter', 'g5t');
+  for (const id of ids.slice(1)) await put(house, patient(id));
+  expect(await stays()).toEqual(apart);
+  expect(await rows(DETAILS, 'g')).toEqual([]);
+  expect(await rows(EVENTS, 'g5')).toEqual(['g5w', 'g5x'].map((id) => ({ id, visit: 'g5s', detail: null })));
 });
 
 it('rule 34: what these stays have come to is what a full rebuild makes', () => expectRebuildEqual(house));
