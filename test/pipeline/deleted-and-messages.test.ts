@@ -5,7 +5,7 @@ import { deriveStale } from '../../services/database/derived/derived.ts';
 import { writeRequest } from '../../services/pipeline/fhir/write.ts';
 import { rebuildCompared } from '../../services/pipeline/rebuild.ts';
 import { replayAll } from '../../services/pipeline/specs/replay.ts';
-import { receive } from '../../services/pipeline.ts';
+import { type Parts, receive } from '../../services/pipeline.ts';
 import { freshDatabase } from '../fresh-database.ts';
 import { type SpecsHouse, specsHouse } from '../specs-house.ts';
 
@@ -70,8 +70,10 @@ async function stored(type: string, text: string): Promise<Stored> {
 
 type Asked = readonly [method: 'PUT' | 'DELETE', type: string, id: string, content?: Readonly<Record<string, unknown>>];
 
+const request = (...all: readonly Asked[]): Promise<void> => requestBy(house.parts, ...all);
+
 /** One request, all or nothing. */
-async function request(...all: readonly Asked[]): Promise<void> {
+async function requestBy(parts: Parts, ...all: readonly Asked[]): Promise<void> {
   const alone = { search: undefined, condition: undefined, ifMatch: undefined, fullUrl: undefined, problems: [] } as const;
   const entries = all.map(([method, type, id, content], index) => {
     const resource = method === 'DELETE' ? undefined : { ...JSON.parse(JSON.stringify(content)), resourceType: type, id };
@@ -86,7 +88,7 @@ async function request(...all: readonly Asked[]): Promise<void> {
     messageType: 'transaction',
     patientKeys: [],
   } as const;
-  await writeRequest(house.parts, { entry, asked: { kind: 'transaction', entries, questions: [] }, base: 'urn:test' });
+  await writeRequest(parts, { entry, asked: { kind: 'transaction', entries, questions: [] }, base: 'urn:test' });
 }
 
 /** Deletes a Patient with what tells where it came from. */
@@ -201,6 +203,27 @@ describe('a result that a request replaced', () => {
     await tell(result('P1', 2, 'F', 95), result('P1', 3, 'P', 60));
     const { body } = await stored('Observation', `Patient/${(await stored('Patient', 'P1')).id}`);
     expect(body).toMatchObject({ status: 'final', valueQuantity: { value: 95 } });
+    expect(await differences()).toEqual({ way: 'journal', resources: [], rows: [] });
+  });
+});
+
+describe('two requests that race', () => {
+  it('are done again in the order in which they were stored, whichever began first', async () => {
+    const coded = (text: string) => ({ code: { text } });
+    await request(['PUT', 'Basic', 'raced', coded('before')]);
+    const own = house.database;
+    const database: typeof own = {
+      ...own,
+      transaction: (work, options) =>
+        own.transaction(async (tx) => {
+          // Its time is that of its beginning.
+          await tx.query('SELECT 1');
+          await request(['PUT', 'Basic', 'raced', coded('began last, stored first')]);
+          return work(tx);
+        }, options),
+    };
+    await requestBy({ ...house.parts, database }, ['PUT', 'Basic', 'raced', coded('began first, stored last')]);
+    expect((await stored('Basic', 'raced')).body).toMatchObject(coded('began first, stored last'));
     expect(await differences()).toEqual({ way: 'journal', resources: [], rows: [] });
   });
 });
