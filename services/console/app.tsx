@@ -119,6 +119,8 @@ function Header({ area }: { readonly area: Area | undefined }) {
   );
 }
 
+const ZONE_NAMES = { local: 'local time', UTC: 'UTC', source: "source's time" } as const;
+
 function Preferences() {
   const [theme, setTheme] = useTheme();
   const [zone, setZone] = useZone();
@@ -129,7 +131,7 @@ function Preferences() {
         <select value={zone} onChange={(event) => setZone(ZONES.find((each) => each === event.currentTarget.value) ?? 'local')}>
           {ZONES.map((each) => (
             <option key={each} value={each}>
-              {each === 'local' ? 'local time' : each}
+              {ZONE_NAMES[each]}
             </option>
           ))}
         </select>

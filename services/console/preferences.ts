@@ -3,7 +3,8 @@ import { useLayoutEffect, useState } from 'preact/hooks';
 
 export const THEMES = ['system', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
-export const ZONES = ['local', 'UTC'] as const;
+/** source: that of the source that a message came from; where there is none, local time. */
+export const ZONES = ['local', 'UTC', 'source'] as const;
 export type Zone = (typeof ZONES)[number];
 
 const CHANGED = 'polyseme:preference';

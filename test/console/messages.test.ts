@@ -159,6 +159,34 @@ describe.skipIf(SKIPPED !== '')('the messages pages', () => {
     expect(opened.faults).toEqual([]);
   });
 
+  it('show times in local time, UTC or the time of the source that a message came from', async () => {
+    await using opened = await openPage(browser, door.door.url);
+    const { page } = opened;
+    // Half an hour off: no zone that the browser is in.
+    await page.route('**/admin/sources', async (route) => {
+      const answer: { readonly sources: readonly object[] } = await (await route.fetch()).json();
+      await route.fulfill({ json: { ...answer, sources: answer.sources.map((each) => ({ ...each, zone: 'Asia/Kolkata' })) } });
+    });
+    await page.goto('/messages');
+    const first = page.locator('tbody time').first();
+    await first.waitFor();
+    const instant = Date.parse((await first.getAttribute('datetime')) ?? '');
+    const shown = (zone: string): string =>
+      new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium', timeZone: zone }).format(instant);
+    for (const [choice, zone] of [
+      ['local', 'Europe/Vienna'],
+      ['UTC', 'UTC'],
+      ['source', 'Asia/Kolkata'],
+    ] as const) {
+      await page.getByLabel('Times').selectOption(choice);
+      await expect.poll(() => first.textContent()).toBe(shown(zone));
+    }
+    expect(await first.getAttribute('title')).toContain('Asia/Kolkata');
+    await page.goto('/messages');
+    await expect.poll(() => first.textContent()).toBe(shown('Asia/Kolkata'));
+    expect(opened.faults).toEqual([]);
+  });
+
   it('keep a patient out of the address, through reload and back', async () => {
     await using opened = await openPage(browser, door.door.url);
     const { page } = opened;

@@ -31,6 +31,30 @@ describe.skipIf(SKIPPED !== '')('the console', () => {
     expect(opened.faults).toEqual([]);
   });
 
+  it('would not pass with what is wrong: a picture without words, a field without a name, letters too pale in one scheme', async () => {
+    await using opened = await openPage(browser, door.door.url);
+    await opened.page.goto('/');
+    await opened.page.getByText('Nothing has been received yet').waitFor();
+    await opened.page.evaluate(() => {
+      const main = document.querySelector('main');
+      const [picture, field, pale, wide] = ['img', 'input', 'p', 'div'].map((name) => document.createElement(name));
+      picture?.setAttribute('src', '/icon.svg');
+      pale?.append('too pale on dark ground');
+      pale?.style.setProperty('color', 'light-dark(#111111, #333333)');
+      wide?.style.setProperty('width', '600px');
+      main?.append(...[picture, field, pale].flatMap((each) => each ?? []));
+      if (wide !== undefined) document.body.append(wide);
+    });
+    const wrong = (await opened.everywhere('wrong')).map((each) => each.replace(/ \(.*/s, ''));
+    const at = (size: number, colours: string, what: string): string => `wrong at ${size} pixels in ${colours} colours: ${what}`;
+    for (const size of [1280, 390])
+      expect(wrong).toEqual(
+        expect.arrayContaining([at(size, 'light', 'image-alt'), at(size, 'light', 'label'), at(size, 'dark', 'color-contrast')]),
+      );
+    expect(wrong).toContain(at(390, 'light', 'wider than the screen'));
+    expect(wrong).not.toContain(at(1280, 'light', 'color-contrast'));
+  });
+
   it('opens on a small screen in dark colours as it is resized to there', async () => {
     await using opened = await openPage(browser, door.door.url, { size: SIZES[1], scheme: SCHEMES[1] });
     await opened.page.goto('/');

@@ -12,7 +12,10 @@ export type { MessageAct, MessagePage, ShownProblem, ShownResource } from '../..
 
 export interface Sources {
   readonly at: string;
-  readonly sources: readonly SourcePulse[];
+  readonly sources: readonly (SourcePulse & {
+    /** Its time zone, by an IANA name. */
+    readonly zone: string;
+  })[];
 }
 
 /** Messages parked for one cause, and what helps. */

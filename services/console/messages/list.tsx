@@ -83,7 +83,7 @@ const NoneFound = ({ isFiltered }: { readonly isFiltered: boolean }) => (
 
 const COLUMNS: readonly Column<ListedMessage>[] = [
   { title: 'Message', of: ({ id }) => <Link to={`/messages/${id}`}>{id}</Link> },
-  { title: 'Received', of: ({ receivedAt }) => <Time at={receivedAt} /> },
+  { title: 'Received', of: ({ receivedAt, source }) => <Time at={receivedAt} source={source} /> },
   { title: 'State', of: ({ status }) => <State of={status} /> },
   { title: 'Type', of: ({ type }) => <Text value={type} most={60} /> },
   { title: 'Source', of: ({ source }) => <Text value={source} most={80} /> },

@@ -118,7 +118,7 @@ const COLUMNS: readonly Column<Row>[] = [
     of: ({ oldestWaiting, at }) =>
       oldestWaiting === undefined ? <span class="none">–</span> : durationText((Date.parse(at) - Date.parse(oldestWaiting)) / 1000),
   },
-  { title: 'Last message', of: ({ lastReceived }) => <Time at={lastReceived} /> },
+  { title: 'Last message', of: ({ lastReceived, source }) => <Time at={lastReceived} source={source} /> },
 ];
 
 const Counts = ({ at, sources }: Sources) => (

@@ -93,8 +93,8 @@ function GroupDialog({ act, group, close, done }: GroupDialogProps) {
     >
       <p>
         {act === 'retry'
-          ? `${what} parked for ${group.code} go back to their old places and are processed again, each patient's in order.`
-          : `${what} parked for ${group.code} become refused. They stay in the journal with your reason, and are not applied.`}{' '}
+          ? `${what} parked for ${group.code}: put back to the old place and processed again, each patient's in order.`
+          : `${what} parked for ${group.code}: refused for good. What is refused stays in the journal with your reason, and is not applied.`}{' '}
         Those that come after this list was made are left alone.
       </p>
       {act === 'retry' && <Outlook filter={filter} />}
@@ -103,7 +103,7 @@ function GroupDialog({ act, group, close, done }: GroupDialogProps) {
           <ul class="preview">
             {messages.map(({ id, type, receivedAt, source }) => (
               <li key={id}>
-                {id} · <Text value={type} /> · <Text value={source} most={60} /> · <Time at={receivedAt} />
+                {id} · <Text value={type} /> · <Text value={source} most={60} /> · <Time at={receivedAt} source={source} />
               </li>
             ))}
             {group.count > messages.length && <li>and {countText(group.count - messages.length)} more</li>}

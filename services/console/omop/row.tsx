@@ -115,7 +115,7 @@ function Chain({ shown: { table, id, resource, message } }: { readonly shown: Ro
               <Link to={`/messages/${message.id}`}>message {message.id}</Link> <Text value={message.type} most={40} />
             </strong>
             <span class="note">
-              from <Text value={message.source} most={80} />, <Time at={message.receivedAt} />
+              from <Text value={message.source} most={80} />, <Time at={message.receivedAt} source={message.source} />
             </span>
             {message.controlId !== undefined && (
               <span class="note">

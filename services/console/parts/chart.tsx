@@ -80,7 +80,7 @@ function Lines({ title, points, most, textOf }: LinesProps) {
         <polyline class="line-drawn" points={line} />
       </svg>
       <p class="axis">
-        <span>{timeText(first.at, zone).slice(11, 16)}</span>
+        <span>{timeText(first.at, zone === 'UTC' ? 'UTC' : undefined).slice(11, 16)}</span>
         <span>at most {textOf(most)}</span>
         <span>now</span>
       </p>

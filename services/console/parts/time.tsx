@@ -1,24 +1,35 @@
-import { useZone, type Zone } from '../preferences.ts';
+import { useZone } from '../preferences.ts';
+import { useSourceZone } from './source-zone.ts';
 
-/** Returns '2026-03-01 12:00:03' in the zone, seconds included. */
-export function timeText(at: string, zone: Zone): string {
+/** Returns '2026-03-01 12:00:03' in a zone of the IANA's names, seconds included; undefined: this browser's. */
+export function timeText(at: string, timeZone: string | undefined): string {
   const date = new Date(at);
   if (Number.isNaN(date.getTime())) return at;
-  return new Intl.DateTimeFormat('sv-SE', {
-    dateStyle: 'short',
-    timeStyle: 'medium',
-    ...(zone === 'UTC' ? { timeZone: 'UTC' } : {}),
-  }).format(date);
+  const style = { dateStyle: 'short', timeStyle: 'medium' } as const;
+  try {
+    return new Intl.DateTimeFormat('sv-SE', { ...style, ...(timeZone === undefined ? {} : { timeZone }) }).format(date);
+  } catch {
+    // A zone that this browser does not know.
+    return `${new Intl.DateTimeFormat('sv-SE', { ...style, timeZone: 'UTC' }).format(date)} UTC`;
+  }
 }
 
-/** Shows an instant in the zone that this person chose; the other zone is in its title. */
-export function Time({ at }: { readonly at: string | undefined }) {
+interface TimeProps {
+  readonly at: string | undefined;
+  /** Whose message it is of: its time zone can be chosen. */
+  readonly source?: string | undefined;
+}
+
+/** Shows an instant in the zone that this person chose; another one is in its title. */
+export function Time({ at, source }: TimeProps) {
   const [zone] = useZone();
+  const named = useSourceZone(zone === 'source' ? source : undefined);
   if (at === undefined) return <span class="none">never</span>;
-  const other: Zone = zone === 'UTC' ? 'local' : 'UTC';
+  const shown = zone === 'UTC' ? 'UTC' : zone === 'source' ? named : undefined;
+  const title = zone === 'UTC' ? `${timeText(at, undefined)} local time` : `${timeText(at, 'UTC')} UTC`;
   return (
-    <time dateTime={at} title={`${timeText(at, other)} ${other === 'UTC' ? 'UTC' : 'local time'}`}>
-      {timeText(at, zone)}
+    <time dateTime={at} title={named === undefined ? title : `${title}; shown in ${named}`}>
+      {timeText(at, shown)}
     </time>
   );
 }

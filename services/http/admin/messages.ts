@@ -8,6 +8,7 @@ import { type Act, type Meant, recordReveal, resendEdited, retryMessages, skipMe
 import { findMessages } from '../../pipeline/message/find.ts';
 import { forecastRetry } from '../../pipeline/message/forecast.ts';
 import { messagePage } from '../../pipeline/message/page.ts';
+import { rulesFor } from '../../pipeline/parts.ts';
 import type { Parts } from '../../pipeline.ts';
 import { rarely } from '../rarely.ts';
 import { actorOf, bodyOf, recordLook } from './request.ts';
@@ -50,7 +51,10 @@ const MEANT = z.union([
 export function adminMessagesRoutes(door: FastifyInstance, parts: Parts): void {
   const { database } = parts;
   const latest = rarely(() => pulses(database));
-  door.get('/admin/sources', async () => ({ at: parts.clock().toISOString(), sources: await latest() }));
+  door.get('/admin/sources', async () => ({
+    at: parts.clock().toISOString(),
+    sources: (await latest()).map((each) => ({ ...each, zone: rulesFor(parts, each.source).timezone })),
+  }));
   door.post('/admin/messages/search', async (request) => {
     const { before, limit, ...filter } = bodyOf(request, SEARCH);
     const by = filter.patient !== undefined ? 'patient' : filter.text !== undefined ? 'text' : undefined;
