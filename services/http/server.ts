@@ -1,8 +1,12 @@
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { Server as TlsServer } from 'node:tls';
 import { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Logger } from 'pino';
 import type { ServerLimits } from '../../terminology/fhir/limits.ts';
-import { type Problem, problem, Refusal } from '../errors.ts';
+import { ERRORS, type Problem, problem, Refusal } from '../errors.ts';
+import { writeJson } from '../fhir/format/json.ts';
+import { operationOutcome } from '../fhir/outcome.ts';
 import type { Parts } from '../pipeline.ts';
 import { refusalOfCaller, refusalOnLoopback } from './access.ts';
 import { adminMessagesRoutes } from './admin/messages.ts';
@@ -22,7 +26,7 @@ import { viewTableRoutes } from './fhir/view-tables.ts';
 import { hl7v2Routes } from './hl7v2.ts';
 import { mapsRoutes } from './maps/routes.ts';
 import { type DoorGauges, metricsRoutes } from './metrics/metrics.ts';
-import { sendProblems } from './problems.ts';
+import { FHIR_JSON, sendProblems } from './problems.ts';
 import { putBefore, type QuickSettings, type RequestEnd } from './quick.ts';
 import { socketDoor } from './sockets.ts';
 import { statusRoutes } from './status.ts';
@@ -159,6 +163,7 @@ function routes(
 }
 
 const DRAIN_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 120_000;
 
 const secured = ({ cert, key, clientCa }: NonNullable<HttpSettings['tls']>) => ({
   cert,
@@ -177,12 +182,38 @@ function serverOf(settings: HttpSettings): FastifyInstance {
   const common = {
     bodyLimit: settings.maxBodyBytes,
     forceCloseConnections: 'idle',
-    requestTimeout: 120_000,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: 200 },
     frameworkErrors,
+    clientErrorHandler: refuseUnread,
   } as const;
   if (!settings.tls) return fastify(common);
   return fastify({ ...common, https: secured(settings.tls) }) as unknown as FastifyInstance;
+}
+
+function refusalOfUnread(code: string | undefined): Problem {
+  if (code === 'HPE_HEADER_OVERFLOW') return problem('headers-too-large');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return problem('request-late', { seconds: REQUEST_TIMEOUT_MS / 1000 });
+  return problem('request-malformed', { reason: code ?? 'it is not HTTP' });
+}
+
+/** What is not HTTP, or too long before its body: nothing of it was read, so that nobody is known by it. */
+function refuseUnread({ code }: NodeJS.ErrnoException, socket: Duplex): void {
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const refusal = refusalOfUnread(code);
+  const { status } = ERRORS[refusal.code];
+  const body = Buffer.from(writeJson(operationOutcome([refusal])));
+  socket.end(
+    Buffer.concat([
+      Buffer.from(
+        `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nconnection: close\r\ncontent-type: ${FHIR_JSON}\r\ncontent-length: ${body.length}\r\n\r\n`,
+      ),
+      body,
+    ]),
+  );
 }
 
 function problemsOf(error: FastifyError, request: FastifyRequest, settings: HttpSettings, log: Logger): readonly Problem[] {

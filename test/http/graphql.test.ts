@@ -72,7 +72,7 @@ describe('$graphql of one resource', () => {
 
   it('follows references, and those to it by search', async () => {
     const query = `{ managingOrganization { reference resource { ... on Organization { name } } }
-      ObservationList(_reference: patient, code: "${LOINC}|1-1", _sort: "-date", _count: 1) { id } }`.replace('patient', '"patient"');
+      ObservationList(_reference: patient, code: "${LOINC}|1-1", _sort: "-date", _count: 1) { id } }`;
     expect(await dataOf(query, '/Patient/p')).toEqual({
       managingOrganization: { reference: 'Organization/org', resource: { name: 'Hospital' } },
       ObservationList: [{ id: 'o1' }],

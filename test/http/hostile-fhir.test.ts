@@ -1,4 +1,6 @@
 /** Hostile bodies at the FHIR door: refused with an OperationOutcome, and the memory they took comes back. */
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { at, type TestDoor, testDoor } from './door.ts';
 
@@ -7,6 +9,16 @@ beforeAll(async () => {
   door = await testDoor();
 });
 afterAll(() => door[Symbol.asyncDispose]());
+
+it('an address that is too long, and what is no HTTP, are refused with an OperationOutcome too', async () => {
+  const long = await door.call('GET', `/Patient?name=${'a'.repeat(100_000)}`);
+  expect([long.status, at(long.body, 'issue', 0, 'details', 'coding', 0, 'code')]).toEqual([431, 'headers-too-large']);
+  const socket = connect(Number(new URL(door.door.url).port), '127.0.0.1');
+  socket.end('HELLO\r\n\r\n');
+  const answer = await text(socket);
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  expect(at(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))), 'resourceType')).toBe('OperationOutcome');
+});
 
 const deep = (open: string, close: string, levels: number): string => `${open.repeat(levels)}1${close.repeat(levels)}`;
 const JSON_TYPE = 'application/fhir+json';

@@ -20,7 +20,7 @@ import { isArray, isObject } from '../format/json.ts';
 import { searchParameters } from '../parameters.ts';
 import type { JsonObject, JsonValue, Resource } from '../resource.ts';
 import { targetsOf } from '../search/read.ts';
-import { scalarOf } from './scalars.ts';
+import { GraphQLName, scalarOf } from './scalars.ts';
 
 /** One page of a search. */
 export interface FoundPage {
@@ -185,7 +185,7 @@ function referrerField(type: string, references: readonly string[]): Field {
   const { args } = searchArguments(type);
   return {
     type: new GraphQLList(objectOf(type)),
-    args: { ...args, _reference: { type: new GraphQLNonNull(GraphQLString) } },
+    args: { ...args, _reference: { type: new GraphQLNonNull(GraphQLName) } },
     resolve: async ({ resourceType, id }, { _reference, ...others }: Arguments, reader) => {
       const name = references.find((each) => argumentName(each) === argumentName(String(_reference)));
       if (name === undefined) throw new Error(`_reference is none of ${references.join(', ')}`);
