@@ -36,6 +36,8 @@ export interface AskedEntry {
   /** Of a GET: the version that the caller has. */
   readonly ifNoneMatch?: string | undefined;
   readonly ifModifiedSince?: string | undefined;
+  /** Of a GET that is more than a read or a search of a type: what it asks for, below the base. */
+  readonly address?: string | undefined;
   readonly fullUrl: string | undefined;
   readonly resource: Resource | undefined;
   /** Why this entry of a batch cannot be done; always empty in a transaction, which is then refused as a whole. */
@@ -83,6 +85,19 @@ function targetOf(url: string, base: string | undefined): Target | undefined {
   return isResourceType(type) ? { type, id, query } : undefined;
 }
 
+/** Names, ids, _history, $operations and * alone: what would lead elsewhere is no address. */
+const ADDRESS = /^(?!\.{1,2}(?:[/?]|$))[\w.$*-]*(?:\/(?!\.{1,2}(?:[/?]|$))[\w.$*-]+)*(?:\?.*)?$/s;
+
+/** Returns the address of a GET that its own route is to answer; undefined for a plain read or search, and for what is none of ours. */
+function addressOf(url: string, base: string | undefined, target: Target | undefined): string | undefined {
+  const isPlain = target !== undefined && (target.id === undefined || target.query === undefined);
+  if (isPlain && !/(?:^|&)_(?:summary|elements|format|pretty)=/.test(target.query ?? '')) return undefined;
+  const local =
+    base !== undefined && (url === base || /^[/?]/.test(url.slice(base.length))) && url.startsWith(base) ? url.slice(base.length) : url;
+  const address = local.replace(/^\//, '');
+  return address !== '' && ADDRESS.test(address) ? address : undefined;
+}
+
 /** Returns the number in an entity tag such as W/"3". */
 export const versionOfEtag = (etag: string): number | undefined => {
   const digits = /^(?:W\/)?"(\d{1,9})"$/.exec(etag)?.[1];
@@ -105,6 +120,18 @@ function urlProblem(method: EntryMethod, target: Target, resource: Resource | un
   return target.id !== undefined && target.query !== undefined ? 'GET needs Type/id or Type?search' : undefined;
 }
 
+const NO_ENTRY: Omit<AskedEntry, 'index'> = {
+  method: 'GET',
+  type: '',
+  id: undefined,
+  search: undefined,
+  condition: undefined,
+  ifMatch: undefined,
+  fullUrl: undefined,
+  resource: undefined,
+  problems: [],
+};
+
 function readEntry(entry: JsonObject, index: number, options: TransactionOptions): Result<AskedEntry> {
   const at = `Bundle.entry[${index}]`;
   const request = isObject(entry['request']) ? entry['request'] : {};
@@ -115,7 +142,11 @@ function readEntry(entry: JsonObject, index: number, options: TransactionOptions
     return failure(problem('fhir-interaction', { interaction: code ?? 'of this method' }, `${at}.request.method`));
   }
   const resource = isResource(entry['resource']) ? entry['resource'] : undefined;
-  const target = targetOf(textOf(request['url']) ?? '', options.base);
+  const url = textOf(request['url']) ?? '';
+  const target = targetOf(url, options.base);
+  const address = method === 'GET' ? addressOf(url, options.base, target) : undefined;
+  const conditions = { ifNoneMatch: textOf(request['ifNoneMatch']), ifModifiedSince: textOf(request['ifModifiedSince']) };
+  if (address !== undefined) return success({ ...NO_ENTRY, ...conditions, index, method, address, fullUrl: textOf(entry['fullUrl']) });
   const wrong = target === undefined ? 'it must start with a resource type' : urlProblem(method, target, resource);
   if (target === undefined || wrong !== undefined) {
     return failure(problem('fhir-bundle-url', { reason: wrong ?? '' }, `${at}.request.url`));
@@ -130,8 +161,12 @@ function readEntry(entry: JsonObject, index: number, options: TransactionOptions
     return failure(problem('fhir-bundle-url', { reason: 'the condition has no criterion' }, `${at}.request`));
   }
   const ifMatchText = textOf(request['ifMatch']);
-  const ifMatch = ifMatchText === undefined ? undefined : versionOfEtag(ifMatchText);
+  const isForNew = method === 'PUT' && ifMatchText === undefined && conditions.ifNoneMatch?.trim() === '*';
+  const ifMatch = isForNew ? 0 : ifMatchText === undefined ? undefined : versionOfEtag(ifMatchText);
   if (ifMatchText !== undefined && ifMatch === undefined) return failure(problem('fhir-if-match', {}, `${at}.request.ifMatch`));
+  // What is not read must not be taken for held: it would be written over what was to be kept.
+  if (method !== 'GET' && method !== 'POST' && conditions.ifNoneMatch !== undefined && !isForNew)
+    return failure(problem('precondition-not-read', { header: 'ifNoneMatch' }, `${at}.request.ifNoneMatch`));
   const patch = method === 'PATCH' ? patchOfResource(resource, `${at}.resource`) : success(undefined);
   if (!patch.ok) return patch;
   return success({
@@ -139,8 +174,7 @@ function readEntry(entry: JsonObject, index: number, options: TransactionOptions
     method,
     patch: patch.value,
     sent: method === 'PATCH' ? resource : undefined,
-    ifNoneMatch: textOf(request['ifNoneMatch']),
-    ifModifiedSince: textOf(request['ifModifiedSince']),
+    ...conditions,
     type: target.type,
     id: target.id,
     search: method === 'GET' && target.id === undefined ? [...new URLSearchParams(target.query ?? '')] : undefined,
@@ -164,18 +198,7 @@ function overlaps(entries: readonly AskedEntry[]): readonly Problem[] {
   });
 }
 
-const unreadable = (index: number, problems: readonly Problem[]): AskedEntry => ({
-  index,
-  method: 'GET',
-  type: '',
-  id: undefined,
-  search: undefined,
-  condition: undefined,
-  ifMatch: undefined,
-  fullUrl: undefined,
-  resource: undefined,
-  problems,
-});
+const unreadable = (index: number, problems: readonly Problem[]): AskedEntry => ({ ...NO_ENTRY, index, problems });
 
 /**
  * Returns the entries of a transaction or batch in the order of execution, with the searches that must be answered first:

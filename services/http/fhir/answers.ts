@@ -62,12 +62,18 @@ const STATUS_TEXTS: Readonly<Record<Written['status'], string>> = {
   deleted: '204 No Content',
 };
 
-/** What became of a write, as an entry of a transaction-response. */
-export const entryOfWritten = ({ index, status, type, id, version, updated }: Written): EntryAnswer => ({
-  index,
-  status: STATUS_TEXTS[status],
-  ...(version === 0 ? {} : { location: `${type}/${id}/_history/${version}`, etag: etag(version), lastModified: updated }),
-});
+/** What became of a write, as an entry of a transaction-response; with the resource or an OperationOutcome where `prefer` (http.html#ops) wants one. */
+export function entryOfWritten(written: Written, prefer: string | undefined): EntryAnswer {
+  const { index, status, type, id, version, updated, body } = written;
+  const wanted = /\breturn=(representation|OperationOutcome)\b/.exec(prefer ?? '')?.[1];
+  return {
+    index,
+    status: STATUS_TEXTS[status],
+    ...(version === 0 ? {} : { location: `${type}/${id}/_history/${version}`, etag: etag(version), lastModified: updated }),
+    ...(wanted === 'representation' && body !== '' ? { resource: resourceOf(written) } : {}),
+    ...(wanted === 'OperationOutcome' ? { outcome: operationOutcome([]) } : {}),
+  };
+}
 
 /** What was read, as an entry of a transaction-response. */
 export const entryOfRead = (index: number, resource: Resource): EntryAnswer => ({ index, status: '200 OK', resource });

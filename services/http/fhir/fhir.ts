@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest, RouteHandlerMethod } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
 import { readCurrent } from '../../database/resources/read-together.ts';
 import type { Problem } from '../../errors.ts';
 import { capabilityStatement, INTERACTIONS, type Interaction } from '../../fhir/capability.ts';
@@ -7,6 +7,7 @@ import type { Parts } from '../../pipeline.ts';
 import { TERMINOLOGY } from '../terminology/capabilities.ts';
 import type { TerminologyDoor } from '../terminology/terminology.ts';
 import { resourceOf, sendRead, sendResource, sendWritten, wantsOutcome } from './answers.ts';
+import { asker } from './ask.ts';
 import { respondAsync } from './async.ts';
 import { answerBundle } from './bundle.ts';
 import { conditionOf, deleteResource } from './delete.ts';
@@ -15,7 +16,7 @@ import { graphqlRoutes } from './graphql.ts';
 import { readHistories, readOneVersion } from './history.ts';
 import { operationRoutes } from './operations.ts';
 import { patchResource } from './patch.ts';
-import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, readConditionsOf, subsetAsked } from './request.ts';
+import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, ifMatchOf, readConditionsOf, subsetAsked } from './request.ts';
 import { answerSearch } from './search.ts';
 import { createResource, updateResource } from './single.ts';
 import { viewRoutes } from './views.ts';
@@ -41,6 +42,10 @@ export function fhirRoutes(
   settings: { readonly version: string },
   { answerer: answer, use }: TerminologyDoor,
 ): void {
+  const bundleOf = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const options = { operation: answer(request), ask: asker(door, request), prefer: headerOf(request, 'prefer') };
+    return sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request), options));
+  };
   const handlers: Readonly<Record<Interaction['code'], RouteHandlerMethod>> = {
     capabilities: async (request, reply) =>
       sendResource(reply, capabilityStatement({ base: baseOf(request), version: settings.version, date: PUBLISHED, more: TERMINOLOGY })),
@@ -68,14 +73,13 @@ export function fhirRoutes(
     update: async (request, reply) => {
       const { type, id } = addressOf(request);
       const target = id === '' ? { type, condition: conditionOf(request, type) } : { type, id };
-      const written = await updateResource(parts, target, bodyOf(request), baseOf(request), headerOf(request, 'if-match'));
+      const written = await updateResource(parts, target, bodyOf(request), baseOf(request), ifMatchOf(request));
       return sendWritten(reply, written, baseOf(request), headerOf(request, 'prefer'), await warningsOf(request, written));
     },
     patch: (request, reply) => patchResource(parts, request, reply),
     delete: (request, reply) => deleteResource(parts, request, reply),
-    transaction: async (request, reply) =>
-      sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request), answer(request))),
-    batch: async (request, reply) => sendResource(reply, await answerBundle(parts, bodyOf(request), baseOf(request), answer(request))),
+    transaction: (request, reply) => bundleOf(request, reply),
+    batch: (request, reply) => bundleOf(request, reply),
   };
   const warningsOf = async (request: FastifyRequest, written: Written): Promise<readonly Problem[]> =>
     wantsOutcome(headerOf(request, 'prefer')) ? use.standing(resourceOf(written)) : [];

@@ -3,7 +3,7 @@ import { problem, Refusal } from '../../errors.ts';
 import { readJson, writeJson } from '../../fhir/format/json.ts';
 import { writeXml } from '../../fhir/format/xml-write.ts';
 import { operationOutcome } from '../../fhir/outcome.ts';
-import { headerOf, queryOf } from './request.ts';
+import { headerOf, isOfOtherVersion, queryOf } from './request.ts';
 
 export const FHIR_XML = 'application/fhir+xml; charset=utf-8';
 
@@ -14,12 +14,12 @@ const ACCEPTED = /^(?:\*\/\*|application\/\*|(?:application|text)\/(?:fhir\+)?(j
 
 /** Returns the form of answer that is asked for, by _format or else by Accept (http://hl7.org/fhir/R4/http.html#mime-type); undefined: another. */
 export function formAsked(format: string | undefined, accept: string | undefined): Form | undefined {
-  if (format !== undefined) return formOf(FORMAT_NAMES.exec(format)?.[1]);
+  if (format !== undefined) return isOfOtherVersion(format) ? undefined : formOf(FORMAT_NAMES.exec(format)?.[1]);
   if (accept === undefined || accept.trim() === '' || accept === '*/*') return 'json';
   let best: { readonly form: Form; readonly quality: number } | undefined;
   for (const range of accept.split(',')) {
     const [name = '', ...parameters] = range.split(';').map((each) => each.trim());
-    const found = ACCEPTED.exec(name);
+    const found = isOfOtherVersion(range) ? null : ACCEPTED.exec(name);
     const quality = Number(/^q=(\d(?:\.\d+)?)$/i.exec(parameters.find((each) => /^q=/i.test(each)) ?? '')?.[1] ?? 1);
     if (found !== null && quality > (best?.quality ?? 0)) best = { form: formOf(found[1]) ?? 'json', quality };
   }

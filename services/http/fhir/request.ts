@@ -41,11 +41,17 @@ export const queryOf = (request: FastifyRequest): readonly (readonly [name: stri
   ...new URLSearchParams(request.url.split('?').slice(1).join('?')),
 ];
 
+/** Whether a MIME type is of another release of FHIR than R4 (http://hl7.org/fhir/R4/http.html#version-parameter). */
+export function isOfOtherVersion(type: string): boolean {
+  const asked = /;\s*fhirVersion\s*=\s*"?([^";\s]*)/i.exec(type)?.[1];
+  return asked !== undefined && !/^4\.0(?:\.[01])?$/.test(asked);
+}
+
 /** Bytes of the body: FHIR JSON or XML as its type says; an unlabelled one is JSON. `readBody` reads both. */
 export function bodyOf(request: FastifyRequest): Uint8Array {
   const type = request.headers['content-type'] ?? 'application/fhir+json';
   const form = /^(?:application\/(?:fhir\+)?|text\/)(json|xml)\s*(;|$)/i.exec(type)?.[1]?.toLowerCase();
-  if (form === undefined) throw new Refusal([problem('media-type-not-supported', { type })]);
+  if (form === undefined || isOfOtherVersion(type)) throw new Refusal([problem('media-type-not-supported', { type })]);
   const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   if (form === 'json' && isXml(body)) throw new Refusal([problem('fhir-not-json', { reason: 'it begins with "<"' }, '1:1')]);
   if (form === 'xml' && !isXml(body)) throw new Refusal([problem('fhir-not-xml', { reason: 'it does not begin with "<"' }, '1:1')]);
@@ -77,9 +83,17 @@ export function subsetAsked(request: FastifyRequest, type: string): Subset {
   return read.value;
 }
 
-/** Returns the version that If-Match names, undefined without the header (http.html#concurrency); throws Refusal for what is no version. */
+/**
+ * Returns the version that a write expects: that of If-Match (http.html#concurrency), 0 (none) where a PUT says "If-None-Match: *", undefined without
+ * both. Throws Refusal for what is no version, and for preconditions that are not read: whoever sent one would overwrite what he meant to keep.
+ */
 export function ifMatchOf(request: FastifyRequest): number | undefined {
   const tag = headerOf(request, 'if-match');
+  const none = headerOf(request, 'if-none-match');
+  if (none?.trim() === '*' && request.method === 'PUT' && tag === undefined) return 0;
+  const other = none === undefined ? 'If-Unmodified-Since' : 'If-None-Match';
+  if (none !== undefined || request.headers['if-unmodified-since'] !== undefined)
+    throw new Refusal([problem('precondition-not-read', { header: other })]);
   const version = tag === undefined ? undefined : versionOfEtag(tag);
   if (tag !== undefined && version === undefined) throw new Refusal([problem('if-match-malformed')]);
   return version;

@@ -2,7 +2,7 @@ import type { JournalEntry } from '../../database/journal/entry.ts';
 import { harmless, problem, Refusal } from '../../errors.ts';
 import { readBody } from '../../fhir/body.ts';
 import type { Resource } from '../../fhir/resource.ts';
-import { type AskedEntry, type Question, questionOf, questionsOf, versionOfEtag } from '../../fhir/transaction/transaction.ts';
+import { type AskedEntry, type Question, questionOf, questionsOf } from '../../fhir/transaction/transaction.ts';
 import { validateResource } from '../../fhir/validation/validate.ts';
 import { type Written, writeRequest } from '../../pipeline/fhir/write.ts';
 import type { Parts } from '../../pipeline.ts';
@@ -27,13 +27,11 @@ export async function updateResource(
   { type, ...target }: { readonly type: string; readonly id?: string | undefined; readonly condition?: Question | undefined },
   bytes: Uint8Array,
   base: string,
-  ifMatch: string | undefined,
+  ifMatch: number | undefined,
 ): Promise<Written> {
   const resource = validResource(bytes, type);
   if (target.id !== undefined && resource.id !== target.id) throw new Refusal([problem('id-mismatch')]);
-  const version = ifMatch === undefined ? undefined : versionOfEtag(ifMatch);
-  if (ifMatch !== undefined && version === undefined) throw new Refusal([problem('if-match-malformed')]);
-  return writeOne(parts, bytes, base, { ...ALONE, ...target, method: 'PUT', type, ifMatch: version, resource });
+  return writeOne(parts, bytes, base, { ...ALONE, ...target, method: 'PUT', type, ifMatch, resource });
 }
 
 /** What an entry of a request that is no bundle does not say. */

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Transaction as DatabaseTransaction } from '../../database/connect.ts';
 import type { JournalEntry } from '../../database/journal/entry.ts';
-import { lockConditions, matchingIds } from '../../database/resources/conditions.ts';
+import { lockConditions, matchingIds, storedAmong } from '../../database/resources/conditions.ts';
 import { lockCurrent, type ResourceId, readResources } from '../../database/resources/resources.ts';
 import type { WriteOutcome } from '../../database/resources/write-resources.ts';
 import { type Problem, problem, Refusal } from '../../errors.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import { parseSearch } from '../../fhir/search/parse.ts';
-import type { Question, Transaction } from '../../fhir/transaction/transaction.ts';
+import type { AskedEntry, Question, Transaction } from '../../fhir/transaction/transaction.ts';
 import { type Answers, resolveTransaction, type TransactionEntry } from '../../fhir/transaction/transaction-resolve.ts';
 import { type Parts, write } from '../../pipeline.ts';
 import type { Change } from '../apply/change.ts';
@@ -73,8 +73,25 @@ export async function planOf(parts: Parts, tx: DatabaseTransaction, request: Omi
   const place = ({ type, id }: ResourceId) =>
     entries.find((each) => each.method === 'DELETE' && each.type === type && each.id === id)?.index;
   const isBundle = request.asked.kind === 'transaction';
+  if (isBundle) await refuseUnreadable(tx, request.asked.entries, entries);
   await refuseDangling(tx, changes, (target) => (isBundle ? `Bundle.entry[${place(target)}]` : undefined));
   return { entries, existing, changes };
+}
+
+/** A read in a transaction that finds nothing refuses the whole (http.html#transaction): before anything is stored. */
+async function refuseUnreadable(tx: DatabaseTransaction, asked: readonly AskedEntry[], entries: readonly PatchedEntry[]): Promise<void> {
+  const reads = asked.flatMap(({ method, type, id, index }) => (method === 'GET' && id !== undefined ? [{ type, id, index }] : []));
+  if (reads.length === 0) return;
+  const written = new Map<string, string>(
+    entries.flatMap(({ method, type, id }) => (method === 'GET' ? [] : [[`${type}/${id}`, method] as const])),
+  );
+  const stored = await storedAmong(tx, reads);
+  const isThere = (key: string): boolean => (written.has(key) ? written.get(key) !== 'DELETE' : stored.has(key));
+  const gone = reads.filter(({ type, id }) => !isThere(`${type}/${id}`));
+  if (gone.length > 0)
+    throw new Refusal(
+      gone.map(({ type, index }) => problem('resource-not-found', { reference: `${type} with this id` }, `Bundle.entry[${index}]`)),
+    );
 }
 
 /** Returns what became of each write of a request, by the outcomes of its changes. */
