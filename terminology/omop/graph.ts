@@ -85,17 +85,8 @@ export class OmopGraph {
 
   /** Returns the rows of which a relationship leads to a row that `holds`. */
   rowsLeading(relationship_id: string, holds: (target: number) => boolean): RowSet {
-    const { arrays } = this.#image;
-    const found = new RowSet(arrays['concept-id'].length);
-    const wanted = this.#numbers.get(relationship_id);
-    const kinds = arrays['edge-kind'];
-    const offsets = arrays['edge-offset'];
-    if (wanted === undefined) return found;
-    let row = 0;
-    for (let i = kinds.indexOf(wanted); i >= 0; i = kinds.indexOf(wanted, i + 1)) {
-      while ((offsets[row + 1] ?? 0) <= i) row += 1;
-      if (!found.hasRow(row) && holds(arrays['edge-target'][i] ?? 0)) found.add(row);
-    }
+    const found = new RowSet(this.#image.arrays['concept-id'].length);
+    for (const [row, target] of this.#pairs(relationship_id)) if (!found.hasRow(row) && holds(target)) found.add(row);
     return found;
   }
 
@@ -106,26 +97,39 @@ export class OmopGraph {
   hierarchyAmong(own: RowSet): OmopHierarchy | undefined {
     if (this.ancestry !== undefined) {
       const within = new HierarchyWithin(this.ancestry, own);
-      for (const row of own.rows()) if (within.parents(row).length > 0) return within;
+      const offsets = this.#image.arrays['parent-offset'];
+      for (const row of own.rows()) if (offsets[row] !== offsets[row + 1] && within.parents(row).length > 0) return within;
     }
     return hierarchyOfPairs(own, this.#isAPairs(own));
   }
 
-  *#isAPairs(own: RowSet): Generator<readonly [number, number]> {
-    const seen = new Set<string>();
-    for (const row of own.rows()) {
-      for (const [way, isUp] of [
-        [IS_A, true],
-        [SUBSUMES, false],
-      ] as const) {
-        for (const { row: other } of this.edges(row, way)) {
-          if (other === row || !own.hasRow(other)) continue;
-          const [below, above] = isUp ? [row, other] : [other, row];
-          if (seen.has(`${below} ${above}`)) continue;
-          seen.add(`${below} ${above}`);
-          yield [below, above];
-        }
+  /** Pairs of what is below and what is above it. A vocabulary may have a million concepts and none of them: no list is made of each row's edges. */
+  #isAPairs(own: RowSet): readonly (readonly [number, number])[] {
+    const { 'edge-kind': kinds, 'edge-offset': offsets, 'edge-target': targets } = this.#image.arrays;
+    const [up, down] = [this.#numbers.get(IS_A) ?? -1, this.#numbers.get(SUBSUMES) ?? -1];
+    const pairs = new Map<number, readonly [number, number]>();
+    own.forEach((row) => {
+      const end = offsets[row + 1] ?? 0;
+      for (let i = offsets[row] ?? 0; i < end; i += 1) {
+        const kind = kinds[i];
+        const other = targets[i] ?? 0;
+        if ((kind !== up && kind !== down) || other === row || !own.hasRow(other)) continue;
+        const [below, above] = kind === up ? [row, other] : [other, row];
+        pairs.set(below * own.total + above, [below, above]);
       }
+    });
+    return [...pairs.values()];
+  }
+
+  /** Every row of a relationship: from, to. */
+  *#pairs(relationship_id: string): Generator<readonly [number, number]> {
+    const { 'edge-kind': kinds, 'edge-offset': offsets, 'edge-target': targets } = this.#image.arrays;
+    const wanted = this.#numbers.get(relationship_id);
+    if (wanted === undefined) return;
+    let row = 0;
+    for (let i = kinds.indexOf(wanted); i >= 0; i = kinds.indexOf(wanted, i + 1)) {
+      while ((offsets[row + 1] ?? 0) <= i) row += 1;
+      yield [row, targets[i] ?? 0];
     }
   }
 
