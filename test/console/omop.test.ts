@@ -78,6 +78,12 @@ describe.skipIf(SKIPPED !== '')('the OMOP pages', () => {
     await drawing.focus();
     await page.keyboard.press('+');
     await expect.poll(() => extent.textContent()).not.toBe(whole);
+    // What is in sight stands in the address: whoever opens it sees the same.
+    const nearer = await extent.textContent();
+    expect([...new URL(page.url()).searchParams.keys()]).toEqual(['from', 'to']);
+    await page.reload();
+    await expect.poll(() => extent.textContent()).toBe(nearer);
+    await drawing.focus();
     await page.keyboard.press('0');
     await expect.poll(() => extent.textContent()).toBe(whole);
     await page
@@ -150,6 +156,12 @@ describe.skipIf(SKIPPED !== '')('the OMOP pages', () => {
     const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download all as CSV' }).click()]);
     expect(file.suggestedFilename()).toBe('polyseme.csv');
     await page.getByText('Downloaded, every row of it.').waitFor();
+    const [other] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Download all as Parquet' }).click(),
+    ]);
+    expect(other.suggestedFilename()).toBe('polyseme.parquet');
+    await page.getByText('Downloaded, every row of it.').waitFor();
     await box.fill('SELECT content FROM journal.message');
     await page.getByRole('button', { name: 'Run' }).click();
     await page.getByText(/permission denied for schema journal/).waitFor();
@@ -167,7 +179,18 @@ describe.skipIf(SKIPPED !== '')('the OMOP pages', () => {
     await page.getByRole('button', { name: 'Save', exact: true }).click();
     await page.getByText(/Somebody else changed the query "How many persons": it is at version 2/).waitFor();
     await opened.shot('omop-sql-conflict');
+    // What it said before comes back by a click, and is saved by nobody until somebody does.
+    await page.reload();
+    await page.getByText(/^version 2 by/).waitFor();
+    await page.getByText('Earlier versions').click();
+    await page.getByRole('button', { name: 'Bring back version 1' }).click();
+    expect(await box.inputValue()).toBe('SELECT count(*) FROM person');
+    await page.getByText(/, changed here/).waitFor();
+    await page.getByRole('button', { name: 'Remove', exact: true }).click();
+    await page.getByText('Removed', { exact: true }).click();
+    await page.getByRole('button', { name: 'Bring back How many persons' }).waitFor();
     const entries = await auditRecords(door.database, { action: 'sql.', limit: 50 });
+    expect(new Set(entries.flatMap(({ action, reason }) => (action === 'sql.run' ? [reason] : [])))).toEqual(new Set(['a test']));
     expect(entries.map(({ detail }) => detail['outcome'])).toEqual(expect.arrayContaining(['done', 'sql-failed', 'sql-stopped']));
     expect(JSON.stringify(entries)).not.toMatch(/generate_series|pg_sleep|journal\.message/);
     // The browser itself writes what a door refused.

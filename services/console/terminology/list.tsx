@@ -22,6 +22,16 @@ const WORDS: Readonly<Record<ListedState, string>> = {
   '': '✓ standard',
 };
 
+/** Of the OMOP vocabularies, which are asked whatever else is loaded. */
+const USUAL: readonly (readonly [url: string, title: string])[] = [
+  ['http://loinc.org', 'LOINC'],
+  ['http://snomed.info/sct', 'SNOMED CT'],
+  ['http://www.nlm.nih.gov/research/umls/rxnorm', 'RxNorm'],
+  ['http://hl7.org/fhir/sid/icd-10-cm', 'ICD-10-CM'],
+  ['http://www.whocc.no/atc', 'ATC'],
+  ['http://unitsofmeasure.org', 'UCUM'],
+];
+
 interface Asked {
   readonly text: string;
   readonly system?: string;
@@ -34,6 +44,8 @@ export function page(_: PageProps) {
   const [error, setError] = useState<unknown>();
   const [isBusy, setBusy] = useState(false);
   const systems = useAsked('systems', (signal) => ask<SystemsAnswer>('GET', '/admin/terminology/systems', undefined, signal));
+  const loaded = (systems.value?.systems ?? []).map(({ url, title }): readonly [string, string] => [url, title]);
+  const choices = [...USUAL, ...loaded.filter(([url]) => !USUAL.some(([usual]) => usual === url))];
   const submit = (event: Event) => {
     event.preventDefault();
     const asked = { text, ...(system === IDS ? {} : { system }) };
@@ -66,7 +78,7 @@ export function page(_: PageProps) {
           <span>They are</span>
           <select value={system} onChange={({ currentTarget: { value } }) => setSystem(value)}>
             <option value={IDS}>concept ids of OMOP</option>
-            {systems.value?.systems.map(({ url, title }) => (
+            {choices.map(([url, title]) => (
               <option key={url} value={url}>
                 codes of {title}
               </option>

@@ -40,7 +40,10 @@ export function page({ place }: PageProps) {
       {text.trim() === '' ? (
         <Asked asked={systems}>{(answer) => <Loaded {...answer} />}</Asked>
       ) : (
-        <Found key="found" place={place} text={text.trim()} release={systems.value?.release} />
+        <>
+          <Found key="found" place={place} text={text.trim()} release={systems.value?.release} />
+          {systems.value !== undefined && <Hidden systems={systems.value.systems} />}
+        </>
       )}
     </>
   );
@@ -162,6 +165,25 @@ function Found({ place, text, release }: { readonly place: Place; readonly text:
         </>
       )}
     </Asked>
+  );
+}
+
+/** Code systems whose releases nobody may hand on: who has a licence loads them. */
+const LICENSED: readonly (readonly [url: string, title: string])[] = [
+  ['http://snomed.info/sct', 'SNOMED CT'],
+  ['http://www.ama-assn.org/go/cpt', 'CPT'],
+  ['https://www.meddra.org', 'MedDRA'],
+];
+
+/** What was not searched because it needs a licence: "not found" would say too much. */
+function Hidden({ systems }: Pick<SystemsAnswer, 'systems'>) {
+  const missing = LICENSED.filter(([url]) => !systems.some((each) => each.url === url)).map(([, title]) => title);
+  if (missing.length === 0) return null;
+  return (
+    <p class="note">
+      Not searched, for no release of them is loaded here: {missing.join(', ')}. They need a licence of yours; with it, load them by{' '}
+      <code>npx polyseme vocabulary load</code>. What the OMOP vocabularies hold of them is found as OMOP concepts.
+    </p>
   );
 }
 
