@@ -90,6 +90,25 @@ describe('an export', () => {
     expect(String(at(manifest, 'request'))).toBe(`${door.door.url}/fhir/R4${path}`);
   });
 
+  const naming = (...references: readonly string[]) => ({
+    resourceType: 'Parameters',
+    parameter: references.map((reference) => ({ name: 'patient', valueReference: { reference } })),
+  });
+
+  it('is of the patients that a POST names, those of the group where one is asked for', async () => {
+    const asked = await door.call('POST', '/Patient/$export', naming('Patient/b', 'Patient/b'), ASYNC);
+    expect(asked.status).toBe(202);
+    const found = await lines(await finished(below(asked.headers.get('content-location') ?? '')));
+    expect(found.map((each) => `${at(each, 'resourceType')}/${at(each, 'id')}`).toSorted()).toEqual(['Observation/ob', 'Patient/b']);
+    const refused = async (path: string, ...references: readonly string[]) =>
+      (await door.call('POST', path, naming(...references), ASYNC)).status;
+    expect(await refused('/Group/g/$export', 'Patient/b')).toBe(400);
+    expect(await refused('/Patient/$export', 'Patient/nobody')).toBe(404);
+    expect(await refused('/Patient/$export', 'Observation/oa')).toBe(400);
+    expect(await refused('/$export', 'Patient/a')).toBe(400);
+    expect((await door.call('GET', '/Patient/$export?patient=Patient/a', undefined, ASYNC)).status).toBe(400);
+  });
+
   it('is of the moment it began at, whatever is changed and deleted before it is fetched', async () => {
     await put({ resourceType: 'Patient', id: 'later', active: true });
     const manifest = await finished(await begun('/$export?_type=Patient'));

@@ -18,7 +18,7 @@ import { problem, Refusal } from '../../errors.ts';
 import { readBody } from '../../fhir/body.ts';
 import { timeRange } from '../../fhir/dates.ts';
 import { RESOURCE_TYPES } from '../../fhir/definitions.ts';
-import { writeJson } from '../../fhir/format/json.ts';
+import { isObject, writeJson } from '../../fhir/format/json.ts';
 import { inputOf, type OperationInput, typesAsked } from '../../fhir/operations.ts';
 import { operationOutcome } from '../../fhir/outcome.ts';
 import { belongsTo, membersOf, patientTypes, readTypeFilter } from '../../pipeline/exports.ts';
@@ -30,7 +30,9 @@ import { missing, resourceOf } from './answers.ts';
 import { wrongParameter } from './operation.ts';
 import { addressOf, baseOf, bodyOf, FHIR_PATH, headerOf, queryOf } from './request.ts';
 
-const KNOWN = new Set(['_outputFormat', '_since', '_until', '_type', '_typeFilter']);
+const KNOWN = new Set(['_outputFormat', '_since', '_until', '_type', '_typeFilter', 'patient']);
+/** Patients that one request names. */
+const MOST_PATIENTS = 1_000;
 const FORMATS: Readonly<Record<string, ExportAsked['format']>> = {
   'application/fhir+ndjson': 'ndjson',
   'application/ndjson': 'ndjson',
@@ -96,14 +98,17 @@ async function kickOff(parts: Parts, level: ExportAsked['level'], request: Fasti
   const format = input.text('_outputFormat')?.replace(' ', '+');
   if (format !== undefined && !Object.hasOwn(FORMATS, format))
     throw new Refusal([problem('export-format', { format: format.slice(0, 64) })]);
+  const group = level === 'group' ? await groupMembers(parts, addressOf(request).id) : [];
+  const patients = await patientsNamed(parts, level, group, request, input);
   const asked: ExportAsked = {
-    level,
+    // Patients that are named are as good as the members of a group.
+    level: patients === undefined ? level : 'group',
     format: FORMATS[format ?? ''],
     types: typesOf(level, input),
     since: instant(input, '_since'),
     until: instant(input, '_until'),
     typeFilters: filtersOf(input),
-    members: level === 'group' ? await groupMembers(parts, addressOf(request).id) : [],
+    members: patients ?? group,
     base: baseOf(request),
   };
   const address = `${asked.base}${request.url.slice(request.url.indexOf(FHIR_PATH) + FHIR_PATH.length)}`;
@@ -116,6 +121,36 @@ function inputFrom(request: FastifyRequest): OperationInput {
   const read = readBody(bodyOf(request));
   if (!read.ok) throw new Refusal(read.problems);
   return inputOf(query, read.value);
+}
+
+/**
+ * The `patient` parameter of Bulk Data 2.0 (http://hl7.org/fhir/uv/bulkdata/export.html#query-parameters): references, by POST alone, for they speak of
+ * people; each has to be there, and in the group where one is asked for. undefined: nobody is named.
+ */
+async function patientsNamed(
+  parts: Parts,
+  level: ExportAsked['level'],
+  group: readonly string[],
+  request: FastifyRequest,
+  input: OperationInput,
+): Promise<readonly string[] | undefined> {
+  const named = input.all('patient');
+  if (named.length === 0) return undefined;
+  if (level === 'system') throw wrongParameter('patient', 'it belongs to exports of Patient or of a Group');
+  if (request.method !== 'POST' || queryOf(request).some(([name]) => name === 'patient'))
+    throw wrongParameter('patient', 'it is sent in the body of a POST');
+  if (named.length > MOST_PATIENTS) throw wrongParameter('patient', `more than ${MOST_PATIENTS} are named`);
+  const references = named.map((each) => {
+    const reference = isObject(each) && typeof each['reference'] === 'string' ? each['reference'].replace(`${baseOf(request)}/`, '') : '';
+    if (!/^Patient\/[A-Za-z0-9\-.]{1,64}$/.test(reference)) throw wrongParameter('patient', 'it is no reference to a Patient');
+    return reference;
+  });
+  for (const reference of references) {
+    const found = await readResource(parts.database, 'Patient', reference.slice('Patient/'.length));
+    if (found === undefined || found.deleted) throw new Refusal([missing(found ? 'resource-deleted' : 'resource-not-found', 'Patient')]);
+    if (level === 'group' && !group.includes(reference)) throw wrongParameter('patient', 'it is no member of the group');
+  }
+  return [...new Set(references)];
 }
 
 function typesOf(level: ExportAsked['level'], input: OperationInput): readonly string[] {
