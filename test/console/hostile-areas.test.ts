@@ -206,6 +206,29 @@ describe.skipIf(SKIPPED !== '')('text of others in every area', () => {
           `/terminology/concept?${new URLSearchParams({ system: evil('system'), code: evil('code') })}`,
           page.getByRole('main'),
         ],
+        [
+          'codes',
+          'a list',
+          '/terminology/list',
+          page.getByRole('heading', { name: 'Look up a list' }),
+          () =>
+            page
+              .getByLabel(/^Concept ids or codes/)
+              .fill(evil('given'))
+              .then(() => page.getByRole('button', { name: 'Look up', exact: true }).click())
+              .then(() => text('given').waitFor()),
+        ],
+        [
+          'codes',
+          'a message that is tried',
+          '/messages/try',
+          page.getByRole('heading', { name: 'Try a message' }),
+          () =>
+            page
+              .locator('input[type=file]')
+              .setInputFiles({ name: evil('file').replaceAll('/', ''), mimeType: 'text/plain', buffer: Buffer.from(hostileMessage()) })
+              .then(() => text('family').waitFor()),
+        ],
         ['codes', 'terminology', '/terminology', page.getByRole('cell', { name: /system-title/ })],
         ['codes', 'search', '/terminology?text=evil', text('evil child')],
         ['codes', 'concept', `/terminology/concept?${concept}`, text('evil child')],

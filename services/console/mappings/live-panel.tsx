@@ -63,7 +63,7 @@ export function LivePanel({ draft, path, text, entered, code }: LivePanelProps) 
     <section class="living" aria-label="The message and what it becomes">
       <SampleBar sample={sample} choose={choose} isMasked={shown?.isMasked ?? true} revealed={() => setTurn(turn + 1)} />
       <RuleLine rules={rules} lit={lit} draft={draft} path={path} />
-      <Result isUsable={isUsable} live={{ ...live, value: shown }} lit={lit} choose={take} />
+      <Result isChosen={asked !== undefined} isUsable={isUsable} live={{ ...live, value: shown }} lit={lit} choose={take} />
     </section>
   );
 }

@@ -12,6 +12,8 @@ import type { Latest } from './latest.ts';
 import type { Preview } from './preview.ts';
 
 interface ResultProps {
+  /** True: there is a message, and its answer will come. */
+  readonly isChosen: boolean;
   /** False: the text cannot be run as it stands; what is shown is of the last one that could. */
   readonly isUsable: boolean;
   readonly live: Latest<Preview>;
@@ -23,8 +25,14 @@ interface ResultProps {
 
 const NOTE = 'By the text as it stands; nothing is stored.';
 
-export function Result({ isUsable, live, lit, choose, note = NOTE }: ResultProps) {
+export function Result({ isChosen, isUsable, live, lit, choose, note = NOTE }: ResultProps) {
   const { value: shown, error } = live;
+  if (shown === undefined && error === undefined && isChosen)
+    return (
+      <p class="loading" role="status">
+        Looking what it becomes…
+      </p>
+    );
   if (shown === undefined)
     return error === undefined ? (
       <Empty title="No message chosen">

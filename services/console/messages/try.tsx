@@ -59,7 +59,7 @@ export function page(_: PageProps) {
       </section>
       {text.trim() !== '' && (
         <div class="living">
-          <Result isUsable={true} live={live} lit={lit} choose={choose} note="By the maps that run; nothing is stored." />
+          <Result isChosen={true} isUsable={true} live={live} lit={lit} choose={choose} note="By the maps that run; nothing is stored." />
         </div>
       )}
     </>
