@@ -7,12 +7,12 @@ import { receive } from '../../services/pipeline.ts';
 import { copyFloor } from './copy-floor.ts';
 import { withHouse } from './house.ts';
 import { type Figure, number, once, spreadOf } from './measure.ts';
-import { admission, laboratoryReport } from './messages.ts';
+import { admission, laboratoryReport, moved } from './messages.ts';
 
 const ADMISSIONS = 3_000;
 const REPORTS = 1_200;
 const REPEATS = 3;
-const log = pino({ level: 'silent' });
+export const silentLog = pino({ level: 'silent' });
 
 interface Applied {
   readonly rates: readonly number[];
@@ -34,7 +34,7 @@ async function fill({ parts }: House, messages: readonly string[]): Promise<void
 async function applyAll({ parts }: House): Promise<{ readonly seconds: number; readonly cpu: number }> {
   const cpuBefore = process.cpuUsage();
   const start = performance.now();
-  const worker = await startWorker(parts, { parallel: 2, batch: 100, pullDate: () => '2026-06-01' }, log);
+  const worker = await startWorker(parts, { parallel: 2, batch: 100, pullDate: () => '2026-06-01' }, silentLog);
   await worker.idle();
   const seconds = (performance.now() - start) / 1000;
   const used = process.cpuUsage(cpuBefore);
@@ -76,11 +76,34 @@ function applied(make: (patient: number) => string, count: number): Promise<Appl
   });
 }
 
+/** Messages of patients that are known: one address changes, and all else that they say is said already. */
+const followed = (): Promise<{ readonly rates: readonly number[]; readonly cpu: number }> =>
+  withHouse(async (house) => {
+    await fill(
+      house,
+      Array.from({ length: ADMISSIONS }, (_, i) => admission(i)),
+    );
+    await applyAll(house);
+    const rates: number[] = [];
+    let cpu = 0;
+    for (let round = 0; round < REPEATS; round++) {
+      await fill(
+        house,
+        Array.from({ length: ADMISSIONS }, (_, i) => moved(i, round)),
+      );
+      const done = await applyAll(house);
+      rates.push(ADMISSIONS / done.seconds);
+      cpu += done.cpu;
+    }
+    return { rates, cpu: cpu / ADMISSIONS / REPEATS };
+  });
+
 export async function appliedFigures(): Promise<readonly Figure[]> {
   const row = 'd applied';
   const admissions = await applied(admission, ADMISSIONS);
   const reports = await applied((patient) => laboratoryReport(patient, 12), REPORTS);
   const [adt, oru, resources] = [spreadOf(admissions.rates), spreadOf(reports.rates), spreadOf(reports.resourceRates)];
+  const known = await followed();
   const cpu = (of: Applied) => `${number(of.cpuMicroseconds)} µs CPU of the service each`;
   return [
     {
@@ -99,6 +122,13 @@ export async function appliedFigures(): Promise<readonly Figure[]> {
       unit: 'x',
       target: '≤ 2.5',
       met: admissions.ratio <= 2.5,
+    },
+    {
+      row,
+      what: 'ADT of known patients applied, one address changed',
+      value: spreadOf(known.rates),
+      unit: 'messages/s',
+      note: `${number(known.cpu)} µs CPU of the service each`,
     },
     {
       row,

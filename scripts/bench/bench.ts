@@ -13,6 +13,7 @@ import { intakeFigures } from './intake.ts';
 import { messageFigures, rowFigures, terminologyFigures } from './maps.ts';
 import { type Figure, number } from './measure.ts';
 import { qualityFigures } from './quality.ts';
+import { queryFigures } from './queries.ts';
 import { sealedFigures } from './sealed.ts';
 import { searchFigures } from './search.ts';
 import { startFigures } from './start.ts';
@@ -27,6 +28,7 @@ const ROWS: Readonly<Record<string, () => readonly Figure[] | Promise<readonly F
   mllp: intakeFigures,
   sealed: sealedFigures,
   applied: appliedFigures,
+  queries: queryFigures,
   bundles: bundleFigures,
   http: httpFigures,
   search: searchFigures,

@@ -41,6 +41,13 @@ export function laboratoryReport(patient: number, count: number, number = patien
   return `${header('ORU^R01^ORU_R01', number, 'LAB')}${person(patient)}${stay(patient)}ORC|RE|O${number}^EHR|F${number}^LAB\rOBR|1|O${number}^EHR|F${number}^LAB|24323-8^Comprehensive panel^LN|||20260301081500+0000|||||||||||||||20260302090000+0000||LAB|F\r${results}`;
 }
 
+/** Returns ADT^A08 of a patient of `admission`, of a later day and with another address: of four resources one changes. */
+export const moved = (patient: number, round: number): string =>
+  admission(patient, (round + 1) * 1_000_000 + patient)
+    .replace('ADT^A01^ADT_A01', 'ADT^A08^ADT_A01')
+    .replace('EVN||20260301070000', `EVN||202603${String((round % 20) + 2).padStart(2, '0')}080000`)
+    .replace(/\|\d+ Main St/, `|${round} Oak St`);
+
 /** Returns ADT^A01 with two diagnoses: four resources. */
 export const admission = (patient: number, number = patient): string =>
   `${header('ADT^A01^ADT_A01', number, 'REG')}EVN||20260301070000+0000\r${person(patient)}${stay(patient)}DG1|1||R10.31^Right lower quadrant pain^I10C||20260301072500+0000|A\rDG1|2||K35.80^Unspecified acute appendicitis^I10C||20260301081500+0000|W\r`;
