@@ -38,6 +38,7 @@ export const MAPPING = {
   'mapping-record-authority': row(422, 'AE', 'error', 'required', 'Nothing says under whose name ids are made: records of different sources would mix.', 'Give the map source.authority, or the source an authority.'),
   'mapping-record-type': row(200, 'AA', 'warning', 'value', 'The value is not of the type that the map declares; it was left out.', 'Correct the value in the file, or the declaration in the map.'),
   'mapping-record-nothing': row(422, 'AE', 'error', 'incomplete', 'The map makes nothing of this record.', 'Check its conditions ("when").'),
+  'mapping-json-sample': row(422, 'AE', 'error', 'structure', 'The sample is no JSON object, nor a list of them.', 'Give one record, or a list of records, as a file holds them; every name and text stands in double quotes.'),
   'mapping-csv-not-utf8': row(422, 'AE', 'error', 'value', 'The file is not UTF-8.', 'Save it as UTF-8.'),
   'mapping-csv-quote': row(422, 'AE', 'error', 'structure', 'A quoted cell does not end.', 'Close the quote; a quote inside a cell is written twice.'),
   'mapping-csv-header': row(422, 'AE', 'error', 'structure', 'The first line does not name each column once.', 'Give every column a name of its own.'),

@@ -1,16 +1,20 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { run } from '../../services/commands/program.ts';
 import { parseMessage } from '../../services/hl7v2/parse.ts';
 import { differencesOf } from '../../services/mapping/author/diff.ts';
 import { skeletonOf } from '../../services/mapping/author/new.ts';
+import { recordSkeleton } from '../../services/mapping/author/new-records.ts';
 import { checkSpecs } from '../../services/mapping/check.ts';
 import { specFiles } from '../../services/mapping/files.ts';
 import { mapsOf } from '../../services/mapping/maps.ts';
 import { lockOf, lockText, publicationFaults, readLock } from '../../services/mapping/publication.ts';
 import { entryOf, readSpec, type SpecNode, textOf } from '../../services/mapping/read.ts';
+import { specOf } from '../../services/mapping/spec-read.ts';
 import { messageMap, NAME, SEX } from './specs.ts';
 
 const FILES = {
@@ -157,5 +161,80 @@ describe('polyseme map', () => {
     expect(out.join('\n')).toMatch(/\+ resources\.observation\.fields\.device\.display: =ZLR-1\.2/);
     expect(await run(['map', 'diff', 'v2-to-fhir/oru-r01', 'v2-to-fhir/oru-r01'], { ...terminal })).toBe(0);
     expect(await run(['map', 'diff', 'v2-to-fhir/oru-r01', 'nothing'], { ...terminal })).toBe(1);
+  });
+});
+
+describe('a skeleton for records', () => {
+  const typesOf = (text: string): Record<string, unknown> => {
+    const made = recordSkeleton(Buffer.from(text), 'files/x');
+    if (!made.ok) throw new Error(made.problems[0]?.code);
+    expect(folder({ 'files/x.yaml': made.value }, (root) => checkSpecs(root).diagnostics)).toEqual([]);
+    const map = Object(parse(made.value));
+    return {
+      ...(map.source.columns ?? map.source.fields),
+      notes: made.value
+        .split('\n')
+        .filter((each) => each.startsWith('#'))
+        .slice(1),
+    };
+  };
+
+  it('says what each column of a CSV file seems to be, passes the checker, and holds no value', () => {
+    const text =
+      'no;born;tall;us;odd;plz;at;"Grösse (cm)"\n1;01.02.1980;178,5;13/01/2020;01/02/2020;01067;2026-03-01T10:00:00Z;"a;b"\n2;31.12.1990;165,0;31/01/2020;03/04/2020;20095;;c\n';
+    expect(typesOf(text)).toEqual({
+      no: 'integer',
+      born: { type: 'date', format: 'DD.MM.YYYY' },
+      tall: 'string',
+      us: { type: 'date', format: 'DD/MM/YYYY' },
+      odd: 'string',
+      plz: 'code',
+      at: { type: 'instant', optional: 'true' },
+      notes: [
+        "# tall: numbers with a decimal comma: =tall.replace(',', '.') as decimal.",
+        expect.stringContaining('# odd: dates: '),
+        expect.stringContaining('"Grösse (cm)"; rename it'),
+      ],
+    });
+  });
+
+  it('says what each part of a JSON record seems to be, lists and parts inside too', () => {
+    const text =
+      '{"device":"W1","n":[[1]],"mixed":[1,{"a":2}],"readings":[{"t":"2026-03-01T10:00:00Z","bpm":71,"spo2":97.5},{"t":"2026-03-01T10:01:00Z","bpm":72}],"user":{"id":"u1","ok":true}}';
+    expect(typesOf(text)).toEqual({
+      device: 'string',
+      n: [['integer']],
+      readings: [{ t: 'instant', bpm: 'integer', spo2: { type: 'decimal', optional: 'true' } }],
+      user: { id: 'string', ok: 'boolean' },
+      mixed: ['string'],
+      notes: [expect.stringContaining('# mixed: values of several forms')],
+    });
+  });
+
+  it.each([['[1]'], ['{"a":'], ['[]'], ['']])('refuses what holds no record: %s', (text) => {
+    expect(recordSkeleton(Buffer.from(text), 'files/x').ok).toBe(false);
+  });
+
+  it('makes a map that passes the checker of whatever a file holds, or refuses it', () => {
+    const cell = fc.oneof(
+      fc.string({ maxLength: 6 }),
+      fc.constantFrom('__proto__', '1,5', '01', '2026-01-01', '=PID-3', '1/2/2026', 'true'),
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.json(),
+          fc
+            .array(fc.array(cell, { minLength: 1, maxLength: 4 }), { maxLength: 4 })
+            .map((rows) => rows.map((each) => each.join(',')).join('\n')),
+        ),
+        (text) => {
+          const made = recordSkeleton(Buffer.from(text), 'files/x');
+          if (!made.ok) return;
+          expect(specOf(readSpec(made.value, 'files/x.yaml')).diagnostics).toEqual([]);
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
 });

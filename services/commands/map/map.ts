@@ -1,10 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Config } from '../../config.ts';
 import { problem, Refusal } from '../../errors.ts';
 import { parseMessage } from '../../hl7v2/parse.ts';
 import { differencesOf, differencesText } from '../../mapping/author/diff.ts';
 import { skeletonOf, usualId } from '../../mapping/author/new.ts';
+import { recordSkeleton } from '../../mapping/author/new-records.ts';
 import { rootOf } from '../../mapping/check.ts';
 import { LOCK_FILE, lockFileText, specFiles } from '../../mapping/files.ts';
 import { type LoadedMaps, loadMaps, mapsOf } from '../../mapping/maps.ts';
@@ -28,11 +29,18 @@ export const mapCommand: CommandDefinition = (program, terminal, exit) => {
   const command = program.command('map').description('write, compare and lock maps');
   withExamples(command, `${EXAMPLES.trimEnd()}${LIFE_EXAMPLES}`, ['0  done', '1  not found, or (diff) they differ']);
   const skeleton = command
-    .command('new <message>')
-    .description('a skeleton of a map from a sample message')
+    .command('new <file>')
+    .description('a skeleton of a map from a sample: an HL7v2 message, or a file of records (.csv, .tsv, .json)')
     .option('--id <id>', 'the id of the map')
     .action((file: string, options: { readonly id?: string }) => {
-      const parsed = parseMessage(bytesOf(file));
+      const bytes = bytesOf(file);
+      if (/\.(csv|tsv|json)$/i.test(file)) {
+        const records = recordSkeleton(bytes, options.id ?? `files/${basename(file).replace(/\W.*$/, '').toLowerCase() || 'sample'}`);
+        if (!records.ok) throw new Refusal(records.problems);
+        terminal.out(records.value.trimEnd());
+        return exit(0);
+      }
+      const parsed = parseMessage(bytes);
       if (!parsed.ok) throw new Refusal(parsed.problems);
       const maps = loaded(configOfProcess());
       terminal.out(skeletonOf(parsed.value, options.id ?? usualId(parsed.value, maps), maps).trimEnd());
