@@ -324,3 +324,14 @@ describe('time', () => {
     expect(timeRange(text)).toEqual(range);
   });
 });
+
+it('_text and _content read a narrative as people do: without tags, with what its entities stand for', () => {
+  const div = '<div xmlns="http://www.w3.org/1999/xhtml"><b>O&#39;Brien</b>&nbsp;R&amp;D &#xE9;clat &unknown; &#9999999;</div>';
+  const patient = { resourceType: 'Patient', id: 'p', text: { status: 'generated', div } };
+  const finds = (value: string): boolean => {
+    const query = parseSearch('Patient', [['_text', value]]);
+    return query.ok && matches(query.value, patient);
+  };
+  expect(["o'brien", 'r&d', 'eclat', "O'Brien r&d", '&unknown;'].map(finds)).toEqual([true, true, true, true, true]);
+  expect(['amp', '#39', 'xhtml'].map(finds)).toEqual([false, false, false]);
+});

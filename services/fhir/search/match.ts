@@ -173,10 +173,20 @@ function textsWithin(value: JsonValue | undefined, out: string[]): string[] {
   return out;
 }
 
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ' };
+
+/** Returns a narrative as it is read: without tags, its entities as what they stand for. */
+const readable = (div: string): string =>
+  div.replace(/<[^>]*>/g, ' ').replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]{2,4}));/gi, (whole, decimal, hexadecimal, name) => {
+    if (name !== undefined) return ENTITIES[String(name)] ?? whole;
+    const code = decimal === undefined ? Number.parseInt(String(hexadecimal), 16) : Number(decimal);
+    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+  });
+
 /** Returns the words of a resource: its narrative without tags, or all of its texts. */
 function hasWords(resource: Resource, within: 'narrative' | 'content', any: readonly (readonly string[])[]): boolean {
   const narrative = isObject(resource['text']) && typeof resource['text']['div'] === 'string' ? resource['text']['div'] : '';
-  const plain = narrative.replace(/<[^>]*>/g, ' ');
+  const plain = readable(narrative);
   const { text: _text, ...rest } = resource;
   const all = normalise(within === 'narrative' ? plain : `${plain} ${textsWithin(rest, []).join(' ')}`);
   return any.some((words) => words.every((word) => all.includes(word)));
