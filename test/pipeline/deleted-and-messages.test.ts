@@ -122,6 +122,21 @@ async function differences() {
   }
 }
 
+/** Publishes another map of patients, and replays. */
+async function publishChanged(): Promise<void> {
+  const path = 'v2-to-fhir/resources/pid-to-patient.yaml';
+  await house.publish([
+    {
+      path,
+      text: house
+        .text(path)
+        .replace(/^version: .*$/m, 'version: 99.0.1')
+        .replace(/^ {2}maritalStatus: .*$/m, ''),
+    },
+  ]);
+  await replayAll(house.parts);
+}
+
 /** Every order in which the request comes after an older message and before the newer one; the other older one comes whenever it does. */
 function orders(): readonly (readonly (number | 'request')[])[] {
   const all = permutations<number | 'request'>([0, 1, 2, 'request']);
@@ -156,17 +171,7 @@ describe('a resource that a request deleted', () => {
     expect(only).not.toMatch(/1980|female/);
     const before = await bodies();
     expect(await differences()).toEqual({ way: 'journal', resources: [], rows: [] });
-    const path = 'v2-to-fhir/resources/pid-to-patient.yaml';
-    await house.publish([
-      {
-        path,
-        text: house
-          .text(path)
-          .replace(/^version: .*$/m, 'version: 99.0.1')
-          .replace(/^ {2}maritalStatus: .*$/m, ''),
-      },
-    ]);
-    await replayAll(house.parts);
+    await publishChanged();
     expect(await bodies()).toEqual(before);
   });
 
@@ -203,6 +208,25 @@ describe('a result that a request replaced', () => {
     await tell(result('P1', 2, 'F', 95), result('P1', 3, 'P', 60));
     const { body } = await stored('Observation', `Patient/${(await stored('Patient', 'P1')).id}`);
     expect(body).toMatchObject({ status: 'final', valueQuantity: { value: 95 } });
+    expect(await differences()).toEqual({ way: 'journal', resources: [], rows: [] });
+  });
+});
+
+describe('what a merge brought and a request left out', () => {
+  it('is not brought again when a replay makes the merge again', async () => {
+    const at = time(-10);
+    const merge = [header('ADT^A40^ADT_A39', at), `EVN|A40|${at}`, 'PID|1||S1^^^GONEHOSP^MR||Survivor^S', 'MRG|L1^^^GONEHOSP^MR'].join(
+      '\r',
+    );
+    await tell(demographics('L1', 0), demographics('S1', 1), merge);
+    const { id, body = {} } = await stored('Patient', 'S1');
+    expect(body).toMatchObject({ birthDate: '1980-01-01', gender: 'female' });
+    const { birthDate: _brought, ...without } = body;
+    await request(['PUT', 'Patient', id, without]);
+    expect((await stored('Patient', 'S1')).body).not.toHaveProperty('birthDate');
+    await publishChanged();
+    expect((await stored('Patient', 'S1')).body).toMatchObject({ gender: 'female', link: [{ type: 'replaces' }] });
+    expect((await stored('Patient', 'S1')).body).not.toHaveProperty('birthDate');
     expect(await differences()).toEqual({ way: 'journal', resources: [], rows: [] });
   });
 });

@@ -18,7 +18,7 @@ export function echoed(said: readonly Said[], resource: Stored, event: Moment): 
   const isOpen = (name: string): boolean => Object.keys(before).every((each) => groupOf(each) !== groupOf(name));
   const isBrought = (name: string): boolean => name in resource && isOpen(name) && sameElement(after, resource, name);
   const names = new Set(Object.keys(after).filter(isBrought));
-  const kept = said.filter(({ origin }) => origin !== undefined).flatMap((each) => beneath(each, names));
+  const kept = said.filter(({ origin }) => origin !== undefined).flatMap((each) => restrictedTo(each, names));
   if (kept.length === 0) return [];
   const rest = Object.fromEntries(Object.entries(resource).filter(([name]) => !names.has(name)));
   const word = { update: 'replace', deletes: [], resource: { ...rest, resourceType: resource.resourceType, id: resource.id } } as const;
@@ -32,8 +32,8 @@ const sameElement = (a: Stored, b: Stored, name: string): boolean =>
 /** Alternatives of one element, and what extends it, are open or not together. */
 const groupOf = (name: string): string => name.replace(/^_/, '').replace(/^(deceased|multipleBirth)(\[x\]|[A-Z]\w*)$/, '$1');
 
-/** What landed over the record lies beneath it from now on: the request is later. Nothing when it says nothing of `names`. */
-function beneath({ origin, first, last, rank, draft, deletes }: Said, names: ReadonlySet<string>): readonly Said[] {
+/** Returns what of a statement is about some elements. What landed over the record lies beneath it from now on: a request is later. */
+export function restrictedTo({ origin, first, last, rank, draft, deletes }: Said, names: ReadonlySet<string>): readonly Said[] {
   const { resourceType, id, ...all } = readDraft(draft);
   const content = Object.entries(all).filter(([name]) => names.has(name));
   if (content.length === 0) return [];

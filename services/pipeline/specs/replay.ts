@@ -20,6 +20,7 @@ import { mergePatients, unmergePatients } from '../apply/merge.ts';
 import { rowsOf, storedDate } from '../apply/rows.ts';
 import { type Parts, rulesFor } from '../parts.ts';
 import { made } from './compare.ts';
+import { broughtBy, forgo } from './forgone.ts';
 import { Pace } from './pace.ts';
 import { comparisonOf, more, scanned } from './replay-scan.ts';
 import { sharedPiece, targetsOf } from './replay-shared.ts';
@@ -133,6 +134,7 @@ async function partDone(parts: Parts, tx: Transaction, replay: SpecReplay, name:
     mergesOf(now.changes).map((merge) => ({ ...merge, at: now.changes[0]?.eventAt ?? '', messageId: message.id })),
   );
   const standing = await mergesAbout(tx, patients);
+  const brought = await broughtBy(tx, standing);
   for (const { loser } of standing.toReversed()) await unmergePatients(parts, tx, loser);
   const { written, deleted } = await retold(
     parts,
@@ -147,6 +149,7 @@ async function partDone(parts: Parts, tx: Transaction, replay: SpecReplay, name:
   const kept = standing.filter((each) => each.messageId === null || !ours.has(each.messageId) || isStated(each));
   for (const { survivor, loser, at, messageId } of kept)
     await mergePatients(parts, tx, { survivor, loser, at, messageId: messageId ?? undefined });
+  await forgo(parts, tx, brought);
   const touched = new Set(messages.flatMap(({ id, isTouched }) => (isTouched ? [id] : [])));
   for (const merge of stated)
     if (touched.has(merge.messageId) && !standing.some(({ loser }) => loser === merge.loser)) await mergePatients(parts, tx, merge);
