@@ -20,6 +20,9 @@ const LEFT: readonly LeftPart[] = [
   { part: / XON\.([2-9]|1[01])$/, because: "the kind of an organization's number, its check digit, how the name is written" },
   { part: /^GT1-21\./, because: 'the employer, whose name GT1-16 or GT1-51 says' },
   { part: / LA2\./, because: 'the address of a place of vaccination belongs to a directory' },
+  { part: /^PDA-8\.1 /, because: 'who performed an autopsy stands in its component in words: the name says who' },
+  { part: /^PRT-[458]\./, because: 'participations of kinds that no rule takes are told as such (participation-of-another-kind)' },
+  { part: /^TQ1-4\./, because: 'the hours of one of several patterns, which are told (several-timings)' },
   { part: / (TQ|RPT)\./, because: 'quantity, duration and conditions of TQ: told where TQ1 has them (LEDGER.md)' },
   { part: / SPS\./, because: 'the specimen as OBR-15 had it before SPM: its additive, words and role' },
   {
