@@ -1,5 +1,13 @@
 /** What a bundle reads, what it answers with, and preconditions: what is refused has stored nothing, what is not read is not taken for held. */
+
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import { text } from 'node:stream/consumers';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startHttp } from '../../services/http/server.ts';
+import { AUTHORITY, SERVER_CERTIFICATE, SERVER_KEY } from '../mllp/certificates.ts';
 import { at, listAt, type TestDoor, testDoor } from './door.ts';
 
 let door: TestDoor;
@@ -169,4 +177,23 @@ it('another release of FHIR is neither answered with nor read', async () => {
     expect((await door.call('GET', '/Patient/p', undefined, { accept: `${other}, ${own};q=0.5` })).status, version).toBe(200);
     expect((await door.call('PUT', '/Patient/own4', patient('own4'), { 'content-type': own })).status, version).toBeLessThan(300);
   }
+});
+
+it('links of what a bundle reads over TLS lead back over TLS', async () => {
+  const tls = { cert: SERVER_CERTIFICATE, key: SERVER_KEY, clientCa: undefined };
+  const limits = { maxBodyBytes: 10_000, maxMessageBytes: 1_000 };
+  const settings = { host: '127.0.0.1', port: 0, tls, verifyToken: undefined, version: 'test', ...limits };
+  const secured = await startHttp(settings, door.parts, pino({ level: 'silent' }));
+  const body = JSON.stringify({
+    resourceType: 'Bundle',
+    type: 'batch',
+    entry: [get(`${secured.url}/fhir/R4/Patient/p/_history?_count=1`)],
+  });
+  const sent = request(`${secured.url}/fhir/R4`, { method: 'POST', ca: AUTHORITY, headers: { 'content-type': 'application/fhir+json' } });
+  const answered: Promise<IncomingMessage[]> = once(sent, 'response');
+  sent.end(body);
+  const [answer] = await answered;
+  const read: unknown = JSON.parse(answer === undefined ? '{}' : await text(answer));
+  expect(listAt(read, 'entry', 0, 'resource', 'link').map((each) => String(at(each, 'url')).split(':')[0])).toEqual(['https', 'https']);
+  await secured.close();
 });

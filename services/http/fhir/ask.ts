@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { readJson } from '../../fhir/format/json.ts';
 import type { Resource } from '../../fhir/resource.ts';
 import type { AskedEntry } from '../../fhir/transaction/transaction.ts';
-import { FHIR_PATH } from './request.ts';
+import { askedBy, FHIR_PATH } from './request.ts';
 
 /** What the door answered. */
 export interface DoorAnswer {
@@ -16,15 +16,13 @@ export interface DoorAnswer {
 export type AskDoor = (address: string, conditions: Pick<AskedEntry, 'ifNoneMatch' | 'ifModifiedSince'>) => Promise<DoorAnswer>;
 
 export const asker =
-  (door: FastifyInstance, { headers: { host, authorization, origin } }: FastifyRequest): AskDoor =>
+  (door: FastifyInstance, request: FastifyRequest): AskDoor =>
   async (address, { ifNoneMatch, ifModifiedSince }) => {
+    const { host, authorization, origin } = request.headers;
     const headers = { host, authorization, origin, 'if-none-match': ifNoneMatch, 'if-modified-since': ifModifiedSince };
     const given = Object.fromEntries(Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
-    const answer = await door.inject({
-      method: 'GET',
-      url: `${FHIR_PATH}/${address}`,
-      headers: { ...given, accept: 'application/fhir+json' },
-    });
+    const asked = { method: 'GET', url: `${FHIR_PATH}/${address}`, headers: { ...given, accept: 'application/fhir+json' } } as const;
+    const answer = await askedBy(request, () => door.inject(asked));
     const read = answer.payload === '' ? undefined : readJson(answer.payload);
     const type = read?.ok ? read.value['resourceType'] : undefined;
     const resource = read?.ok && typeof type === 'string' ? { ...read.value, resourceType: type } : undefined;

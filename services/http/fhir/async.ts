@@ -7,7 +7,7 @@ import { operationOutcome } from '../../fhir/outcome.ts';
 import type { JsonObject, Resource } from '../../fhir/resource.ts';
 import { sendResource } from './answers.ts';
 import { formed, refuseOtherForms } from './form.ts';
-import { baseOf, FHIR_PATH, headerOf } from './request.ts';
+import { askedBy, baseOf, FHIR_PATH, headerOf } from './request.ts';
 
 interface Answered {
   readonly status: number;
@@ -71,7 +71,7 @@ async function run(door: FastifyInstance, request: FastifyRequest, prefer: strin
   const body = Buffer.isBuffer(request.body) ? { payload: request.body } : {};
   const method = request.method === 'POST' ? 'POST' : 'GET';
   try {
-    const answer = await door.inject({ method, url: request.url, headers, ...body });
+    const answer = await askedBy(request, () => door.inject({ method, url: request.url, headers, ...body }));
     const headerIn = (name: string): string | undefined => (answer.headers[name] === undefined ? undefined : String(answer.headers[name]));
     return {
       status: answer.statusCode,

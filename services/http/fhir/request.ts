@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FastifyRequest } from 'fastify';
 import { problem, Refusal } from '../../errors.ts';
 import { isXml } from '../../fhir/body.ts';
@@ -28,8 +29,17 @@ export function addressOf(request: FastifyRequest): Addressed {
   return { type: type ?? '', id, vid };
 }
 
+/** The protocol of the request that the door asks itself something for: what it asks has no connection of its own. */
+const asker = new AsyncLocalStorage<string>();
+
+/** Does `work` so that the base URL of what the door is asked meanwhile is that of `request`. */
+export const askedBy = <T>(request: FastifyRequest, work: () => Promise<T>): Promise<T> =>
+  asker.run(protocolOf(request), async () => await work());
+
+const protocolOf = (request: FastifyRequest): string => asker.getStore() ?? request.protocol;
+
 /** The own base URL as the caller reached it. */
-export const baseOf = (request: FastifyRequest): string => `${request.protocol}://${request.host}${FHIR_PATH}`;
+export const baseOf = (request: FastifyRequest): string => `${protocolOf(request)}://${request.host}${FHIR_PATH}`;
 
 export function headerOf(request: FastifyRequest, name: string): string | undefined {
   const value = request.headers[name];
