@@ -271,9 +271,7 @@ const listed = new Map<string, readonly SearchParameter[]>();
 
 /** Returns the parameters of a type and those that look into what it holds, composites after what they are made of. */
 export function parametersOf(type: string): readonly SearchParameter[] {
-  const known = listed.get(type);
-  if (known !== undefined) return known;
-  const all = [...searchParameters(type).values(), ...parametersWithin(type).values()];
+  const all = listed.get(type) ?? [...searchParameters(type).values(), ...parametersWithin(type).values()];
   listed.set(type, all);
   return all;
 }
@@ -282,9 +280,7 @@ const slotsByType = new Map<string, readonly Slot[]>();
 
 /** Returns the slots of a type, each once: what is indexed. */
 export function slotsOf(type: string): readonly Slot[] {
-  const known = slotsByType.get(type);
-  if (known !== undefined) return known;
-  const found = [...new Set(parametersOf(type).flatMap(({ uses }) => uses.map(({ slot }) => slot)))];
+  const found = slotsByType.get(type) ?? [...new Set(parametersOf(type).flatMap(({ uses }) => uses.map(({ slot }) => slot)))];
   slotsByType.set(type, found);
   return found;
 }
