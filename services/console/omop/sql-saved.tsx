@@ -82,20 +82,24 @@ export function Saved({ queries, removed, opened, text, again, open, bring }: Sa
         </ul>
       )}
       {opened !== undefined && <Versions key={`${opened.name} ${opened.version}`} name={opened.name} text={text} bring={bring} />}
-      {removed.length > 0 && (
-        <details>
-          <summary>Removed</summary>
-          <ul class="plain">
-            {removed.map((each) => (
-              <Version key={each.name} version={each} name={each.name} bring={bring} isThere={text === each.text} />
-            ))}
-          </ul>
-        </details>
-      )}
+      <Removed removed={removed} text={text} bring={bring} />
       {isSaving && <SaveDialog text={text} close={() => setSaving(false)} saved={done} />}
     </section>
   );
 }
+
+/** What was removed, to be brought back. */
+const Removed = ({ removed, text, bring }: Pick<SavedProps, 'removed' | 'text' | 'bring'>) =>
+  removed.length === 0 ? null : (
+    <details>
+      <summary>Removed</summary>
+      <ul class="plain">
+        {removed.map((each) => (
+          <Version key={each.name} version={each} name={each.name} bring={bring} isThere={text === each.text} />
+        ))}
+      </ul>
+    </details>
+  );
 
 interface VersionsProps extends Pick<SavedProps, 'text' | 'bring'> {
   readonly name: string;

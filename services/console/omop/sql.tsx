@@ -59,7 +59,6 @@ interface DeskProps extends Queries {
 function Desk({ facts, queries, removed, opened, again }: DeskProps) {
   // What is typed stays with this tab: it may name somebody, so it stands in no address.
   const [text, setText] = useState(opened?.text ?? sessionStorage.getItem(DRAFT) ?? facts.example);
-  // Why is asked once: it goes with every statement of this tab.
   const [reason, setReason] = useState(sessionStorage.getItem(REASON) ?? '');
   const runs = useRuns(reason);
   const isReady = text.trim() !== '' && reason.trim() !== '';
@@ -67,11 +66,7 @@ function Desk({ facts, queries, removed, opened, again }: DeskProps) {
     setText(next);
     sessionStorage.setItem(DRAFT, next);
   };
-  const keys = (event: KeyboardEvent) => {
-    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
-    event.preventDefault();
-    if (isReady) runs.table(text);
-  };
+  const keys = (event: KeyboardEvent) => isRunKey(event) && isReady && runs.table(text);
   return (
     <div class="desk">
       <section class="panel" aria-label="Statement">
@@ -90,20 +85,7 @@ function Desk({ facts, queries, removed, opened, again }: DeskProps) {
             onKeyDown={keys}
           />
         </label>
-        <label class="field">
-          <span>Why (kept in the audit log with each run; no patient data)</span>
-          <input
-            type="text"
-            name="reason"
-            value={reason}
-            maxLength={500}
-            autocomplete="off"
-            onInput={({ currentTarget: { value } }) => {
-              setReason(value);
-              sessionStorage.setItem(REASON, value);
-            }}
-          />
-        </label>
+        <Why reason={reason} set={setReason} />
         <div class="acts">
           {runs.busy === undefined ? (
             <button type="button" class="primary" title="Ctrl+Enter" disabled={!isReady} onClick={() => runs.table(text)}>
@@ -120,11 +102,7 @@ function Desk({ facts, queries, removed, opened, again }: DeskProps) {
             </button>
           ))}
         </div>
-        <p class="note limits">
-          Read only. A table shows the first {countText(facts.rows)} rows and is ended by the database after {facts.seconds} s; a download
-          has all rows, for at most {facts.csvSeconds / 60} min; decimal numbers of a Parquet file have about 16 digits, those of CSV all.
-          What is read is not masked: that it was run, by whom and why, is written into the audit log first, not what it says or found.
-        </p>
+        <Limits facts={facts} />
       </section>
       <Saved
         queries={queries}
@@ -146,6 +124,39 @@ function Desk({ facts, queries, removed, opened, again }: DeskProps) {
     </div>
   );
 }
+
+/** Ctrl+Enter runs; it writes no line. */
+function isRunKey(event: KeyboardEvent): boolean {
+  if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return false;
+  event.preventDefault();
+  return true;
+}
+
+/** Asked once: it goes with every statement of this tab. */
+const Why = ({ reason, set }: { readonly reason: string; readonly set: (reason: string) => void }) => (
+  <label class="field">
+    <span>Why (kept in the audit log with each run; no patient data)</span>
+    <input
+      type="text"
+      name="reason"
+      value={reason}
+      maxLength={500}
+      autocomplete="off"
+      onInput={({ currentTarget: { value } }) => {
+        set(value);
+        sessionStorage.setItem(REASON, value);
+      }}
+    />
+  </label>
+);
+
+const Limits = ({ facts }: Pick<DeskProps, 'facts'>) => (
+  <p class="note limits">
+    Read only. A table shows the first {countText(facts.rows)} rows and is ended by the database after {facts.seconds} s; a download has all
+    rows, for at most {facts.csvSeconds / 60} min; decimal numbers of a Parquet file have about 16 digits, those of CSV all. What is read is
+    not masked: that it was run, by whom and why, is written into the audit log first, not what it says or found.
+  </p>
+);
 
 interface Runs {
   readonly answer: SqlAnswer | undefined;
