@@ -51,8 +51,9 @@ export async function processNext(parts: Parts, limit: number): Promise<number> 
  * leaves an entry that nothing refers to yet, never a reference to nothing; and nobody waits for a doctor while holding a patient.
  */
 async function settledOf(parts: Parts, limit: number, taking?: (id: number) => void): Promise<number> {
+  const known: Conversions = new Map();
   for (;;) {
-    const done = await parts.database.transaction((tx) => applyTaken(parts, tx, limit, taking));
+    const done = await parts.database.transaction((tx) => applyTaken(parts, tx, { limit, known, taking }));
     if (typeof done === 'number') return done;
     await parts.database.transaction(async (tx) => {
       await parts.live?.hold(tx);
@@ -89,14 +90,16 @@ const isTransient = (error: unknown): boolean => isOf(error, ['database-unreacha
 async function applyTaken(
   parts: Parts,
   tx: Transaction,
-  limit: number,
-  taking?: (id: number) => void,
+  { limit, known, taking }: { readonly limit: number; readonly known: Conversions; readonly taking?: ((id: number) => void) | undefined },
 ): Promise<number | readonly Change[]> {
   // Before anything else is locked: a change of the vocabulary waits for who holds it, and who comes then waits for the change.
   await parts.live?.hold(tx);
   await parts.specs?.hold(tx);
   const taken = await takeMessages(tx, { limit });
-  const all = convertedAll(parts, taken, taking);
+  const all = taken.map((message) => {
+    taking?.(message.id);
+    return convertedOnce(parts, message, known);
+  });
   const unsaid = await unsaidEntries(tx, all.flatMap(directoryOf));
   if (unsaid.length > 0) return unsaid;
   await settle(tx, await applyConverted(parts, tx, all));
@@ -105,15 +108,22 @@ async function applyTaken(
 
 const directoryOf = ({ directory }: Converted): readonly Change[] => directory ?? [];
 
-const convertedAll = (parts: Parts, taken: readonly JournalMessage[], taking?: (id: number) => void): readonly Converted[] =>
-  taken.map((message) => {
-    taking?.(message.id);
-    return converted(parts, message, rulesFor(parts, message.source));
-  });
+/** By the ids of messages, with all that another conversion could differ by. */
+type Conversions = Map<number, { readonly by: readonly unknown[]; readonly converted: Converted }>;
+
+/** Converts a message; one that is taken again because the directory had to be written first is what it was. */
+function convertedOnce(parts: Parts, message: JournalMessage, known: Conversions): Converted {
+  const by = [parts.specs?.current ?? parts.maps, parts.sources?.current, message.erasedAt];
+  const before = known.get(message.id);
+  if (before?.by.every((each, i) => each === by[i])) return before.converted;
+  const made = converted(parts, message, rulesFor(parts, message.source));
+  known.set(message.id, { by, converted: made });
+  return made;
+}
 
 /** Applies messages in order, no two of which share an ordering key; returns what is to be recorded of each. */
 export async function applyMessages(parts: Parts, tx: Transaction, taken: readonly JournalMessage[]): Promise<readonly MessageOutcome[]> {
-  const all = convertedAll(parts, taken);
+  const all = taken.map((message) => converted(parts, message, rulesFor(parts, message.source)));
   await writeDirectory(parts, tx, await unsaidEntries(tx, all.flatMap(directoryOf)));
   return applyConverted(parts, tx, all);
 }

@@ -2,7 +2,7 @@
 import { type Diagnostic, diagnostic, type Position } from './diagnostics.ts';
 import { digestOf } from './digest.ts';
 import type { LoadedMaps } from './maps.ts';
-import type { PublishedOut } from './to-hl7v2/maps.ts';
+import type { PublishedOut } from './to-hl7v2/model.ts';
 
 /** One published map: 'id@version#digest' (sha256, hexadecimal, whole) and those it uses. */
 export interface PublishedMap {

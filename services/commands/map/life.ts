@@ -26,34 +26,7 @@ export function addLifeCommands(map: Command, terminal: Terminal, exit: Exit): v
 function draftCommands(map: Command, terminal: Terminal, exit: Exit): void {
   const draft = map.command('draft').description('drafts of maps, kept in the store');
   withExamples(draft, examples('draft'), CODES);
-  withExamples(
-    draft
-      .command('new <title> [path...]')
-      .description(
-        'a draft of files, or folders of them, as the folder of maps has them; of all that differ from what is published when none is named',
-      ),
-    '  $ npx polyseme map draft new "less text" v2-to-fhir/messages/oru-r01.yaml    what the folder says of this file, as a draft',
-    CODES,
-  )
-    .option('--json', 'print JSON')
-    .action((title: string, paths: readonly string[], { json }: Json) =>
-      withDesk(async (desk) => {
-        const folder = folderSpecs(desk.dir);
-        const below = (path: string): readonly string[] =>
-          [...folder.texts.keys()].filter((each) => each.startsWith(`${path.replace(/\/$/, '')}/`));
-        const asked = paths.flatMap((path) => (below(path).length > 0 ? below(path) : [path]));
-        const named = paths.length > 0 ? asked : (await driftOf(desk, await activeSpecs(desk.database, desk.dir))).map(({ path }) => path);
-        const unknown = named.find((path) => paths.length > 0 && !folder.texts.has(path));
-        if (unknown !== undefined) throw new Refusal([problem('spec-file-unknown', { path: unknown.slice(0, 200) })]);
-        const made = await beginDraft(desk, accountName(), title);
-        const changes = named.map((path) => ({ path, text: folder.texts.get(path) }));
-        const written = await changeDraft(desk, accountName(), { id: made.id, revision: 0, changes });
-        const now = 'draft' in written ? written.draft : made;
-        if (json) terminal.out(asJson(now));
-        else terminal.say(`Draft ${now.id}: ${changes.length} files. Next: npx polyseme map draft check ${now.id}`);
-        exit(0);
-      }),
-    );
+  newDraftCommand(draft, terminal, exit);
   withExamples(draft.command('list').description('drafts, those changed last first'), '  $ npx polyseme map draft list', CODES)
     .option('--json', 'print JSON')
     .action(({ json }: Json) =>
@@ -91,6 +64,37 @@ function draftCommands(map: Command, terminal: Terminal, exit: Exit): void {
     .action((id: string, { because }: { readonly because: string }) =>
       withDesk(async (desk) => {
         await discardDraft(desk, accountName(), numbered(id, 'draft'), because);
+        exit(0);
+      }),
+    );
+}
+
+function newDraftCommand(draft: Command, terminal: Terminal, exit: Exit): void {
+  withExamples(
+    draft
+      .command('new <title> [path...]')
+      .description(
+        'a draft of files, or folders of them, as the folder of maps has them; of all that differ from what is published when none is named',
+      ),
+    '  $ npx polyseme map draft new "less text" v2-to-fhir/messages/oru-r01.yaml    what the folder says of this file, as a draft',
+    CODES,
+  )
+    .option('--json', 'print JSON')
+    .action((title: string, paths: readonly string[], { json }: Json) =>
+      withDesk(async (desk) => {
+        const folder = folderSpecs(desk.dir);
+        const below = (path: string): readonly string[] =>
+          [...folder.texts.keys()].filter((each) => each.startsWith(`${path.replace(/\/$/, '')}/`));
+        const asked = paths.flatMap((path) => (below(path).length > 0 ? below(path) : [path]));
+        const named = paths.length > 0 ? asked : (await driftOf(desk, await activeSpecs(desk.database, desk.dir))).map(({ path }) => path);
+        const unknown = named.find((path) => paths.length > 0 && !folder.texts.has(path));
+        if (unknown !== undefined) throw new Refusal([problem('spec-file-unknown', { path: unknown.slice(0, 200) })]);
+        const made = await beginDraft(desk, accountName(), title);
+        const changes = named.map((path) => ({ path, text: folder.texts.get(path) }));
+        const written = await changeDraft(desk, accountName(), { id: made.id, revision: 0, changes });
+        const now = 'draft' in written ? written.draft : made;
+        if (json) terminal.out(asJson(now));
+        else terminal.say(`Draft ${now.id}: ${changes.length} files. Next: npx polyseme map draft check ${now.id}`);
         exit(0);
       }),
     );

@@ -7,12 +7,11 @@ import { type Diagnostic, diagnostic, type Position } from '../diagnostics.ts';
 import { digestOf, specLabel } from '../digest.ts';
 import type { Compiled } from '../expression/scope.ts';
 import type { SpecFile } from '../files.ts';
-import type { SpecNode } from '../read.ts';
 import type { TableSpec } from '../spec.ts';
 import { FHIR } from '../to-rows/shapes.ts';
 import { OutCompiler, type OutContext, type Step } from './compile.ts';
 import { type BuiltSegment, type CompiledOutMessage, compileOutMessage, lineOf } from './message.ts';
-import type { OutMapSpec, OutMessageSpec, OutSegmentSpec, OutTypeSpec } from './model.ts';
+import type { OutMapSpec, OutMessageSpec, OutSegmentSpec, OutTypeSpec, PublishedOut } from './model.ts';
 import { compileQueries, type FindQuery } from './queries.ts';
 import { isOutMap, readOutMap } from './read.ts';
 import { watched } from './seen.ts';
@@ -43,16 +42,6 @@ export interface ToldChange {
 
 /** Finds resources that a message needs, by reference (Patient/1); those that are not there are left out. */
 export type FindLinked = (references: readonly string[]) => Promise<ReadonlyMap<string, Resource>>;
-
-/** A map as a lock names it. */
-export interface PublishedOut {
-  readonly id: string;
-  readonly version: string;
-  /** sha256, hexadecimal, whole. */
-  readonly digest: string;
-  readonly at: Position;
-  readonly uses: readonly { readonly id: string; readonly version: string; readonly root: SpecNode }[];
-}
 
 export interface OutMaps {
   /** Every map that makes messages of a type or answers queries, with the digest of its text and of all that it uses. */

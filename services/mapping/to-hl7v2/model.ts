@@ -1,6 +1,6 @@
 /** Maps from FHIR to HL7v2 as they are read: messages, segments and datatypes. */
 import type { Position } from '../diagnostics.ts';
-import type { MapNode, ScalarNode } from '../read.ts';
+import type { MapNode, ScalarNode, SpecNode } from '../read.ts';
 
 /** What makes the values of a field, a component or a subcomponent. */
 export interface OutRule {
@@ -156,3 +156,13 @@ export interface OutQuerySpec extends OutSpec {
 }
 
 export type OutMapSpec = OutTypeSpec | OutSegmentSpec | OutMessageSpec | OutQuerySpec;
+
+/** A map as a lock names it. */
+export interface PublishedOut {
+  readonly id: string;
+  readonly version: string;
+  /** sha256, hexadecimal, whole. */
+  readonly digest: string;
+  readonly at: Position;
+  readonly uses: readonly { readonly id: string; readonly version: string; readonly root: SpecNode }[];
+}

@@ -8,9 +8,8 @@ import { digestOf, specLabel } from '../digest.ts';
 import type { Compiled } from '../expression/scope.ts';
 import { system } from '../expression/typed.ts';
 import type { OutContext } from './compile.ts';
-import type { PublishedOut } from './maps.ts';
 import { type BuiltSegment, type CompiledOutMessage, lineOf } from './message.ts';
-import type { OutMessageSpec, OutProfiles, OutQuerySpec, OutRecordSpec } from './model.ts';
+import type { OutMessageSpec, OutProfiles, OutQuerySpec, OutRecordSpec, PublishedOut } from './model.ts';
 import { watched } from './seen.ts';
 
 /** What is said of one resource. */
