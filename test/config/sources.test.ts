@@ -152,7 +152,7 @@ sources:
     expect(attribute(open, at('10.9.9.9'), lab)).toEqual({ name: 'NORTH/LAB', rules: open.defaults });
     const borrowed = attribute(open, at('10.9.9.9'), { application: 'LAB', facility: '' });
     expect(borrowed).toEqual({ name: '(unknown) LAB', rules: open.defaults });
-    expect(rulesNamed(open, borrowed?.name ?? '')).toBe(open.defaults);
+    expect(rulesNamed(open, borrowed?.name ?? '')).toEqual(open.defaults);
     expect(attribute(open, { channel: 'import' }, lab)?.name).toBe('NORTH/LAB');
   });
 });

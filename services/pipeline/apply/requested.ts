@@ -20,7 +20,7 @@ export async function applyRequested(
     tx,
     planned.map((change) => ({ ...change, messageId })),
   );
-  await followLinks(parts, tx, planned, messageId);
+  await followLinks(parts, tx, planned, messageId, outcomes);
   return outcomes;
 }
 
@@ -30,7 +30,10 @@ async function followLinks(
   tx: Transaction,
   planned: readonly Omit<Change, 'messageId'>[],
   messageId: number,
+  outcomes: readonly WriteOutcome[],
 ): Promise<void> {
+  // What stands already is no word of its own: the survivors are as they are.
+  const isSame = new Set(planned.filter((_, i) => outcomes[i]?.status === 'unchanged').map(({ resource }) => resource.id));
   const patients = planned.filter(({ resource, delete: gone }) => resource.resourceType === 'Patient' && !gone);
   if (patients.length === 0) return;
   const ids = patients.map(({ resource }) => resource.id);
@@ -38,7 +41,7 @@ async function followLinks(
   for (const { resource } of patients) {
     if (!merged.has(resource.id)) continue;
     if (replacedBy(resource) === undefined) await unmergePatients(parts, tx, resource.id);
-    else await retellSurvivors(parts, tx, resource.id);
+    else if (!isSame.has(resource.id)) await retellSurvivors(parts, tx, resource.id);
   }
   for (const merge of mergesOf(patients)) await mergePatients(parts, tx, { ...merge, at: parts.clock().toISOString(), messageId });
 }
