@@ -41,7 +41,8 @@ describe.skipIf(SKIPPED !== '')('the console', () => {
       picture?.setAttribute('src', '/icon.svg');
       pale?.append('too pale on dark ground');
       pale?.style.setProperty('color', 'light-dark(#111111, #333333)');
-      wide?.style.setProperty('width', '600px');
+      wide?.append('wider than a small screen');
+      wide?.style.setProperty('min-width', '600px');
       main?.append(...[picture, field, pale].flatMap((each) => each ?? []));
       if (wide !== undefined) document.body.append(wide);
     });

@@ -169,7 +169,10 @@ function Below({ concept: { system, code } }: { readonly concept: Coded }) {
   return <Asked asked={answer}>{({ children }) => <Children concept={{ system, code }} first={children} />}</Asked>;
 }
 
-function Names({ designations, properties }: ConceptAnswer) {
+function Names({ designations, properties: all, relations }: ConceptAnswer) {
+  // OMOP's relationships have a table of their own, with names.
+  const related = new Set(relations.map(({ relationship_id }) => relationship_id));
+  const properties = all.filter(({ code }) => !related.has(code));
   return (
     <>
       {designations.length > 0 && (
