@@ -19,9 +19,10 @@ export function exceeded(document: DocumentNode, { depth, fields }: Limits): 'de
       if (count > fields || deepest > depth) return;
       if (each.kind === Kind.FRAGMENT_SPREAD) walk(fragments.get(each.name.value)?.selectionSet, level);
       else if (each.kind === Kind.INLINE_FRAGMENT) walk(each.selectionSet, level);
-      // Questions about the schema are bounded by a rule of their own.
-      else if (!each.name.value.startsWith('__')) {
+      else {
         count++;
+        // Questions about the schema are bounded by a rule of their own.
+        if (each.name.value.startsWith('__')) continue;
         deepest = Math.max(deepest, level);
         walk(each.selectionSet, level + 1);
       }

@@ -5,9 +5,11 @@ import {
   GraphQLError,
   GraphQLObjectType,
   GraphQLSchema,
+  getOperationAST,
   Kind,
   OperationTypeNode,
   parse,
+  specifiedDirectives,
   validate,
   visit,
 } from 'graphql';
@@ -15,8 +17,12 @@ import { failure, type Problem, problem, Refusal, type Result, success } from '.
 import { R4_TYPES } from '../definitions.ts';
 import { operationOutcome } from '../outcome.ts';
 import type { JsonObject, Resource } from '../resource.ts';
+import { collated } from './collate.ts';
+import { SHAPING, Shaping } from './directives.ts';
 import { exceeded } from './limits.ts';
-import { objectOf, type Reader, systemFields } from './types.ts';
+import { withTexts } from './literals.ts';
+import { type Shape, shapeOf } from './shape.ts';
+import { type Asked, objectOf, type Reader, systemFields } from './types.ts';
 
 export interface Question {
   readonly query: string;
@@ -36,9 +42,9 @@ function schemaOf(type: string): GraphQLSchema {
   const types = R4_TYPES.map(objectOf);
   const query =
     type === ''
-      ? new GraphQLObjectType<unknown, Reader>({ name: 'Query', fields: () => Object.assign({}, ...R4_TYPES.map(systemFields)) })
+      ? new GraphQLObjectType<unknown, Asked>({ name: 'Query', fields: () => Object.assign({}, ...R4_TYPES.map(systemFields)) })
       : objectOf(type);
-  const made = new GraphQLSchema({ query, types });
+  const made = new GraphQLSchema({ query, types, directives: [...specifiedDirectives, ...SHAPING] });
   schemas.set(type, made);
   return made;
 }
@@ -55,7 +61,7 @@ function withoutValues(message: string, document: DocumentNode | undefined, vari
     const take = ({ value }: { readonly value: string }): void => {
       values.push(value);
     };
-    visit(document, { [Kind.STRING]: take, [Kind.INT]: take, [Kind.FLOAT]: take });
+    visit(document, { [Kind.STRING]: take, [Kind.INT]: take, [Kind.FLOAT]: take, [Kind.ENUM]: take });
   }
   const safe = document === undefined ? message.replace(/"(?:[^"\\]|\\.)*"?/g, '"…"') : message;
   return values
@@ -67,8 +73,13 @@ function withoutValues(message: string, document: DocumentNode | undefined, vari
 
 const placeOf = ({ locations }: GraphQLError): string | undefined => locations?.map(({ line, column }) => `${line}:${column}`)[0];
 
+interface Prepared {
+  readonly document: DocumentNode;
+  readonly shapes: readonly Shape[] | undefined;
+}
+
 /** Reads and judges a query. Problems: fhir-graphql with line:column of the query, fhir-graphql-costly. */
-function prepared({ query, variables }: Question, schema: GraphQLSchema): Result<DocumentNode> {
+function prepared({ query, variables, operationName }: Question, schema: GraphQLSchema): Result<Prepared> {
   let document: DocumentNode;
   const wrong = (error: GraphQLError, read: DocumentNode | undefined): Problem =>
     problem('fhir-graphql', { reason: withoutValues(error.message, read, variables) }, placeOf(error));
@@ -81,18 +92,26 @@ function prepared({ query, variables }: Question, schema: GraphQLSchema): Result
   }
   if (document.definitions.some((each) => each.kind === Kind.OPERATION_DEFINITION && each.operation !== OperationTypeNode.QUERY))
     return failure(problem('fhir-graphql', { reason: 'only queries are answered: writes go to the resources' }));
+  document = withTexts(document, schema);
   const errors = validate(schema, document, undefined, { maxErrors: 10 });
   if (errors.length > 0) return failure(...errors.slice(0, 10).map((error) => wrong(error, document)));
   const over = exceeded(document, MOST);
   if (over === 'depth') return failure(problem('fhir-graphql-costly', { maximum: MOST.depth, what: 'levels of fields' }));
   if (over === 'fields') return failure(problem('fhir-graphql-costly', { maximum: MOST.fields, what: 'fields' }));
-  return success(document);
+  try {
+    const operation = getOperationAST(document, operationName);
+    return success({ document, shapes: operation ? shapeOf(document, operation, schema) : undefined });
+  } catch (error) {
+    if (error instanceof GraphQLError) return failure(wrong(error, document));
+    throw error;
+  }
 }
 
 /** Counts what fields read; past the limit every further one is an error. */
-function counted(reader: Reader): Reader {
+function counted(reader: Reader, shaping: Shaping): Asked {
   let [reads, searches] = [0, 0];
   return {
+    shaping,
     read: async (reference) => {
       if (++reads > MOST.reads) throw new Refusal([problem('fhir-graphql-costly', { maximum: MOST.reads, what: 'references followed' })]);
       return reader.read(reference);
@@ -124,18 +143,15 @@ function errorJson(error: GraphQLError, document: DocumentNode, variables: JsonO
  */
 export async function answerQuery(question: Question, root: Resource | undefined, reader: Reader): Promise<Result<JsonObject>> {
   const schema = schemaOf(root?.resourceType ?? '');
-  const document = prepared(question, schema);
-  if (!document.ok) return document;
+  const ready = prepared(question, schema);
+  if (!ready.ok) return ready;
+  const { document, shapes } = ready.value;
   const { variables, operationName } = question;
-  const answer = await execute({
-    schema,
-    document: document.value,
-    rootValue: root,
-    contextValue: counted(reader),
-    variableValues: variables,
-    operationName,
-  });
-  const data = answer.data as JsonObject | null | undefined;
-  const errors = (answer.errors ?? []).map((error) => errorJson(error, document.value, variables));
-  return success({ ...(data === undefined ? {} : { data }), ...(errors.length === 0 ? {} : { errors }) });
+  const shaping = new Shaping();
+  const contextValue = counted(reader, shaping);
+  const answer = await execute({ schema, document, rootValue: root, contextValue, variableValues: variables, operationName });
+  const read = answer.data as JsonObject | null | undefined;
+  const shaped = shapes === undefined || !read ? { data: read, errors: [] } : collated(read, shapes, shaping.suffixes);
+  const errors = [...(answer.errors ?? []), ...shaped.errors].map((error) => errorJson(error, document, variables));
+  return success({ ...(shaped.data === undefined ? {} : { data: shaped.data }), ...(errors.length === 0 ? {} : { errors }) });
 }

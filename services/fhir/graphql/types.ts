@@ -12,14 +12,17 @@ import {
   GraphQLNonNull,
   GraphQLObjectType,
   type GraphQLOutputType,
+  type GraphQLResolveInfo,
   type GraphQLScalarType,
   GraphQLString,
 } from 'graphql';
+import { problem, Refusal } from '../../errors.ts';
 import { choiceNames, type ElementDefinition, elementsOf, kindOf, R4_TYPES } from '../definitions.ts';
 import { isArray, isObject } from '../format/json.ts';
 import { searchParameters } from '../parameters.ts';
 import type { JsonObject, JsonValue, Resource } from '../resource.ts';
 import { targetsOf } from '../search/read.ts';
+import { listed, type Shaping } from './directives.ts';
 import { GraphQLName, scalarOf } from './scalars.ts';
 
 /** One page of a search. */
@@ -37,8 +40,16 @@ export interface Reader {
   search(type: string, parameters: readonly (readonly [name: string, value: string])[]): Promise<FoundPage>;
 }
 
-type Field = GraphQLFieldConfig<JsonObject, Reader>;
+/** What fields are resolved with. */
+export interface Asked extends Reader {
+  readonly shaping: Shaping;
+}
+
+type Field = GraphQLFieldConfig<JsonObject, Asked>;
 type Arguments = Readonly<Record<string, unknown>>;
+
+/** The type of FHIR that a field has: @flatten puts only values of one type together. */
+const ofType = (fhirType: string) => ({ extensions: { fhirType } });
 
 export const resourceInterface: GraphQLInterfaceType = new GraphQLInterfaceType({
   name: 'Resource',
@@ -46,7 +57,7 @@ export const resourceInterface: GraphQLInterfaceType = new GraphQLInterfaceType(
   resolveType: (value: unknown) => (isObject(value) && typeof value['resourceType'] === 'string' ? value['resourceType'] : undefined),
 });
 
-const objects = new Map<string, GraphQLObjectType<JsonObject, Reader>>();
+const objects = new Map<string, GraphQLObjectType<JsonObject, Asked>>();
 const graphName = (type: string): string =>
   type
     .split('.')
@@ -54,11 +65,11 @@ const graphName = (type: string): string =>
     .join('');
 
 /** Returns the object type of a resource type, a datatype or an element with children ('Patient.contact' -> PatientContact). */
-export function objectOf(type: string): GraphQLObjectType<JsonObject, Reader> {
+export function objectOf(type: string): GraphQLObjectType<JsonObject, Asked> {
   const known = objects.get(type);
   if (known !== undefined) return known;
   const isResource = kindOf(type) === 'resource';
-  const made = new GraphQLObjectType<JsonObject, Reader>({
+  const made = new GraphQLObjectType<JsonObject, Asked>({
     name: graphName(type),
     fields: () => fieldsOf(type, isResource),
     ...(isResource ? { interfaces: [resourceInterface] } : {}),
@@ -72,15 +83,15 @@ function outputOf(code: string): GraphQLOutputType {
   return kindOf(code) === 'primitive' || code === 'xhtml' ? scalarOf(code) : objectOf(code);
 }
 
-function fieldsOf(type: string, isResource: boolean): GraphQLFieldConfigMap<JsonObject, Reader> {
+function fieldsOf(type: string, isResource: boolean): GraphQLFieldConfigMap<JsonObject, Asked> {
   const fields: Record<string, Field> = {};
   for (const element of elementsOf(type).values()) {
     for (const [i, name] of choiceNames(element).entries()) {
       const code = element.types[i]?.code ?? '';
-      fields[name] = element.max > 1 ? listField(name, code) : { type: outputOf(code) };
+      fields[name] = element.max > 1 ? listField(name, code) : { type: outputOf(code), ...ofType(code) };
       if (kindOf(code) === 'primitive' && type !== 'Element' && type !== 'Extension' && name !== 'id') {
         const beside = objectOf('Element');
-        fields[`_${name}`] = { type: element.max > 1 ? new GraphQLList(beside) : beside };
+        fields[`_${name}`] = element.max > 1 ? besideField(`_${name}`) : { type: beside, ...ofType('Element') };
       }
     }
   }
@@ -101,21 +112,39 @@ function itemArguments(code: string): GraphQLFieldConfigArgumentMap {
   return args;
 }
 
+const CHOICE: GraphQLFieldConfigArgumentMap = {
+  _count: { type: GraphQLInt },
+  _offset: { type: GraphQLInt },
+  fhirpath: { type: GraphQLString },
+};
+
 function listField(name: string, code: string): Field {
   const isPlain = kindOf(code) === 'primitive' || code === 'Resource';
   return {
     type: new GraphQLList(outputOf(code)),
-    args: { ...(isPlain ? {} : itemArguments(code)), _count: { type: GraphQLInt }, _offset: { type: GraphQLInt } },
-    resolve: (owner, { _count, _offset, ...chosen }: Arguments) => {
+    ...ofType(code),
+    args: { ...(isPlain ? {} : itemArguments(code)), ...CHOICE },
+    resolve: (owner, { _count, _offset, fhirpath, ...chosen }: Arguments, { shaping }, info) => {
       const all = owner[name];
-      if (!isArray(all)) return null;
       const asked = Object.entries(chosen);
-      const items = asked.length === 0 ? all : all.filter((item) => isObject(item) && asked.every(([key, value]) => item[key] === value));
-      const from = typeof _offset === 'number' ? Math.max(0, _offset) : 0;
-      return items.slice(from, typeof _count === 'number' ? from + Math.max(0, _count) : undefined);
+      const isChosen = (item: JsonValue): boolean => isObject(item) && asked.every(([key, value]) => item[key] === value);
+      const items = !isArray(all) ? [] : asked.length === 0 ? all : all.filter(isChosen);
+      // A list that is not there is read too: a wrong expression is told whether or not there is something to choose from.
+      const found = listed(items, code, { _count, _offset, fhirpath }, shaping, info);
+      return isArray(all) ? found : null;
     },
   };
 }
+
+/** Ids and extensions beside the values of a list. */
+const besideField = (name: string): Field => ({
+  type: new GraphQLList(objectOf('Element')),
+  ...ofType('Element'),
+  resolve: (owner, _none, { shaping }, info) => {
+    const all = owner[name];
+    return isArray(all) ? listed(all, 'Element', {}, shaping, info) : null;
+  },
+});
 
 /** What a Reference leads to. `type`: only resources of that type; `optional`: one that is not there is no error. */
 const resolvedField: Field = {
@@ -157,7 +186,11 @@ const argumentName = (name: string): string => name.replaceAll('-', '_');
 
 const TEXTS = { type: new GraphQLList(GraphQLString) } as const;
 const OF_EVERY = ['_filter', '_sort', '_id', '_lastUpdated', '_text', '_content', '_list'];
-const PAGE_ARGUMENTS: GraphQLFieldConfigArgumentMap = { _count: { type: GraphQLInt }, _cursor: { type: GraphQLString } };
+const PAGE_ARGUMENTS: GraphQLFieldConfigArgumentMap = {
+  _count: { type: GraphQLInt },
+  _cursor: { type: GraphQLString },
+  fhirpath: { type: GraphQLString },
+};
 const searched = new Map<string, { readonly args: GraphQLFieldConfigArgumentMap; readonly names: ReadonlyMap<string, string> }>();
 
 /** The arguments of searches of a type, and the parameters that they are. */
@@ -181,15 +214,36 @@ function parametersOf(type: string, args: Arguments): readonly (readonly [string
   });
 }
 
+/** Of a list nothing is left out silently (http://hl7.org/fhir/R4/graphql.html#searching). */
+const MOST_LISTED = 1_000;
+
+/** All that a search finds, or the page that is asked for by _count and _cursor; of these what `fhirpath` chooses. */
+async function found(
+  type: string,
+  more: readonly (readonly [string, string])[],
+  args: Arguments,
+  reader: Asked,
+  info: GraphQLResolveInfo,
+): Promise<readonly Resource[]> {
+  const { _count, _cursor, fhirpath } = args;
+  const isPage = typeof _count === 'number' || typeof _cursor === 'string';
+  const bound: readonly (readonly [string, string])[] = isPage ? [] : [['_count', String(MOST_LISTED)]];
+  const { resources, next } = await reader.search(type, [...more, ...parametersOf(type, args), ...bound]);
+  if (!isPage && next !== undefined)
+    throw new Refusal([problem('fhir-graphql-costly', { maximum: MOST_LISTED, what: `resources in ${type}List` })]);
+  return listed(resources, type, { fhirpath }, reader.shaping, info);
+}
+
 function referrerField(type: string, references: readonly string[]): Field {
   const { args } = searchArguments(type);
   return {
     type: new GraphQLList(objectOf(type)),
+    ...ofType(type),
     args: { ...args, _reference: { type: new GraphQLNonNull(GraphQLName) } },
-    resolve: async ({ resourceType, id }, { _reference, ...others }: Arguments, reader) => {
+    resolve: async ({ resourceType, id }, { _reference, ...others }: Arguments, reader, info) => {
       const name = references.find((each) => argumentName(each) === argumentName(String(_reference)));
       if (name === undefined) throw new Error(`_reference is none of ${references.join(', ')}`);
-      return (await reader.search(type, [[name, `${resourceType}/${id}`], ...parametersOf(type, others)])).resources;
+      return found(type, [[name, `${resourceType}/${id}`]], others, reader, info);
     },
   };
 }
@@ -213,25 +267,29 @@ const connection = (type: string): GraphQLObjectType =>
   });
 
 /** Returns the three fields of a type at system level: Patient(id:), PatientList(…), PatientConnection(…). */
-export function systemFields(type: string): GraphQLFieldConfigMap<unknown, Reader> {
+export function systemFields(type: string): GraphQLFieldConfigMap<unknown, Asked> {
   const { args } = searchArguments(type);
   return {
     [type]: {
       type: objectOf(type),
       args: { id: { type: new GraphQLNonNull(GraphQLID) } },
-      resolve: async (_root: unknown, { id }: Arguments, reader: Reader) => (await reader.read(`${type}/${String(id)}`)) ?? null,
+      resolve: async (_root: unknown, { id }: Arguments, reader: Asked) => (await reader.read(`${type}/${String(id)}`)) ?? null,
     },
     [`${type}List`]: {
       type: new GraphQLList(objectOf(type)),
+      ...ofType(type),
       args,
-      resolve: async (_root: unknown, asked: Arguments, reader: Reader) => (await reader.search(type, parametersOf(type, asked))).resources,
+      resolve: (_root: unknown, asked: Arguments, reader: Asked, info) => found(type, [], asked, reader, info),
     },
     [`${type}Connection`]: {
       type: connection(type),
       args,
-      resolve: async (_root: unknown, asked: Arguments, reader: Reader) => {
+      resolve: async (_root: unknown, asked: Arguments, reader: Asked, info) => {
         const page = await reader.search(type, [...parametersOf(type, asked), ['_total', 'accurate']]);
-        const edges = page.resources.map((resource): JsonValue => ({ mode: 'match', resource }));
+        const { fhirpath } = asked;
+        const edges = listed(page.resources, type, { fhirpath }, reader.shaping, info).map(
+          (resource): JsonValue => ({ mode: 'match', resource }),
+        );
         return { count: page.total, pagesize: page.resources.length, next: page.next, edges };
       },
     },
