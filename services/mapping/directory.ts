@@ -16,7 +16,7 @@ export const DIRECTORY_TYPES = ['Practitioner', 'Organization', 'Location'] as c
 type DirectoryType = (typeof DIRECTORY_TYPES)[number];
 
 /** Who sends, who enters and who pays takes no part in care: as organizations they would be sites of care in the CDM. */
-const NOT_CARE = new Set(['Provenance', 'MessageHeader', 'Coverage']);
+const NOT_CARE = new Set(['Provenance', 'MessageHeader', 'Coverage', 'ClaimResponse']);
 const PERSONS = new Set(['Patient', 'RelatedPerson', 'Person']);
 
 export interface WithDirectory {
