@@ -55,6 +55,7 @@ export const OPERATIONS = [
 
 /** Not answered with resources: a route of its own. */
 const GRAPHQL = { name: 'graphql', definition: `${R4}/Resource-graphql` } as const;
+const ANSWERED_BY_GRAPHQL = { ...GRAPHQL, levels: ['system', 'instance'], types: 'every', changes: false } as const;
 
 export type OperationName = (typeof OPERATIONS)[number]['name'];
 
@@ -70,6 +71,18 @@ export const operationsOf = (type: string): readonly JsonObject[] => [
   })),
   { ...GRAPHQL },
 ];
+
+/** Returns where an operation is offered, as addresses below the base: `POST Patient/$merge`; none for one that is not known here. */
+export const addressesOf = (name: string): readonly string[] =>
+  [...OPERATIONS, ANSWERED_BY_GRAPHQL]
+    .filter((each: Pick<Operation, 'name'>) => each.name === name)
+    .flatMap(({ levels, types, changes }: Pick<Operation, 'levels' | 'types' | 'changes'>) =>
+      levels.flatMap((level) =>
+        (level === 'system' ? [''] : types === 'every' ? ['[type]/'] : types.map((type) => `${type}/`)).map(
+          (type) => `${changes ? 'POST ' : ''}${type}${level === 'instance' ? '[id]/' : ''}$${name}`,
+        ),
+      ),
+    );
 
 /** Returns the operations above the types as the CapabilityStatement lists them. */
 export const systemOperations = (): readonly { readonly name: string; readonly definition: string }[] =>

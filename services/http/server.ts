@@ -22,6 +22,7 @@ import { exportRoutes } from './fhir/export.ts';
 import { fhirRoutes } from './fhir/fhir.ts';
 import { importRoutes } from './fhir/import.ts';
 import { quickReads } from './fhir/quick.ts';
+import { FHIR_PATH, notOffered, operationIn } from './fhir/request.ts';
 import { viewTableRoutes } from './fhir/view-tables.ts';
 import { hl7v2Routes } from './hl7v2.ts';
 import { mapsRoutes } from './maps/routes.ts';
@@ -103,7 +104,10 @@ export async function startHttp(settings: HttpSettings, parts: Parts, log: Logge
     }
     return sendProblems(reply, problemsOf(error, request, settings, log));
   });
-  door.setNotFoundHandler((_request, reply) => sendProblems(reply, [problem('route-not-found')]));
+  door.setNotFoundHandler((request, reply) => {
+    const operation = request.url.startsWith(`${FHIR_PATH}/`) ? operationIn(request.url) : undefined;
+    return sendProblems(reply, [operation === undefined ? problem('route-not-found') : notOffered(request, operation)]);
+  });
   routes(door, parts, settings, { log, isClosing: () => closing });
   await door.listen({ host: settings.host, port: settings.port });
   const address = door.server.address();

@@ -322,6 +322,29 @@ describe('$merge', () => {
   });
 });
 
+/** What was taken for an id or a type: http://hl7.org/fhir/R4/operations.html. */
+describe('an operation that is not offered where it is asked for', () => {
+  const everything = 'Patient/[id]/$everything, Encounter/[id]/$everything';
+  it.each([
+    ['GET', '/$everything', `everything is not offered as GET $everything; it is as ${everything}.`],
+    ['POST', '/$everything', `as POST $everything; it is as ${everything}.`],
+    ['GET', '/Patient/$everything?_count=2', `as GET Patient/$everything; it is as ${everything}.`],
+    ['POST', '/Patient/$everything', `as POST Patient/$everything; it is as ${everything}.`],
+    ['GET', '/Patient/%24everything', `as GET Patient/$everything; it is as ${everything}.`],
+    ['GET', '/Observation/o/$everything', `as GET Observation/[id]/$everything; it is as ${everything}.`],
+    ['GET', '/Patient/$merge', 'as GET Patient/$merge; it is as POST Patient/$merge.'],
+    ['GET', '/Observation/o/$lastn', 'as GET Observation/[id]/$lastn; it is as Observation/$lastn.'],
+    ['GET', '/Patient/$graphql', 'as GET Patient/$graphql; it is as $graphql, [type]/[id]/$graphql.'],
+    ['GET', '/Patient/a/$sing', 'The operation sing is not offered as GET Patient/[id]/$sing.'],
+    ['POST', '/Patient/a/$sing', 'The operation sing is not offered as POST Patient/[id]/$sing.'],
+    ['DELETE', '/Patient/$match', 'as DELETE Patient/$match; it is as Patient/$match.'],
+  ])('%s %s', async (method, path, text) => {
+    const { status, body } = await door.call(method, path, method === 'POST' ? parameters() : undefined);
+    expect([status, at(body, 'issue', 0, 'code'), validateResource(body)]).toEqual([404, 'not-supported', []]);
+    expect(at(body, 'issue', 0, 'details', 'text')).toContain(text);
+  });
+});
+
 it('lists every operation where the CapabilityStatement says what a type does', async () => {
   const { body } = await door.call('GET', '/metadata');
   const names = (type: string) =>

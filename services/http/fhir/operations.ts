@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerAsyncHookHandler } from 'fastify';
-import { problem, Refusal } from '../../errors.ts';
+import { Refusal } from '../../errors.ts';
 import { readBody } from '../../fhir/body.ts';
 import { inputOf, OPERATIONS, type Operation, type OperationName } from '../../fhir/operations.ts';
 import type { Parts } from '../../pipeline.ts';
@@ -14,7 +14,7 @@ import { changeMeta, readMeta } from './operation-meta.ts';
 import { lastN, statistics } from './operation-observations.ts';
 import { bindingToken, subscriptionEvents, subscriptionStatus } from './operation-subscription.ts';
 import { validate } from './operation-validate.ts';
-import { addressOf, baseOf, bodyOf, FHIR_PATH, queryOf } from './request.ts';
+import { addressOf, baseOf, bodyOf, FHIR_PATH, notOffered, queryOf } from './request.ts';
 
 const HANDLERS: Readonly<Record<OperationName, Handler>> = {
   validate,
@@ -55,7 +55,7 @@ export function operationRoutes(door: FastifyInstance, parts: Parts, terminology
 
 function callOf(parts: Parts, terminology: TerminologyUse, { name, types }: Operation, request: FastifyRequest): OperationCall {
   const { type, id } = addressOf(request);
-  if (types !== 'every' && !types.includes(type)) throw new Refusal([problem('fhir-operation', { operation: name, type })]);
+  if (types !== 'every' && !types.includes(type)) throw new Refusal([notOffered(request, name)]);
   const query = queryOf(request).filter(([each]) => !OF_THE_ANSWER.has(each));
   const common = { parts, terminology, request, type, id, base: baseOf(request) };
   if (request.method !== 'POST' || !Buffer.isBuffer(request.body) || request.body.length === 0)

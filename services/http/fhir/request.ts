@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FastifyRequest } from 'fastify';
-import { problem, Refusal } from '../../errors.ts';
+import { type Problem, problem, Refusal } from '../../errors.ts';
 import { isXml } from '../../fhir/body.ts';
 import { isResourceType } from '../../fhir/definitions.ts';
+import { addressesOf } from '../../fhir/operations.ts';
 import { readSubset, type Subset } from '../../fhir/subset.ts';
 import { versionOfEtag } from '../../fhir/transaction/transaction.ts';
 
@@ -21,10 +22,29 @@ export interface Addressed {
   readonly vid: string;
 }
 
-/** Returns what the address names; throws Refusal for a type that R4 does not have. */
+/** The operation that an address ends with, without its dollar sign. */
+export const operationIn = (url: string): string | undefined => /^[^?]*\/(?:\$|%24)([a-z-]{1,40})\/?(?:\?|$)/i.exec(url)?.[1];
+
+/** Returns that an operation is not offered at the address of a request, and where it is. */
+export function notOffered({ method, url }: FastifyRequest, operation: string): Problem {
+  const [path = ''] = url.slice(`${FHIR_PATH}/`.length).split('?');
+  const [type = '', , last = ''] = path.split('/');
+  const place = isResourceType(type) ? `${type}/${last === '' ? '' : '[id]/'}` : '';
+  const offered = addressesOf(operation);
+  return problem('fhir-operation', {
+    operation,
+    asked: `${method} ${place}$${operation}`,
+    offered: offered.length === 0 ? '' : `; it is as ${offered.join(', ')}`,
+  });
+}
+
+/** Returns what the address names; throws Refusal for a type that R4 does not have, and for an operation where none of that name is offered. */
 export function addressOf(request: FastifyRequest): Addressed {
   const params = Object.entries(request.params ?? {}).map(([name, value]) => [name, String(value)] as const);
   const { type, id = '', vid = '' } = Object.fromEntries(params);
+  // An operation that has no route here was taken for a type or an id.
+  const misplaced = params.some(([, value]) => value.startsWith('$')) ? operationIn(request.url) : undefined;
+  if (misplaced !== undefined) throw new Refusal([notOffered(request, misplaced)]);
   if (type !== undefined && !isResourceType(type)) throw new Refusal([problem('fhir-unknown-type', { type: type.slice(0, 64) })]);
   return { type: type ?? '', id, vid };
 }
