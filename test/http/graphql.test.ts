@@ -314,7 +314,7 @@ describe('the shape of the answer', () => {
       'of an element that is none, of a list that is not there',
       '{ photo(fhirpath: "colour") { url } }',
       'fhirpath-invalid',
-      'Attachment has no element colour',
+      'an element that Attachment does not have',
     ],
     ['with several values', '{ name(fhirpath: "given") { family } }', 'fhirpath-invalid', 'several values'],
     ['with constants', '{ name(fhirpath: "%resource.active") { family } }', 'fhirpath-invalid', '%resource'],
@@ -387,7 +387,10 @@ describe('what is refused', () => {
     const wrong = await ask('query Q($n: Int) { PatientList(_count: $n) { id } }', '', { n: 'Almeida' });
     const literal = await ask('{ PatientList(_count: "Almeida") { id } }');
     const searched = await ask('{ PatientList(birthdate: "Almeida") { id } }');
-    for (const { body } of [wrong, literal, searched]) expect(JSON.stringify(body)).not.toContain('Almeida');
+    const word = await ask('{ PatientList(_count: Almeida) { id } }');
+    const chosen = await ask('{ name(fhirpath: "family = Almeida") { family } }', '/Patient/names');
+    expect(codeOf(at(chosen.body, 'errors', 0, 'extensions', 'resource'))).toBe('fhirpath-invalid');
+    for (const { body } of [wrong, literal, searched, word, chosen]) expect(JSON.stringify(body)).not.toContain('Almeida');
     expect(codeOf(at(searched.body, 'errors', 0, 'extensions', 'resource'))).toBe('fhir-search-value');
   });
 });

@@ -25,8 +25,9 @@ export class Expressions {
     if (known !== undefined) return known;
     // The engine takes them for those of the whole resource, which stands elsewhere here.
     if (/%[A-Za-z`]/.test(text)) throw invalid('%resource and other constants are not known within a query');
-    const strange = (element: string, owner: string): void => {
-      throw invalid(`${owner} has no element ${element}`);
+    // The name is not repeated: without its quotes a value looks the same.
+    const strange = (_element: string, owner: string): void => {
+      throw invalid(`it names an element that ${owner} does not have`);
     };
     try {
       const made = compilePath(text, { types: [type], constants: NO_CONSTANTS, strange });
