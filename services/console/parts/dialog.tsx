@@ -13,9 +13,13 @@ export function Dialog({ title, close, children }: DialogProps) {
   const id = useId();
   useEffect(() => {
     const before = document.activeElement;
-    dialog.current?.showModal();
+    const shown = dialog.current;
+    shown?.showModal();
     return () => {
-      if (before instanceof HTMLElement) before.focus();
+      // The browser has brought the focus back when it closed; who has gone on by keys since is not called back.
+      const now = document.activeElement;
+      const isLost = now === null || now === document.body || shown?.contains(now) === true;
+      if (before instanceof HTMLElement && isLost) before.focus();
     };
   }, []);
   return (
