@@ -57,6 +57,36 @@ it('all that filled the survivor of a request is the loser’s alone again, numb
   await expectRebuildEqual(house);
 });
 
+it('what a client wrote with a loser’s own id is counted as the survivor’s, and after the merge as its own again, in a chain too', async () => {
+  const result = (id: string, subject: string): Given =>
+    given('Observation', id, {
+      status: 'final',
+      code: { coding: [{ system: 'http://loinc.org', code: '718-7' }] },
+      subject: { reference: `Patient/${subject}` },
+      effectiveDateTime: '2025-01-02',
+      valueQuantity: { value: 13, unit: 'g/dL', system: 'http://unitsofmeasure.org', code: 'g/dL' },
+    });
+  const whose = async (): Promise<readonly string[]> =>
+    (
+      await house.database.query<{ person: string }>(
+        'SELECT p.person_source_value AS person FROM cdm.measurement m JOIN cdm.person p USING (person_id) ORDER BY measurement_id',
+      )
+    ).map(({ person }) => person);
+  await put(house, ...['p1', 'p2', 'p3'].map((id) => given('Patient', id, { birthDate: '1970-03-05', gender: 'female' })));
+  await merge('p2', 'p3');
+  await merge('p1', 'p2');
+  await put(house, result('o2', 'p2'));
+  await put(house, result('o3', 'p3'));
+  expect(await whose()).toEqual(['p1', 'p1']);
+  // Also where the record itself is written with what names it.
+  await put(house, given('Patient', 'p3', { ...(await stored('p3')), maritalStatus: { text: 'm' } }), result('o4', 'p3'));
+  expect(await whose()).toEqual(['p1', 'p1', 'p1']);
+  await unmerge('p2');
+  expect(await whose()).toEqual(['p2', 'p2', 'p2']);
+  await unmerge('p3');
+  expect(await whose()).toEqual(['p2', 'p3', 'p3']);
+});
+
 it('a client that writes back what it read adds no word of its own; what it changes is its word; what it leaves out is not so', async () => {
   const cases = [
     { change: () => {}, merged: { ...died, gender: 'female' }, after: {} },

@@ -9,7 +9,7 @@ import { type HeldLocks, lockReferences } from '../resources/reference-locks.ts'
 import { plainArray, textArray } from '../wire.ts';
 import { bigints, texts } from '../wire-binary.ts';
 import { replaceDeferred } from './deferred.ts';
-import { type RowsEntry, targetKey } from './entries.ts';
+import { type RowsEntry, type Targets, targetKey } from './entries.ts';
 import { separateStays } from './joined-stays.ts';
 import { visitPersonKey } from './parts.ts';
 import { internPlaces } from './places.ts';
@@ -28,7 +28,7 @@ import {
   tablesOf,
   wireType,
 } from './tables.ts';
-import { joinedKey, lookUpTargets } from './targets.ts';
+import { joinedKey, lookUpSurvivors, lookUpTargets } from './targets.ts';
 
 export type { RowsEntry } from './entries.ts';
 
@@ -54,12 +54,12 @@ export async function applyRows(tx: Transaction, entries: readonly RowsEntry[], 
   const oldTargets = await ownTargetsApart(tx, entries, held);
   const oldStandIns = await ownStandIns(tx, entries);
   const places = await internPlaces(tx, entries);
-  let resolved = resolveEntries(entries, await lookUpTargets(tx, seen.references), places, seen.standIns);
+  let resolved = resolveEntries(entries, await lookUpAll(tx, seen.references, entries), places, seen.standIns);
   let changes = targetChanges(resolved, oldTargets, oldStandIns);
   while (await lockReferences(tx, held, { ...changes, misses: missing(resolved, entries) })) {
     // What was missing may have come until the lock was ours.
     seen = await referredTo(tx, entries, held);
-    resolved = resolveEntries(entries, await lookUpTargets(tx, seen.references), places, seen.standIns);
+    resolved = resolveEntries(entries, await lookUpAll(tx, seen.references, entries), places, seen.standIns);
     changes = targetChanges(resolved, oldTargets, oldStandIns);
   }
   const persons = new Set<number>();
@@ -99,6 +99,18 @@ function missing(resolved: readonly ResolvedEntry[], entries: readonly RowsEntry
   const inside = new Set(entries.map((entry) => entry.reference));
   const waited = resolved.flatMap(({ waitsFor, through }) => [...waitsFor].filter((reference) => !through.has(reference)));
   return new Set(waited.filter((reference) => !inside.has(reference)));
+}
+
+/** Returns the targets of references; also those of merged Patients among the entries, which make no person: others of the entries may name them. */
+async function lookUpAll(tx: Transaction, references: ReadonlySet<string>, entries: readonly RowsEntry[]): Promise<Targets> {
+  const patients = entries.filter(({ reference }) => reference.startsWith('Patient/'));
+  const written = new Map(
+    patients.map(({ reference, resourceKey, rows }) => [reference, rows.some(({ table }) => table === 'person') ? resourceKey : undefined]),
+  );
+  const losers = [...written].flatMap(([reference, person]) => (person === undefined ? reference : []));
+  const targets = await lookUpTargets(tx, references);
+  if (losers.length === 0) return targets;
+  return new Map([...targets, ...(await lookUpSurvivors(tx, losers, written))]);
 }
 
 /** Returns the ids that others may hold of the entries' present rows, by target. */

@@ -63,6 +63,28 @@ export async function lookUpTargets(tx: Queryable, references: Iterable<string>)
   return targets;
 }
 
+/**
+ * Returns the persons of `losers`, merged Patients that make no rows themselves: those of their survivors. `written` are the Patients of this
+ * very write with the person each makes, if any.
+ */
+export async function lookUpSurvivors(
+  tx: Queryable,
+  losers: readonly string[],
+  written: ReadonlyMap<string, number | undefined>,
+): Promise<Targets> {
+  const survivors = await withSurvivors(tx, losers);
+  const stored = await lookUpTargets(
+    tx,
+    [...survivors.values()].filter((survivor) => !written.has(survivor)),
+  );
+  return new Map(
+    [...survivors].flatMap(([loser, survivor]) => {
+      const person = written.get(survivor) ?? stored.get(targetKey('person', survivor));
+      return person === undefined ? [] : [[targetKey('person', loser), person] as const];
+    }),
+  );
+}
+
 /** The visit of a resource that is one with others (ops.visit_part). */
 export const joinedKey = (reference: string): string => `joined ${reference}`;
 

@@ -107,8 +107,8 @@ const stored = (parts: RowParts, tx: Transaction, writes: readonly ResourceWrite
   writeResources(tx, writes, (queryable, resources) => rowsOf(parts, queryable, resources, (each) => storedDate(parts, each)));
 
 /**
- * Writes resources as they are to be, without anything new being said of them: who said what when stays as it is. Their rows are made
- * again even when nothing changes.
+ * Writes resources as they are to be, without anything new being said of them: who said what when stays as it is. What is so already stays,
+ * its rows too.
  */
 export async function rewrite(
   parts: RowParts,

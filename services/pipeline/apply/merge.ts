@@ -3,6 +3,7 @@
  * refers to the survivor, the loser stays as a Patient that is not active and makes no rows, later messages about it land on the
  * survivor. The log of what moved makes it possible to take a merge back.
  */
+import { type RowsOf, rederive, remake } from '../../database/cdm/dependants.ts';
 import type { Transaction } from '../../database/connect.ts';
 import {
   endMerge,
@@ -15,6 +16,7 @@ import {
   recordMoved,
   survivorOf,
 } from '../../database/resources/merges.ts';
+import type { HeldLocks } from '../../database/resources/reference-locks.ts';
 import { type CurrentResource, lockByKeys, lockCurrent } from '../../database/resources/resources.ts';
 import { statementsOf } from '../../database/resources/statements.ts';
 import { problem, Refusal } from '../../errors.ts';
@@ -27,7 +29,7 @@ import type { Change } from './change.ts';
 import { dropFolded, foldKin, unfold } from './fold.ts';
 import { beneath, identifiersOf, ofSurvivor } from './landing.ts';
 import { mergeStates } from './merge-state.ts';
-import { type RowParts, storedResource } from './rows.ts';
+import { type RowParts, rowsOf, storedDate, storedResource } from './rows.ts';
 import { changesOf, folded, retell, type Said, saidAs, saidBy, saidOf } from './said.ts';
 
 export interface PatientMerge {
@@ -99,16 +101,31 @@ export async function unmergePatients(parts: RowParts, tx: Transaction, loser: s
   await unsayMerge(parts, tx, loser);
   const back = new Map([...(await unfold(parts, tx, loser, hop)), [`Patient/${from}`, `Patient/${loser}`]]);
   const moved = new Set(await movedWith(tx, hop.mergeId));
-  const unmoved = (await keysReferringTo(tx, referrerHashes('Patient', loser))).filter((key) => !moved.has(key));
+  const own = [...(await withLosers(tx, loser))].flatMap((id) => referrerHashes('Patient', id));
+  const unmoved = (await keysReferringTo(tx, own)).filter((key) => !moved.has(key));
   await moveReferences(parts, tx, [...moved], back);
-  // Those that a client wrote with the loser's own id had their rows under the survivor.
-  for (let start = 0; start < unmoved.length; start += CHUNK)
-    await rewrite(
-      parts,
-      tx,
-      (await lockByKeys(tx, unmoved.slice(start, start + CHUNK))).map((current) => ({ current, resource: storedResource(current) })),
-    );
+  await remakeRows(parts, tx, unmoved);
   return true;
+}
+
+/** Those that a client wrote with the loser's own id, or that of a record merged into it, had their rows under the survivor; they say what they said. */
+async function remakeRows(parts: RowParts, tx: Transaction, keys: readonly number[]): Promise<void> {
+  const rows: RowsOf = (queryable, resources) => rowsOf(parts, queryable, resources, (each) => storedDate(parts, each));
+  const held: HeldLocks = new Set();
+  for (let start = 0; start < keys.length; start += CHUNK) {
+    const locked = await lockByKeys(tx, keys.slice(start, start + CHUNK));
+    await rederive(tx, await remake(tx, locked, rows, held), new Set(keys), rows, held);
+  }
+}
+
+/** The id of a record, and of all that were merged into it, however far. */
+async function withLosers(tx: Transaction, loser: string): Promise<ReadonlySet<string>> {
+  const whose = new Set([loser]);
+  for (let level: readonly string[] = [loser]; level.length > 0; ) {
+    level = [...(await losersOf(tx, level)).values()].flat().filter((id) => !whose.has(id));
+    for (const id of level) whose.add(id);
+  }
+  return whose;
 }
 
 const patient = (id: string) => ({ type: 'Patient', id });
@@ -181,11 +198,7 @@ function keptUntil(said: Said, isKept: (moment: Said['first']) => boolean): read
  * since the merge is said of the loser again.
  */
 async function untellSurvivors(parts: RowParts, tx: Transaction, loser: string, hops: readonly Hop[]): Promise<void> {
-  const whose = new Set([loser]);
-  for (let level: readonly string[] = [loser]; level.length > 0; ) {
-    level = [...(await losersOf(tx, level)).values()].flat().filter((id) => !whose.has(id));
-    for (const id of level) whose.add(id);
-  }
+  const whose = await withLosers(tx, loser);
   const patients = await lockCurrent(tx, [loser, ...hops.map(({ survivor }) => survivor)].map(patient));
   const all = await saidOf(tx, [...patients.values()]);
   const back: Said[] = [];
